@@ -1,0 +1,172 @@
+"""The engines: `reference` (numpy, the readable definition) and `compiled` (numba, event by event).
+
+Both run one sample from a state to a state: ``run(setup, spikes, sample, state) -> Result``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.network import Network
+from lava_async.schedules import Layered, Schedule
+from lava_async.stopping import Quiescence, StopRule
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What is run, in which order, until when; the arguments of :func:`lava_async.simulate` without the input."""
+
+    network: Network
+    schedule: Schedule = field(default_factory=Layered)
+    until: StopRule = field(default_factory=Quiescence)
+    refractory: bool = True
+    input_first: bool = True
+    seed: int = 0
+    record: str = "counts"
+    refractory_dropout: float = 0.0
+    """Training only: probability with which a spike leaves its neuron free to fire again in the time step."""
+    input_dropout: float = 0.0
+    """Training only: probability with which the spikes of an input channel are lost in a time step."""
+
+
+@dataclass(eq=False)
+class State:
+    """What a network carries from one time step to the next.
+
+    Parameters
+    ----------
+    u, v : (N,) float32 or int64
+        Current and voltage.
+    history : (D, N) int32
+        Spike counts of the neurons in the last D time steps, D = max(1, longest delay).
+    inputs : (D_in, C) int32
+        Spike counts of the input channels in the last D_in time steps, D_in = longest delay of an input synapse.
+    t : int
+        Number of the next time step.
+    """
+
+    u: NDArray[Any]
+    v: NDArray[Any]
+    history: NDArray[np.int32]
+    inputs: NDArray[np.int32]
+    t: int = 0
+
+    @classmethod
+    def zeros(cls, network: Network) -> State:
+        """Return the state at the start of a sample: everything zero."""
+        u: NDArray[Any] = np.zeros(network.n_neurons, dtype=network.params.dtype)
+        longest = {-1: 0, 0: 1}
+        for s in network.synapses:
+            end = min(s.source, 0)
+            longest[end] = max(longest[end], s.max_delay)
+        return cls(u, u.copy(), np.zeros((longest[0], network.n_neurons), np.int32),
+                   np.zeros((longest[-1], network.n_inputs), np.int32))  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What one sample did; time is the last axis.
+
+    Parameters
+    ----------
+    counts : (N, T) int32
+        Spikes of each neuron in each time step.
+    output : (n_out, T) int32
+        The same of the output neurons.
+    forward_steps : (T,) int32
+        Forward steps of each time step (layered: the number of layers).
+    first_output : (T,) int32
+        Forward steps until the first output neuron emitted, that one included; 0 where none did.
+    current, voltage : (N,) float32 or int32
+        u and v at the end.
+    synaptic_operations : int
+        Synapses walked by delivered spikes.
+    neuron_updates : int
+        Neurons that received at least one synaptic operation in a forward step, summed (layered: N per time step).
+    dropped : int
+        Spikes that were pending when a stop rule ended their time step.
+    groups : list of [t, k, [neurons]], or None
+        With ``record="groups"``: who was picked in which forward step (input channel c is c - C); plain lists, as JSON.
+    trace : list of Checked, or None
+        With ``record="trace"``: every forward step in full.
+    """
+
+    counts: NDArray[np.int32]
+    output: NDArray[np.int32]
+    forward_steps: NDArray[np.int32]
+    first_output: NDArray[np.int32]
+    current: NDArray[Any]
+    voltage: NDArray[Any]
+    synaptic_operations: int
+    neuron_updates: int
+    dropped: int
+    groups: list[list[Any]] | None = None
+    trace: list[Checked] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """The state of a network after the check of one forward step.
+
+    Parameters
+    ----------
+    t, k : int
+        Time step and forward step.
+    current, voltage : (N,)
+        u and v after the resets.
+    fired : (n,) int
+        Neurons that emitted in this forward step, ascending.
+    """
+
+    t: int
+    k: int
+    current: NDArray[Any]
+    voltage: NDArray[Any]
+    fired: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class BatchResult:
+    """What B samples did: the fields of :class:`Result` with a first axis of B; ``result[b]`` is one sample."""
+
+    counts: NDArray[np.int32]
+    output: NDArray[np.int32]
+    forward_steps: NDArray[np.int32]
+    first_output: NDArray[np.int32]
+    current: NDArray[Any]
+    voltage: NDArray[Any]
+    synaptic_operations: NDArray[np.int64]
+    neuron_updates: NDArray[np.int64]
+    dropped: NDArray[np.int64]
+    groups: list[list[list[Any]]] | None = None
+    trace: list[list[Checked]] | None = None
+
+    @classmethod
+    def stack(cls, results: Sequence[Result]) -> BatchResult:
+        """Put the results of single samples together."""
+        columns: dict[str, Any] = {f.name: [getattr(r, f.name) for r in results] for f in fields(Result)}
+        recorded = ("groups", "trace")
+        stacked: dict[str, Any] = {name: np.array(column) for name, column in columns.items() if name not in recorded}
+        for name in recorded:
+            stacked[name] = None if columns[name][0] is None else columns[name]
+        return cls(**stacked)
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, b: int) -> Result:
+        column = {f.name: getattr(self, f.name) for f in fields(self)}
+        one: dict[str, Any] = {name: None if values is None else values[b] for name, values in column.items()}
+        for name in ("synaptic_operations", "neuron_updates", "dropped"):
+            one[name] = int(one[name])
+        return Result(**one)
+
+
+def public_state(setup: Setup, x: NDArray[Any]) -> NDArray[Any]:
+    """Return u or v in the type that users see: float32, or int32 as in Lava."""
+    return x.astype(np.int32) if setup.network.params.dtype is np.int64 else x.astype(np.float32)

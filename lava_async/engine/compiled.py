@@ -1,0 +1,189 @@
+"""The compiled engine: semantics.md event by event, in numba. Work is done only for what a spike touches.
+
+Equal to `reference` bit by bit: sums run in the same order and fastmath is off. A kernel runs a slice of a batch
+serially and without the GIL; threads share a batch by slices. What a kernel cannot finish (a list that is full, a
+limit) it returns as a status, and Python deals with it.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.engine import BatchResult, Checked, Result, Setup, State, kernels, public_state
+from lava_async.engine.kernels import Record, Rules, Work
+from lava_async.engine.plan import Plan, lay_out
+from lava_async.engine.select import make_queue
+from lava_async.errors import ForwardStepLimit, InvalidType
+from lava_async.network import Network
+from lava_async.schedules import Layered, Order, Replay, Schedule
+from lava_async.schedules.replay import not_pending
+from lava_async.spikes import SpikeBatch, SpikeTrain
+
+_EVERYTHING = 2**31 - 1
+_PLAN = "_plan"
+"""Under this name a network keeps its plan, as a cached property would."""
+
+
+def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
+    """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
+    batch = SpikeBatch(spikes.channel, spikes.count, spikes.start[None], spikes.n_channels)
+    room = 0 if setup.record == "counts" else 64
+    while True:
+        job = _Job(setup, batch, np.array([sample]), state)
+        record = _make_record(job, room, trace=setup.record == "trace")
+        status = job.run(slice(0, 1), record)
+        if status != kernels.RECORD_FULL:
+            break
+        room *= 4
+    job.raise_for(status, 1, 0)
+    job.carry(state)
+    result = job.result()[0]
+    if room == 0:
+        return result
+    return _with_record(setup, result, record)
+
+
+def run_batch(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int | None = None) -> BatchResult:
+    """Run the samples of a batch from rest, on `threads` threads (default: the cores that this process may use)."""
+    job = _Job(setup, batch, samples, State.zeros(setup.network))
+    n = min(threads or len(os.sched_getaffinity(0)), len(batch))
+    edges = np.linspace(0, len(batch), n + 1).astype(int).tolist()
+    slices = [slice(*edge) for edge in pairwise(edges)]
+    if n <= 1:
+        statuses = [job.run(part, job.no_record) for part in slices]
+    else:
+        with ThreadPoolExecutor(n) as pool:
+            statuses = list(pool.map(lambda part: job.run(part, job.no_record), slices))
+    for part, status in zip(slices, statuses, strict=True):
+        job.raise_for(status, part.stop - part.start, part.start)
+    return job.result()
+
+
+def warm_up(network: Network) -> None:
+    """Compile, or load from the cache, what runs this network, so that a forked process need not."""
+    spikes = SpikeTrain.from_dense(np.zeros((network.n_inputs, 1), np.int32))
+    run(Setup(network), spikes, 0, State.zeros(network))
+
+
+def plan_of(network: Network) -> tuple[Plan, Any]:
+    """Return the plan of a network and the arrays of its neurons; made once."""
+    kept = vars(network)
+    if _PLAN not in kept:
+        kept[_PLAN] = lay_out(network), network.params.arrays()
+    plan: tuple[Plan, Any] = kept[_PLAN]
+    return plan
+
+
+class _Job:
+    """The arrays of one call."""
+
+    def __init__(self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], state: State) -> None:
+        self.setup, self.batch, self.samples, self.t0 = setup, batch, samples, state.t
+        self.plan, self.p = plan_of(setup.network)
+        self.rules = _rules(setup)
+        self.replay = _replay_arrays(setup.schedule, self.plan.n_inputs)
+        n, T = len(batch), batch.n_steps
+        self.D, d_in = len(state.history), len(state.inputs)
+        self.past = np.zeros((n, self.D + T, self.plan.n_neurons), np.int32)
+        self.past[:, : self.D] = state.history
+        self.inputs = np.zeros((n, d_in + T if d_in else 0, self.plan.n_inputs), np.int32)
+        self.inputs[:, :d_in] = state.inputs
+        self.u, self.v = np.repeat(state.u[None], n, axis=0), np.repeat(state.v[None], n, axis=0)
+        self.forward_steps, self.first_output = np.zeros((n, T), np.int32), np.zeros((n, T), np.int32)
+        self.tally = np.zeros((n, kernels.N_TALLY), np.int64)
+        self.no_record = _make_record(self, 0, trace=False)
+
+    def run(self, part: slice, record: Record) -> int:
+        """Run the samples of a slice in this thread; return the status of the kernel."""
+        plan = self.plan
+        work = Work(
+            np.zeros(plan.n_neurons, self.u.dtype), np.zeros(plan.n_neurons, np.bool_),
+            np.zeros(len(plan.layer_start) - 1, np.bool_), np.zeros(plan.n_neurons, np.bool_),
+            np.zeros(plan.n_neurons, np.int32), np.zeros(3, np.int64), *self.replay,
+        )  # fmt: skip
+        queue = make_queue(plan.n_inputs + plan.n_neurons)
+        status: int = kernels.run_slice(
+            plan, self.p, self.rules, self.samples[part], self.t0, self.batch.channel, self.batch.count,
+            self.batch.start[part], self.inputs[part], self.past[part], self.u[part], self.v[part],
+            self.forward_steps[part], self.first_output[part], self.tally[part], work, queue, record,
+        )  # fmt: skip
+        return status
+
+    def raise_for(self, status: int, n: int, first: int) -> None:
+        """Raise what a status of :func:`kernels.run_slice` means."""
+        code, b = divmod(status, n)
+        if code == kernels.DONE:
+            return
+        tally = self.tally[first + b]
+        if code == kernels.NOT_PENDING:
+            raise not_pending(int(tally[kernels.AT]), int(tally[kernels.STEP]), int(tally[kernels.SOURCE_AT]))
+        raise ForwardStepLimit(
+            f"time step {tally[kernels.AT]} of sample {self.samples[first + b]} did not end in {self.rules.limit} "
+            "forward steps (MaxForwardSteps(limit, truncate=True) cuts it off)"
+        )
+
+    def carry(self, state: State) -> None:
+        """Write the end of the first sample back to its state."""
+        state.u, state.v, state.t = self.u[0], self.v[0], state.t + self.batch.n_steps
+        state.history = self.past[0, len(self.past[0]) - len(state.history) :]
+        state.inputs = self.inputs[0, len(self.inputs[0]) - len(state.inputs) :]
+
+    def result(self) -> BatchResult:
+        """Return what all samples did."""
+        counts = self.past[:, self.D :].transpose(0, 2, 1)
+        tally = self.tally
+        return BatchResult(
+            counts, counts[:, self.setup.network.outputs], self.forward_steps, self.first_output,
+            public_state(self.setup, self.u), public_state(self.setup, self.v),
+            tally[:, kernels.OPERATIONS], tally[:, kernels.UPDATES], tally[:, kernels.DROPPED],
+        )  # fmt: skip
+
+
+def _rules(setup: Setup) -> Rules:
+    schedule, stop = setup.schedule, setup.until.lower()
+    order = Order(0) if isinstance(schedule, (Layered, Replay)) else schedule.ranking()
+    if order is None or (type(schedule).pick is not Schedule.pick and not isinstance(schedule, Replay)):
+        raise InvalidType("schedule", type(schedule).__name__, "ranked by an Order; engine='reference' runs any")
+    return Rules(
+        isinstance(schedule, Layered), isinstance(schedule, Replay), int(order.first), int(order.second),
+        float(order.noise), schedule.group_size or _EVERYTHING, stop.extra_steps, stop.limit, stop.truncate,
+        setup.refractory, setup.input_first, float(setup.refractory_dropout), float(setup.input_dropout), setup.seed,
+    )  # fmt: skip
+
+
+def _replay_arrays(schedule: Schedule, n_inputs: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return `Work.replay_at` and `Work.replay_source`."""
+    groups = schedule.groups if isinstance(schedule, Replay) else ()
+    sizes = np.cumsum([0] + [len(ids) for _, _, ids in groups])
+    at = [(t, k, size) for (t, k, _), size in zip(groups, sizes[:-1], strict=True)] + [(0, 0, sizes[-1])]
+    sources = [i + n_inputs for _, _, ids in groups for i in ids]
+    return np.array(at, np.int64), np.array(sources, np.int32)
+
+
+def _make_record(job: _Job, room: int, *, trace: bool) -> Record:
+    checks, n = (room if trace else 0), job.plan.n_neurons
+    return Record(
+        np.zeros((room, 3), np.int64), np.zeros(room * 8, np.int32), np.zeros((checks, 2), np.int64),
+        np.zeros((checks, n), job.u.dtype), np.zeros((checks, n), job.u.dtype), np.zeros((checks, n), np.bool_),
+        np.zeros(3, np.int64),
+    )  # fmt: skip
+
+
+def _with_record(setup: Setup, result: Result, record: Record) -> Result:
+    """Add what was recorded to a result."""
+    n_inputs, used = setup.network.n_inputs, record.used
+    ends = np.cumsum(record.groups[: used[kernels.GROUPS], 2])
+    ids = np.split(record.ids[: used[kernels.IDS]] - n_inputs, ends)
+    groups = [[int(t), int(k), ids[g].tolist()] for g, (t, k, _) in enumerate(record.groups[: used[kernels.GROUPS]])]
+    trace = None
+    if setup.record == "trace":
+        u, v = public_state(setup, record.u), public_state(setup, record.v)
+        trace = [Checked(int(t), int(k), u[c], v[c], np.flatnonzero(record.fired[c]))
+                 for c, (t, k) in enumerate(record.checks[: used[kernels.CHECKS]])]  # fmt: skip
+    return Result(**{**result.__dict__, "groups": groups, "trace": trace})

@@ -1,0 +1,480 @@
+"""The kernels of the compiled engine: what happens inside one sample, event by event.
+
+Sources are numbered 0 .. C - 1 (input channels), C .. C + N - 1 (neurons). Between forward steps `arriving` is zero and
+nothing is marked as touched, so each step pays only for what its spikes reach.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.draws import INPUT_DROPOUT, MOMENTUM_NOISE, RANDOM_SCHEDULE, REFRACTORY_DROPOUT, G, fold, mix, unit
+from lava_async.engine.plan import (
+    DELAYS,
+    KIND,
+    N_TARGET,
+    NO_DELAY,
+    ROWS,
+    SOURCE_START,
+    STARTS,
+    TARGET,
+    TARGET_START,
+    TARGETS,
+    WEIGHTS,
+)
+from lava_async.engine.select import select
+from lava_async.jit import inner, jit
+from lava_async.neurons import integrate, leak
+
+DONE, LIMIT_REACHED, RECORD_FULL, NOT_PENDING = range(4)
+"""How a kernel ends."""
+OPERATIONS, UPDATES, DROPPED, AT, STEP, SOURCE_AT = range(6)
+"""Places in `tally`: the counters of a sample; after a failure also time step, forward step and source."""
+N_TALLY = 6
+GROUPS, IDS, CHECKS = range(3)
+"""Places in `Record.used`."""
+
+
+class Rules(NamedTuple):
+    """Schedule, stop rule and switches as plain numbers."""
+
+    layered: bool
+    replay: bool
+    first: int
+    second: int
+    noise: float
+    group_size: int
+    extra_steps: int
+    limit: int
+    truncate: bool
+    refractory: bool
+    input_first: bool
+    refractory_dropout: float
+    input_dropout: float
+    seed: int
+
+
+class Work(NamedTuple):
+    """Scratch memory of one thread."""
+
+    arriving: NDArray[Any]
+    """(N,) what the current group brings."""
+    refractory: NDArray[np.bool_]
+    full: NDArray[np.bool_]
+    """(L,) layers all of whose neurons are touched."""
+    marked: NDArray[np.bool_]
+    """(N,) neurons in `touched`."""
+    touched: NDArray[np.int32]
+    counter: NDArray[np.int64]
+    """(3,) length of `touched`, number of pending sources, whether an output neuron fired."""
+    replay_at: NDArray[np.int64]
+    """(n, 3) t, k and place in `replay_source` of recorded groups, and a last row that ends them."""
+    replay_source: NDArray[np.int32]
+
+
+class Record(NamedTuple):
+    """What a sample leaves behind if asked; arrays of length 0 are not filled."""
+
+    groups: NDArray[np.int64]
+    """(n, 3) t, k, size of each group."""
+    ids: NDArray[np.int32]
+    checks: NDArray[np.int64]
+    """(n, 2) t, k of each forward step."""
+    u: NDArray[Any]
+    v: NDArray[Any]
+    fired: NDArray[np.bool_]
+    used: NDArray[np.int64]
+
+
+N_TOUCHED, N_PENDING, OUTPUT_FIRED = range(3)
+
+
+@inner
+def _walk(plan: Any, q: int, row: int, payload: int, work: Any) -> int:
+    """Deliver one spike through part q from its source `row`; return the synapses walked."""
+    weights, arriving = plan.weights, work.arriving
+    part = plan.part[q]
+    if part[KIND] == ROWS:
+        n, a = part[N_TARGET], part[TARGET_START]
+        w = part[WEIGHTS] + row * n
+        if payload == 1:
+            for i in range(n):
+                arriving[a + i] += weights[w + i]
+        else:
+            for i in range(n):
+                arriving[a + i] += weights.dtype.type(payload) * weights[w + i]
+        work.full[part[TARGET]] = True
+        return n
+    start, end = plan.list_start[part[STARTS] + row], plan.list_start[part[STARTS] + row + 1]
+    touched = work.counter[N_TOUCHED]
+    for e in range(start, end):
+        i = plan.list_target[part[TARGETS] + e]
+        arriving[i] += weights.dtype.type(payload) * weights[part[WEIGHTS] + e]
+        if not work.marked[i]:
+            work.marked[i] = True
+            work.touched[touched] = i
+            touched += 1
+    work.counter[N_TOUCHED] = touched
+    return end - start
+
+
+@inner
+def _delay(plan: Any, q: int, row: int) -> int:
+    place = plan.part[q, DELAYS]
+    return 0 if place == NO_DELAY else plan.delay[place + row]
+
+
+@inner
+def _deliver(plan: Any, layer: int, source: int, payload: int, work: Any) -> int:
+    """Deliver a spike of a source through all its synapses without delay."""
+    walked = 0
+    for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
+        row = source - plan.n_inputs - plan.part[q, SOURCE_START]
+        if _delay(plan, q, row) == 0:
+            walked += _walk(plan, q, row, payload, work)
+    return walked
+
+
+@inner
+def _deliver_due(
+    plan: Any, layer: int, past: Any, now: int, target: int, feedback: int, direct: bool, work: Any
+) -> int:
+    """Deliver what the sources of a layer emitted some time steps ago and what is due in row `now` of `past`.
+
+    With `target` >= 0 (layered) only into that layer, and what has no delay was emitted `feedback` time steps ago;
+    otherwise what has no delay is due only if `direct`.
+    """
+    walked = 0
+    first, last = plan.outgoing[layer + 1], plan.outgoing[layer + 2]
+    if first == last:
+        return 0
+    n_sources = plan.n_inputs if layer < 0 else plan.layer_start[layer + 1] - plan.layer_start[layer]
+    offset = 0 if layer < 0 else plan.layer_start[layer]
+    for row in range(n_sources):
+        for q in range(first, last):
+            if target >= 0 and plan.part[q, TARGET] != target:
+                continue
+            delay = _delay(plan, q, row)
+            if delay == 0 and not direct:
+                continue
+            payload = past[now - max(delay, feedback), offset + row]
+            if payload > 0:
+                walked += _walk(plan, q, row, payload, work)
+    return walked
+
+
+@inner
+def _push(queue: Any, work: Any, source: int, payload: int, momentum: float, k: int) -> None:
+    """Let spikes of a source wait."""
+    if queue.payload[source] == 0:
+        queue.momentum[source] = momentum
+        queue.emission[source] = k
+        queue.pending[work.counter[N_PENDING]] = source
+        work.counter[N_PENDING] += 1
+    queue.payload[source] += payload
+
+
+@inner
+def _emit(plan: Any, rules: Any, i: int, v: Any, counts: Any, k: int, drop: Any, work: Any, queue: Any) -> None:
+    """Semantics 3.4 for a neuron above threshold; `drop` is the hash of refractory dropout up to this forward step."""
+    source = plan.n_inputs + i
+    if plan.queued[source] and not rules.layered:
+        _push(queue, work, source, 1, v[i], k)
+    v[i] = 0
+    counts[i] += 1
+    if plan.output[i]:
+        work.counter[OUTPUT_FIRED] = 1
+    if rules.refractory:
+        q = rules.refractory_dropout
+        work.refractory[i] = q == 0.0 or unit(fold(drop, np.uint64(i))) >= q
+
+
+@inner
+def _check_range(
+    plan: Any, p: Any, rules: Any, a: int, b: int, u: Any, v: Any, counts: Any, k: int, drop: Any, work: Any, queue: Any
+) -> None:
+    """Integrate and check neurons a .. b - 1."""
+    arriving, refractory, vth = work.arriving, work.refractory, p.vth
+    for i in range(a, b):
+        u[i], v[i] = integrate(p, i, u[i], v[i], arriving[i], refractory[i])
+    any_fires = False
+    for i in range(a, b):
+        arriving[i] = 0
+        any_fires |= (v[i] > vth[i]) & (not refractory[i])
+    if any_fires:
+        for i in range(a, b):
+            if v[i] > vth[i] and not refractory[i]:
+                _emit(plan, rules, i, v, counts, k, drop, work, queue)
+
+
+@inner
+def _check_touched(
+    plan: Any, p: Any, rules: Any, u: Any, v: Any, counts: Any, k: int, drop: Any, everyone: bool, work: Any, queue: Any
+) -> int:
+    """Integrate and check what was touched, or everyone; forget the touches. Return the neurons touched."""
+    updates = 0
+    n_layers = len(plan.layer_start) - 1
+    for layer in range(n_layers):
+        if work.full[layer]:
+            updates += plan.layer_start[layer + 1] - plan.layer_start[layer]
+            if not everyone:
+                _check_range(plan, p, rules, plan.layer_start[layer], plan.layer_start[layer + 1],
+                             u, v, counts, k, drop, work, queue)  # fmt: skip
+    for place in range(work.counter[N_TOUCHED]):
+        i = work.touched[place]
+        if not work.full[plan.layer_of[i]]:
+            updates += 1
+            if not everyone:
+                _check_range(plan, p, rules, i, i + 1, u, v, counts, k, drop, work, queue)
+    if everyone:
+        _check_range(plan, p, rules, 0, plan.n_neurons, u, v, counts, k, drop, work, queue)
+    _forget_touches(work)
+    return updates
+
+
+@inner
+def _forget_touches(work: Any) -> None:
+    """Get ready for the next forward step."""
+    for place in range(work.counter[N_TOUCHED]):
+        work.marked[work.touched[place]] = False
+    work.counter[N_TOUCHED] = 0
+    work.full[:] = False
+
+
+@inner
+def _record_check(record: Any, t: int, k: int, u: Any, v: Any, before: Any, counts: Any) -> bool:
+    """Keep the state after a check; return False if there is no room left."""
+    n = record.used[CHECKS]
+    if n >= len(record.checks):
+        return False
+    record.checks[n, 0], record.checks[n, 1] = t, k
+    record.u[n], record.v[n], record.fired[n] = u, v, counts > before
+    record.used[CHECKS] = n + 1
+    return True
+
+
+@inner
+def _record_group(record: Any, t: int, k: int, group: Any) -> bool:
+    """Keep a group; return False if there is no room left."""
+    n, m = record.used[GROUPS], record.used[IDS]
+    if n >= len(record.groups) or m + len(group) > len(record.ids):
+        return False
+    record.groups[n, 0], record.groups[n, 1], record.groups[n, 2] = t, k, len(group)
+    record.ids[m : m + len(group)] = group
+    record.used[GROUPS], record.used[IDS] = n + 1, m + len(group)
+    return True
+
+
+@inner
+def _select_replay(plan: Any, work: Any, queue: Any, t: int, k: int, tally: Any) -> int:
+    """Pick the recorded group of this forward step; return its size, -1 if one of it is not pending."""
+    at = work.replay_at
+    place = np.searchsorted(at[:-1, 0] * np.int64(2**32) + at[:-1, 1], t * np.int64(2**32) + k)
+    if place >= len(at) - 1 or at[place, 0] != t or at[place, 1] != k:
+        return 0
+    n = work.counter[N_PENDING]
+    group = work.replay_source[at[place, 2] : at[place + 1, 2]]
+    for m in range(len(group)):
+        found = -1
+        for a in range(n - m):
+            if queue.pending[a] == group[m]:
+                found = a
+        if found < 0:
+            tally[SOURCE_AT] = group[m] - plan.n_inputs
+            return -1
+        queue.pending[found] = queue.pending[n - m - 1]
+        queue.pending[n - m - 1] = group[m]
+    queue.pending[n - len(group) : n] = group
+    return len(group)
+
+
+@inner
+def _open_input(
+    plan: Any, rules: Any, channel: Any, count: Any, inputs: Any, now: int, drop: Any, work: Any, queue: Any
+) -> int:
+    """Let the input of a time step in: delivered at once (the rest is due later), or queued."""
+    walked = 0
+    has_history = len(inputs) > 0
+    for e in range(len(channel)):
+        c = channel[e]
+        if rules.input_dropout > 0.0 and unit(fold(drop, np.uint64(c))) < rules.input_dropout:
+            continue
+        if has_history:
+            inputs[now, c] = count[e]
+        if not rules.layered and not rules.input_first:
+            if plan.queued[c]:
+                _push(queue, work, c, count[e], np.inf, -1)
+        elif not has_history and not rules.layered:
+            walked += _deliver(plan, -1, c, count[e], work)
+    if has_history and not rules.layered:
+        walked += _deliver_due(plan, -1, inputs, now, -1, 0, rules.input_first, work)
+    return walked
+
+
+@inner
+def _layered_step(
+    plan: Any, p: Any, rules: Any, channel: Any, count: Any, inputs: Any, in_now: int, past: Any, now: int,
+    u: Any, v: Any, t: int, work: Any, queue: Any, record: Any, tally: Any,
+) -> int:  # fmt: skip
+    """Run one time step with layer synchronization; return the layer whose check made the first output, or -1."""
+    first_output = -1
+    counts = past[now]
+    n_layers = len(plan.layer_start) - 1
+    for k in range(n_layers):
+        walked = 0
+        if len(inputs) > 0:
+            walked += _deliver_due(plan, -1, inputs, in_now, k, 0, True, work)
+        else:
+            for e in range(len(channel)):
+                for q in range(plan.outgoing[0], plan.outgoing[1]):
+                    if plan.part[q, TARGET] == k:
+                        walked += _walk(plan, q, channel[e], count[e], work)
+        for layer in range(n_layers):
+            walked += _deliver_due(plan, layer, past, now, k, 1 if layer >= k else 0, True, work)
+        tally[OPERATIONS] += walked
+        before = counts.copy() if len(record.checks) else counts
+        work.counter[OUTPUT_FIRED] = 0
+        _forget_touches(work)
+        _check_range(plan, p, rules, plan.layer_start[k], plan.layer_start[k + 1],
+                     u, v, counts, k, np.uint64(0), work, queue)  # fmt: skip
+        if work.counter[OUTPUT_FIRED] and first_output < 0:
+            first_output = k
+        if len(record.checks) and not _record_check(record, t, k, u, v, before, counts):
+            return -2
+    tally[UPDATES] += plan.n_neurons
+    return first_output
+
+
+@inner
+def _run_sample(
+    plan: Any, p: Any, rules: Any, sample: int, t0: int, channel: Any, count: Any, start: Any, inputs: Any,
+    past: Any, u: Any, v: Any, forward_steps: Any, first_output: Any, tally: Any, work: Any, queue: Any, record: Any,
+) -> int:  # fmt: skip
+    """Run one sample from its state; see :func:`run_slice` for the arrays."""
+    n_layers = len(plan.layer_start) - 1
+    base = mix(np.uint64(rules.seed) + G)
+    number = np.uint64(sample)
+    draws_schedule = fold(fold(base, np.uint64(RANDOM_SCHEDULE)), number)
+    draws_noise = fold(fold(base, np.uint64(MOMENTUM_NOISE)), number)
+    draws_refractory = fold(fold(base, np.uint64(REFRACTORY_DROPOUT)), number)
+    draws_input = fold(fold(base, np.uint64(INPUT_DROPOUT)), number)
+    n_steps = len(forward_steps)
+    for row in range(n_steps):
+        t = t0 + row
+        word = np.uint64(t)
+        now, in_now = len(past) - n_steps + row, len(inputs) - n_steps + row
+        counts = past[now]
+        begin, end = start[row], start[row + 1]
+        for i in range(plan.n_neurons):
+            u[i], v[i] = leak(p, i, u[i], v[i])
+            work.refractory[i] = False
+        drop = fold(fold(draws_input, word), np.uint64(0))
+        walked = _open_input(plan, rules, channel[begin:end], count[begin:end], inputs, in_now, drop, work, queue)
+        tally[AT] = t
+        if rules.layered:
+            made = _layered_step(plan, p, rules, channel[begin:end], count[begin:end], inputs, in_now, past, now,
+                                 u, v, t, work, queue, record, tally)  # fmt: skip
+            if made == -2:
+                return RECORD_FULL
+            first_output[row] = made + 1
+            forward_steps[row] = n_layers
+            continue
+        for layer in range(n_layers):
+            if plan.delayed[layer + 1]:
+                walked += _deliver_due(plan, layer, past, now, -1, 0, False, work)
+        k, last = 0, -1
+        while True:
+            step = np.uint64(k)
+            tally[OPERATIONS] += walked
+            work.counter[OUTPUT_FIRED] = 0
+            before = counts.copy() if len(record.checks) else counts
+            drop = fold(fold(draws_refractory, word), step)
+            tally[UPDATES] += _check_touched(plan, p, rules, u, v, counts, k, drop, k == 0, work, queue)
+            if len(record.checks) and not _record_check(record, t, k, u, v, before, counts):
+                return RECORD_FULL
+            if work.counter[OUTPUT_FIRED] and first_output[row] == 0:
+                first_output[row] = k + 1
+                if rules.extra_steps >= 0:
+                    last = k + rules.extra_steps
+            n = work.counter[N_PENDING]
+            if n == 0 or k == last:
+                break
+            if k + 1 >= rules.limit:
+                if rules.truncate:
+                    break
+                return LIMIT_REACHED
+            if rules.replay:
+                m = _select_replay(plan, work, queue, t, k, tally)
+                if m < 0:
+                    tally[STEP] = k
+                    return NOT_PENDING
+            else:
+                m = select(queue, n, rules, rules.group_size, plan, fold(fold(draws_schedule, word), step),
+                           fold(fold(draws_noise, word), step))  # fmt: skip
+            group = queue.pending[n - m : n]
+            if len(record.groups) and m > 0 and not _record_group(record, t, k, group):
+                return RECORD_FULL
+            work.counter[N_PENDING] = n - m
+            walked = 0
+            for place in range(m):
+                source = group[place]
+                layer = -1 if source < plan.n_inputs else plan.layer_of[source - plan.n_inputs]
+                walked += _deliver(plan, layer, source, queue.payload[source], work)
+                queue.payload[source] = 0
+            k += 1
+        forward_steps[row] = k + 1
+        for place in range(work.counter[N_PENDING]):
+            tally[DROPPED] += queue.payload[queue.pending[place]]
+            queue.payload[queue.pending[place]] = 0
+        work.counter[N_PENDING] = 0
+    return DONE
+
+
+@jit
+def run_slice(
+    plan: Any, p: Any, rules: Any, samples: Any, t0: int, channel: Any, count: Any, start: Any, inputs: Any,
+    past: Any, u: Any, v: Any, forward_steps: Any, first_output: Any, tally: Any, work: Any, queue: Any, record: Any,
+) -> int:  # fmt: skip
+    """Run n samples one after another.
+
+    Parameters
+    ----------
+    plan : Plan
+        The network.
+    p : NamedTuple
+        Arrays of its neuron model.
+    rules : Rules
+        Schedule, stop rule and switches.
+    samples : (n,) int64
+        Sample numbers.
+    t0 : int
+        Number of the first time step.
+    channel, count, start : (E,), (E,), (n, T + 1)
+        Input, as in SpikeBatch.
+    inputs : (n, D_in + T, C) int32
+        Room for input counts, after those of the last D_in time steps; (n, 0, C) if no input synapse has a delay.
+    past : (n, D + T, N) int32
+        Room for spike counts, after those of the last D time steps.
+    u, v : (n, N)
+        State, carried on in place.
+    forward_steps, first_output : (n, T) int32
+        Filled.
+    tally : (n, N_TALLY) int64
+        Filled.
+    work, queue, record : Work, Queue, Record
+        Memory of this thread.
+
+    Returns
+    -------
+    int
+        The status of the first sample that failed, times n, plus its place; DONE if all were run.
+    """
+    for b in range(len(samples)):
+        status = _run_sample(plan, p, rules, samples[b], t0, channel, count, start[b], inputs[b], past[b], u[b], v[b],
+                             forward_steps[b], first_output[b], tally[b], work, queue, record)  # fmt: skip
+        if status != DONE:
+            return status * len(samples) + b
+    return DONE

@@ -1,0 +1,42 @@
+"""Errors that say which object, which field, which value, and what would be allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class InvalidValue(ValueError):  # noqa: N818 (reads as what it says)
+    """A value that cannot be used.
+
+    Parameters
+    ----------
+    where : str
+        Object and field, for example ``"Random.group_size"``.
+    value : object
+        What was given.
+    allowed : str
+        What is allowed, completing the sentence "must be ...".
+    """
+
+    def __init__(self, where: str, value: Any, allowed: str) -> None:
+        super().__init__(_sentence(where, value, allowed))
+        self.where, self.value, self.allowed = where, value, allowed
+
+
+class InvalidType(TypeError):  # noqa: N818
+    """A value of a type that cannot be used; parameters as in :class:`InvalidValue`."""
+
+    def __init__(self, where: str, value: Any, allowed: str) -> None:
+        super().__init__(_sentence(where, value, allowed))
+        self.where, self.value, self.allowed = where, value, allowed
+
+
+class ForwardStepLimit(RuntimeError):  # noqa: N818
+    """A time step needed more forward steps than its stop rule allows."""
+
+
+def _sentence(where: str, value: Any, allowed: str) -> str:
+    text = repr(value)
+    if len(text) > 80:
+        text = text[:77] + "..."
+    return f"{where} = {text}: must be {allowed}"

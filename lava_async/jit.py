@@ -1,0 +1,47 @@
+"""How the project compiles: one decorator, so that caching and threading are decided once.
+
+Kernels release the GIL and are serial inside: threads are Python threads, one slice of the batch each. numba's own
+parallel back-ends are not used, because Lava forks and they do not survive it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+from numba.core import caching
+
+F = TypeVar("F", bound=Callable[..., Any])
+log = logging.getLogger(__name__)
+
+
+def _cache_is_possible() -> bool:
+    """Tell whether numba finds a folder that it may write its compiled code to."""
+    try:
+        caching.FunctionCache(_cache_is_possible)
+    except RuntimeError:
+        log.warning("numba finds no writable folder for compiled code: kernels compile anew in each run (30 s). "
+                    "Set NUMBA_CACHE_DIR to a folder of yours to avoid it.")  # fmt: skip
+        return False
+    return True
+
+
+_CACHE = _cache_is_possible()
+
+
+def jit(function: F) -> F:
+    """Compile a kernel: cached on disk, without the GIL, IEEE arithmetic in source order (fastmath stays off)."""
+    return _njit(function, cache=_CACHE)
+
+
+def inner(function: F) -> F:
+    """Compile what only kernels call: no wrapper for Python and no cache entry of its own, which halves the wait."""
+    return _njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _njit(function: F, **options: bool) -> F:
+    decorate: Any = numba.njit
+    compiled: F = decorate(nogil=True, error_model="numpy", **options)(function)
+    return compiled

@@ -1,0 +1,228 @@
+"""The noun that everyone shares: a network of neurons, frozen and validated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.neurons import CubaParams, LoihiParams, Params
+from lava_async.records import ArrayRecord, frozen, integer_array, within
+from lava_async.synapses import INPUT, Dense, Fan, Sparse, Synapses
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of neurons.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(n,)`` or, as slayer's C, H, W, ``(channels, height, width)``; neurons are numbered in C order.
+    name : str
+        For people.
+    """
+
+    shape: tuple[int, ...]
+    name: str = ""
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class Network(ArrayRecord):
+    """Neurons in layers and the synapses between them; any graph, recurrent and skip connections included.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of the input, ``(C,)`` or ``(channels, height, width)``; C is its product.
+    layers : tuple of Layer
+        In topological order; the flat arrays of all N neurons follow this order.
+    synapses : tuple of Synapses
+        Connections between the input (-1) and layers.
+    params : CubaParams or LoihiParams
+        Parameters of all N neurons; they decide the arithmetic of the network.
+    outputs : (n_out,) int
+        The output neurons.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        If parts do not fit together, naming the part, its value and what would fit.
+    """
+
+    input_shape: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    synapses: tuple[Synapses, ...]
+    params: Params
+    outputs: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.params, (CubaParams, LoihiParams)):
+            raise InvalidType("Network.params", type(self.params).__name__, "CubaParams or LoihiParams")
+        if not self.layers or min(layer.size for layer in self.layers) < 1:
+            raise InvalidValue("Network.layers", self.layers, "at least one layer of at least one neuron")
+        object.__setattr__(self, "params", _expand(self.params, self.n_neurons))
+        outputs = integer_array("Network.outputs", self.outputs)
+        within("Network.outputs", outputs, 0, self.n_neurons - 1)
+        if outputs.ndim != 1 or len(np.unique(outputs)) != len(outputs):
+            raise InvalidValue("Network.outputs", self.outputs, "a list of different neurons")
+        object.__setattr__(self, "outputs", frozen(outputs))
+        checked = tuple(s.map_weights(self.params.check_weights) for s in self.synapses)
+        object.__setattr__(self, "synapses", tuple(sorted(checked, key=lambda s: (s.source, s.target))))
+        for s in self.synapses:
+            self._check_ends(s)
+
+    def _check_ends(self, s: Synapses) -> None:
+        kind = type(s).__name__
+        for end, low in (("source", INPUT), ("target", 0)):
+            index, size = getattr(s, end), getattr(s, f"n_{end}")
+            if not low <= index < len(self.layers):
+                raise InvalidValue(f"{kind}.{end}", index, f"in {low} .. {len(self.layers) - 1}")
+            expected = self.n_inputs if index == INPUT else self.layers[index].size
+            if size != expected:
+                ends = "input" if index == INPUT else f"layer {index}"
+                axis = "weights.shape[1]" if end == "source" else "weights.shape[0]"
+                raise InvalidValue(f"{kind}({s.source} -> {s.target}).{axis}", size, f"{expected}, the size of {ends}")
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input channels C."""
+        return int(np.prod(self.input_shape))
+
+    @cached_property
+    def n_neurons(self) -> int:
+        """Number of neurons N."""
+        return sum(layer.size for layer in self.layers)
+
+    @cached_property
+    def layer_slices(self) -> tuple[slice, ...]:
+        """Where each layer lies in the flat arrays."""
+        ends = np.cumsum([layer.size for layer in self.layers]).tolist()
+        return tuple(slice(end - layer.size, end) for end, layer in zip(ends, self.layers, strict=True))
+
+    @cached_property
+    def layer_of(self) -> NDArray[np.int64]:
+        """Layer of each neuron, shape (N,)."""
+        return np.repeat(np.arange(len(self.layers)), [layer.size for layer in self.layers])
+
+    @cached_property
+    def n_synapses(self) -> int:
+        """Number of synapses."""
+        return sum(len(s.fan_out(j).target) for s in self.synapses for j in range(s.n_source))
+
+    def start_of(self, layer: int) -> int:
+        """Index of the first neuron of a layer; of the input: -C, as input spikes are numbered."""
+        return -self.n_inputs if layer == INPUT else self.layer_slices[layer].start
+
+    def fan_out(self, source: int) -> Fan:
+        """Return all synapses of a neuron, or of an input channel given as channel - C."""
+        layer = INPUT if source < 0 else int(self.layer_of[source])
+        fans = [Fan(np.zeros(0, np.int64), np.zeros(0, self.params.dtype), np.zeros(0, np.int64))]
+        for s in self.synapses:
+            if s.source == layer:
+                fan = s.fan_out(source - self.start_of(layer))
+                target = fan.target + self.start_of(s.target)
+                fans.append(Fan(target, self.params.arriving(fan.weight, target), fan.delay))
+        return Fan(*(np.concatenate(parts) for parts in zip(*fans, strict=True)))
+
+    @classmethod
+    def feedforward(cls, weights: Sequence[ArrayLike], params: Params | Sequence[Params]) -> Network:
+        """Return a chain of all-to-all layers.
+
+        Parameters
+        ----------
+        weights : list of (post, pre)
+            One matrix per layer.
+        params : CubaParams or LoihiParams, or a list with one per layer
+            Scalars or one value per neuron (of the layer, or of the whole network if given once).
+        """
+        matrices = [np.asarray(w) for w in weights]
+        if not matrices or any(w.ndim != 2 for w in matrices):
+            raise InvalidValue("Network.feedforward weights", [w.shape for w in matrices], "a list of (post, pre)")
+        if not isinstance(params, (CubaParams, LoihiParams)):
+            if len(params) != len(matrices):
+                raise InvalidValue(
+                    "Network.feedforward params", f"{len(params)} items", f"{len(matrices)}, one a layer"
+                )
+            params = concatenate([_expand(p, len(w)) for p, w in zip(params, matrices, strict=True)])
+        layers = tuple(Layer((len(w),), f"dense {i}") for i, w in enumerate(matrices))
+        synapses = tuple(Dense(i - 1, i, w) for i, w in enumerate(matrices))
+        outputs = np.arange(len(matrices[-1])) + sum(len(w) for w in matrices[:-1])
+        return cls((matrices[0].shape[1],), layers, synapses, params, outputs)
+
+    @classmethod
+    def from_matrix(
+        cls,
+        input_weights: ArrayLike,
+        weights: ArrayLike,
+        params: Params,
+        *,
+        layer_of: ArrayLike,
+        outputs: ArrayLike | None = None,
+    ) -> Network:
+        """Return a network of any graph; an entry of 0 is no synapse.
+
+        Parameters
+        ----------
+        input_weights : (N, C)
+            From input channels to neurons.
+        weights : (N, N)
+            [post, pre].
+        params : CubaParams or LoihiParams
+            Scalars or (N,) arrays.
+        layer_of : (N,) int
+            Layer of each neuron: 0, ..., 0, 1, ..., ascending without gaps.
+        outputs : (n_out,) int, optional
+            Output neurons; default: the last layer.
+        """
+        matrix, entry = np.asarray(weights), np.asarray(input_weights)
+        of = integer_array("Network.layer_of", layer_of)
+        n = len(of)
+        if of.ndim != 1 or n == 0 or of[0] != 0 or not np.isin(np.diff(of), (0, 1)).all():
+            raise InvalidValue("Network.layer_of", layer_of, "0, ..., 0, 1, ..., ascending without gaps")
+        if matrix.shape != (n, n):
+            raise InvalidValue("Network.weights.shape", matrix.shape, f"({n}, {n}), [post, pre]")
+        if entry.ndim != 2 or len(entry) != n:
+            raise InvalidValue("Network.input_weights.shape", entry.shape, f"({n}, C)")
+        if not isinstance(params, (CubaParams, LoihiParams)):
+            raise InvalidType("Network.params", type(params).__name__, "CubaParams or LoihiParams")
+        matrix = params.check_weights("Network.weights", matrix)
+        entry = params.check_weights("Network.input_weights", entry)
+        layers = tuple(Layer((int(size),), f"layer {i}") for i, size in enumerate(np.bincount(of)))
+        blocks = [Sparse.from_matrix(INPUT, t, entry[of == t]) for t in range(len(layers))]
+        blocks += [Sparse.from_matrix(s, t, matrix[np.ix_(of == t, of == s)])
+                   for s in range(len(layers)) for t in range(len(layers))]  # fmt: skip
+        outputs = np.flatnonzero(of == of[-1]) if outputs is None else np.asarray(outputs)
+        synapses = tuple(block for block in blocks if len(block.pre))
+        return cls((entry.shape[1],), layers, synapses, params, outputs)
+
+
+def concatenate(parts: Sequence[Params]) -> Params:
+    """Return the parameters of several groups of neurons as one; all must be of one arithmetic."""
+    kinds = {type(p) for p in parts}
+    if len(kinds) != 1:
+        raise InvalidType("Network.params", sorted(k.__name__ for k in kinds), "of one arithmetic in all layers")
+    kind = kinds.pop()
+    arrays: dict[str, Any] = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(kind)}
+    return kind(**arrays)
+
+
+def _expand(params: Params, n: int) -> Params:
+    """Return parameters with one value per neuron."""
+    arrays: dict[str, Any] = {}
+    for f in fields(params):
+        array = np.asarray(getattr(params, f.name))
+        if array.shape not in ((), (1,), (n,)):
+            raise InvalidValue(f"{type(params).__name__}.{f.name}.shape", array.shape, f"() or ({n},)")
+        arrays[f.name] = np.broadcast_to(array, (n,))
+    return type(params)(**arrays)

@@ -1,0 +1,35 @@
+"""Momentum: 'MS' of Koopman et al. (TMLR 2025)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lava_async.errors import InvalidValue
+from lava_async.schedules import Order, Schedule, Term
+
+
+@dataclass(frozen=True)
+class Momentum(Schedule):
+    """Pick the neurons whose voltage was highest before the reset; input spikes come first.
+
+    Parameters
+    ----------
+    group_size : int or None
+        As in :class:`Schedule`.
+    noise : float
+        Each forward step ranks by ``m + noise * unit(key(seed, 3, sample, t, k, i))``, in units of the voltage, >= 0.
+    """
+
+    noise: float = 0.0
+
+    name: ClassVar[str] = "momentum"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (math.isfinite(self.noise) and self.noise >= 0):
+            raise InvalidValue("Momentum.noise", self.noise, "finite and >= 0")
+
+    def ranking(self) -> Order:  # noqa: D102
+        return Order(-Term.MOMENTUM, noise=float(self.noise))

@@ -1,0 +1,62 @@
+"""Replay of a recorded run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.schedules import Pending, Schedule
+
+Group = tuple[int, int, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Replay(Schedule):
+    """Deliver the groups of a recorded run, whatever schedule made them.
+
+    Parameters
+    ----------
+    groups : iterable of (t, k, neurons)
+        As in ``Result.groups`` (``record="groups"``): in time step t, forward step k, these neurons were picked.
+
+    Raises
+    ------
+    InvalidValue
+        When run: if a neuron of a group is not pending when its turn comes.
+    """
+
+    groups: tuple[Group, ...] = ()
+    _at: dict[tuple[int, int], tuple[int, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    name: ClassVar[str] = "replay"
+
+    def __init__(self, groups: Iterable[Any] = ()) -> None:
+        try:
+            plain = tuple(sorted((int(t), int(k), tuple(sorted(int(i) for i in ids))) for t, k, ids in groups))
+        except (TypeError, ValueError):
+            raise InvalidType("Replay.groups", groups, "a list of (t, k, neurons)") from None
+        object.__setattr__(self, "group_size", None)
+        object.__setattr__(self, "groups", plain)
+        object.__setattr__(self, "_at", {(t, k): ids for t, k, ids in plain})
+        if len(self._at) != len(plain):
+            raise InvalidValue("Replay.groups", "two groups of one forward step", "one group per (t, k)")
+
+    def pick(self, pending: Pending) -> NDArray[np.int64]:  # noqa: D102
+        wanted = np.array(self._at.get((pending.t, pending.k), ()), dtype=np.int64)
+        if not np.isin(wanted, pending.source).all():
+            missing = int(wanted[~np.isin(wanted, pending.source)][0])
+            raise not_pending(pending.t, pending.k, missing)
+        return np.searchsorted(pending.source, wanted)
+
+    def config(self) -> dict[str, Any]:  # noqa: D102
+        return {"name": self.name, "groups": [[t, k, list(ids)] for t, k, ids in self.groups]}
+
+
+def not_pending(t: int, k: int, neuron: int) -> InvalidValue:
+    """Return the error of a group that the network cannot deliver."""
+    return InvalidValue(f"Replay.groups[t={t}, k={k}]", neuron, "a neuron that is pending in this forward step")

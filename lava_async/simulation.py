@@ -1,0 +1,201 @@
+"""The front door: run a network on spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lava_async.engine import BatchResult, Checked, Result, Setup, State, compiled, reference
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.network import Network
+from lava_async.records import count, integer_array
+from lava_async.schedules import Layered, Schedule
+from lava_async.spikes import SpikeBatch, SpikeTrain
+from lava_async.stopping import Quiescence, StopRule
+
+RECORDS = ("counts", "groups", "trace")
+ENGINES = {"compiled": compiled, "reference": reference}
+
+
+def simulate(
+    network: Network,
+    spikes: ArrayLike | SpikeTrain,
+    *,
+    schedule: Schedule = Layered(),  # noqa: B008 (frozen)
+    until: StopRule = Quiescence(),  # noqa: B008 (frozen)
+    refractory: bool = True,
+    input_first: bool = True,
+    seed: int = 0,
+    sample: int = 0,
+    record: str = "counts",
+    engine: str = "compiled",
+) -> Result:
+    """Run one sample.
+
+    Parameters
+    ----------
+    network : Network
+        What to run; its parameters decide the arithmetic.
+    spikes : (C, T) integers or SpikeTrain
+        Input spike counts (a count is the payload of the spike), time last.
+    schedule : Schedule
+        Which pending neurons are delivered next.
+    until : StopRule
+        When a time step ends.
+    refractory : bool
+        At most one spike per neuron and time step.
+    input_first : bool
+        Deliver the input of a time step at once, not counted against the group size; False: it queues like any spike.
+    seed, sample : int
+        Key the random schedules: equal keys, equal runs.
+    record : {"counts", "groups", "trace"}
+        "groups" adds who was picked when, "trace" also current and voltage after every forward step.
+    engine : {"compiled", "reference"}
+        The two give the same result; the reference is slow and readable.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        If an argument cannot be used, naming it, its value and what is allowed.
+    ForwardStepLimit
+        If a time step does not end within the limit of the stop rule.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> net = Network.feedforward([[[1.0], [0.4]], [[0.6, 0.6]]], CubaParams(du=1, dv=1, vth=0.5))
+    >>> simulate(net, [[1, 0]], schedule=Random(group_size=1)).counts.tolist()
+    [[1, 0], [0, 0], [1, 0]]
+    """
+    setup = _setup(network, schedule, until, refractory, input_first, seed, record)
+    chosen = _choose("engine", engine, ENGINES)
+    if not isinstance(spikes, SpikeTrain):
+        spikes = SpikeTrain.from_dense(spikes)
+    _check_channels(network, spikes.n_channels)
+    result: Result = chosen.run(setup, spikes, _key("sample", sample), State.zeros(network))
+    return result
+
+
+def simulate_batch(
+    network: Network,
+    spikes: ArrayLike | Sequence[SpikeTrain] | SpikeBatch,
+    *,
+    samples: ArrayLike | None = None,
+    threads: int | None = None,
+    schedule: Schedule = Layered(),  # noqa: B008 (frozen)
+    until: StopRule = Quiescence(),  # noqa: B008 (frozen)
+    refractory: bool = True,
+    input_first: bool = True,
+    seed: int = 0,
+    record: str = "counts",
+    engine: str = "compiled",
+) -> BatchResult:
+    """Run B samples; each gives what :func:`simulate` gives for it alone, whatever the batch and the threads.
+
+    Parameters
+    ----------
+    spikes : (B, C, T) integers, or B SpikeTrains of one shape
+        Input spike counts.
+    samples : (B,) int, optional
+        Sample numbers, which key the random schedules; default 0 .. B - 1.
+    threads : int, optional
+        Threads that share the batch; default: the cores that this process may use.
+    network, schedule, until, refractory, input_first, seed, record, engine
+        As in :func:`simulate`, as are the errors.
+    """
+    setup = _setup(network, schedule, until, refractory, input_first, seed, record)
+    chosen = _choose("engine", engine, ENGINES)
+    batch = SpikeBatch.of(spikes)
+    _check_channels(network, batch.n_channels)
+    numbers = np.arange(len(batch)) if samples is None else integer_array("samples", samples)
+    if numbers.shape != (len(batch),):
+        raise InvalidValue("samples.shape", numbers.shape, f"({len(batch)},), one number per sample")
+    if threads is not None:
+        count("threads", threads, least=1)
+    if record == "counts" and chosen is compiled:
+        return compiled.run_batch(setup, batch, numbers, threads)
+    return BatchResult.stack(
+        [chosen.run(setup, batch[b], int(numbers[b]), State.zeros(network)) for b in range(len(batch))]
+    )
+
+
+class Stepper:
+    """A network that runs time step by time step and keeps its state in between, as a chip does.
+
+    Parameters
+    ----------
+    network, schedule, until, refractory, input_first, seed, engine
+        As in :func:`simulate`.
+
+    Notes
+    -----
+    ``[stepper.step(frame) for frame in frames]`` gives the spikes of :func:`simulate` on the frames together.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        schedule: Schedule = Layered(),  # noqa: B008 (frozen)
+        until: StopRule = Quiescence(),  # noqa: B008 (frozen)
+        refractory: bool = True,
+        input_first: bool = True,
+        seed: int = 0,
+        engine: str = "compiled",
+        record: str = "counts",
+    ) -> None:
+        self.setup = _setup(network, schedule, until, refractory, input_first, seed, record)
+        self._engine = _choose("engine", engine, ENGINES)
+        self.reset(0)
+
+    def reset(self, sample: int) -> None:
+        """Begin a sample: everything zero, time step 0."""
+        self.sample = _key("sample", sample)
+        self.state = State.zeros(self.setup.network)
+
+    def step(self, frame: ArrayLike) -> Result:
+        """Run one time step on input counts of shape (C,); the result has T = 1."""
+        train = SpikeTrain.from_dense(np.asarray(frame).reshape(-1, 1))
+        _check_channels(self.setup.network, train.n_channels)
+        result: Result = self._engine.run(self.setup, train, self.sample, self.state)
+        return result
+
+
+def _setup(
+    network: Network, schedule: Schedule, until: StopRule, refractory: bool, input_first: bool, seed: int, record: str
+) -> Setup:
+    for name, value, kind in (("network", network, Network), ("schedule", schedule, Schedule),
+                              ("until", until, StopRule)):  # fmt: skip
+        if not isinstance(value, kind):
+            raise InvalidType(name, value, f"a {kind.__name__}")
+    if record not in RECORDS:
+        raise InvalidValue("record", record, "one of " + ", ".join(RECORDS))
+    return Setup(network, schedule, until, bool(refractory), bool(input_first), _key("seed", seed), record)
+
+
+def _choose(where: str, name: str, options: dict[str, Any]) -> Any:
+    if name not in options:
+        raise InvalidValue(where, name, "one of " + ", ".join(options))
+    return options[name]
+
+
+def _key(where: str, value: int) -> int:
+    """Check a seed or sample number: 63 bits, so that it survives JSON, HDF5 and numpy alike."""
+    if count(where, value) >= 2**63:
+        raise InvalidValue(where, value, "below 2^63")
+    return int(value)
+
+
+def _check_channels(network: Network, n_channels: int) -> None:
+    if n_channels != network.n_inputs:
+        raise InvalidValue("spikes: number of channels C", n_channels, f"{network.n_inputs}, the network's inputs")
+
+
+__all__ = ["BatchResult", "Checked", "Result", "Stepper", "simulate", "simulate_batch"]

@@ -1,0 +1,106 @@
+"""Stop rules: how long the forward steps of one time step go on.
+
+A rule becomes three numbers for the engines (:class:`Stop`), so a rule that these can say needs no change elsewhere.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from lava_async.errors import InvalidValue
+from lava_async.records import count
+
+#: No network that comes to rest needs as many; one that never does is reported instead of hanging.
+ENDLESS = 1_000_000
+
+
+class Stop(NamedTuple):
+    """A stop rule as the engines read it."""
+
+    extra_steps: int
+    """Forward steps after the one in which the first output neuron emitted; -1: do not stop at outputs."""
+    limit: int
+    """Most forward steps of one time step."""
+    truncate: bool
+    """What happens at the limit: drop what is pending (True) or raise (False)."""
+
+
+class StopRule(ABC):
+    """When the forward steps of one time step end."""
+
+    @abstractmethod
+    def lower(self) -> Stop:
+        """Return the rule as the engines read it."""
+
+    def config(self) -> dict[str, Any]:
+        """Return the rule as plain data, as :func:`stop_rule` takes it."""
+        return {"name": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class Quiescence(StopRule):
+    """Run until nothing is pending: the paper's 'on spiking done'.
+
+    A network that never comes to rest (recurrent, without refractoriness) raises after a million forward steps.
+    """
+
+    def lower(self) -> Stop:  # noqa: D102
+        return Stop(-1, ENDLESS, False)
+
+
+@dataclass(frozen=True)
+class FirstOutput(StopRule):
+    """Stop after the forward step in which the first output neuron emitted, and drop what is pending.
+
+    Parameters
+    ----------
+    extra_steps : int
+        Forward steps that still run afterwards: the paper's 'forward steps after output' (0: its 'on output').
+
+    Notes
+    -----
+    The layered schedule checks every layer once and ignores this rule.
+    """
+
+    extra_steps: int = 0
+
+    def __post_init__(self) -> None:
+        count("FirstOutput.extra_steps", self.extra_steps)
+
+    def lower(self) -> Stop:  # noqa: D102
+        return Stop(self.extra_steps, ENDLESS, False)
+
+
+@dataclass(frozen=True)
+class MaxForwardSteps(StopRule):
+    """Run until nothing is pending, but at most `limit` forward steps.
+
+    Parameters
+    ----------
+    limit : int
+        Most forward steps of one time step, at least 1.
+    truncate : bool
+        True: drop what is pending at the limit. False: raise :class:`~lava_async.errors.ForwardStepLimit`.
+    """
+
+    limit: int
+    truncate: bool = False
+
+    def __post_init__(self) -> None:
+        count("MaxForwardSteps.limit", self.limit, least=1)
+
+    def lower(self) -> Stop:  # noqa: D102
+        return Stop(-1, self.limit, self.truncate)
+
+
+STOP_RULES = {rule.__name__: rule for rule in (Quiescence, FirstOutput, MaxForwardSteps)}
+
+
+def stop_rule(name: str, **options: Any) -> StopRule:
+    """Return the stop rule of that name, for example ``stop_rule("FirstOutput", extra_steps=2)``."""
+    if name not in STOP_RULES:
+        raise InvalidValue("stop_rule.name", name, "one of " + ", ".join(STOP_RULES))
+    rule: StopRule = STOP_RULES[name](**options)
+    return rule
