@@ -1,0 +1,112 @@
+"""Labelled spikes: one noun for all data sets, and the names of their splits.
+
+Every reader in this folder returns a :class:`SpikeDataset`. How to add a data set: a module with one function
+``name(split, ...) -> SpikeDataset`` whose splits are those of :data:`SPLITS`; still images become spikes with
+:func:`lava_async.data.events.saccade`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.records import ArrayRecord, count, integer_array, within
+
+__all__ = ["SPLITS", "SpikeDataset", "split_names"]
+
+#: Parts of a data set. Settings are chosen on `validation`; `test` is for final numbers only.
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeDataset(ArrayRecord):
+    """Spike counts of B labelled samples over T time steps.
+
+    Parameters
+    ----------
+    spikes : (B, C, T) uint8
+        Spikes of each channel in each time step, time last. Channels are polarity-major, as slayer flattens (C, H, W):
+        channel = polarity * height * width + y * width + x.
+    labels : (B,) int64
+        Class of each sample, 0 .. n_classes - 1.
+    shape : (polarity, height, width)
+        Shape of the sensor; its product is C. Polarity 0 is ON (brighter), 1 is OFF (darker).
+    name : str
+        Data set and split, for reports.
+    n_classes : int
+        Classes of the whole data set; a subset need not contain all of them.
+
+    Raises
+    ------
+    InvalidType
+        If `spikes` is no array of uint8 or `labels` no array of int64.
+    InvalidValue
+        If the shapes do not fit together, or a label is out of range.
+    """
+
+    spikes: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    shape: tuple[int, int, int]
+    name: str
+    n_classes: int = 10
+
+    def __post_init__(self) -> None:
+        for field, array, dtype, ndim in (("spikes", self.spikes, np.uint8, 3), ("labels", self.labels, np.int64, 1)):
+            if not isinstance(array, np.ndarray) or array.dtype != dtype:
+                found = f"array of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise InvalidType(f"SpikeDataset.{field}", found, f"an array of {np.dtype(dtype)}")
+            if array.ndim != ndim:
+                axes = "(B, C, T)" if ndim == 3 else "(B,)"
+                raise InvalidValue(f"SpikeDataset.{field}.shape", array.shape, axes)
+        if len(self.labels) != len(self.spikes):
+            raise InvalidValue("SpikeDataset: number of labels", len(self.labels), f"{len(self.spikes)} as of spikes")
+        if len(self.shape) != 3 or min(self.shape) < 1 or np.prod(self.shape) != self.n_channels:
+            product = f"(polarity, height, width) with product {self.n_channels}, the number of channels"
+            raise InvalidValue("SpikeDataset.shape", self.shape, product)
+        within("SpikeDataset.labels", self.labels, 0, count("SpikeDataset.n_classes", self.n_classes, least=1) - 1)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def n_channels(self) -> int:
+        """Number of input channels C."""
+        return self.spikes.shape[1]
+
+    @property
+    def n_steps(self) -> int:
+        """Number of time steps T."""
+        return self.spikes.shape[2]
+
+    def subset(self, indices: ArrayLike) -> SpikeDataset:
+        """Return the samples `indices` (integers in 0 .. B - 1, in the given order) as a data set of the same name.
+
+        Raises
+        ------
+        InvalidType
+            If `indices` are no integers.
+        InvalidValue
+            If `indices` have more than one axis or are out of range.
+        """
+        chosen = integer_array("SpikeDataset.subset: indices", indices)
+        if chosen.ndim != 1:
+            raise InvalidValue("SpikeDataset.subset: indices.shape", chosen.shape, "(number of samples,)")
+        within("SpikeDataset.subset: indices", chosen, 0, len(self) - 1)
+        return replace(self, spikes=self.spikes[chosen], labels=self.labels[chosen])
+
+
+def split_names(where: str, split: str) -> tuple[str, ...]:
+    """Return the names of :data:`SPLITS` in `split`, one or several joined by "+", in the order of SPLITS.
+
+    Raises
+    ------
+    InvalidValue
+        If a name is unknown or stands twice; the message begins with `where`.
+    """
+    names = split.split("+") if isinstance(split, str) else []
+    if not names or len(set(names)) < len(names) or not set(names) <= set(SPLITS):
+        raise InvalidValue(where, split, " or ".join(map(repr, SPLITS)) + ", or several of them joined by '+'")
+    return tuple(name for name in SPLITS if name in names)
