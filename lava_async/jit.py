@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 from numba.core import caching
+from numba.extending import overload
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger(__name__)
@@ -32,16 +34,35 @@ _CACHE = _cache_is_possible()
 
 
 def jit(function: F) -> F:
-    """Compile a kernel: cached on disk, without the GIL, IEEE arithmetic in source order (fastmath stays off)."""
-    return _njit(function, cache=_CACHE)
+    """Compile a kernel: cached on disk, without the GIL, IEEE arithmetic in source order (fastmath stays off).
+
+    Kernels own no memory: their callers keep the arrays alive, so numba's reference counting is off. With it, each
+    access to an array in a tuple costs two atomic operations: 80 times the run time on two threads.
+    """
+    return _njit(function, cache=_CACHE, _nrt=False)
 
 
 def inner(function: F) -> F:
     """Compile what only kernels call: no wrapper for Python and no cache entry of its own, which halves the wait."""
-    return _njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return _njit(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def _njit(function: F, **options: bool) -> F:
     decorate: Any = numba.njit
     compiled: F = decorate(nogil=True, error_model="numpy", **options)(function)
     return compiled
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """Return a where the condition holds, else b: on numpy arrays, and on scalars in kernels (where numba's own
+    `np.where` would make arrays).
+    """  # noqa: D205
+    return np.where(condition, a, b)
+
+
+@overload(where, jit_options={"_nrt": False})
+def _compile_where(condition: Any, a: Any, b: Any) -> Any:
+    def choose(condition: Any, a: Any, b: Any) -> Any:
+        return a if condition else b
+
+    return choose

@@ -155,19 +155,19 @@ class SpikeBatch(ArrayRecord):
             raise InvalidType("SpikeBatch.spikes", dense.dtype, "an array of spike counts")
         dense = np.ascontiguousarray(dense.view(np.uint8) if dense.dtype.kind == "b" else dense)
         start = np.zeros((len(dense), dense.shape[2] + 1), np.int64)
-        n = _list_spikes(dense, start, np.zeros(0, np.int32), np.zeros(0, np.int32))
+        place, none = np.zeros(dense.shape[2], np.int64), np.zeros(0, np.int32)
+        n = _list_spikes(dense, start, place, none, none)
         if n < 0:
             dense_counts("SpikeBatch.spikes", dense, ndim=3)
         channel, counts = np.zeros(n, np.int32), np.zeros(n, np.int32)
-        _list_spikes(dense, start, channel, counts)
+        _list_spikes(dense, start, place, channel, counts)
         return cls(channel, counts, start, dense.shape[1])
 
 
 @jit
-def _list_spikes(dense: Any, start: Any, channel: Any, counts: Any) -> int:
+def _list_spikes(dense: Any, start: Any, place: Any, channel: Any, counts: Any) -> int:
     """Fill the lists of a batch (nothing but `start` if they are empty); return their length, -1 if a count is bad."""
     n_samples, n_channels, n_steps = dense.shape
-    place = np.zeros(n_steps, np.int64)
     n = 0
     for b in range(n_samples):
         for t in range(n_steps):

@@ -170,7 +170,7 @@ def _make_record(job: _Job, room: int, *, trace: bool) -> Record:
     checks, n = (room if trace else 0), job.plan.n_neurons
     return Record(
         np.zeros((room, 3), np.int64), np.zeros(room * 8, np.int32), np.zeros((checks, 2), np.int64),
-        np.zeros((checks, n), job.u.dtype), np.zeros((checks, n), job.u.dtype), np.zeros((checks, n), np.bool_),
+        np.zeros((checks, n), job.u.dtype), np.zeros((checks, n), job.u.dtype), np.zeros((checks, n), np.int32),
         np.zeros(3, np.int64),
     )  # fmt: skip
 
@@ -183,7 +183,9 @@ def _with_record(setup: Setup, result: Result, record: Record) -> Result:
     groups = [[int(t), int(k), ids[g].tolist()] for g, (t, k, _) in enumerate(record.groups[: used[kernels.GROUPS]])]
     trace = None
     if setup.record == "trace":
-        u, v = public_state(setup, record.u), public_state(setup, record.v)
-        trace = [Checked(int(t), int(k), u[c], v[c], np.flatnonzero(record.fired[c]))
-                 for c, (t, k) in enumerate(record.checks[: used[kernels.CHECKS]])]  # fmt: skip
+        n, u, v = used[kernels.CHECKS], public_state(setup, record.u), public_state(setup, record.v)
+        t, k, so_far = record.checks[:n, 0], record.checks[:n, 1], record.counts[:n]
+        earlier = np.zeros_like(so_far)
+        earlier[1:] = np.where((np.diff(t) == 0)[:, None], so_far[:-1], 0)
+        trace = [Checked(int(t[c]), int(k[c]), u[c], v[c], np.flatnonzero(so_far[c] > earlier[c])) for c in range(n)]
     return Result(**{**result.__dict__, "groups": groups, "trace": trace})

@@ -85,7 +85,8 @@ class Record(NamedTuple):
     """(n, 2) t, k of each forward step."""
     u: NDArray[Any]
     v: NDArray[Any]
-    fired: NDArray[np.bool_]
+    counts: NDArray[np.int32]
+    """(n, N) spikes of each neuron so far in the time step."""
     used: NDArray[np.int64]
 
 
@@ -241,17 +242,20 @@ def _forget_touches(work: Any) -> None:
     for place in range(work.counter[N_TOUCHED]):
         work.marked[work.touched[place]] = False
     work.counter[N_TOUCHED] = 0
-    work.full[:] = False
+    for layer in range(len(work.full)):
+        work.full[layer] = False
 
 
 @inner
-def _record_check(record: Any, t: int, k: int, u: Any, v: Any, before: Any, counts: Any) -> bool:
-    """Keep the state after a check; return False if there is no room left."""
+def _record_check(record: Any, t: int, k: int, u: Any, v: Any, counts: Any) -> bool:
+    """Keep the state after a check and who fired in it; return False if there is no room left."""
     n = record.used[CHECKS]
     if n >= len(record.checks):
         return False
     record.checks[n, 0], record.checks[n, 1] = t, k
-    record.u[n], record.v[n], record.fired[n] = u, v, counts > before
+    for i in range(len(u)):
+        record.u[n, i], record.v[n, i] = u[i], v[i]
+        record.counts[n, i] = counts[i]
     record.used[CHECKS] = n + 1
     return True
 
@@ -263,7 +267,8 @@ def _record_group(record: Any, t: int, k: int, group: Any) -> bool:
     if n >= len(record.groups) or m + len(group) > len(record.ids):
         return False
     record.groups[n, 0], record.groups[n, 1], record.groups[n, 2] = t, k, len(group)
-    record.ids[m : m + len(group)] = group
+    for place in range(len(group)):
+        record.ids[m + place] = group[place]
     record.used[GROUPS], record.used[IDS] = n + 1, m + len(group)
     return True
 
@@ -272,8 +277,14 @@ def _record_group(record: Any, t: int, k: int, group: Any) -> bool:
 def _select_replay(plan: Any, work: Any, queue: Any, t: int, k: int, tally: Any) -> int:
     """Pick the recorded group of this forward step; return its size, -1 if one of it is not pending."""
     at = work.replay_at
-    place = np.searchsorted(at[:-1, 0] * np.int64(2**32) + at[:-1, 1], t * np.int64(2**32) + k)
-    if place >= len(at) - 1 or at[place, 0] != t or at[place, 1] != k:
+    place, end = 0, len(at) - 1
+    while place < end:
+        middle = (place + end) >> 1
+        if at[middle, 0] < t or (at[middle, 0] == t and at[middle, 1] < k):
+            place = middle + 1
+        else:
+            end = middle
+    if place == len(at) - 1 or at[place, 0] != t or at[place, 1] != k:
         return 0
     n = work.counter[N_PENDING]
     group = work.replay_source[at[place, 2] : at[place + 1, 2]]
@@ -287,7 +298,8 @@ def _select_replay(plan: Any, work: Any, queue: Any, t: int, k: int, tally: Any)
             return -1
         queue.pending[found] = queue.pending[n - m - 1]
         queue.pending[n - m - 1] = group[m]
-    queue.pending[n - len(group) : n] = group
+    for m in range(len(group)):
+        queue.pending[n - len(group) + m] = group[m]
     return len(group)
 
 
@@ -335,14 +347,13 @@ def _layered_step(
         for layer in range(n_layers):
             walked += _deliver_due(plan, layer, past, now, k, 1 if layer >= k else 0, True, work)
         tally[OPERATIONS] += walked
-        before = counts.copy() if len(record.checks) else counts
         work.counter[OUTPUT_FIRED] = 0
         _forget_touches(work)
         _check_range(plan, p, rules, plan.layer_start[k], plan.layer_start[k + 1],
                      u, v, counts, k, np.uint64(0), work, queue)  # fmt: skip
         if work.counter[OUTPUT_FIRED] and first_output < 0:
             first_output = k
-        if len(record.checks) and not _record_check(record, t, k, u, v, before, counts):
+        if len(record.checks) and not _record_check(record, t, k, u, v, counts):
             return -2
     tally[UPDATES] += plan.n_neurons
     return first_output
@@ -390,10 +401,9 @@ def _run_sample(
             step = np.uint64(k)
             tally[OPERATIONS] += walked
             work.counter[OUTPUT_FIRED] = 0
-            before = counts.copy() if len(record.checks) else counts
             drop = fold(fold(draws_refractory, word), step)
             tally[UPDATES] += _check_touched(plan, p, rules, u, v, counts, k, drop, k == 0, work, queue)
-            if len(record.checks) and not _record_check(record, t, k, u, v, before, counts):
+            if len(record.checks) and not _record_check(record, t, k, u, v, counts):
                 return RECORD_FULL
             if work.counter[OUTPUT_FIRED] and first_output[row] == 0:
                 first_output[row] = k + 1

@@ -16,8 +16,6 @@ from lava_async.jit import inner
 from lava_async.schedules import Term
 
 _SIGN = np.uint64(1 << 63)
-_INSERTION = 48
-"""Up to this length an insertion sort is the fastest."""
 _NONE, _DRAW, _MOMENTUM, _EMITTED = int(Term.NONE), int(Term.DRAW), int(Term.MOMENTUM), int(Term.EMITTED)
 
 
@@ -116,17 +114,19 @@ def _partition(queue: Any, n: int, m: int) -> None:
 
 @inner
 def _sort(a: Any) -> None:
-    """Sort a short or long array of integers in place."""
-    if len(a) > _INSERTION:
-        a.sort()
-        return
-    for n in range(1, len(a)):
-        x = a[n]
-        m = n - 1
-        while m >= 0 and a[m] > x:
-            a[m + 1] = a[m]
-            m -= 1
-        a[m + 1] = x
+    """Sort integers in place (Shell's method: short lists are the rule, and no memory is taken)."""
+    gap = 1
+    while 3 * gap < len(a):
+        gap = 3 * gap + 1
+    while gap > 0:
+        for n in range(gap, len(a)):
+            x = a[n]
+            m = n
+            while m >= gap and a[m - gap] > x:
+                a[m] = a[m - gap]
+                m -= gap
+            a[m] = x
+        gap //= 3
 
 
 @inner

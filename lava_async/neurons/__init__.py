@@ -45,12 +45,12 @@ def integrate(p: Any, i: Any, u: Any, v: Any, arriving: Any, refractory: Any) ->
     return _DYNAMICS[type(p)].integrate(p, i, u, v, arriving, refractory)
 
 
-@overload(leak, inline="never")
+@overload(leak, jit_options={"_nrt": False})
 def _compile_leak(p: Any, i: Any, u: Any, v: Any) -> Any:
     return _DYNAMICS[p.instance_class].leak
 
 
-@overload(integrate, inline="never")
+@overload(integrate, jit_options={"_nrt": False})
 def _compile_integrate(p: Any, i: Any, u: Any, v: Any, arriving: Any, refractory: Any) -> Any:
     return _DYNAMICS[p.instance_class].integrate
 
