@@ -18,25 +18,26 @@ fail() {
     exit 1
 }
 
-# Names the cause of a failed command by what it left in the log. $1: what was being done.
+# Names the cause of a failed command by what it left in the log. $1: what failed; $2: what helps without a network.
 explain() {
     if grep -qiE 'no space left|errno 28|quota exceeded' "$log" || [ "$(free_mb)" -lt 20 ]; then
-        fail "the disk was full while $1: free some space and run make again (details: $log)"
+        fail "$1, the disk is full: free some space and run make again (details: $log)"
     elif grep -qiE 'connection|could not find a version|no matching dist|timed out|error sending request' "$log"; then
-        fail "no download while $1: check the network and run make again (details: $log)"
+        fail "$1, nothing could be downloaded: ${2:-check the network} and run make again (details: $log)"
     fi
-    fail "an error while $1: $(grep -E '^ *(ERROR|error)' "$log" | tail -n 1) (details: $log)"
+    fail "$1: $(grep -iE '^ *error' "$log" | tail -n 1) (details: $log)"
 }
 
 free_mb() { df -Pm . | awk 'NR == 2 { print $4 }'; }
 
 # --- What is done already ------------------------------------------------------------------------------------------
-# A stamp is written after its step and holds the fingerprint of what the step depends on.
+# A stamp is written after its step and holds the fingerprint of what the step depends on. What pip installs for this
+# package names the folder, so a moved clone installs it anew.
 
 fingerprint() {
     case $1 in
         lock) cksum <requirements.lock ;;
-        package) { pwd && cat pyproject.toml; } | cksum ;; # scripts and the editable install name this folder
+        package) { pwd && cat pyproject.toml && grep '^__version__' lava_async/__init__.py; } | cksum ;;
     esac
 }
 
@@ -73,15 +74,16 @@ find_pip() {
 }
 
 fetch_python() {
-    local advice="install Python 3.10 and run make again" uv=$private/uv/bin/uv python
+    local uv=$private/uv/bin/uv python
+    local failure=("Python 3.10 is not here and could not be fetched" "check the network, or install Python 3.10,")
     say "There is no Python 3.10 here: fetching it with uv ..."
     if ! "$uv" --version >/dev/null 2>&1; then
-        python=$(find_pip) || fail "there is no Python 3.10, and no pip that could fetch it: $advice"
+        python=$(find_pip) || fail "${failure[0]}, for there is no pip: install Python 3.10 and run make again"
         "$python" -m pip install --upgrade --target "$private/uv" "$(grep -o '^uv==[^ ;]*' requirements.lock)" \
-            </dev/null >>"$log" 2>&1 || explain "fetching uv, which fetches Python 3.10 (or $advice)"
+            </dev/null >>"$log" 2>&1 || explain "${failure[@]}"
     fi
     UV_PYTHON_INSTALL_DIR=$private/python UV_PYTHON_BIN_DIR=$private/bin UV_CACHE_DIR=$private/uv-cache \
-        "$uv" python install 3.10 >>"$log" 2>&1 || explain "fetching Python 3.10 (or $advice)"
+        "$uv" python install 3.10 >>"$log" 2>&1 || explain "${failure[@]}"
 }
 
 create_venv() {
@@ -93,7 +95,7 @@ create_venv() {
     fi
     say "Creating $venv with $python ..."
     rm -rf "$venv"
-    "$python" -m venv "$venv" >>"$log" 2>&1 || explain "creating $venv"
+    "$python" -m venv "$venv" >>"$log" 2>&1 || explain "$venv could not be created"
 }
 
 # --- Packages ------------------------------------------------------------------------------------------------------
@@ -117,14 +119,14 @@ install_lock() {
     while IFS= read -r line; do pins+=("$line"); done < <(sed -e 's/ *#.*//' -e '/^$/d' requirements.lock)
     say "Installing ${#pins[@]} packages (about 6 GB with PyTorch and CUDA; 1 to 5 minutes) ..."
     for ((i = 0; i < ${#pins[@]}; i += packages_per_call)); do
-        pip_install "$i of ${#pins[@]} packages" "${pins[@]:i:packages_per_call}" || explain "installing packages"
+        pip_install "$i of ${#pins[@]} packages" "${pins[@]:i:packages_per_call}" || explain "packages could not be installed"
     done
     [ -t 1 ] && printf '\r\033[K'
     fingerprint lock >"$venv/.done-lock"
 }
 
 install_package() {
-    pip_install "this package" --no-build-isolation --editable . || explain "installing this package"
+    pip_install "this package" --no-build-isolation --editable . || explain "this package could not be installed"
     [ -t 1 ] && printf '\r\033[K'
     fingerprint package >"$venv/.done-package"
 }
