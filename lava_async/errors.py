@@ -22,6 +22,9 @@ class InvalidValue(ValueError):  # noqa: N818 (reads as what it says)
         super().__init__(_sentence(where, value, allowed))
         self.where, self.value, self.allowed = where, value, allowed
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.where, self.value, self.allowed)
+
 
 class InvalidType(TypeError):  # noqa: N818
     """A value of a type that cannot be used; parameters as in :class:`InvalidValue`."""
@@ -29,6 +32,9 @@ class InvalidType(TypeError):  # noqa: N818
     def __init__(self, where: str, value: Any, allowed: str) -> None:
         super().__init__(_sentence(where, value, allowed))
         self.where, self.value, self.allowed = where, value, allowed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.where, self.value, self.allowed)
 
 
 class ForwardStepLimit(RuntimeError):  # noqa: N818
