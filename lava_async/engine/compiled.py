@@ -19,6 +19,7 @@ from lava_async.engine import BatchResult, Checked, Result, Setup, State, kernel
 from lava_async.engine.kernels import Record, Rules, Work
 from lava_async.engine.plan import Plan, lay_out
 from lava_async.engine.select import make_queue
+from lava_async.engine.tape import Tape, no_tape
 from lava_async.errors import ForwardStepLimit, InvalidType
 from lava_async.network import Network
 from lava_async.schedules import Layered, Order, Replay, Schedule
@@ -37,7 +38,7 @@ def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     while True:
         job = _Job(setup, batch, np.array([sample]), state)
         record = _make_record(job, room, trace=setup.record == "trace")
-        status = job.run(slice(0, 1), record)
+        status = job.run(slice(0, 1), record, no_tape())
         if status != kernels.RECORD_FULL:
             break
         room *= 4
@@ -56,10 +57,10 @@ def run_batch(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threa
     edges = np.linspace(0, len(batch), n + 1).astype(int).tolist()
     slices = [slice(*edge) for edge in pairwise(edges)]
     if n <= 1:
-        statuses = [job.run(part, job.no_record) for part in slices]
+        statuses = [job.run(part, job.no_record, no_tape()) for part in slices]
     else:
         with ThreadPoolExecutor(n) as pool:
-            statuses = list(pool.map(lambda part: job.run(part, job.no_record), slices))
+            statuses = list(pool.map(lambda part: job.run(part, job.no_record, no_tape()), slices))
     for part, status in zip(slices, statuses, strict=True):
         job.raise_for(status, part.stop - part.start, part.start)
     return job.result()
@@ -99,7 +100,7 @@ class _Job:
         self.tally = np.zeros((n, kernels.N_TALLY), np.int64)
         self.no_record = _make_record(self, 0, trace=False)
 
-    def run(self, part: slice, record: Record) -> int:
+    def run(self, part: slice, record: Record, tape: Tape) -> int:
         """Run the samples of a slice in this thread; return the status of the kernel."""
         plan = self.plan
         work = Work(
@@ -111,7 +112,7 @@ class _Job:
         status: int = kernels.run_slice(
             plan, self.p, self.rules, self.samples[part], self.t0, self.batch.channel, self.batch.count,
             self.batch.start[part], self.inputs[part], self.past[part], self.u[part], self.v[part],
-            self.forward_steps[part], self.first_output[part], self.tally[part], work, queue, record,
+            self.forward_steps[part], self.first_output[part], self.tally[part], work, queue, record, tape,
         )  # fmt: skip
         return status
 

@@ -26,6 +26,7 @@ from lava_async.engine.plan import (
     WEIGHTS,
 )
 from lava_async.engine.select import select
+from lava_async.engine.tape import OVERFLOW, close_sample, open_row, write_group, write_step, write_voltages
 from lava_async.jit import inner, jit
 from lava_async.neurons import integrate, leak
 
@@ -91,6 +92,7 @@ class Record(NamedTuple):
 
 
 N_TOUCHED, N_PENDING, OUTPUT_FIRED = range(3)
+"""Places in `Work.counter`."""
 
 
 @inner
@@ -101,12 +103,14 @@ def _walk(plan: Any, q: int, row: int, payload: int, work: Any) -> int:
     if part[KIND] == ROWS:
         n, a = part[N_TARGET], part[TARGET_START]
         w = part[WEIGHTS] + row * n
+        # Slices, since an index that may be negative keeps the compiler from vectorizing.
+        to, row_weights = arriving[a : a + n], weights[w : w + n]
         if payload == 1:
             for i in range(n):
-                arriving[a + i] += weights[w + i]
+                to[i] += row_weights[i]
         else:
             for i in range(n):
-                arriving[a + i] += weights.dtype.type(payload) * weights[w + i]
+                to[i] += weights.dtype.type(payload) * row_weights[i]
         work.full[part[TARGET]] = True
         return n
     start, end = plan.list_start[part[STARTS] + row], plan.list_start[part[STARTS] + row + 1]
@@ -195,26 +199,31 @@ def _emit(plan: Any, rules: Any, i: int, v: Any, counts: Any, k: int, drop: Any,
 
 @inner
 def _check_range(
-    plan: Any, p: Any, rules: Any, a: int, b: int, u: Any, v: Any, counts: Any, k: int, drop: Any, work: Any, queue: Any
-) -> None:
+    plan: Any, p: Any, rules: Any, a: int, b: int, u: Any, v: Any, counts: Any, k: int, drop: Any, everyone: bool,
+    work: Any, queue: Any, tape: Any,
+) -> None:  # fmt: skip
     """Integrate and check neurons a .. b - 1."""
-    arriving, refractory, vth = work.arriving, work.refractory, p.vth
-    for i in range(a, b):
-        u[i], v[i] = integrate(p, i, u[i], v[i], arriving[i], refractory[i])
-    any_fires = False
-    for i in range(a, b):
+    u_here, v_here, vth = u[a:b], v[a:b], p.vth[a:b]
+    arriving, refractory = work.arriving[a:b], work.refractory[a:b]
+    for i in range(b - a):
+        u_here[i], v_here[i] = integrate(p, a + i, u_here[i], v_here[i], arriving[i], refractory[i])
+    fires = 0
+    for i in range(b - a):
         arriving[i] = 0
-        any_fires |= (v[i] > vth[i]) & (not refractory[i])
-    if any_fires:
-        for i in range(a, b):
-            if v[i] > vth[i] and not refractory[i]:
-                _emit(plan, rules, i, v, counts, k, drop, work, queue)
+        fires += np.int32((v_here[i] > vth[i]) & (not refractory[i]))
+    if tape.on[0]:
+        write_voltages(tape, plan, work, a, b, v, everyone)
+    if fires > 0:
+        for i in range(b - a):
+            if v_here[i] > vth[i] and not refractory[i]:
+                _emit(plan, rules, a + i, v, counts, k, drop, work, queue)
 
 
 @inner
 def _check_touched(
-    plan: Any, p: Any, rules: Any, u: Any, v: Any, counts: Any, k: int, drop: Any, everyone: bool, work: Any, queue: Any
-) -> int:
+    plan: Any, p: Any, rules: Any, u: Any, v: Any, counts: Any, k: int, drop: Any, everyone: bool,
+    work: Any, queue: Any, tape: Any,
+) -> int:  # fmt: skip
     """Integrate and check what was touched, or everyone; forget the touches. Return the neurons touched."""
     updates = 0
     n_layers = len(plan.layer_start) - 1
@@ -223,15 +232,17 @@ def _check_touched(
             updates += plan.layer_start[layer + 1] - plan.layer_start[layer]
             if not everyone:
                 _check_range(plan, p, rules, plan.layer_start[layer], plan.layer_start[layer + 1],
-                             u, v, counts, k, drop, work, queue)  # fmt: skip
+                             u, v, counts, k, drop, False, work, queue, tape)  # fmt: skip
     for place in range(work.counter[N_TOUCHED]):
         i = work.touched[place]
         if not work.full[plan.layer_of[i]]:
             updates += 1
             if not everyone:
-                _check_range(plan, p, rules, i, i + 1, u, v, counts, k, drop, work, queue)
+                _check_range(plan, p, rules, i, i + 1, u, v, counts, k, drop, False, work, queue, tape)
     if everyone:
-        _check_range(plan, p, rules, 0, plan.n_neurons, u, v, counts, k, drop, work, queue)
+        _check_range(plan, p, rules, 0, plan.n_neurons, u, v, counts, k, drop, True, work, queue, tape)
+    if tape.on[0]:
+        write_step(tape, plan, work, k)
     _forget_touches(work)
     return updates
 
@@ -329,7 +340,7 @@ def _open_input(
 @inner
 def _layered_step(
     plan: Any, p: Any, rules: Any, channel: Any, count: Any, inputs: Any, in_now: int, past: Any, now: int,
-    u: Any, v: Any, t: int, work: Any, queue: Any, record: Any, tally: Any,
+    u: Any, v: Any, t: int, work: Any, queue: Any, record: Any, tape: Any, tally: Any,
 ) -> int:  # fmt: skip
     """Run one time step with layer synchronization; return the layer whose check made the first output, or -1."""
     first_output = -1
@@ -350,7 +361,9 @@ def _layered_step(
         work.counter[OUTPUT_FIRED] = 0
         _forget_touches(work)
         _check_range(plan, p, rules, plan.layer_start[k], plan.layer_start[k + 1],
-                     u, v, counts, k, np.uint64(0), work, queue)  # fmt: skip
+                     u, v, counts, k, np.uint64(0), False, work, queue, tape)  # fmt: skip
+        if tape.on[0]:
+            write_step(tape, plan, work, k)
         if work.counter[OUTPUT_FIRED] and first_output < 0:
             first_output = k
         if len(record.checks) and not _record_check(record, t, k, u, v, counts):
@@ -363,6 +376,7 @@ def _layered_step(
 def _run_sample(
     plan: Any, p: Any, rules: Any, sample: int, t0: int, channel: Any, count: Any, start: Any, inputs: Any,
     past: Any, u: Any, v: Any, forward_steps: Any, first_output: Any, tally: Any, work: Any, queue: Any, record: Any,
+    tape: Any,
 ) -> int:  # fmt: skip
     """Run one sample from its state; see :func:`run_slice` for the arrays."""
     n_layers = len(plan.layer_start) - 1
@@ -379,6 +393,8 @@ def _run_sample(
         now, in_now = len(past) - n_steps + row, len(inputs) - n_steps + row
         counts = past[now]
         begin, end = start[row], start[row + 1]
+        if tape.on[0] and not open_row(tape, row, u, v):
+            return RECORD_FULL
         for i in range(plan.n_neurons):
             u[i], v[i] = leak(p, i, u[i], v[i])
             work.refractory[i] = False
@@ -387,7 +403,7 @@ def _run_sample(
         tally[AT] = t
         if rules.layered:
             made = _layered_step(plan, p, rules, channel[begin:end], count[begin:end], inputs, in_now, past, now,
-                                 u, v, t, work, queue, record, tally)  # fmt: skip
+                                 u, v, t, work, queue, record, tape, tally)  # fmt: skip
             if made == -2:
                 return RECORD_FULL
             first_output[row] = made + 1
@@ -402,7 +418,7 @@ def _run_sample(
             tally[OPERATIONS] += walked
             work.counter[OUTPUT_FIRED] = 0
             drop = fold(fold(draws_refractory, word), step)
-            tally[UPDATES] += _check_touched(plan, p, rules, u, v, counts, k, drop, k == 0, work, queue)
+            tally[UPDATES] += _check_touched(plan, p, rules, u, v, counts, k, drop, k == 0, work, queue, tape)
             if len(record.checks) and not _record_check(record, t, k, u, v, counts):
                 return RECORD_FULL
             if work.counter[OUTPUT_FIRED] and first_output[row] == 0:
@@ -428,6 +444,8 @@ def _run_sample(
             if len(record.groups) and m > 0 and not _record_group(record, t, k, group):
                 return RECORD_FULL
             work.counter[N_PENDING] = n - m
+            if tape.on[0]:
+                write_group(tape, queue, group)
             walked = 0
             for place in range(m):
                 source = group[place]
@@ -436,17 +454,21 @@ def _run_sample(
                 queue.payload[source] = 0
             k += 1
         forward_steps[row] = k + 1
+        if tape.on[0]:
+            write_group(tape, queue, queue.pending[: work.counter[N_PENDING]])
+            write_step(tape, plan, work, -1)
         for place in range(work.counter[N_PENDING]):
             tally[DROPPED] += queue.payload[queue.pending[place]]
             queue.payload[queue.pending[place]] = 0
         work.counter[N_PENDING] = 0
-    return DONE
+    return RECORD_FULL if tape.on[0] and tape.cursor[OVERFLOW] else DONE
 
 
 @jit
 def run_slice(
     plan: Any, p: Any, rules: Any, samples: Any, t0: int, channel: Any, count: Any, start: Any, inputs: Any,
     past: Any, u: Any, v: Any, forward_steps: Any, first_output: Any, tally: Any, work: Any, queue: Any, record: Any,
+    tape: Any,
 ) -> int:  # fmt: skip
     """Run n samples one after another.
 
@@ -474,7 +496,7 @@ def run_slice(
         Filled.
     tally : (n, N_TALLY) int64
         Filled.
-    work, queue, record : Work, Queue, Record
+    work, queue, record, tape : Work, Queue, Record, Tape
         Memory of this thread.
 
     Returns
@@ -484,7 +506,9 @@ def run_slice(
     """
     for b in range(len(samples)):
         status = _run_sample(plan, p, rules, samples[b], t0, channel, count, start[b], inputs[b], past[b], u[b], v[b],
-                             forward_steps[b], first_output[b], tally[b], work, queue, record)  # fmt: skip
+                             forward_steps[b], first_output[b], tally[b], work, queue, record, tape)  # fmt: skip
+        if tape.on[0]:
+            close_sample(tape)
         if status != DONE:
             return status * len(samples) + b
     return DONE
