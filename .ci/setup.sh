@@ -13,7 +13,10 @@ readonly packages_per_call=20
 
 say() { printf '%s\n' "$*"; }
 
+clear_line() { [ ! -t 1 ] || printf '\r\033[K'; }
+
 fail() {
+    clear_line
     printf 'set-up failed: %s\n' "$*" >&2
     exit 1
 }
@@ -121,13 +124,13 @@ install_lock() {
     for ((i = 0; i < ${#pins[@]}; i += packages_per_call)); do
         pip_install "$i of ${#pins[@]} packages" "${pins[@]:i:packages_per_call}" || explain "packages could not be installed"
     done
-    [ -t 1 ] && printf '\r\033[K'
+    clear_line
     fingerprint lock >"$venv/.done-lock"
 }
 
 install_package() {
     pip_install "this package" --no-build-isolation --editable . || explain "this package could not be installed"
-    [ -t 1 ] && printf '\r\033[K'
+    clear_line
     fingerprint package >"$venv/.done-package"
 }
 
