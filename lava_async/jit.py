@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 def _cache_is_possible() -> bool:
     """Tell whether numba finds a folder that it may write its compiled code to."""
     try:
-        caching.FunctionCache(_cache_is_possible)  # type: ignore[no-untyped-call]
+        caching.FunctionCache(_cache_is_possible)
     except RuntimeError:
         log.warning("numba finds no writable folder for compiled code: kernels compile anew in each run (30 s). "
                     "Set NUMBA_CACHE_DIR to a folder of yours to avoid it.")  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lava_async import draws
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.jit import jit
 from lava_async.records import ArrayRecord, count, frozen, integer_array, within
@@ -124,6 +125,16 @@ class SpikeBatch(ArrayRecord):
     def __getitem__(self, b: int) -> SpikeTrain:
         first, last = self.start[b, 0], self.start[b, -1]
         return SpikeTrain(self.channel[first:last], self.count[first:last], self.start[b] - first, self.n_channels)
+
+    def thinned(self, probability: float, seed: int, samples: NDArray[np.int64], first_step: int = 0) -> SpikeBatch:
+        """Return the batch after input dropout: in each time step a channel loses all its spikes or none."""
+        n, n_steps = len(self), self.n_steps
+        sizes = np.diff(self.start, axis=1).ravel()
+        sample, t = np.repeat(samples, n_steps), np.tile(np.arange(first_step, first_step + n_steps), n)
+        words = (np.repeat(sample, sizes), np.repeat(t, sizes), 0, self.channel)
+        keep = draws.unit(draws.key(seed, draws.INPUT_DROPOUT, *words)) >= probability
+        place = np.concatenate([[0], np.cumsum(keep)])
+        return SpikeBatch(self.channel[keep], self.count[keep], place[self.start], self.n_channels)
 
     @classmethod
     def of(cls, spikes: ArrayLike | Sequence[SpikeTrain] | SpikeBatch) -> SpikeBatch:

@@ -8,9 +8,10 @@ limit) it returns as a status, and Python deals with it.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from lava_async.schedules import Layered, Order, Replay, Schedule
 from lava_async.schedules.replay import not_pending
 from lava_async.spikes import SpikeBatch, SpikeTrain
 
+T = TypeVar("T")
 _EVERYTHING = 2**31 - 1
 _PLAN = "_plan"
 """Under this name a network keeps its plan, as a cached property would."""
@@ -36,7 +38,7 @@ def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     batch = SpikeBatch(spikes.channel, spikes.count, spikes.start[None], spikes.n_channels)
     room = 0 if setup.record == "counts" else 64
     while True:
-        job = _Job(setup, batch, np.array([sample]), state)
+        job = Job(setup, batch, np.array([sample]), state)
         record = _make_record(job, room, trace=setup.record == "trace")
         status = job.run(slice(0, 1), record, no_tape())
         if status != kernels.RECORD_FULL:
@@ -52,18 +54,26 @@ def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
 
 def run_batch(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int | None = None) -> BatchResult:
     """Run the samples of a batch from rest, on `threads` threads (default: the cores that this process may use)."""
-    job = _Job(setup, batch, samples, State.zeros(setup.network))
-    n = min(threads or len(os.sched_getaffinity(0)), len(batch))
-    edges = np.linspace(0, len(batch), n + 1).astype(int).tolist()
-    slices = [slice(*edge) for edge in pairwise(edges)]
-    if n <= 1:
-        statuses = [job.run(part, job.no_record, no_tape()) for part in slices]
-    else:
-        with ThreadPoolExecutor(n) as pool:
-            statuses = list(pool.map(lambda part: job.run(part, job.no_record, no_tape()), slices))
+    job = Job(setup, batch, samples, State.zeros(setup.network))
+    slices = share(len(batch), threads)
+    statuses = in_threads(lambda part: job.run(part, job.no_record, no_tape()), slices)
     for part, status in zip(slices, statuses, strict=True):
         job.raise_for(status, part.stop - part.start, part.start)
     return job.result()
+
+
+def share(n: int, threads: int | None) -> list[slice]:
+    """Return the slices of n samples that threads run (default: as many as cores that this process may use)."""
+    edges = np.linspace(0, n, max(1, min(threads or len(os.sched_getaffinity(0)), n)) + 1).astype(int).tolist()
+    return [slice(*edge) for edge in pairwise(edges)]
+
+
+def in_threads(function: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
+    """Call a function once per set of arguments, each call in a thread of its own; the threads end with the call."""
+    if len(arguments[0]) == 1:
+        return [function(*(a[0] for a in arguments))]
+    with ThreadPoolExecutor(len(arguments[0])) as pool:
+        return list(pool.map(function, *arguments))
 
 
 def warm_up(network: Network) -> None:
@@ -81,22 +91,27 @@ def plan_of(network: Network) -> tuple[Plan, Any]:
     return plan
 
 
-class _Job:
+class Job:
     """The arrays of one call."""
 
-    def __init__(self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], state: State) -> None:
+    def __init__(
+        self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], state: State,
+        plan: tuple[Plan, Any] | None = None,
+    ) -> None:  # fmt: skip
+        if setup.input_dropout > 0:
+            batch = batch.thinned(setup.input_dropout, setup.seed, samples, state.t)
         self.setup, self.batch, self.samples, self.t0 = setup, batch, samples, state.t
-        self.plan, self.p = plan_of(setup.network)
+        self.plan, self.p = plan or plan_of(setup.network)
         self.rules = _rules(setup)
         self.replay = _replay_arrays(setup.schedule, self.plan.n_inputs)
-        n, T = len(batch), batch.n_steps
+        n, n_steps = len(batch), batch.n_steps
         self.D, d_in = len(state.history), len(state.inputs)
-        self.past = np.zeros((n, self.D + T, self.plan.n_neurons), np.int32)
+        self.past = np.zeros((n, self.D + n_steps, self.plan.n_neurons), np.int32)
         self.past[:, : self.D] = state.history
-        self.inputs = np.zeros((n, d_in + T if d_in else 0, self.plan.n_inputs), np.int32)
+        self.inputs = np.zeros((n, d_in + n_steps if d_in else 0, self.plan.n_inputs), np.int32)
         self.inputs[:, :d_in] = state.inputs
         self.u, self.v = np.repeat(state.u[None], n, axis=0), np.repeat(state.v[None], n, axis=0)
-        self.forward_steps, self.first_output = np.zeros((n, T), np.int32), np.zeros((n, T), np.int32)
+        self.forward_steps, self.first_output = np.zeros((n, n_steps), np.int32), np.zeros((n, n_steps), np.int32)
         self.tally = np.zeros((n, kernels.N_TALLY), np.int64)
         self.no_record = _make_record(self, 0, trace=False)
 
@@ -154,7 +169,7 @@ def _rules(setup: Setup) -> Rules:
     return Rules(
         isinstance(schedule, Layered), isinstance(schedule, Replay), int(order.first), int(order.second),
         float(order.noise), schedule.group_size or _EVERYTHING, stop.extra_steps, stop.limit, stop.truncate,
-        setup.refractory, setup.input_first, float(setup.refractory_dropout), float(setup.input_dropout), setup.seed,
+        setup.refractory, setup.input_first, float(setup.refractory_dropout), setup.seed,
     )  # fmt: skip
 
 
@@ -167,7 +182,7 @@ def _replay_arrays(schedule: Schedule, n_inputs: int) -> tuple[NDArray[np.int64]
     return np.array(at, np.int64), np.array(sources, np.int32)
 
 
-def _make_record(job: _Job, room: int, *, trace: bool) -> Record:
+def _make_record(job: Job, room: int, *, trace: bool) -> Record:
     checks, n = (room if trace else 0), job.plan.n_neurons
     return Record(
         np.zeros((room, 3), np.int64), np.zeros(room * 8, np.int32), np.zeros((checks, 2), np.int64),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.draws import INPUT_DROPOUT, MOMENTUM_NOISE, RANDOM_SCHEDULE, REFRACTORY_DROPOUT, G, fold, mix, unit
+from lava_async.draws import MOMENTUM_NOISE, RANDOM_SCHEDULE, REFRACTORY_DROPOUT, G, fold, mix, unit
 from lava_async.engine.plan import (
     DELAYS,
     KIND,
@@ -26,7 +26,7 @@ from lava_async.engine.plan import (
     WEIGHTS,
 )
 from lava_async.engine.select import select
-from lava_async.engine.tape import OVERFLOW, close_sample, open_row, write_group, write_step, write_voltages
+from lava_async.engine.tape import OVERFLOW, close_row, close_sample, open_row, write_group, write_step, write_voltages
 from lava_async.jit import inner, jit
 from lava_async.neurons import integrate, leak
 
@@ -54,7 +54,6 @@ class Rules(NamedTuple):
     refractory: bool
     input_first: bool
     refractory_dropout: float
-    input_dropout: float
     seed: int
 
 
@@ -210,7 +209,7 @@ def _check_range(
     fires = 0
     for i in range(b - a):
         arriving[i] = 0
-        fires += np.int32((v_here[i] > vth[i]) & (not refractory[i]))
+        fires += int((v_here[i] > vth[i]) & (not refractory[i]))
     if tape.on[0]:
         write_voltages(tape, plan, work, a, b, v, everyone)
     if fires > 0:
@@ -315,16 +314,12 @@ def _select_replay(plan: Any, work: Any, queue: Any, t: int, k: int, tally: Any)
 
 
 @inner
-def _open_input(
-    plan: Any, rules: Any, channel: Any, count: Any, inputs: Any, now: int, drop: Any, work: Any, queue: Any
-) -> int:
+def _open_input(plan: Any, rules: Any, channel: Any, count: Any, inputs: Any, now: int, work: Any, queue: Any) -> int:
     """Let the input of a time step in: delivered at once (the rest is due later), or queued."""
     walked = 0
     has_history = len(inputs) > 0
     for e in range(len(channel)):
         c = channel[e]
-        if rules.input_dropout > 0.0 and unit(fold(drop, np.uint64(c))) < rules.input_dropout:
-            continue
         if has_history:
             inputs[now, c] = count[e]
         if not rules.layered and not rules.input_first:
@@ -385,7 +380,6 @@ def _run_sample(
     draws_schedule = fold(fold(base, np.uint64(RANDOM_SCHEDULE)), number)
     draws_noise = fold(fold(base, np.uint64(MOMENTUM_NOISE)), number)
     draws_refractory = fold(fold(base, np.uint64(REFRACTORY_DROPOUT)), number)
-    draws_input = fold(fold(base, np.uint64(INPUT_DROPOUT)), number)
     n_steps = len(forward_steps)
     for row in range(n_steps):
         t = t0 + row
@@ -398,8 +392,7 @@ def _run_sample(
         for i in range(plan.n_neurons):
             u[i], v[i] = leak(p, i, u[i], v[i])
             work.refractory[i] = False
-        drop = fold(fold(draws_input, word), np.uint64(0))
-        walked = _open_input(plan, rules, channel[begin:end], count[begin:end], inputs, in_now, drop, work, queue)
+        walked = _open_input(plan, rules, channel[begin:end], count[begin:end], inputs, in_now, work, queue)
         tally[AT] = t
         if rules.layered:
             made = _layered_step(plan, p, rules, channel[begin:end], count[begin:end], inputs, in_now, past, now,
@@ -457,6 +450,7 @@ def _run_sample(
         if tape.on[0]:
             write_group(tape, queue, queue.pending[: work.counter[N_PENDING]])
             write_step(tape, plan, work, -1)
+            close_row(tape, work.refractory)
         for place in range(work.counter[N_PENDING]):
             tally[DROPPED] += queue.payload[queue.pending[place]]
             queue.payload[queue.pending[place]] = 0

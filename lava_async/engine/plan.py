@@ -100,3 +100,32 @@ def lay_out(network: Network) -> Plan:
         weights.array(), starts.array(), targets.array(), delays.array(), immediate | silent,
         np.isin(np.arange(network.n_neurons), network.outputs), delayed,
     )  # fmt: skip
+
+
+def flat_order(network: Network) -> tuple[NDArray[np.int64], Any]:
+    """Return how `Plan.weights` follows from the weights of the synapses, put one after another.
+
+    Returns
+    -------
+    order : (W,) int64
+        ``concatenated[order]`` are the weights in the order of the plan.
+    arriving : int or (W,) array
+        What a spike adds through each of them if its weight is 1.
+    """
+    order, place = [np.zeros(0, np.int64)], 0
+    arriving: list[NDArray[Any]] = [np.zeros(0, network.params.dtype)]
+    for s in network.synapses:
+        sizes: list[int] = []
+
+        def number(_: str, weights: NDArray[Any], first: int = place, sizes: list[int] = sizes) -> NDArray[np.int64]:
+            sizes.append(weights.size)
+            return first + np.arange(weights.size).reshape(weights.shape)
+
+        here = network.layer_slices[s.target]
+        for form, _ in s.map_weights(number).lower():
+            target = here if isinstance(form, Rows) else form.target + here.start
+            order.append(form.weights.ravel())
+            arriving.append(network.params.arriving(np.ones(form.weights.shape, np.int32), target).ravel())
+        place += sum(sizes)
+    factors = np.concatenate(arriving)
+    return np.concatenate(order), factors[0] if len(factors) and (factors == factors[0]).all() else factors

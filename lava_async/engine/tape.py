@@ -39,6 +39,8 @@ class Tape(NamedTuple):
     """(H,) touched neurons of layers that were not touched as a whole."""
     peak: NDArray[Any]
     """(n, T, N) highest voltage at a check of each time step."""
+    refractory: NDArray[np.bool_]
+    """(n, T, N) who was refractory at the end of each time step."""
     open_u: NDArray[Any]
     open_v: NDArray[Any]
     """(n, T, N) state before each leak, in units of the gradient; (0, 0, 0) if not asked for."""
@@ -61,7 +63,7 @@ def make_tape(
     return Tape(
         np.array([True]), np.zeros((room[0], N_COLUMNS), np.int64), np.zeros(room[1], np.int32),
         np.zeros(room[1], np.int32), np.zeros(room[1], np.int32), np.zeros(room[2], dtype), np.zeros(room[3], np.int32),
-        np.full(shape, -np.inf, dtype), np.zeros(state_shape, dtype), np.zeros(state_shape, dtype),
+        np.zeros(shape, dtype), np.zeros(shape, np.bool_), np.zeros(state_shape, dtype), np.zeros(state_shape, dtype),
         np.zeros((n + 1, 4), np.int64), np.zeros(7, np.int64), always, np.array([unit], dtype),
     )  # fmt: skip
 
@@ -84,11 +86,22 @@ def close_sample(tape: Any) -> None:
 def open_row(tape: Any, row: int, u: Any, v: Any) -> bool:
     """Begin a time step, before its leak; return False if the tape is full."""
     tape.cursor[AT_ROW] = row
+    peak = tape.peak[tape.cursor[AT_SAMPLE], row]
+    for i in range(len(peak)):
+        peak[i] = -np.inf
     if len(tape.open_u):
         to_u, to_v = tape.open_u[tape.cursor[AT_SAMPLE], row], tape.open_v[tape.cursor[AT_SAMPLE], row]
         for i in range(len(u)):
             to_u[i], to_v[i] = u[i] * tape.unit[0], v[i] * tape.unit[0]
-    return tape.cursor[OVERFLOW] == 0
+    return bool(tape.cursor[OVERFLOW] == 0)
+
+
+@inner
+def close_row(tape: Any, refractory: Any) -> None:
+    """End a time step."""
+    to = tape.refractory[tape.cursor[AT_SAMPLE], tape.cursor[AT_ROW]]
+    for i in range(len(to)):
+        to[i] = refractory[i]
 
 
 @inner

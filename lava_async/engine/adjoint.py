@@ -1,0 +1,387 @@
+"""The backward pass: semantics.md section 6, walked along the tape from the last event to the first.
+
+What was picked when, who was refractory and every dropout are constants. With gu, gv the derivatives of the loss by u
+and v, one forward step backwards is, for each touched neuron that was checked with slope s' and owed gs by its
+deliveries:
+
+- gv <- 0 if it fired, else gv; then gv += gs s' (and -= gv v s' if the reset is differentiated);
+- gI = gu + gv arrives at its synapses: the weight gets payload * gI, the source neuron is owed w gI.
+
+Sparse input stays sparse: only weights of spikes that were delivered are visited.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.engine.kernels import _delay
+from lava_async.engine.plan import KIND, N_TARGET, ROWS, SOURCE_START, STARTS, TARGET, TARGET_START, TARGETS, WEIGHTS
+from lava_async.engine.tape import FULL_LAYERS, GROUP_END, ROW, STEP, TOUCHED_END, VOLTAGE_END
+from lava_async.jit import inner, jit
+
+DELIVERED, ALL, KEEP, LAST = range(4)
+"""Credit rules."""
+EXPONENTIAL, ATAN = range(2)
+"""Surrogates: ``b exp(-abs(a x))`` and ``b / (b + (a x)^2)``."""
+_LATER = np.int32(2**31 - 1)
+
+
+class Rule(NamedTuple):
+    """How a run is differentiated."""
+
+    credit: int
+    peak: bool
+    differentiated: bool
+    surrogate: int
+    a: NDArray[Any]
+    b: NDArray[Any]
+    """(N,) each: parameters of the surrogate, in units of the gradient."""
+    states: bool
+    """Whether decays get a gradient (the tape has the states)."""
+
+
+class Weights(NamedTuple):
+    """What is differentiated by, or the gradient; in units of the gradient."""
+
+    weights: NDArray[Any]
+    """As `Plan.weights`."""
+    keep_u: NDArray[Any]
+    keep_v: NDArray[Any]
+    vth: NDArray[Any]
+    bias: NDArray[Any]
+    """(N,) each."""
+
+
+class Scratch(NamedTuple):
+    """Memory of one thread."""
+
+    gu: NDArray[Any]
+    gv: NDArray[Any]
+    arriving: NDArray[Any]
+    """(N,) gI of the current forward step."""
+    owed: NDArray[Any]
+    """(N,) derivative by the payload of the next delivery of a neuron."""
+    since: NDArray[np.int32]
+    """(N,) forward step of the first emission of that payload."""
+    later: NDArray[Any]
+    """(N,) gI of the forward step that will deliver zero spikes, by target."""
+    refractory: NDArray[np.bool_]
+    """(N,) whether a neuron was refractory in the current forward step."""
+    valid: NDArray[np.bool_]
+    """(L,) layers for which there is such a step."""
+    touched: NDArray[np.bool_]
+    """(L,) layers that the current step touched."""
+
+
+def make_scratch(n_neurons: int, n_layers: int, dtype: Any) -> Scratch:
+    """Return the memory of one thread."""
+    gu = np.zeros(n_neurons, dtype)
+    return Scratch(
+        gu, gu.copy(), gu.copy(), gu.copy(), np.full(n_neurons, _LATER), gu.copy(),
+        np.zeros(n_neurons, np.bool_), np.zeros(n_layers, np.bool_), np.zeros(n_layers, np.bool_),
+    )  # fmt: skip
+
+
+@inner
+def _slope(rule: Any, i: int, x: Any) -> Any:
+    """Return the derivative of the surrogate at x = v - vth."""
+    if rule.surrogate == EXPONENTIAL:
+        return rule.b[i] * np.exp(-abs(rule.a[i] * x))
+    y = rule.a[i] * x
+    return rule.b[i] / (rule.b[i] + y * y)
+
+
+# The sum runs in several lanes at once, always in the same way, so runs are equal bit for bit.
+@numba.njit(nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True,
+            fastmath={"reassoc", "nsz"})  # fmt: skip
+def _dot(a: Any, b: Any) -> Any:
+    total = a.dtype.type(0)
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@inner
+def _walk_back(plan: Any, q: int, row: int, payload: Any, at: Any, w: Any, g: Any) -> Any:
+    """Return what source `row` is owed by its synapses of part q, given gI `at` the targets; add to their gradient."""
+    part = plan.part[q]
+    if part[KIND] == ROWS:
+        n, a = part[N_TARGET], part[TARGET_START]
+        start = part[WEIGHTS] + row * n
+        here = at[a : a + n]
+        if payload != 0:
+            gradient = g.weights[start : start + n]
+            factor = w.weights.dtype.type(payload)
+            for i in range(n):
+                gradient[i] += factor * here[i]
+        return _dot(w.weights[start : start + n], here)
+    total = w.weights.dtype.type(0)
+    factor = w.weights.dtype.type(payload)
+    for e in range(plan.list_start[part[STARTS] + row], plan.list_start[part[STARTS] + row + 1]):
+        i, place = plan.list_target[part[TARGETS] + e], part[WEIGHTS] + e
+        total += w.weights[place] * at[i]
+        g.weights[place] += factor * at[i]
+    return total
+
+
+@inner
+def _deliver_back(plan: Any, source: int, payload: int, at: Any, w: Any, g: Any) -> Any:
+    """Return what a source is owed by its synapses without delay."""
+    total = w.weights.dtype.type(0)
+    i = source - plan.n_inputs
+    layer = plan.layer_of[i] if i >= 0 else -1
+    for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
+        row = i - plan.part[q, SOURCE_START]
+        if _delay(plan, q, row) == 0:
+            total += _walk_back(plan, q, row, payload, at, w, g)
+    return total
+
+
+@inner
+def _zero_spike(plan: Any, i: int, s: Any, w: Any, g: Any) -> Any:
+    """Return what a silent check of neuron i is owed by the delivery of its zero-valued spike."""
+    total = w.weights.dtype.type(0)
+    layer = plan.layer_of[i]
+    for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
+        row = i - plan.part[q, SOURCE_START]
+        if s.valid[plan.part[q, TARGET]] and _delay(plan, q, row) == 0:
+            total += _walk_back(plan, q, row, 0, s.later, w, g)
+    return total
+
+
+@inner
+def _due_back(
+    plan: Any, layer: int, past: Any, now: int, target: int, feedback: int, direct: bool, at: Any, w: Any, g: Any,
+    counts: Any, row_now: int, input_side: bool,
+) -> None:  # fmt: skip
+    """Walk back what :func:`kernels._deliver_due` delivered; `counts` (T, N) gets what past spike counts are owed."""
+    first, last = plan.outgoing[layer + 1], plan.outgoing[layer + 2]
+    if first == last:
+        return
+    n_sources = plan.n_inputs if input_side else plan.layer_start[layer + 1] - plan.layer_start[layer]
+    offset = 0 if input_side else plan.layer_start[layer]
+    for row in range(n_sources):
+        for q in range(first, last):
+            if target >= 0 and plan.part[q, TARGET] != target:
+                continue
+            delay = _delay(plan, q, row)
+            if delay == 0 and not direct:
+                continue
+            lag = max(delay, feedback)
+            payload = past[now - lag, offset + row]
+            # A neuron that was silent is owed too: its count is a sum of differentiable spikes.
+            if input_side:
+                if payload > 0:
+                    _walk_back(plan, q, row, payload, at, w, g)
+            elif row_now - lag >= 0:
+                counts[row_now - lag, offset + row] += _walk_back(plan, q, row, payload, at, w, g)
+
+
+@inner
+def _check_back(
+    plan: Any, rule: Any, i: int, k: int, v: Any, silent: bool, peak: Any, counts: Any, keep_voltage: bool,
+    pending: bool, s: Any, w: Any, g: Any,
+) -> None:  # fmt: skip
+    """Go back through the check of neuron i at voltage v (-inf: none was made) and set its gI.
+
+    `silent` tells that it never fired in this time step, `counts` is the derivative by its spike count.
+    """
+    if v == -np.inf:
+        s.arriving[i] = s.gu[i]
+        return
+    x = v - w.vth[i]
+    fired = x > 0
+    gv = s.gv[i]
+    after = w.vth.dtype.type(0) if fired and not keep_voltage else gv
+    if fired:
+        s.refractory[i] = False
+    if fired or not rule.peak or (silent and v == peak):
+        owed = counts
+        if fired or pending or rule.credit == DELIVERED:
+            owed += s.owed[i]
+        else:
+            owed += _zero_spike(plan, i, s, w, g)
+        if rule.differentiated:
+            owed -= gv * v
+        slope = owed * _slope(rule, i, x)
+        after += slope
+        g.vth[i] -= slope
+    s.gv[i] = after
+    s.arriving[i] = s.gu[i] + after
+
+
+@inner
+def _leak_back(plan: Any, rule: Any, open_u: Any, open_v: Any, s: Any, w: Any, g: Any) -> None:
+    """Go back through the opening of a time step."""
+    for i in range(plan.n_neurons):
+        g.bias[i] += s.gv[i]
+        s.gu[i] += s.gv[i]
+    if rule.states:
+        for i in range(plan.n_neurons):
+            g.keep_u[i] += s.gu[i] * open_u[i]
+            g.keep_v[i] += s.gv[i] * open_v[i]
+    for i in range(plan.n_neurons):
+        s.gu[i] *= w.keep_u[i]
+        s.gv[i] *= w.keep_v[i]
+
+
+@inner
+def _layered_back(
+    plan: Any, rule: Any, step: int, tape: Any, channel: Any, count: Any, inputs: Any, in_now: int, past: Any, now: int,
+    row: int, counts: Any, s: Any, w: Any, g: Any,
+) -> None:  # fmt: skip
+    """Go back through the check of one layer, and through what was delivered into it."""
+    k = tape.step[step, STEP]
+    a, b = plan.layer_start[k], plan.layer_start[k + 1]
+    place = tape.step[step, VOLTAGE_END] - (b - a)
+    for i in range(a, b):
+        # A later layer already added what it owes to this time step's spike count.
+        v = tape.voltage[place + i - a]
+        _check_back(plan, rule, i, k, v, True, v, counts[row, i], not rule.differentiated, True, s, w, g)
+    if len(inputs) > 0:
+        _due_back(plan, -1, inputs, in_now, k, 0, True, s.arriving, w, g, counts, row, True)
+    else:
+        for e in range(len(channel)):
+            c = channel[e]
+            for q in range(plan.outgoing[0], plan.outgoing[1]):
+                if plan.part[q, TARGET] == k:
+                    _walk_back(plan, q, c, count[e], s.arriving, w, g)
+    for layer in range(len(plan.layer_start) - 1):
+        _due_back(plan, layer, past, now, k, 1 if layer >= k else 0, True, s.arriving, w, g, counts, row, False)
+
+
+@inner
+def _begins(tape: Any, b: int, step: int) -> Any:
+    """Return where the group, the voltages and the touched neurons of a forward step of sample b begin."""
+    if step == tape.end[b, 0]:
+        return tape.end[b, 1], tape.end[b, 2], tape.end[b, 3]
+    return tape.step[step - 1, GROUP_END], tape.step[step - 1, VOLTAGE_END], tape.step[step - 1, TOUCHED_END]
+
+
+@inner
+def _asynchronous_back(
+    plan: Any, rule: Any, step: int, tape: Any, b: int, peaks: Any, fired: Any, counts: Any, s: Any, w: Any, g: Any
+) -> None:
+    """Go back through one forward step: checks, then what was delivered before them."""
+    k, layers = tape.step[step, STEP], tape.step[step, FULL_LAYERS]
+    group, voltage, touched = _begins(tape, b, step)
+    n_layers = len(plan.layer_start) - 1
+    if k == 0:
+        for i in range(plan.n_neurons):
+            _check_back(plan, rule, i, k, tape.voltage[voltage + i], fired[i] == 0, peaks[i], counts[i], False,
+                        k >= s.since[i], s, w, g)  # fmt: skip
+        return
+    for layer in range(n_layers):
+        s.touched[layer] = (layers >> np.int64(layer)) & np.int64(1) == 1
+        if s.touched[layer]:
+            for i in range(plan.layer_start[layer], plan.layer_start[layer + 1]):
+                _check_back(plan, rule, i, k, tape.voltage[voltage], fired[i] == 0, peaks[i], counts[i], False,
+                            k >= s.since[i], s, w, g)  # fmt: skip
+                voltage += 1
+    for place in range(touched, tape.step[step, TOUCHED_END]):
+        i = tape.touched[place]
+        _check_back(plan, rule, i, k, tape.voltage[voltage], fired[i] == 0, peaks[i], counts[i], False,
+                    k >= s.since[i], s, w, g)  # fmt: skip
+        voltage += 1
+        s.touched[plan.layer_of[i]] = True
+    for place in range(group, tape.step[step, GROUP_END]):
+        source = tape.source[place]
+        owed = _deliver_back(plan, source, tape.payload[place], s.arriving, w, g)
+        if source >= plan.n_inputs:
+            s.owed[source - plan.n_inputs] = owed
+            s.since[source - plan.n_inputs] = tape.emission[place]
+    if rule.credit != DELIVERED:
+        _keep_for_zero_spikes(plan, rule, s)
+
+
+@inner
+def _keep_for_zero_spikes(plan: Any, rule: Any, s: Any) -> None:
+    """Let earlier silent checks find the gI of this forward step, if it is the one that delivers their zero spikes."""
+    for layer in range(len(plan.layer_start) - 1):
+        if rule.credit == ALL:
+            s.valid[layer] = s.touched[layer]
+        if not s.touched[layer] or (rule.credit == LAST and s.valid[layer]):
+            continue
+        s.valid[layer] = True
+        for i in range(plan.layer_start[layer], plan.layer_start[layer + 1]):
+            s.later[i] = s.gu[i] if s.refractory[i] else s.gu[i] + s.gv[i]
+
+
+@jit
+def backward_slice(
+    plan: Any, rules: Any, rule: Any, channel: Any, count: Any, start: Any, inputs: Any, past: Any,
+    tape: Any, counts: Any, w: Any, g: Any, s: Any,
+) -> None:  # fmt: skip
+    """Add the gradient of n samples to `g`.
+
+    Parameters
+    ----------
+    plan, rules, channel, count, start, inputs, past
+        As in :func:`kernels.run_slice`, after the run.
+    rule : Rule
+        How to differentiate.
+    tape : Tape
+        What the run left.
+    counts : (n, T, N) float
+        Derivative of the loss by each spike count; overwritten.
+    w, g : Weights
+        What to differentiate by, and where the gradient is added.
+    s : Scratch
+        Memory of this thread.
+    """
+    n_steps = counts.shape[1]
+    n_layers = len(plan.layer_start) - 1
+    for b in range(len(counts)):
+        for i in range(plan.n_neurons):
+            s.gu[i] = s.gv[i] = 0
+        step = tape.end[b + 1, 0] - 1
+        for row in range(n_steps - 1, -1, -1):
+            now, in_now = past.shape[1] - n_steps + row, inputs.shape[1] - n_steps + row
+            begin, end = start[b, row], start[b, row + 1]
+            for i in range(plan.n_neurons):
+                s.owed[i] = 0
+                s.since[i] = _LATER
+                s.refractory[i] = tape.refractory[b, row, i]
+            for layer in range(n_layers):
+                s.valid[layer] = False
+            while step >= tape.end[b, 0] and tape.step[step, ROW] == row:
+                if rules.layered:
+                    _layered_back(plan, rule, step, tape, channel[begin:end], count[begin:end],
+                                  inputs[b], in_now, past[b], now, row, counts[b], s, w, g)  # fmt: skip
+                elif tape.step[step, STEP] < 0:
+                    for place in range(_begins(tape, b, step)[0], tape.step[step, GROUP_END]):
+                        if tape.source[place] >= plan.n_inputs:
+                            s.since[tape.source[place] - plan.n_inputs] = tape.emission[place]
+                else:
+                    _asynchronous_back(plan, rule, step, tape, b, tape.peak[b, row], past[b, now], counts[b, row],
+                                       s, w, g)  # fmt: skip
+                step -= 1
+            if not rules.layered:
+                _opening_back(plan, rules, channel[begin:end], count[begin:end], inputs[b], in_now, past[b], now,
+                              row, counts[b], s, w, g)  # fmt: skip
+            if rule.states:
+                _leak_back(plan, rule, tape.open_u[b, row], tape.open_v[b, row], s, w, g)
+            else:
+                _leak_back(plan, rule, s.gu, s.gv, s, w, g)
+
+
+@inner
+def _opening_back(
+    plan: Any, rules: Any, channel: Any, count: Any, inputs: Any, in_now: int, past: Any, now: int,
+    row: int, counts: Any, s: Any, w: Any, g: Any,
+) -> None:  # fmt: skip
+    """Go back through what arrived in forward step 0: the input, unless it queued, and delayed spikes."""
+    if len(inputs) > 0:
+        _due_back(plan, -1, inputs, in_now, -1, 0, rules.input_first, s.arriving, w, g, counts, row, True)
+    elif rules.input_first:
+        for e in range(len(channel)):
+            c = channel[e]
+            for q in range(plan.outgoing[0], plan.outgoing[1]):
+                _walk_back(plan, q, c, count[e], s.arriving, w, g)
+    for layer in range(len(plan.layer_start) - 1):
+        if plan.delayed[layer + 1]:
+            _due_back(plan, layer, past, now, -1, 0, False, s.arriving, w, g, counts, row, False)

@@ -1,0 +1,132 @@
+"""Runs that can be differentiated: the forward kernels with a tape, then the backward kernels, slice by slice.
+
+Each thread has a slice of the batch, a tape and a gradient of its own; gradients are added in the order of the slices,
+so a result depends on the number of threads only by the order of float sums, and is the same from run to run.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.engine import BatchResult, Setup, State, adjoint, kernels
+from lava_async.engine.adjoint import Rule, Weights, make_scratch
+from lava_async.engine.compiled import Job, in_threads, share
+from lava_async.engine.plan import Plan
+from lava_async.engine.tape import MAX_LAYERS, Tape, make_tape
+from lava_async.errors import InvalidValue
+from lava_async.spikes import SpikeBatch
+
+
+class Model(NamedTuple):
+    """A network as the forward kernels read it, and once more in floating point, for the backward kernels."""
+
+    plan: Plan
+    p: Any
+    """Arrays of its neurons."""
+    weights: Weights
+    unit: float
+    """What one unit of the state of the forward kernels is in floating point."""
+
+
+class Tapes:
+    """Tapes that are used again: a new one costs page faults, about as much time as a third of a run."""
+
+    def __init__(self) -> None:
+        self._free: list[Tape] = []
+        self._room = (64, 256, 8192, 256)
+        """Steps, spikes, voltages and touches per sample that were enough so far."""
+
+    def take(self, n: int, n_steps: int, model: Model, states: bool) -> Tape:
+        """Return an empty tape for n samples of T time steps."""
+        for place, tape in enumerate(self._free):
+            if self._fits(tape, n, n_steps, model, states):
+                tape.cursor[:] = 0
+                return self._free.pop(place)
+        always = (model.weights.keep_u != 0) | (model.weights.bias != 0)
+        room = tuple(n * each for each in self._room)
+        return make_tape(n, n_steps, always, model.unit, model.weights.vth.dtype, room, states)  # type: ignore[arg-type]
+
+    def _fits(self, tape: Tape, n: int, n_steps: int, model: Model, states: bool) -> bool:
+        tape.always[:] = (model.weights.keep_u != 0) | (model.weights.bias != 0)
+        tape.unit[0] = model.unit
+        same = tape.peak.shape[:2] == (n, n_steps) and len(tape.open_u) == (n if states else 0)
+        return same and len(tape.step) >= n * self._room[0] and tape.voltage.dtype == model.weights.vth.dtype
+
+    def enlarge(self) -> None:
+        """Make room: a tape was full."""
+        self._room = tuple(2 * each for each in self._room)  # type: ignore[assignment]
+        self._free.clear()
+
+    def give_back(self, tapes: list[Tape]) -> None:
+        """Take tapes that nobody reads any more; a few are kept."""
+        self._free = (self._free + tapes)[-8:]
+
+
+class Recorded:
+    """A run that can be differentiated.
+
+    Parameters
+    ----------
+    setup : Setup
+        What is run, as in :func:`lava_async.simulate_batch`.
+    model : Model
+        The network of `setup` with the weights of this run.
+    rule : Rule
+        How to differentiate.
+    batch, samples, threads
+        As in :func:`lava_async.simulate_batch`.
+    tapes : Tapes
+        Where tapes come from.
+    """
+
+    def __init__(
+        self, setup: Setup, model: Model, rule: Rule, batch: SpikeBatch, samples: NDArray[np.int64],
+        threads: int | None, tapes: Tapes,
+    ) -> None:  # fmt: skip
+        n_layers = len(setup.network.layers)
+        if n_layers > MAX_LAYERS:
+            raise InvalidValue("Network.layers", f"{n_layers} layers", f"at most {MAX_LAYERS} for compiled training")
+        self.model, self.rule = model, rule
+        self.slices = share(len(batch), threads)
+        self._pool, self._tapes = tapes, list[Tape]()
+        while True:
+            state = State.zeros(setup.network)
+            state.u, state.v = (np.zeros(len(state.u), model.plan.weights.dtype) for _ in range(2))
+            self.job = Job(setup, batch, samples, state, (model.plan, model.p))
+            self._tapes = [tapes.take(s.stop - s.start, batch.n_steps, model, rule.states) for s in self.slices]
+            statuses = in_threads(lambda s, tape: self.job.run(s, self.job.no_record, tape), self.slices, self._tapes)
+            sizes = [s.stop - s.start for s in self.slices]
+            if not any(status // max(n, 1) == kernels.RECORD_FULL for status, n in zip(statuses, sizes, strict=True)):
+                break
+            tapes.enlarge()
+        for s, status in zip(self.slices, statuses, strict=True):
+            self.job.raise_for(status, s.stop - s.start, s.start)
+
+    def __del__(self) -> None:
+        self._pool.give_back(self._tapes)
+
+    def result(self) -> BatchResult:
+        """Return what the samples did."""
+        return self.job.result()
+
+    def backward(self, counts: NDArray[Any]) -> Weights:
+        """Return the gradient of a loss, given its derivative by each spike count, (B, T, N), which is overwritten."""
+        gradients = in_threads(lambda s, tape: self._backward(counts[s], s, tape), self.slices, self._tapes)
+        total = gradients[0]
+        for gradient in gradients[1:]:
+            for into, more in zip(total, gradient, strict=True):
+                into += more
+        return total
+
+    def _backward(self, counts: NDArray[Any], part: slice, tape: Tape) -> Weights:
+        job, w = self.job, self.model.weights
+        gradient = Weights(*(np.zeros_like(x) for x in w))
+        scratch = make_scratch(job.plan.n_neurons, len(job.plan.layer_start) - 1, w.vth.dtype)
+        adjoint.backward_slice(
+            job.plan, job.rules, self.rule, job.batch.channel, job.batch.count, job.batch.start[part],
+            job.inputs[part], job.past[part], tape, counts, w, gradient, scratch,
+        )  # fmt: skip
+        return gradient
