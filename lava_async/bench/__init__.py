@@ -1,0 +1,124 @@
+"""Speed as ratios: contenders that do the same work take turns in one run, and medians are compared.
+
+A suite is a file with one function ``cases(threads) -> list of Case``, listed in `SUITES`. What a contender's time
+holds and what it leaves out stands in its `includes`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from lava_async.bench.memory import peak_bytes
+
+#: Name of a suite and where it is.
+SUITES = {name: f"lava_async.bench.{name}" for name in ("forward", "training", "lava")}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way of doing the work of a case.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in tables.
+    run : function
+        Does the work once.
+    includes : str
+        What of the work the time holds, and what not.
+    in_process : bool
+        Whether all of it happens in this process, so that its peak memory can be told.
+    """
+
+    name: str
+    run: Callable[[], Any]
+    includes: str
+    in_process: bool = True
+
+
+@dataclass(frozen=True)
+class Case:
+    """A piece of work and those who do it; ratios are relative to the first.
+
+    Parameters
+    ----------
+    name, work : str
+        Short name, and what is done.
+    contenders : list of Contender
+        The first is the one that the ratios are about.
+    activity : dict from str to float
+        What the input makes the network do, per sample.
+    targets : dict from str to float
+        Ratios that the project wants, by contender.
+    close : function, optional
+        Ends what the contenders hold open.
+    """
+
+    name: str
+    work: str
+    contenders: list[Contender]
+    activity: dict[str, float] = field(default_factory=dict)
+    targets: dict[str, float] = field(default_factory=dict)
+    close: Callable[[], None] = lambda: None
+
+
+def cases(suite: str, threads: int) -> Iterator[Case]:
+    """Make the cases of a suite, one after another, so that only one holds memory and processes at a time."""
+    yield from import_module(SUITES[suite]).cases(threads)
+
+
+def measure(case: Case, repeats: int, progress: Callable[[], Any] = lambda: None) -> dict[str, Any]:
+    """Run the contenders in turns and return medians and ratios as plain data.
+
+    Parameters
+    ----------
+    case : Case
+        What to measure. Each contender runs twice before, the second time for its memory.
+    repeats : int
+        Measured runs of each contender.
+    progress : function
+        Called after each round.
+
+    Returns
+    -------
+    dict
+        Seconds are medians; `fastest` and `slowest` tell how even the machine was. `ratio` of a contender: how many
+        times as long as the first contender it took. `peak_bytes`: by how much memory grew at most.
+    """
+    with _closing(case):
+        memory = []
+        for contender in case.contenders:
+            contender.run()
+            memory.append(peak_bytes(contender.run) if contender.in_process else None)
+        progress()
+        seconds = np.zeros((repeats, len(case.contenders)))
+        for row in seconds:
+            for j, contender in enumerate(case.contenders):
+                start = time.perf_counter()
+                contender.run()
+                row[j] = time.perf_counter() - start
+            progress()
+    medians = np.median(seconds, axis=0)
+    results = []
+    for contender, median, column, peak in zip(case.contenders, medians, seconds.T, memory, strict=True):
+        results.append({
+            "contender": contender.name, "seconds": float(median), "fastest": float(column.min()),
+            "slowest": float(column.max()), "ratio": float(median / medians[0]),
+            "target": case.targets.get(contender.name), "peak_bytes": peak, "includes": contender.includes,
+        })  # fmt: skip
+    return {"case": case.name, "work": case.work, "repeats": repeats, "activity": case.activity, "results": results}
+
+
+@contextmanager
+def _closing(case: Case) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        case.close()

@@ -1,0 +1,104 @@
+"""The commands of ``lava-async``: a file per command.
+
+A command ends its file with ``COMMAND = Command(...)``. To add one, write such a file and list it in `COMMANDS`.
+Commands import what takes long (torch, lava, matplotlib) when they run, so that ``lava-async --help`` is quick, and
+leave printing to :mod:`lava_async.cli`.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a command found out.
+
+    Parameters
+    ----------
+    text : str
+        For people.
+    data : dict or list
+        The same for programs: what ``--json`` prints.
+    ok : bool
+        False: what was to be shown does not hold; the exit code is 1.
+    """
+
+    text: str
+    data: Any
+    ok: bool = True
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of ``lava-async``.
+
+    Parameters
+    ----------
+    name, summary, description : str
+        Its name, one line about it, and what ``--help`` says.
+    examples : str
+        Command lines with what they do.
+    arguments : function of an ArgumentParser
+        Adds its options.
+    run : function of the parsed options
+        Does the work, with progress on stderr if it takes long.
+    """
+
+    name: str
+    summary: str
+    description: str
+    examples: str
+    arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], Report]
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return a type of options: a whole number of at least `least`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value < 2**63:
+            raise ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+        return value
+
+    return parse
+
+
+def progress_bar(**options: Any) -> Any:
+    """Return a tqdm bar on stderr.
+
+    tqdm's own lock decides how Python starts processes, which Lava then refuses to be imported after; a lock between
+    threads does not.
+    """
+    from tqdm import tqdm
+
+    tqdm.set_lock(RLock())
+    return tqdm(**options)
+
+
+def table(rows: list[list[str]]) -> str:
+    """Return rows, the first of them the head, as aligned text: words to the left, numbers to the right."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    numeric = [all(cell[:1].isdigit() or cell in ("", "-") for cell in column[1:]) for column in columns]
+    lines = []
+    for row in rows:
+        cells = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+from lava_async.commands.bench import COMMAND as BENCH  # noqa: E402
+from lava_async.commands.demo import COMMAND as DEMO  # noqa: E402
+
+COMMANDS: dict[str, Command] = {command.name: command for command in (DEMO, BENCH)}
+
+__all__ = ["COMMANDS", "Command", "Report", "progress_bar", "table", "whole"]

@@ -1,0 +1,95 @@
+"""``lava-async bench``: how fast things are, as ratios within one run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import platform
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from lava_async.bench import SUITES
+from lava_async.commands import Command, Report, progress_bar, table, whole
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    def add(flag: str, about: str, **options: Any) -> None:
+        parser.add_argument(flag, help=f"{about} (default: %(default)s)", **options)
+
+    add("--suite", "what to measure", choices=[*SUITES, "all"], default="forward")
+    add("--repeats", "measured rounds", type=whole(1), default=7, metavar="N")
+    add("--threads", "threads of every contender", type=whole(1), default=1, metavar="N")
+    parser.add_argument("--csv", action="store_true", help="print the results as CSV")
+
+
+def _run(args: Namespace) -> Report:
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # Before torch is imported.
+    from lava_async.bench import cases, measure
+
+    measured: list[dict[str, Any]] = []
+    for suite in SUITES if args.suite == "all" else [args.suite]:
+        for case in cases(suite, args.threads):
+            with progress_bar(total=args.repeats + 1, desc=case.name, unit="round", leave=False) as bar:
+                measured.append({"suite": suite, **measure(case, args.repeats, bar.update)})
+    data = {"machine": _machine(), "threads": args.threads, "cases": measured}
+    return Report(_csv(measured) if args.csv else _text(data), data)
+
+
+def _machine() -> dict[str, Any]:
+    import numba
+    import numpy
+    import torch
+
+    versions = {module.__name__: module.__version__ for module in (numpy, numba, torch)}
+    return {"processor": _processor(), "cores": os.cpu_count(), "python": platform.python_version(), **versions}
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _text(data: dict[str, Any]) -> str:
+    machine = data["machine"]
+    lines = [f"{machine['processor']}, {machine['cores']} cores; threads used: {data['threads']}"]
+    for case in data["cases"]:
+        lines += ["", f"{case['case']}: {case['work']}"]
+        if case["activity"]:
+            lines.append("per sample: " + ", ".join(f"{value:,.1f} {name}" for name, value in case["activity"].items()))
+        rows = [["", "median", "fastest", "slowest", "ratio", "wanted", "memory"]]
+        for result in case["results"]:
+            times = [f"{1e3 * result[name]:,.3f} ms" for name in ("seconds", "fastest", "slowest")]
+            wanted = f">= {result['target']:g}" if result["target"] else ""
+            memory = "" if result["peak_bytes"] is None else f"{result['peak_bytes'] / 2**20:.1f} MB"
+            rows.append([result["contender"], *times, f"{result['ratio']:.2f}", wanted, memory])
+        lines.append(table(rows))
+        lines += [f"  {result['contender']}: {result['includes']}." for result in case["results"]]
+    return "\n".join(lines)
+
+
+def _csv(measured: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    fields = ["suite", "case", "contender", "seconds", "fastest", "slowest", "ratio", "target", "peak_bytes"]
+    writer = csv.DictWriter(out, fields, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for case in measured:
+        for result in case["results"]:
+            writer.writerow({"suite": case["suite"], "case": case["case"], **result})
+    return out.getvalue().rstrip("\n")
+
+
+COMMAND = Command(
+    "bench",
+    "measure speed, as ratios within one run",
+    "Measure speed as ratios within one run: contenders take turns, medians are compared, and every time says what it\n"
+    "holds and what it leaves out.",
+    "  lava-async bench                       the engine against dense torch and stock netx\n"
+    "  lava-async bench --suite all --json    everything, for programs\n"
+    "  lava-async bench --threads 2 --csv     on two threads, as a table for a spreadsheet",
+    _arguments,
+    _run,
+)

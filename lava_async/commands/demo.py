@@ -1,0 +1,72 @@
+"""``lava-async demo``: the main job."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lava_async.commands import Command, Report, progress_bar, table, whole
+
+if TYPE_CHECKING:
+    from lava_async.experiments.demo import Demo
+
+HEAD = ["trained", "executed", "accuracy", "at first output", "spikes", "steps to first output", "synaptic operations"]
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of all that is random (default: 0)")
+    parser.add_argument("--out", type=Path, default=Path("lava-async-demo"), metavar="FOLDER",
+                        help="where to write; files of the same names are replaced (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--fast", action="store_true", help="smaller and shorter: shows that all works, not how well")
+
+
+def _run(args: Namespace) -> Report:
+    with progress_bar(total=1.0, bar_format="{desc:32}{percentage:3.0f} %|{bar}| {elapsed}") as bar:
+
+        def progress(what: str, share: float) -> None:
+            bar.set_description_str(what, refresh=False)
+            bar.update(min(share, bar.total - bar.n))
+            bar.refresh()
+
+        progress("load torch and Lava", 0)
+        from lava_async.experiments.demo import DemoConfig, run_demo
+
+        config = DemoConfig(seed=args.seed)
+        demo = run_demo(config.fast() if args.fast else config, args.out, progress)
+        progress("done", 1.0)
+    return Report(_text(demo, fast=args.fast), demo.data(), demo.exact)
+
+
+def _text(demo: Demo, *, fast: bool) -> str:
+    rows = [HEAD]
+    for row in demo.rows:
+        e = row.evaluation
+        executed = row.executed + (f", F = {demo.config.group_size}" if row.executed != "layered" else "")
+        numbers = f"{e.accuracy:.1%} {e.accuracy_at_first_output:.1%} {e.spikes_per_sample:.0f} "
+        numbers += f"{e.steps_to_first_output:.2f} {e.synaptic_operations:,.0f}"
+        rows.append([row.trained, executed, *numbers.split()])
+    lines = [table(rows), "Spikes and synaptic operations are per sample, forward steps per time step.", ""]
+    for name, x in demo.exactness.items():
+        line = f"Lava = training ({name}.net): {x.equal} of {x.samples} samples, spike for spike ({x.spikes:,} spikes)"
+        differing = ", ".join(f"{station} {n}" for station, n in x.differing.items() if n)
+        lines.append(line + (f"; samples that differ from training: {differing}" if differing else ""))
+    if fast:
+        lines.append("The fast demo: a small network, little training, few samples. Its accuracies mean little.")
+    folder = demo.files["results"].parent
+    lines.append(f"Written to {folder}: " + ", ".join(path.name for path in demo.files.values()))
+    return "\n".join(lines)
+
+
+COMMAND = Command(
+    "demo",
+    "train, evaluate, export and run in Lava: the main job",
+    "Train a network on handwritten digits twice, with layer synchronization and without (unlayered backpropagation,\n"
+    "random schedule), evaluate both under layered, random and momentum execution, export both to .net files, run\n"
+    "these in Lava in fixed point, and compare every spike with training. Takes one to three minutes.",
+    "  lava-async demo                        everything; results go to ./lava-async-demo\n"
+    "  lava-async demo --fast --out /tmp/try  a quick look\n"
+    "  lava-async demo --seed 1 --json        other random numbers, results for programs",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,1 @@
+"""Whole experiments: from data and settings to numbers, files and pictures."""

@@ -1,0 +1,231 @@
+"""The main job: from handwritten digits to the same spikes in Lava.
+
+Two networks of one shape are trained, one with layer synchronization as usual, one without (unlayered
+backpropagation), then run with and without it, exported, and run in Lava.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from lava_async import __version__, plots
+from lava_async.data import SpikeDataset
+from lava_async.data.digits import digits
+from lava_async.experiments.exactness import Exactness, compare
+from lava_async.experiments.files import replacing, write_json
+from lava_async.network import Network
+from lava_async.schedules import Layered, Momentum, Random, Schedule
+from lava_async.simulation import simulate
+from lava_async.training import ATan, UnlayeredNetwork, dense_blocks
+from lava_async.training.loop import Evaluation, evaluate, fit
+
+RESULTS, PICTURE = "results.json", "demo.png"
+#: Called with what is being done, and the share of the whole that was done since the last call.
+Progress = Callable[[str, float], Any]
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Settings of the demo. They were chosen on the validation split; training uses train and validation.
+
+    Parameters
+    ----------
+    seed : int
+        Of the weights, the order of the samples and the random schedule.
+    hidden : tuple of int
+        Neurons of the hidden layers.
+    group_size : int
+        F.
+    threshold, voltage_decay, gain : float
+        Of :func:`lava_async.training.dense_blocks`.
+    surrogate : float
+        alpha of the arctangent surrogate.
+    epochs, batch_size, learning_rate, scale, penalty
+        As in :func:`lava_async.training.loop.fit`.
+    train_samples, test_samples, lava_samples : int or None
+        The first so many are used for training, evaluation and the comparison with Lava; None: all.
+    """
+
+    seed: int = 0
+    hidden: tuple[int, ...] = (64, 64)
+    group_size: int = 8
+    threshold: float = 1.0
+    voltage_decay: float = 1.0
+    gain: float = 2.0
+    surrogate: float = 0.6
+    epochs: int = 12
+    batch_size: int = 64
+    learning_rate: float = 1e-2
+    scale: float = 0.5
+    penalty: float = 0.0
+    train_samples: int | None = None
+    test_samples: int | None = None
+    lava_samples: int | None = None
+
+    def fast(self) -> DemoConfig:
+        """Return a smaller and shorter demo, which shows that all works and not how well."""
+        return replace(self, hidden=(32,), epochs=3, train_samples=480, test_samples=100, lava_samples=20)
+
+    def schedules(self) -> dict[str, Schedule]:
+        """Return how networks are executed."""
+        return {"layered": Layered(), "random": Random(self.group_size), "momentum": Momentum(self.group_size)}
+
+    def trainings(self) -> dict[str, Schedule]:
+        """Return how networks are trained; each is a model of that name."""
+        return {"layered": Layered(), "unlayered": Random(self.group_size)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network, trained in one way, and executed in one way."""
+
+    trained: str
+    executed: str
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What came out."""
+
+    config: DemoConfig
+    rows: list[Row]
+    exactness: dict[str, Exactness]
+    files: dict[str, Path]
+    seconds: dict[str, float]
+
+    @property
+    def exact(self) -> bool:
+        """Whether all samples of all networks came out the same at all stations."""
+        return all(e.equal == e.samples for e in self.exactness.values())
+
+    def data(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        rows = [{"trained": r.trained, "executed": r.executed, **asdict(r.evaluation)} for r in self.rows]
+        return {
+            "lava-async": __version__,
+            "config": asdict(self.config),
+            "rows": rows,
+            "exactness": {name: asdict(e) for name, e in self.exactness.items()},
+            "exact": self.exact,
+            "files": {name: str(path) for name, path in self.files.items()},
+            "seconds": self.seconds,
+        }
+
+
+def run_demo(config: DemoConfig, folder: Path, progress: Progress = lambda what, share: None) -> Demo:
+    """Do the main job and write its files into a folder, which is made.
+
+    Parameters
+    ----------
+    config : DemoConfig
+        Settings.
+    folder : path
+        Gets ``layered.net``, ``unlayered.net``, ``results.json`` and ``demo.png``; files of these names are replaced.
+    progress : function of (what, share)
+        Called with what is being done, and the share of the whole that was done since the last call.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = _Clock()
+    train, test = _first(digits("train+validation"), config.train_samples), _first(digits("test"), config.test_samples)
+    files = {name: folder / f"{name}.net" for name in config.trainings()}
+    files |= {"picture": folder / PICTURE, "results": folder / RESULTS}
+    networks, exactness = {}, {}
+    with _one_torch_thread():
+        for name, schedule in config.trainings().items():
+            epoch = partial(progress, f"train {name}", _TRAIN / config.epochs)
+            progress(f"train {name}", 0)
+            networks[name] = train_network(config, train, schedule, epoch)
+            networks[name].export_hdf5(files[name])
+            clock.tick(f"train {name}")
+        progress("evaluate", 0)
+        rows = [Row(name, executed, evaluate(network, test, schedule=schedule, seed=config.seed))
+                for name, network in networks.items() for executed, schedule in config.schedules().items()]  # fmt: skip
+        clock.tick("evaluate")
+        for name, network in networks.items():
+            chosen = _first(test, config.lava_samples).spikes
+            exactness[name] = compare(network, files[name], chosen, lambda s: progress(f"compare: {s}", _COMPARE / 4))
+        clock.tick("compare with Lava")
+    progress("draw", 0)
+    draw(files["picture"], config, networks["unlayered"].to_network(), test, rows)
+    demo = Demo(config, rows, exactness, files, clock.seconds)
+    write_json(files["results"], demo.data())
+    return demo
+
+
+#: Shares of the whole work: training one network, comparing one network.
+_TRAIN, _COMPARE = 0.4, 0.1
+
+
+def train_network(
+    config: DemoConfig, data: SpikeDataset, schedule: Schedule, after_epoch: Callable[[], Any] = lambda: None
+) -> UnlayeredNetwork:
+    """Return a trained network; all else being equal, the schedule makes the difference."""
+    blocks = dense_blocks(
+        [data.n_channels, *config.hidden, data.n_classes], threshold=config.threshold,
+        voltage_decay=config.voltage_decay, gain=config.gain, seed=config.seed,
+    )  # fmt: skip
+    network = UnlayeredNetwork(blocks, schedule=schedule, surrogate=ATan(config.surrogate), seed=config.seed)
+    fit(network, data, epochs=config.epochs, batch_size=config.batch_size, learning_rate=config.learning_rate,
+        scale=config.scale, penalty=config.penalty, seed=config.seed, callback=lambda _: after_epoch())  # fmt: skip
+    return network.eval()
+
+
+def draw(path: Path, config: DemoConfig, network: Network, test: SpikeDataset, rows: list[Row]) -> None:
+    """Draw one sample under the layered and the random schedule, and the accuracies of all rows."""
+    figure = Figure(figsize=(12, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 0.8))
+    schedules = config.schedules()
+    runs = {name: simulate(network, test.spikes[0], schedule=schedules[name], seed=config.seed, record="trace")
+            for name in ("layered", "random")}  # fmt: skip
+    last = max(int(plots.delivery_order(run)[:, 1].max(initial=1)) for run in runs.values())
+    for axes, (name, run) in zip((left, middle), runs.items(), strict=True):
+        plots.raster(axes, run, network, last=last)
+        axes.set_title(f"executed {name}" + (f", F = {config.group_size}" if name == "random" else ""))
+    figure.colorbar(middle.collections[-1], ax=middle, label="delivered after forward step", ticks=range(last + 1))
+    trained, executed = list(config.trainings()), list(schedules)
+    accuracy = {(r.trained, r.executed): r.evaluation.accuracy for r in rows}
+    plots.mismatch_matrix(right, [[accuracy[i, j] for j in executed] for i in trained], trained, executed)
+    right.set_title(f"accuracy, F = {config.group_size}")
+    figure.suptitle(f"A handwritten {test.labels[0]}, seen by the network trained without layer synchronization")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=100)
+
+
+def _first(data: SpikeDataset, n: int | None) -> SpikeDataset:
+    return data if n is None else data.subset(np.arange(min(n, len(data))))
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Let torch use one thread, so that its sums have one order whatever the machine's cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Clock:
+    """Seconds between ticks."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def tick(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name], self._last = now - self._last, now

@@ -1,0 +1,147 @@
+"""Is what runs in Lava what was trained? The same samples at every station, compared spike for spike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.proc.io.sink import RingBuffer as Sink
+from lava.proc.io.source import RingBuffer as Source
+from lava.proc.monitor.process import Monitor
+from numpy.typing import NDArray
+
+from lava_async import netx
+from lava_async.network import Network
+from lava_async.proc.async_network.process import AsyncNetwork
+from lava_async.proc.runtime import run
+from lava_async.schedules import Schedule
+from lava_async.simulation import simulate_batch
+from lava_async.stopping import StopRule
+from lava_async.training.gradient import STATE_SCALE
+from lava_async.training.unlayered import UnlayeredNetwork
+
+
+@dataclass(frozen=True)
+class Station:
+    """What one station made of the samples.
+
+    Parameters
+    ----------
+    counts : (B, N, T)
+        Spikes of all neurons.
+    output : (B, n_out, T)
+        What it sends out: the spikes of the output neurons.
+    voltage : (B, N)
+        Voltage at the end of each sample, in Loihi's integers.
+    """
+
+    counts: NDArray[Any]
+    output: NDArray[Any]
+    voltage: NDArray[Any]
+
+    def differs_from(self, other: Station) -> NDArray[np.bool_]:
+        """Return in which of the B samples a spike or a final voltage is not the same."""
+        spikes = [(getattr(self, x) != getattr(other, x)).any(axis=(1, 2)) for x in ("counts", "output")]
+        return np.any([*spikes, (self.voltage != other.voltage).any(axis=1)], axis=0)
+
+
+@dataclass(frozen=True)
+class Exactness:
+    """How many samples came out the same at all stations.
+
+    Parameters
+    ----------
+    samples, equal, spikes : int
+        Samples that were compared, those that are the same everywhere, and their spikes in training.
+    differing : dict from str to int
+        For each station after training: samples that differ from training.
+    """
+
+    samples: int
+    equal: int
+    spikes: int
+    differing: dict[str, int]
+
+
+def compare(
+    network: UnlayeredNetwork, file: Path, spikes: NDArray[Any], station: Callable[[str], Any] = lambda _: None,
+    *, timeout: float | None = None,
+) -> Exactness:  # fmt: skip
+    """Run samples at all stations, from the forward pass of training to a Process in Lava, and compare.
+
+    Parameters
+    ----------
+    network : UnlayeredNetwork
+        What was trained; its schedule, stop rule and seed hold at all stations.
+    file : path
+        What it was exported to.
+    spikes : (B, C, T)
+        Input; the samples are numbered 0 .. B - 1.
+    station : function
+        Called with the name of each station before it runs.
+    timeout : float, optional
+        Seconds that the run in Lava may take; default: that of :func:`lava_async.proc.runtime.run`.
+    """
+    as_trained: dict[str, Any] = {"schedule": network.schedule, "until": network.until, "seed": network.seed}
+    stations: dict[str, Callable[[], Station]] = {
+        "training": lambda: in_training(network, spikes),
+        "simulate": lambda: in_simulation(network.to_network(), spikes, **as_trained),
+        "netx": lambda: in_simulation(netx.load(file), spikes, **as_trained),
+        "lava": lambda: in_lava(file, spikes, **as_trained, timeout=timeout),
+    }
+    done = {}
+    for name, run_station in stations.items():
+        station(name)
+        done[name] = run_station()
+    differing = {name: other.differs_from(done["training"]) for name, other in done.items() if name != "training"}
+    anywhere = np.any(list(differing.values()), axis=0)
+    return Exactness(
+        samples=len(spikes),
+        equal=int((~anywhere).sum()),
+        spikes=int(done["training"].counts.sum()),
+        differing={name: int(samples.sum()) for name, samples in differing.items()},
+    )
+
+
+def in_training(network: UnlayeredNetwork, spikes: NDArray[Any]) -> Station:
+    """Run the forward pass of training, in eval mode."""
+    was_training = network.training
+    network.eval()
+    with torch.no_grad():
+        done = network.run(torch.from_numpy(np.asarray(spikes)))
+    network.train(was_training)
+    counts = done.counts.cpu().numpy()
+    return Station(counts, counts[:, -network.n_outputs :], done.voltage.cpu().numpy().astype(np.float64) * STATE_SCALE)
+
+
+def in_simulation(network: Network, spikes: NDArray[Any], *, schedule: Schedule, until: StopRule, seed: int) -> Station:
+    """Run the compiled engine."""
+    done = simulate_batch(network, spikes, schedule=schedule, until=until, seed=seed)
+    return Station(done.counts, done.output, done.voltage)
+
+
+def in_lava(
+    file: Path, spikes: NDArray[Any], *, schedule: Schedule, until: StopRule, seed: int, timeout: float | None = None
+) -> Station:
+    """Run an AsyncNetwork between a RingBuffer source and sink, sample after sample, watched by Monitors."""
+    B, _, T = spikes.shape
+    network = AsyncNetwork(net_config=str(file), schedule=schedule, until=until, seed=seed, reset_interval=T)
+    source = Source(data=np.concatenate(list(spikes), axis=1).astype(np.int32))
+    sink = Sink(shape=network.out.shape, buffer=B * T)
+    source.s_out.connect(network.inp)
+    network.out.connect(sink.a_in)
+    monitors = {name: Monitor() for name in ("counts", "v")}
+    for name, monitor in monitors.items():
+        monitor.probe(getattr(network, name), B * T)
+    run(network, B * T, Loihi2SimCfg(select_tag="fixed_pt"), timeout=timeout)
+    # Counts are since the sample began: (B T, N) -> (B, N, T), then differences.
+    since, voltage = (m.get_data()[network.name][name].reshape(B, T, -1).transpose(0, 2, 1)
+                      for name, m in monitors.items())  # fmt: skip
+    counts = np.diff(since, axis=2, prepend=0)
+    sent = sink.data.get().reshape(-1, B, T).transpose(1, 0, 2)
+    return Station(counts, sent, voltage[:, :, -1])
