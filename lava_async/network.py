@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.neurons import CubaParams, LoihiParams, Params
-from lava_async.records import ArrayRecord, frozen, integer_array, within
+from lava_async.records import ArrayRecord, array_of, count, frozen, integer_array, within
 from lava_async.synapses import INPUT, Dense, Fan, Sparse, Synapses
 
 
@@ -30,6 +31,9 @@ class Layer:
 
     shape: tuple[int, ...]
     name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _shape("Layer.shape", self.shape))
 
     @property
     def size(self) -> int:
@@ -69,30 +73,35 @@ class Network(ArrayRecord):
     def __post_init__(self) -> None:
         if not isinstance(self.params, (CubaParams, LoihiParams)):
             raise InvalidType("Network.params", type(self.params).__name__, "CubaParams or LoihiParams")
-        if not self.layers or min(layer.size for layer in self.layers) < 1:
-            raise InvalidValue("Network.layers", self.layers, "at least one layer of at least one neuron")
+        object.__setattr__(self, "input_shape", _shape("Network.input_shape", self.input_shape, least=0))
+        for name, kind in (("layers", Layer), ("synapses", Synapses)):
+            parts = tuple(getattr(self, name))
+            if not all(isinstance(part, kind) for part in parts):
+                raise InvalidType(f"Network.{name}", parts, f"a sequence of {kind.__name__}")
+            object.__setattr__(self, name, parts)
+        if not self.layers:
+            raise InvalidValue("Network.layers", self.layers, "at least one layer")
         object.__setattr__(self, "params", _expand(self.params, self.n_neurons))
         outputs = integer_array("Network.outputs", self.outputs)
         within("Network.outputs", outputs, 0, self.n_neurons - 1)
         if outputs.ndim != 1 or len(np.unique(outputs)) != len(outputs):
             raise InvalidValue("Network.outputs", self.outputs, "a list of different neurons")
         object.__setattr__(self, "outputs", frozen(outputs))
-        checked = tuple(s.map_weights(self.params.check_weights) for s in self.synapses)
-        object.__setattr__(self, "synapses", tuple(sorted(checked, key=lambda s: (s.source, s.target))))
         for s in self.synapses:
             self._check_ends(s)
+        checked = tuple(s.map_weights(self.params.check_weights) for s in self.synapses)
+        object.__setattr__(self, "synapses", tuple(sorted(checked, key=lambda s: (s.source, s.target))))
 
     def _check_ends(self, s: Synapses) -> None:
         kind = type(s).__name__
         for end, low in (("source", INPUT), ("target", 0)):
             index, size = getattr(s, end), getattr(s, f"n_{end}")
-            if not low <= index < len(self.layers):
-                raise InvalidValue(f"{kind}.{end}", index, f"in {low} .. {len(self.layers) - 1}")
+            count(f"{kind}.{end}", index, least=low, most=len(self.layers) - 1)
             expected = self.n_inputs if index == INPUT else self.layers[index].size
             if size != expected:
                 ends = "input" if index == INPUT else f"layer {index}"
-                axis = "weights.shape[1]" if end == "source" else "weights.shape[0]"
-                raise InvalidValue(f"{kind}({s.source} -> {s.target}).{axis}", size, f"{expected}, the size of {ends}")
+                where = f"{kind}({s.source} -> {s.target}), number of {end} neurons"
+                raise InvalidValue(where, size, f"{expected}, the size of {ends}")
 
     @property
     def n_inputs(self) -> int:
@@ -146,14 +155,17 @@ class Network(ArrayRecord):
         params : CubaParams or LoihiParams, or a list with one per layer
             Scalars or one value per neuron (of the layer, or of the whole network if given once).
         """
-        matrices = [np.asarray(w) for w in weights]
+        matrices = [array_of(f"Network.feedforward weights[{i}]", w, "biuf", "numbers") for i, w in enumerate(weights)]
+        shapes = [w.shape for w in matrices]
         if not matrices or any(w.ndim != 2 for w in matrices):
-            raise InvalidValue("Network.feedforward weights", [w.shape for w in matrices], "a list of (post, pre)")
+            raise InvalidValue("Network.feedforward weights, shapes", shapes, "a list of (post, pre)")
+        if any(a != b for (a, _), (_, b) in pairwise(shapes)):
+            raise InvalidValue("Network.feedforward weights, shapes", shapes, "(post, pre) with pre = post of the last")
         if not isinstance(params, (CubaParams, LoihiParams)):
+            if not isinstance(params, Sequence) or not all(isinstance(p, (CubaParams, LoihiParams)) for p in params):
+                raise InvalidType("Network.feedforward params", params, "CubaParams or LoihiParams, or a list of such")
             if len(params) != len(matrices):
-                raise InvalidValue(
-                    "Network.feedforward params", f"{len(params)} items", f"{len(matrices)}, one a layer"
-                )
+                raise InvalidValue("Network.feedforward len(params)", len(params), f"{len(matrices)}, one per layer")
             params = concatenate([_expand(p, len(w)) for p, w in zip(params, matrices, strict=True)])
         layers = tuple(Layer((len(w),), f"dense {i}") for i, w in enumerate(matrices))
         synapses = tuple(Dense(i - 1, i, w) for i, w in enumerate(matrices))
@@ -185,19 +197,18 @@ class Network(ArrayRecord):
         outputs : (n_out,) int, optional
             Output neurons; default: the last layer.
         """
-        matrix, entry = np.asarray(weights), np.asarray(input_weights)
+        if not isinstance(params, (CubaParams, LoihiParams)):
+            raise InvalidType("Network.params", type(params).__name__, "CubaParams or LoihiParams")
         of = integer_array("Network.layer_of", layer_of)
-        n = len(of)
+        n = of.size
         if of.ndim != 1 or n == 0 or of[0] != 0 or not np.isin(np.diff(of), (0, 1)).all():
             raise InvalidValue("Network.layer_of", layer_of, "0, ..., 0, 1, ..., ascending without gaps")
+        matrix = params.check_weights("Network.weights", weights)
+        entry = params.check_weights("Network.input_weights", input_weights)
         if matrix.shape != (n, n):
             raise InvalidValue("Network.weights.shape", matrix.shape, f"({n}, {n}), [post, pre]")
         if entry.ndim != 2 or len(entry) != n:
             raise InvalidValue("Network.input_weights.shape", entry.shape, f"({n}, C)")
-        if not isinstance(params, (CubaParams, LoihiParams)):
-            raise InvalidType("Network.params", type(params).__name__, "CubaParams or LoihiParams")
-        matrix = params.check_weights("Network.weights", matrix)
-        entry = params.check_weights("Network.input_weights", entry)
         layers = tuple(Layer((int(size),), f"layer {i}") for i, size in enumerate(np.bincount(of)))
         blocks = [Sparse.from_matrix(INPUT, t, entry[of == t]) for t in range(len(layers))]
         blocks += [Sparse.from_matrix(s, t, matrix[np.ix_(of == t, of == s)])
@@ -205,6 +216,15 @@ class Network(ArrayRecord):
         outputs = np.flatnonzero(of == of[-1]) if outputs is None else np.asarray(outputs)
         synapses = tuple(block for block in blocks if len(block.pre))
         return cls((entry.shape[1],), layers, synapses, params, outputs)
+
+
+def _shape(where: str, value: Any, *, least: int = 1) -> tuple[int, ...]:
+    """Return a shape as a tuple of integers; a single integer is a shape of one axis."""
+    axes = value if isinstance(value, Iterable) else (value,)
+    shape = tuple(count(where, axis, least=least) for axis in axes)
+    if not shape:
+        raise InvalidValue(where, value, "at least one integer")
+    return shape
 
 
 def concatenate(parts: Sequence[Params]) -> Params:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -30,30 +32,47 @@ def same(a: Any, b: Any) -> bool:
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the array as a C-contiguous one that cannot be written to (a copy where that is needed)."""
-    array = np.ascontiguousarray(array)
-    if array.flags.writeable:
-        array = array.copy() if not array.flags.owndata else array
-        array.flags.writeable = False
+    """Return a C-contiguous copy that cannot be written to; the array of the caller stays as it is."""
+    array = np.array(array, order="C", ndmin=1)
+    array.flags.writeable = False
+    return array
+
+
+def array_of(where: str, value: Any, kinds: str, what: str) -> NDArray[Any]:
+    """Return `value` as an array of one of these kinds of dtype, or raise an error that names `where`."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        raise InvalidType(where, value, f"an array of {what}") from None
+    if array.dtype.kind not in kinds and array.size:
+        raise InvalidType(where, value, f"{what}, not {array.dtype}")
     return array
 
 
 def real_array(where: str, value: Any) -> NDArray[np.float64]:
     """Return finite numbers as float64, or raise an error that names `where`."""
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidType(where, value, "numbers") from None
+    array = array_of(where, value, "biuf", "numbers").astype(np.float64)
     if not np.isfinite(array).all():
-        raise InvalidValue(where, array[~np.isfinite(array)].flat[0], "finite")
+        raise InvalidValue(where, array[~np.isfinite(array)].flat[0].item(), "finite")
     return array
 
 
 def integer_array(where: str, value: Any) -> NDArray[np.int64]:
     """Return integers as int64; floats are refused, since Lava's fixed-point models hang on them."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu" and array.size:
-        raise InvalidType(where, value, f"integers, not {array.dtype}")
+    array = array_of(where, value, "iu", "integers")
+    if array.dtype.kind == "u":
+        within(where, array, 0, np.iinfo(np.int64).max)
+    return array.astype(np.int64)
+
+
+def whole_array(where: str, value: Any, low: int, high: int) -> NDArray[np.int64]:
+    """Return whole numbers in low .. high as int64, also of floats and bools: Lava, slayer and HDF5 carry such."""
+    array = array_of(where, value, "biuf", "whole numbers")
+    if array.dtype.kind == "f":
+        bad = ~np.isfinite(array) | (array != np.rint(array))
+        if bad.any():
+            raise InvalidValue(where, array[bad].flat[0].item(), f"whole numbers in {low} .. {high}")
+    within(where, array, low, high)
     return array.astype(np.int64)
 
 
@@ -64,10 +83,23 @@ def within(where: str, array: NDArray[Any], low: float, high: float) -> None:
         raise InvalidValue(where, array[outside].flat[0].item(), f"in {low} .. {high}")
 
 
-def count(where: str, value: Any, *, least: int = 0) -> int:
-    """Return an integer of at least `least`, or raise an error that names `where`."""
+def count(where: str, value: Any, *, least: int = 0, most: int = 2**31 - 1) -> int:
+    """Return an integer in least .. most, or raise an error that names `where`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise InvalidType(where, value, f"an integer >= {least}")
-    if value < least:
-        raise InvalidValue(where, int(value), f">= {least}")
+    if not least <= value <= most:
+        raise InvalidValue(where, int(value), f">= {least}" if value < least else f"<= {most}")
     return int(value)
+
+
+def member(where: str, members: Mapping[str, Callable[..., Any]], name: Any, options: Mapping[str, Any]) -> Any:
+    """Return ``members[name](**options)``, or raise an error that says which names and options there are."""
+    if not isinstance(name, str) or name not in members:
+        raise InvalidValue(f"{where}.name", name, "one of " + ", ".join(members))
+    known = signature(members[name])
+    try:
+        known.bind(**options)
+    except TypeError:
+        taken = ", ".join(known.parameters) or "nothing"
+        raise InvalidType(f"{where}({name!r}) options", dict(options), f"options of its own: {taken}") from None
+    return members[name](**options)

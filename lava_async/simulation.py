@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike
 from lava_async.engine import BatchResult, Checked, Result, Setup, State, compiled, reference
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
-from lava_async.records import count, integer_array
+from lava_async.records import count, integer_array, within
 from lava_async.schedules import Layered, Schedule
 from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 
 RECORDS = ("counts", "groups", "trace")
+_LARGEST_KEY = 2**63 - 1
 ENGINES = {"compiled": compiled, "reference": reference}
 
 
@@ -115,11 +116,12 @@ def simulate_batch(
     batch = SpikeBatch.of(spikes)
     _check_channels(network, batch.n_channels)
     numbers = np.arange(len(batch)) if samples is None else integer_array("samples", samples)
+    within("samples", numbers, 0, _LARGEST_KEY)
     if numbers.shape != (len(batch),):
         raise InvalidValue("samples.shape", numbers.shape, f"({len(batch)},), one number per sample")
     if threads is not None:
         count("threads", threads, least=1)
-    if record == "counts" and chosen is compiled:
+    if (record == "counts" and chosen is compiled) or len(batch) == 0:
         return compiled.run_batch(setup, batch, numbers, threads)
     return BatchResult.stack(
         [chosen.run(setup, batch[b], int(numbers[b]), State.zeros(network)) for b in range(len(batch))]
@@ -181,16 +183,14 @@ def _setup(
 
 
 def _choose(where: str, name: str, options: dict[str, Any]) -> Any:
-    if name not in options:
+    if not isinstance(name, str) or name not in options:
         raise InvalidValue(where, name, "one of " + ", ".join(options))
     return options[name]
 
 
 def _key(where: str, value: int) -> int:
     """Check a seed or sample number: 63 bits, so that it survives JSON, HDF5 and numpy alike."""
-    if count(where, value) >= 2**63:
-        raise InvalidValue(where, value, "below 2^63")
-    return int(value)
+    return count(where, value, most=_LARGEST_KEY)
 
 
 def _check_channels(network: Network, n_channels: int) -> None:

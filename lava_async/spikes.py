@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async import draws
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.jit import jit
-from lava_async.records import ArrayRecord, count, frozen, integer_array, within
+from lava_async.records import ArrayRecord, array_of, count, frozen, integer_array, whole_array, within
 
 #: Graded spikes carry 24 bits on Loihi 2; a count is the payload of an input spike.
 MAX_PAYLOAD = 2**24 - 1
@@ -38,6 +38,13 @@ class SpikeTrain(ArrayRecord):
     count: NDArray[np.int32]
     start: NDArray[np.int64]
     n_channels: int
+
+    def __post_init__(self) -> None:
+        _check_entries(self, ndim=1)
+        time = np.repeat(np.arange(self.n_steps), np.diff(self.start))
+        if self.start[0] != 0 or (np.diff(time * self.n_channels + self.channel) <= 0).any():
+            raise InvalidValue("SpikeTrain.channel", self.channel, "sorted by time, then channel, each pair once; "
+                               "SpikeTrain.from_events takes any order")  # fmt: skip
 
     @property
     def n_steps(self) -> int:
@@ -66,9 +73,15 @@ class SpikeTrain(ArrayRecord):
         """
         n_channels, n_steps = count("SpikeTrain.n_channels", n_channels), count("SpikeTrain.n_steps", n_steps)
         channels, times = integer_array("SpikeTrain.channel", channel), integer_array("SpikeTrain.time", time)
+        each = integer_array("SpikeTrain.counts", counts)
+        if channels.ndim != 1:
+            raise InvalidValue("SpikeTrain.channel.shape", channels.shape, "(E,), one entry per event")
+        for name, array, shapes in (("time", times, [channels.shape]), ("counts", each, [(), channels.shape])):
+            if array.shape not in shapes:
+                raise InvalidValue(f"SpikeTrain.{name}.shape", array.shape, f"{channels.shape}, as SpikeTrain.channel")
         within("SpikeTrain.channel", channels, 0, n_channels - 1)
         within("SpikeTrain.time", times, 0, n_steps - 1)
-        each = np.broadcast_to(integer_array("SpikeTrain.counts", counts), channels.shape)
+        each = np.broadcast_to(each, channels.shape)
         within("SpikeTrain.counts", each, 0, MAX_PAYLOAD)
         place, index = np.unique(times * n_channels + channels, return_inverse=True)
         total = np.zeros(len(place), dtype=np.int64)
@@ -76,13 +89,12 @@ class SpikeTrain(ArrayRecord):
         within("SpikeTrain.counts", total, 0, MAX_PAYLOAD)
         place, total = place[total > 0], total[total > 0]
         start = np.searchsorted(place, np.arange(n_steps + 1) * n_channels)
-        return cls(frozen((place % max(n_channels, 1)).astype(np.int32)), frozen(total.astype(np.int32)),
-                   frozen(start.astype(np.int64)), n_channels)  # fmt: skip
+        return cls((place % max(n_channels, 1)).astype(np.int32), total.astype(np.int32), start, n_channels)
 
     @classmethod
     def from_dense(cls, spikes: ArrayLike) -> SpikeTrain:
         """Build a train from counts of shape (C, T)."""
-        dense = dense_counts("SpikeTrain.spikes", spikes, ndim=2)
+        dense = dense_counts("SpikeTrain.spikes", spikes, "(C, T)")
         time, channel = np.nonzero(dense.T)
         return cls.from_events(
             channel, time, n_channels=dense.shape[0], n_steps=dense.shape[1], counts=dense[channel, time]
@@ -114,6 +126,9 @@ class SpikeBatch(ArrayRecord):
     start: NDArray[np.int64]
     n_channels: int
 
+    def __post_init__(self) -> None:
+        _check_entries(self, ndim=2)
+
     @property
     def n_steps(self) -> int:
         """Number of time steps T."""
@@ -141,13 +156,16 @@ class SpikeBatch(ArrayRecord):
         """Return any form of a batch as a batch: (B, C, T) counts, a list of trains, or a batch itself."""
         if isinstance(spikes, SpikeBatch):
             return spikes
-        if isinstance(spikes, Sequence) and spikes and isinstance(spikes[0], SpikeTrain):
+        if isinstance(spikes, Sequence) and any(isinstance(train, SpikeTrain) for train in spikes):
             return cls.from_trains(spikes)
         return cls.from_dense(spikes)  # type: ignore[arg-type]
 
     @classmethod
     def from_trains(cls, trains: Sequence[Any]) -> SpikeBatch:
         """Put trains of one shape together."""
+        for b, train in enumerate(trains):
+            if not isinstance(train, SpikeTrain):
+                raise InvalidType(f"SpikeBatch trains[{b}]", train, "a SpikeTrain like the others")
         shapes = {(train.n_channels, train.n_steps) for train in trains}
         if len(shapes) != 1:
             raise InvalidValue("SpikeBatch trains (C, T)", sorted(shapes), "of one shape")
@@ -159,20 +177,24 @@ class SpikeBatch(ArrayRecord):
     @classmethod
     def from_dense(cls, spikes: ArrayLike) -> SpikeBatch:
         """List the spikes of a (B, C, T) array of counts, in one pass."""
-        dense = np.asarray(spikes)
+        dense = array_of("SpikeBatch.spikes", spikes, "biuf", "spike counts")
         if dense.ndim != 3:
             raise InvalidValue("SpikeBatch.spikes.shape", dense.shape, "(B, C, T)")
-        if dense.dtype.kind not in "biuf":
-            raise InvalidType("SpikeBatch.spikes", dense.dtype, "an array of spike counts")
-        dense = np.ascontiguousarray(dense.view(np.uint8) if dense.dtype.kind == "b" else dense)
+        if dense.dtype not in _LISTED:
+            dense = dense_counts("SpikeBatch.spikes", dense, "(B, C, T)")
+        dense = np.ascontiguousarray(dense)
         start = np.zeros((len(dense), dense.shape[2] + 1), np.int64)
         place, none = np.zeros(dense.shape[2], np.int64), np.zeros(0, np.int32)
         n = _list_spikes(dense, start, place, none, none)
         if n < 0:
-            dense_counts("SpikeBatch.spikes", dense, ndim=3)
+            dense_counts("SpikeBatch.spikes", dense, "(B, C, T)")
         channel, counts = np.zeros(n, np.int32), np.zeros(n, np.int32)
         _list_spikes(dense, start, place, channel, counts)
         return cls(channel, counts, start, dense.shape[1])
+
+
+_LISTED = tuple(np.dtype(name) for name in ("uint8", "int32", "int64", "float32"))
+"""What :func:`_list_spikes` is compiled for; other types are converted first."""
 
 
 @jit
@@ -202,20 +224,31 @@ def _list_spikes(dense: Any, start: Any, place: Any, channel: Any, counts: Any) 
     return n if not len(channel) else len(channel)
 
 
-def dense_counts(where: str, spikes: ArrayLike, *, ndim: int) -> NDArray[Any]:
-    """Return spike counts as an integer array after checking them; integral floats (Lava, torch) are welcome."""
-    array = np.asarray(spikes)
-    if array.ndim != ndim:
-        raise InvalidValue(f"{where}.shape", array.shape, "(C, T)" if ndim == 2 else "(B, C, T)")
-    if array.dtype.kind not in "biuf":
-        raise InvalidType(where, array.dtype, "an array of spike counts")
-    if array.dtype.kind == "f":
-        whole = array.astype(np.int32) if np.isfinite(array).all() else None
-        if whole is None or not np.array_equal(whole, array):
-            raise InvalidValue(where, "NaN or fractions", "whole, finite spike counts")
-        array = whole
-    elif array.dtype.kind == "b":
-        array = array.astype(np.uint8)
-    if array.size:
-        within(where, np.array([array.min(), array.max()]), 0, MAX_PAYLOAD)
-    return array
+def dense_counts(where: str, spikes: ArrayLike, shape: str) -> NDArray[np.int64]:
+    """Return spike counts of a shape, as ``"(C, T)"``, after checking them; whole floats (Lava, torch) are welcome."""
+    array = array_of(where, spikes, "biuf", "spike counts")
+    if array.ndim != shape.count(",") + 1:
+        raise InvalidValue(f"{where}.shape", array.shape, shape)
+    return whole_array(where, array, 0, MAX_PAYLOAD)
+
+
+def _check_entries(entries: SpikeTrain | SpikeBatch, *, ndim: int) -> None:
+    """Check and freeze the lists of a train or a batch: kernels trust them with their memory."""
+    kind = type(entries).__name__
+    channels = integer_array(f"{kind}.channel", entries.channel)
+    counts, start = integer_array(f"{kind}.count", entries.count), integer_array(f"{kind}.start", entries.start)
+    within(f"{kind}.channel", channels, 0, count(f"{kind}.n_channels", entries.n_channels) - 1)
+    within(f"{kind}.count", counts, 1, MAX_PAYLOAD)
+    if channels.ndim != 1 or counts.shape != channels.shape:
+        raise InvalidValue(f"{kind}.count.shape", counts.shape, f"(E,), as {kind}.channel: {channels.shape}")
+    if start.ndim != ndim or not start.shape[-1] or (np.diff(start) < 0).any():
+        raise InvalidValue(f"{kind}.start", start, "where the time steps begin, ascending, then the end")
+    within(f"{kind}.start", start, 0, len(channels))
+    if start.size and start.flat[-1] != len(channels):
+        raise InvalidValue(f"{kind}.start[-1]", int(start.flat[-1]), f"{len(channels)}, the number of entries")
+    for name, array, dtype in (
+        ("channel", channels, np.int32),
+        ("count", counts, np.int32),
+        ("start", start, np.int64),
+    ):
+        object.__setattr__(entries, name, frozen(array.astype(dtype)))

@@ -9,8 +9,10 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from lava_async.errors import InvalidValue
-from lava_async.records import count
+import numpy as np
+
+from lava_async.errors import InvalidType
+from lava_async.records import count, member
 
 #: No network that comes to rest needs as many; one that never does is reported instead of hanging.
 ENDLESS = 1_000_000
@@ -67,7 +69,7 @@ class FirstOutput(StopRule):
     extra_steps: int = 0
 
     def __post_init__(self) -> None:
-        count("FirstOutput.extra_steps", self.extra_steps)
+        object.__setattr__(self, "extra_steps", count("FirstOutput.extra_steps", self.extra_steps))
 
     def lower(self) -> Stop:  # noqa: D102
         return Stop(self.extra_steps, ENDLESS, False)
@@ -89,7 +91,10 @@ class MaxForwardSteps(StopRule):
     truncate: bool = False
 
     def __post_init__(self) -> None:
-        count("MaxForwardSteps.limit", self.limit, least=1)
+        object.__setattr__(self, "limit", count("MaxForwardSteps.limit", self.limit, least=1))
+        if not isinstance(self.truncate, (bool, np.bool_)):
+            raise InvalidType("MaxForwardSteps.truncate", self.truncate, "True or False")
+        object.__setattr__(self, "truncate", bool(self.truncate))
 
     def lower(self) -> Stop:  # noqa: D102
         return Stop(-1, self.limit, self.truncate)
@@ -99,8 +104,12 @@ STOP_RULES = {rule.__name__: rule for rule in (Quiescence, FirstOutput, MaxForwa
 
 
 def stop_rule(name: str, **options: Any) -> StopRule:
-    """Return the stop rule of that name, for example ``stop_rule("FirstOutput", extra_steps=2)``."""
-    if name not in STOP_RULES:
-        raise InvalidValue("stop_rule.name", name, "one of " + ", ".join(STOP_RULES))
-    rule: StopRule = STOP_RULES[name](**options)
+    """Return the stop rule of that name, for example ``stop_rule("FirstOutput", extra_steps=2)``.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        If there is no stop rule of that name, or it has no such options.
+    """
+    rule: StopRule = member("stop_rule", STOP_RULES, name, options)
     return rule

@@ -133,7 +133,7 @@ class Job:
 
     def raise_for(self, status: int, n: int, first: int) -> None:
         """Raise what a status of :func:`kernels.run_slice` means."""
-        code, b = divmod(status, n)
+        code, b = divmod(status, max(n, 1))
         if code == kernels.DONE:
             return
         tally = self.tally[first + b]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,10 @@ NEVER = -1
 
 def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
-    return _Run(setup, spikes, sample, state).result()
+    ahead = replace(state, u=state.u.copy(), v=state.v.copy())  # a run that fails leaves the state as it was
+    result = _Run(setup, spikes, sample, ahead).result()
+    vars(state).update(vars(ahead))
+    return result
 
 
 class _Run:
@@ -90,7 +94,7 @@ class _Run:
                 raise ForwardStepLimit(f"time step {self.t} of sample {self.sample} did not end in {stop.limit} "
                                        "forward steps (MaxForwardSteps(limit, truncate=True) cuts it off)")  # fmt: skip
             picked = pending[np.sort(schedule.pick(self.pending(pending, k)))]
-            group = [(int(j), 0, int(self.payload[j])) for j in picked]
+            group = [(j, np.where(self.fan[j].delay == 0, self.payload[j], 0)) for j in picked]
             self.payload[picked] = 0
             if group:
                 self.groups.append([self.t, k, [int(j) - self.C for j in picked]])
@@ -101,15 +105,12 @@ class _Run:
     def layered(self, row: int) -> None:
         """Semantics 4, `layered`: all spikes of the time step into a layer, then one check of its neurons."""
         for k, layer in enumerate(self.setup.network.layer_slices):
-            target = np.zeros(self.N, bool)
-            target[layer] = True
-            # What comes from the same or a later layer was emitted in the time step before.
-            group = [
-                (j, int(d), payload, target)
-                for j in range(self.C + self.N)
-                for d in np.unique(self.fan[j].delay)
-                if (payload := int(self.emitted[self.row - max(d, 1 if self.layer[j] >= k else 0), j]))
-            ]
+            group = []
+            for j, fan in enumerate(self.fan):
+                # What comes from the same or a later layer was emitted in the time step before.
+                delay = np.maximum(fan.delay, 1 if self.layer[j] >= k else 0)
+                into = (fan.target >= layer.start) & (fan.target < layer.stop)
+                group.append((j, np.where(into, self.emitted[self.row - delay, j], 0)))
             fired = self.deliver_and_check(group, k, everyone=False, only=layer)
             if self.first_output[row] == 0 and np.isin(fired, self.setup.network.outputs).any():
                 self.first_output[row] = k + 1
@@ -119,22 +120,19 @@ class _Run:
     def arrivals(self, now: bool) -> list[Any]:
         """Return what arrives as a time step opens: the input, unless it queues, and delayed spikes."""
         return [
-            (j, int(d), payload)
-            for j in range(self.C + self.N)
-            for d in np.unique(self.fan[j].delay)
-            if (d > 0 or (now and j < self.C)) and (payload := int(self.emitted[self.row - d, j]))
+            (j, np.where((fan.delay > 0) | (now and j < self.C), self.emitted[self.row - fan.delay, j], 0))
+            for j, fan in enumerate(self.fan)
         ]
 
     def deliver_and_check(self, group: list[Any], k: int, everyone: bool, only: slice | None = None) -> NDArray[Any]:
-        """Deliver spikes (source, delay, payload), integrate, let neurons emit; return who did."""
+        """Deliver spikes (source, payload of each of its synapses), integrate, let neurons emit; return who did."""
         state, p = self.state, self.p
         arriving = np.zeros(self.N, p.bias.dtype)
         touched = np.zeros(self.N, bool)
-        for j, delay, payload, *into in group:
-            fan = self.fan[j]
-            chosen = (fan.delay == delay) & (into[0][fan.target] if into else True)
-            target = fan.target[chosen]
-            np.add.at(arriving, target, arriving.dtype.type(payload) * fan.weight[chosen])
+        for j, payload in group:
+            taken = payload > 0
+            target = self.fan[j].target[taken]
+            np.add.at(arriving, target, payload[taken].astype(arriving.dtype) * self.fan[j].weight[taken])
             touched[target] = True
             self.synaptic_operations += len(target)
         if only is None:

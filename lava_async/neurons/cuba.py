@@ -15,6 +15,8 @@ from lava_async.jit import where
 from lava_async.neurons import register
 from lava_async.records import ArrayRecord, frozen, real_array, within
 
+LARGEST = float(np.finfo(np.float32).max)
+
 
 class Cuba(NamedTuple):
     """Arrays of N neurons: the factors that decay leaves of u and v, threshold, bias."""
@@ -68,7 +70,7 @@ class CubaParams(ArrayRecord):
     weight_dtype: ClassVar[type] = np.float32
 
     def __post_init__(self) -> None:
-        for name, low, high in (("du", 0, 1), ("dv", 0, 1), ("vth", 0, np.inf), ("bias", -np.inf, np.inf)):
+        for name, low, high in (("du", 0, 1), ("dv", 0, 1), ("vth", 0, LARGEST), ("bias", -LARGEST, LARGEST)):
             array = real_array(f"CubaParams.{name}", getattr(self, name))
             within(f"CubaParams.{name}", array, low, high)
             object.__setattr__(self, name, frozen(array))
@@ -82,7 +84,7 @@ class CubaParams(ArrayRecord):
     def check_weights(where: str, weights: ArrayLike) -> NDArray[np.float32]:
         """Return weights as float32 after checking that they are finite."""
         array = real_array(where, weights)
-        within(where, array, -float(np.finfo(np.float32).max), float(np.finfo(np.float32).max))
+        within(where, array, -LARGEST, LARGEST)
         return array.astype(np.float32)
 
     def arriving(self, weights: NDArray[Any], target: Any) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async.errors import InvalidValue
 from lava_async.jit import where
 from lava_async.neurons import register
-from lava_async.records import ArrayRecord, frozen, integer_array, within
+from lava_async.records import ArrayRecord, frozen, integer_array, whole_array, within
 
 DECAY_BITS = 12
 ONE = 1 << DECAY_BITS
@@ -98,6 +98,9 @@ class LoihiParams(ArrayRecord):
             array = integer_array(f"LoihiParams.{name}", getattr(self, name))
             within(f"LoihiParams.{name}", array, low, high)
             object.__setattr__(self, name, frozen(array))
+        sizes = {np.size(getattr(self, name)) for name in ranges} - {1}
+        if len(sizes) > 1:
+            raise InvalidValue("LoihiParams lengths", sorted(sizes), "one length N, or scalars")
         within("LoihiParams.bias_mant << bias_exp", self._bias(), -_INT32, _INT32)
 
     def _bias(self) -> NDArray[np.int64]:
@@ -111,15 +114,8 @@ class LoihiParams(ArrayRecord):
 
     @staticmethod
     def check_weights(where: str, weights: ArrayLike) -> NDArray[np.int32]:
-        """Return weights as int32 after checking that they are integers of 9 bits."""
-        array = np.asarray(weights)
-        if array.dtype.kind == "f":
-            if not np.isfinite(array).all() or not np.array_equal(array, np.round(array)):
-                raise InvalidValue(where, "fractions or NaN", "whole numbers for fixed_pt")
-            array = array.astype(np.int64)
-        array = integer_array(where, array)
-        within(where, array, MIN_WEIGHT, MAX_WEIGHT)
-        return array.astype(np.int32)
+        """Return weights as int32 after checking that they are whole numbers of 9 bits."""
+        return whole_array(where, weights, MIN_WEIGHT, MAX_WEIGHT).astype(np.int32)
 
     def arriving(self, weights: NDArray[Any], target: Any) -> NDArray[np.int64]:
         """Return what a single spike adds through `weights` to neurons `target`: ``(w << weight_exp) << 6``."""

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.draws import MOMENTUM_NOISE, RANDOM_SCHEDULE, unit
-from lava_async.errors import InvalidValue
-from lava_async.records import count
+from lava_async.records import count, member
 
 
 class Term(IntEnum):
@@ -88,7 +87,8 @@ class Schedule(ABC):
 
     def __post_init__(self) -> None:
         if self.group_size is not None:
-            count(f"{type(self).__name__}.group_size", self.group_size, least=1)
+            size = count(f"{type(self).__name__}.group_size", self.group_size, least=1)
+            object.__setattr__(self, "group_size", size)
 
     def ranking(self) -> Order | None:
         """Return how pending neurons are ranked; None: only :meth:`pick` knows, the compiled engine cannot."""
@@ -116,7 +116,7 @@ from lava_async.schedules.random_order import Random  # noqa: E402
 from lava_async.schedules.replay import Replay  # noqa: E402
 
 SCHEDULES: dict[str, type[Schedule]] = {
-    member.name: member for member in (Layered, Random, Momentum, Fifo, Lifo, Shallow, Deep, Replay)
+    kind.name: kind for kind in (Layered, Random, Momentum, Fifo, Lifo, Shallow, Deep, Replay)
 }
 
 
@@ -125,14 +125,13 @@ def schedule(name: str, **options: Any) -> Schedule:
 
     Raises
     ------
-    InvalidValue
-        If there is no schedule of that name.
+    InvalidValue, InvalidType
+        If there is no schedule of that name, or it has no such options.
     """
-    if name not in SCHEDULES:
-        raise InvalidValue("schedule.name", name, "one of " + ", ".join(SCHEDULES))
     if name == Layered.name and options.get("group_size", 0) is None:
         options.pop("group_size")
-    return SCHEDULES[name](**options)
+    made: Schedule = member("schedule", SCHEDULES, name, options)
+    return made
 
 
 __all__ = ["SCHEDULES", "Deep", "Fifo", "Layered", "Lifo", "Momentum", "Order", "Pending", "Random", "Replay",

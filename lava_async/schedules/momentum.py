@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from lava_async.errors import InvalidValue
+from lava_async.records import real_array
 from lava_async.schedules import Order, Schedule, Term
 
 
@@ -28,8 +28,10 @@ class Momentum(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (math.isfinite(self.noise) and self.noise >= 0):
-            raise InvalidValue("Momentum.noise", self.noise, "finite and >= 0")
+        noise = real_array("Momentum.noise", self.noise)
+        if noise.ndim or noise < 0:
+            raise InvalidValue("Momentum.noise", self.noise, "one number >= 0")
+        object.__setattr__(self, "noise", float(noise))
 
     def ranking(self) -> Order:  # noqa: D102
-        return Order(-Term.MOMENTUM, noise=float(self.noise))
+        return Order(-Term.MOMENTUM, noise=self.noise)

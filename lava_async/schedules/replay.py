@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,7 +28,8 @@ class Replay(Schedule):
 
     Raises
     ------
-    InvalidValue
+    InvalidValue, InvalidType
+        If two groups belong to one forward step, a group names a neuron twice, or something is not an integer.
         When run: if a neuron of a group is not pending when its turn comes.
     """
 
@@ -37,14 +40,18 @@ class Replay(Schedule):
 
     def __init__(self, groups: Iterable[Any] = ()) -> None:
         try:
-            plain = tuple(sorted((int(t), int(k), tuple(sorted(int(i) for i in ids))) for t, k, ids in groups))
+            plain = tuple(sorted((index(t), index(k), tuple(sorted(map(index, ids)))) for t, k, ids in groups))
         except (TypeError, ValueError):
             raise InvalidType("Replay.groups", groups, "a list of (t, k, neurons)") from None
         object.__setattr__(self, "group_size", None)
         object.__setattr__(self, "groups", plain)
         object.__setattr__(self, "_at", {(t, k): ids for t, k, ids in plain})
         if len(self._at) != len(plain):
-            raise InvalidValue("Replay.groups", "two groups of one forward step", "one group per (t, k)")
+            twice = next((t, k) for (t, k, _), (s, l, _) in pairwise(plain) if (t, k) == (s, l))
+            raise InvalidValue("Replay.groups (t, k)", twice, "given once")
+        for t, k, ids in plain:
+            if len(set(ids)) < len(ids):
+                raise InvalidValue(f"Replay.groups[t={t}, k={k}]", list(ids), "different neurons")
 
     def pick(self, pending: Pending) -> NDArray[np.int64]:  # noqa: D102
         wanted = np.array(self._at.get((pending.t, pending.k), ()), dtype=np.int64)

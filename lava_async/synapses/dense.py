@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.records import frozen
+from lava_async.records import array_of, frozen
 from lava_async.synapses import Fan, Lowered, Rows, Synapses, axonal
 
 
@@ -32,7 +32,7 @@ class Dense(Synapses):
     delay: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
-        weights = np.asarray(self.weights)
+        weights = array_of("Dense.weights", self.weights, "biuf", "numbers")
         if weights.ndim != 2:
             raise InvalidValue("Dense.weights.shape", weights.shape, "(post, pre)")
         object.__setattr__(self, "weights", frozen(weights))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.records import frozen, integer_array, within
+from lava_async.records import array_of, count, frozen, integer_array, within
 from lava_async.synapses import MAX_DELAY, Fan, Lists, Lowered, Synapses
 
 
@@ -40,13 +40,16 @@ class Sparse(Synapses):
 
     def __post_init__(self) -> None:
         pre, post = integer_array("Sparse.pre", self.pre), integer_array("Sparse.post", self.post)
-        weights = np.asarray(self.weights)
-        delay = np.zeros(len(pre), np.int64) if self.delay is None else integer_array("Sparse.delay", self.delay)
+        weights = array_of("Sparse.weights", self.weights, "biuf", "numbers")
+        delay = np.zeros(pre.shape, np.int64) if self.delay is None else integer_array("Sparse.delay", self.delay)
+        size = tuple(count("Sparse.size", n) for n in np.atleast_1d(self.size))
+        if pre.ndim != 1 or len(size) != 2:
+            raise InvalidValue("Sparse.pre.shape, Sparse.size", (pre.shape, self.size), "(K,), (targets, sources)")
         for name, array in (("post", post), ("weights", weights), ("delay", delay)):
             if array.shape != pre.shape:
                 raise InvalidValue(f"Sparse.{name}.shape", array.shape, f"{pre.shape}, as Sparse.pre")
-        within("Sparse.post", post, 0, self.size[0] - 1)
-        within("Sparse.pre", pre, 0, self.size[1] - 1)
+        within("Sparse.post", post, 0, size[0] - 1)
+        within("Sparse.pre", pre, 0, size[1] - 1)
         within("Sparse.delay", delay, 0, MAX_DELAY)
         order = np.lexsort((post, pre))
         pre, post = pre[order], post[order]
@@ -56,13 +59,20 @@ class Sparse(Synapses):
             raise InvalidValue("Sparse synapse (post, pre)", pair, "given once")
         for name, array in (("pre", pre), ("post", post), ("weights", weights[order]), ("delay", delay[order])):
             object.__setattr__(self, name, frozen(array))
+        object.__setattr__(self, "size", size)
 
     @classmethod
     def from_matrix(cls, source: int, target: int, weights: ArrayLike, delay: ArrayLike | None = None) -> Sparse:
         """Return the non-zero entries of a (post, pre) matrix as synapses; `delay` has the same shape."""
-        matrix = np.asarray(weights)
+        matrix = array_of("Sparse.weights", weights, "biuf", "numbers")
+        if matrix.ndim != 2:
+            raise InvalidValue("Sparse.weights.shape", matrix.shape, "(post, pre)")
         post, pre = np.nonzero(matrix)
-        each = None if delay is None else np.broadcast_to(np.asarray(delay), matrix.shape)[post, pre]
+        each = None if delay is None else integer_array("Sparse.delay", delay)
+        if each is not None:
+            if each.shape not in ((), matrix.shape):
+                raise InvalidValue("Sparse.delay.shape", each.shape, f"() or {matrix.shape}, as Sparse.weights")
+            each = np.broadcast_to(each, matrix.shape)[post, pre]
         return cls(source, target, pre, post, matrix[post, pre], matrix.shape, each)  # type: ignore[arg-type]
 
     @property
