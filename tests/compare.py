@@ -1,0 +1,43 @@
+"""Running what the strategies draw, and saying where two results differ."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from lava_async.engine import Checked, Result, Setup, State, compiled, reference
+from lava_async.errors import ForwardStepLimit
+from lava_async.spikes import SpikeTrain
+
+ENGINES = {"reference": reference, "compiled": compiled}
+
+
+def execute(run: Any, engine: str = "compiled", *, record: str = "trace", **changes: Any) -> Result | None:
+    """Run a drawn `strategies.Run`, with some rules changed; None: its stop rule raised `ForwardStepLimit`."""
+    spikes = SpikeTrain.from_dense(changes.pop("spikes", run.spikes))
+    setup = Setup(run.network, record=record, **{**run.rules, **run.dropout, **changes})
+    try:
+        return ENGINES[engine].run(setup, spikes, run.sample, State.zeros(run.network))
+    except ForwardStepLimit:
+        return None
+
+
+def differences(a: Any, b: Any, *, but: tuple[str, ...] = ()) -> list[str]:
+    """Name the fields in which two results (or one and None) differ in any bit."""
+    if a is None or b is None:
+        return [] if a is b else ["one of the two reached the limit"]
+    names = [f.name for f in fields(Result) if f.name not in but]
+    return [name for name in names if not same(getattr(a, name), getattr(b, name))]
+
+
+def same(a: Any, b: Any) -> bool:
+    """Tell whether two fields are equal: values, shapes, types; traces check by check."""
+    if isinstance(a, Checked):
+        return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(Checked))
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, list) and a and isinstance(a[0], Checked):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b

@@ -1,0 +1,229 @@
+"""What the tests draw: any network, its input, every schedule and stop rule, every switch.
+
+Hypothesis chooses what matters (graph, sizes, arithmetic, regime, rules) and shrinks it; the numbers inside come from
+a generator whose seed it chooses, which is fast and keeps them varied. Networks are arbitrary graphs on purpose:
+chains are too tame to tell a wrong engine from a right one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from lava_async import CubaParams, FirstOutput, LoihiParams, MaxForwardSteps, Momentum, Network, Quiescence, Replay
+from lava_async.network import Layer
+from lava_async.schedules import SCHEDULES, Schedule
+from lava_async.synapses import INPUT, Dense, Sparse
+
+QUEUES = [member for name, member in SCHEDULES.items() if name not in ("layered", "replay")]
+"""Schedules that pick from a queue: a new one is drawn, and so tested, as soon as it is listed in SCHEDULES."""
+
+ARITHMETICS = ("float", "fixed")
+SHAPES = {1: (1,), 2: (2, 1, 1), 3: (3,), 4: (1, 2, 2)}
+
+seeds = st.integers(0, 2**32 - 1)
+group_sizes = st.one_of(st.none(), st.integers(1, 8))
+
+
+def generators() -> st.SearchStrategy[np.random.Generator]:
+    return seeds.map(np.random.default_rng)
+
+
+# ------------------------------------------------------------------------------------------------ numbers
+
+
+def _some(rng: np.random.Generator, values: Any, n: int) -> np.ndarray:
+    return rng.choice(np.array(values), n)
+
+
+def float_params(rng: np.random.Generator, n: int, *, memory: bool, bias: bool) -> CubaParams:
+    """Float neurons; without memory the current is forgotten from one time step to the next."""
+    decays = [0.0, 0.1, 0.5, 0.75, 1.0]
+    du = _some(rng, decays, n) if memory else np.ones(n)
+    return CubaParams(du, _some(rng, decays, n), _some(rng, [0.0, 0.25, 0.5, rng.random()], n),
+                      _some(rng, [0.0, 0.125, -0.25, rng.normal()], n) if bias else 0.0)  # fmt: skip
+
+
+def float_weights(rng: np.random.Generator, shape: Any) -> np.ndarray:
+    """Weights around zero, mostly exciting; half of the time on a coarse grid, so that voltages tie."""
+    weights = rng.normal(0.4, 0.6, shape)
+    return np.round(weights * 8) / 8 if rng.random() < 0.5 else weights
+
+
+def loihi_params(rng: np.random.Generator, n: int, *, memory: bool, bias: bool, extreme: bool) -> LoihiParams:
+    """Integer neurons; `extreme` ones wrap their current and clip their voltage."""
+    du = _some(rng, [-1, 0, 409, 2047, 4095], n) if memory else np.full(n, 4095)
+    mant, exp = (rng.integers(-500, 501, n), rng.integers(-6, 7, n)) if bias else (0, 0)
+    weight_exp = rng.integers(0, 16 if rng.random() < 0.2 else 10, n) if extreme else rng.integers(0, 3, n)
+    vth = rng.integers(0, 2**17 if extreme else 400, n)
+    return LoihiParams(du, _some(rng, [0, 410, 2048, 4095, 4096], n), vth, mant, exp, weight_exp)
+
+
+def loihi_weights(rng: np.random.Generator, shape: Any) -> np.ndarray:
+    return np.clip(rng.normal(60, 100, shape), -256, 255).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How to draw parameters and weights of one kind."""
+
+    kind: str
+    memory: bool = True
+    bias: bool = True
+    extreme: bool = False
+
+    def params(self, rng: np.random.Generator, n: int) -> Any:
+        if self.kind == "float":
+            return float_params(rng, n, memory=self.memory, bias=self.bias)
+        return loihi_params(rng, n, memory=self.memory, bias=self.bias, extreme=self.extreme)
+
+    def weights(self, rng: np.random.Generator, shape: Any) -> np.ndarray:
+        return (float_weights if self.kind == "float" else loihi_weights)(rng, shape)
+
+
+@st.composite
+def arithmetics(draw: st.DrawFn, *kinds: str) -> Arithmetic:
+    return Arithmetic(draw(st.sampled_from(kinds or ARITHMETICS)), draw(st.booleans()), draw(st.booleans()),
+                      draw(st.booleans()))  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------------- networks
+
+
+@st.composite
+def networks(draw: st.DrawFn, *kinds: str, delays: bool = True) -> Network:
+    """Any network of one of the arithmetics: a matrix of any graph, or parts of any types with delays."""
+    numbers = draw(arithmetics(*kinds))
+    return draw(st.one_of(chains(numbers), graphs(numbers), assemblies(numbers, delays=delays)))
+
+
+@st.composite
+def chains(draw: st.DrawFn, numbers: Arithmetic) -> Network:
+    """Input, then all-to-all layers one after another."""
+    sizes = draw(st.lists(st.integers(1, 5), min_size=2, max_size=4))
+    rng = draw(generators())
+    weights = [numbers.weights(rng, (post, pre)) for pre, post in pairwise(sizes)]
+    return Network.feedforward(weights, numbers.params(rng, sum(sizes[1:])))
+
+
+@st.composite
+def graphs(draw: st.DrawFn, numbers: Arithmetic) -> Network:
+    """Layers with any synapses between any neurons: skips, loops, self-loops."""
+    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    n_inputs, density = draw(st.sampled_from([1, 2, 3, 4, 0])), draw(st.sampled_from([0.8, 0.4, 0.15]))
+    rng = draw(generators())
+    n = sum(sizes)
+    into, between = (numbers.weights(rng, (n, pre)) * (rng.random((n, pre)) < density) for pre in (n_inputs, n))
+    return Network.from_matrix(into, between, numbers.params(rng, n), layer_of=np.repeat(np.arange(len(sizes)), sizes),
+                               outputs=rng.permutation(n)[: rng.integers(0, n + 1)])  # fmt: skip
+
+
+@st.composite
+def assemblies(draw: st.DrawFn, numbers: Arithmetic, *, delays: bool = True) -> Network:
+    """Parts of every type between any layers, several between the same two, with and without delays."""
+    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    n_inputs = draw(st.integers(1, 4))
+    ends = st.tuples(st.integers(INPUT, len(sizes) - 1), st.integers(0, len(sizes) - 1))
+    kind_and_delay = st.tuples(st.sampled_from(["dense", "sparse"]), st.integers(0, 3))
+    wanted = [((INPUT, 0), draw(kind_and_delay))] * draw(st.integers(0, 1))
+    wanted += draw(st.lists(st.tuples(ends, kind_and_delay), max_size=6))
+    rng = draw(generators())
+    parts: list[Any] = []
+    for (source, target), (kind, longest) in wanted:
+        pre, post = n_inputs if source == INPUT else sizes[source], sizes[target]
+        weights = numbers.weights(rng, (post, pre))
+        shape = (pre,) if kind == "dense" else (post, pre)
+        delay = rng.integers(0, longest + 1, shape) if delays and longest else None
+        if kind == "dense":
+            parts.append(Dense(source, target, weights, delay))
+        else:
+            mask = rng.random((post, pre)) < 0.5
+            parts.append(Sparse.from_matrix(source, target, weights * mask, delay))
+    n = sum(sizes)
+    layers = tuple(Layer(SHAPES[size]) for size in sizes)
+    return Network(SHAPES[n_inputs], layers, tuple(parts), numbers.params(rng, n),
+                   rng.permutation(n)[: rng.integers(0, n + 1)])  # fmt: skip
+
+
+@st.composite
+def spikes(draw: st.DrawFn, n_inputs: int, *, min_steps: int = 1, max_steps: int = 5) -> np.ndarray:
+    """Counts (C, T), from silence to graded spikes."""
+    n_steps = draw(st.integers(min_steps, max_steps))
+    density, most = draw(st.sampled_from([0.9, 0.5, 0.1])), draw(st.sampled_from([1, 3, 200]))
+    rng = draw(generators())
+    shape = (n_inputs, n_steps)
+    return rng.integers(1, most + 1, shape) * (rng.random(shape) < density)
+
+
+# -------------------------------------------------------------------------------------------------- rules
+
+
+@st.composite
+def schedules(draw: st.DrawFn, *members: type[Schedule], layered: bool = True) -> Schedule:
+    """Every schedule that needs no recording, with any group size."""
+    member = draw(st.sampled_from(members or [*QUEUES, *([SCHEDULES["layered"]] if layered else [])]))
+    if member is SCHEDULES["layered"]:
+        return member()
+    if member is Momentum:
+        return Momentum(draw(group_sizes), noise=draw(st.sampled_from([0.0, 0.5, 5000.0])))
+    return member(draw(group_sizes))
+
+
+mostly = st.sampled_from([True, True, True, False])
+stop_rules = st.one_of(
+    st.just(Quiescence()),
+    st.builds(FirstOutput, st.integers(0, 3)),
+    st.builds(MaxForwardSteps, st.integers(1, 12), truncate=mostly),
+)
+ending_rules = st.builds(MaxForwardSteps, st.integers(1, 25), truncate=mostly)
+"""Rules under which every network comes to an end."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that `simulate` takes, and what training adds."""
+
+    network: Network
+    spikes: np.ndarray
+    schedule: Schedule
+    until: Any
+    refractory: bool
+    input_first: bool
+    seed: int
+    sample: int
+    dropout: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """Keywords of `simulate` and `Stepper` but the sample."""
+        names = ("schedule", "until", "refractory", "input_first", "seed")
+        return {name: getattr(self, name) for name in names}
+
+    def replayed(self, groups: Any) -> dict[str, Any]:
+        return self.rules | {"schedule": Replay(groups)}
+
+
+@st.composite
+def runs(
+    draw: st.DrawFn, *kinds: str, network: Any = None, layered: bool = True, until: Any = None,
+    refractory: bool | None = None, min_steps: int = 1, delays: bool = True,
+) -> Run:  # fmt: skip
+    """Any network under any rules; one that need not come to rest gets a rule that ends it."""
+    net = draw(networks(*kinds, delays=delays) if network is None else network)
+    once = draw(st.booleans()) if refractory is None else refractory
+    rule = draw((stop_rules if once else ending_rules) if until is None else until)
+    return Run(net, draw(spikes(net.n_inputs, min_steps=min_steps)), draw(schedules(layered=layered)), rule, once,
+               draw(st.booleans()), draw(seeds), draw(st.integers(0, 50)))  # fmt: skip
+
+
+@st.composite
+def training_runs(draw: st.DrawFn, *kinds: str) -> Run:
+    """As `runs`, with refractory and input dropout."""
+    run = draw(runs(*kinds, refractory=True, until=ending_rules))
+    probabilities = st.sampled_from([0.0, 0.3, 1.0])
+    return Run(**{**vars(run), "dropout": {"refractory_dropout": draw(probabilities),
+                                           "input_dropout": draw(probabilities)}})  # fmt: skip
