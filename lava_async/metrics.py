@@ -1,0 +1,113 @@
+"""What a run was worth: pure functions of results and labels. Time is the last axis, B the number of samples.
+
+Terms as in Koopman et al., "Exploring the Limitations of Layer Synchronization in Spiking Neural Networks", TMLR 2025.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lava_async.errors import InvalidValue
+
+
+def predictions(output: ArrayLike) -> NDArray[np.int64]:
+    """Return the class of each sample, ``argmax_i sum_t output[b, i, t]``; ties: the lower class.
+
+    Parameters
+    ----------
+    output : (B, n_out, T)
+        Spike counts of the output neurons.
+
+    Returns
+    -------
+    (B,) int64
+    """
+    return np.asarray(np.argmax(_counts("output", output).sum(axis=2), axis=1), dtype=np.int64)
+
+
+def accuracy(output: ArrayLike, labels: ArrayLike) -> float:
+    """Return the share of samples whose class (see :func:`predictions`) is the label.
+
+    Parameters
+    ----------
+    output : (B, n_out, T)
+        Spike counts of the output neurons.
+    labels : (B,) int
+        Classes.
+    """
+    predicted, expected = predictions(output), np.asarray(labels)
+    if expected.shape != predicted.shape:
+        raise InvalidValue("labels.shape", expected.shape, f"{predicted.shape}, one label per sample")
+    return float(np.mean(predicted == expected))
+
+
+def spikes_per_sample(counts: ArrayLike) -> float:
+    """Return ``sum_(b, i, t) counts[b, i, t] / B``.
+
+    Parameters
+    ----------
+    counts : (B, N, T)
+        Spike counts of all neurons, outputs included, input excluded.
+    """
+    array = _counts("counts", counts)
+    return float(array.sum() / len(array))
+
+
+def spike_density(counts: ArrayLike) -> float:
+    """Return the spikes per neuron and time step, ``sum counts / (B N T)``.
+
+    Parameters
+    ----------
+    counts : (B, N, T)
+        Spike counts of the neurons.
+    """
+    return float(_counts("counts", counts).mean())
+
+
+def latency(first_output: ArrayLike) -> float:
+    """Return the mean number of forward steps until an output neuron emitted, over the time steps in which one did.
+
+    Parameters
+    ----------
+    first_output : (B, T) int
+        Forward steps up to and including that of the first output spike, 0 where there was none
+        (``BatchResult.first_output``). A chain of L layers needs at least L.
+
+    Returns
+    -------
+    float
+        NaN if no output neuron ever emitted.
+    """
+    steps = np.asarray(first_output)
+    return float(steps[steps > 0].mean()) if (steps > 0).any() else float("nan")
+
+
+def reactivity(synaptic_operations: ArrayLike, counts: ArrayLike) -> float:
+    """Return the synaptic events received per spike emitted, ``sum_b synaptic_operations[b] / sum counts``.
+
+    The fewer it takes, the more readily neurons fire; the paper's code records it as "currents to spike".
+
+    Parameters
+    ----------
+    synaptic_operations : (B,) int
+        Synapses walked by delivered spikes, input included (``BatchResult.synaptic_operations``).
+    counts : (B, N, T)
+        Spike counts of all neurons.
+
+    Returns
+    -------
+    float
+        NaN if no neuron emitted.
+    """
+    spikes = _counts("counts", counts).sum()
+    return float(np.sum(np.asarray(synaptic_operations)) / spikes) if spikes else float("nan")
+
+
+def _counts(where: str, value: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(value)
+    if array.ndim != 3 or not array.size:
+        raise InvalidValue(f"{where}.shape", array.shape, "(B, N, T), none of them 0")
+    return array

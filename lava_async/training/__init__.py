@@ -1,0 +1,8 @@
+"""Training without layer synchronization: slayer's blocks, run by the schedule that they will meet once deployed."""
+
+from lava_async.training.blocks import dense_blocks
+from lava_async.training.gradient import Gradient, Run
+from lava_async.training.surrogates import ATan, Exponential, Surrogate
+from lava_async.training.unlayered import UnlayeredNetwork
+
+__all__ = ["ATan", "Exponential", "Gradient", "Run", "Surrogate", "UnlayeredNetwork", "dense_blocks"]

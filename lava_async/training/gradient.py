@@ -1,0 +1,131 @@
+"""What a gradient engine takes and gives: the interface between networks to be trained and how they are run.
+
+An engine is a class, made for the topology of a network, with one method ``run``. :mod:`~lava_async.training.dense` is
+the readable one, in plain torch. Engines agree on the spikes with :func:`lava_async.simulate`, and with one another on
+the gradient, which section 6 of the project's semantics defines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lava_async.engine import Setup
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.network import Network
+from lava_async.neurons import LoihiParams
+from lava_async.neurons.loihi import ONE, STATE_SHIFT
+from lava_async.spikes import SpikeBatch
+from lava_async.synapses import Synapses
+from lava_async.training.surrogates import ATan, Surrogate
+
+CREDITS = ("delivered", "all", "keep", "last")
+RESETS = ("detached", "differentiated")
+
+#: One unit of a tensor here is this many units of Loihi's state: slayer's scale of states, and of weights.
+STATE_SCALE, WEIGHT_SCALE = ONE, ONE >> STATE_SHIFT
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """How to differentiate a run.
+
+    Parameters
+    ----------
+    credit : {"delivered", "all", "keep", "last"}
+        When the zero-valued spike of a silent check, with nothing pending, is delivered to a target layer. "delivered":
+        with the next real spike of the neuron in the same time step, if any. "all": in the very next forward step if
+        that touches the layer. "keep": in the next one that does. "last": with the last group of the time step that
+        does. Else it is lost.
+    peak : bool
+        Take the slope of the surrogate only at checks that fire and, where a neuron does not fire in a time step, at
+        the check with its highest voltage (ties: all of them).
+    reset : {"detached", "differentiated"}
+        Whether the spike in the reset ``v (1 - s)`` is a constant. With the layered schedule "detached" takes the whole
+        reset as one, so that voltage passes it backwards as if there was none: slayer's own gradient does that.
+    surrogate : ATan, Exponential or alike
+        Slope of the threshold.
+    """
+
+    credit: str = "last"
+    peak: bool = True
+    reset: str = "detached"
+    surrogate: Surrogate = field(default_factory=ATan)
+
+    def __post_init__(self) -> None:
+        for name, value, options in (("credit", self.credit, CREDITS), ("reset", self.reset, RESETS)):
+            if value not in options:
+                raise InvalidValue(name, value, "one of " + ", ".join(options))
+        if not isinstance(self.peak, bool):
+            raise InvalidType("peak", self.peak, "True or False")
+        if not callable(getattr(self.surrogate, "derivative", None)):
+            raise InvalidType("surrogate", self.surrogate, "None, or a surrogate such as ATan() or Exponential(tau)")
+
+
+class Parameters(NamedTuple):
+    """Everything that a run may be differentiated by; all of one floating type, on one device.
+
+    Fixed-point networks come in slayer's units: states and thresholds are multiples of 1/4096 (Loihi's integers divided
+    by 4096), weights of 1/64, and decay keeps whole multiples of 1/4096.
+    """
+
+    weights: tuple[Tensor, ...]
+    """One tensor per item of ``network.synapses``, shaped as its weights."""
+    keep_u: Tensor
+    keep_v: Tensor
+    """What decay leaves of u and v in a time step, (N,), in [0, 1]."""
+    vth: Tensor
+    bias: Tensor
+    """(N,) each."""
+
+    @classmethod
+    def of(cls, network: Network, dtype: torch.dtype = torch.float32, device: Any = None) -> Parameters:
+        """Return the parameters of a network."""
+        weights: list[Any] = [_weights_of(s) for s in network.synapses]
+        arrays: Any = network.params.arrays(np.float64)
+        if isinstance(network.params, LoihiParams):
+            weights = [w / WEIGHT_SCALE for w in weights]
+            arrays = [x / scale for x, scale in zip(arrays, (ONE, ONE, STATE_SCALE, STATE_SCALE), strict=True)]
+        tensors = [torch.tensor(x, dtype=dtype, device=device) for x in [*arrays, *weights]]
+        return cls(tuple(tensors[4:]), *tensors[:4])
+
+
+def _weights_of(synapses: Synapses) -> NDArray[Any]:
+    found: list[NDArray[Any]] = []
+
+    def look(_: str, weights: NDArray[Any]) -> NDArray[Any]:
+        found.append(weights)
+        return weights
+
+    synapses.map_weights(look)
+    return found[0]
+
+
+class Run(NamedTuple):
+    """What a batch did."""
+
+    counts: Tensor
+    """(B, N, T) spikes of all neurons; what the loss is made of."""
+    current: Tensor
+    voltage: Tensor
+    """(B, N) each: u and v at the end, without gradient."""
+    forward_steps: NDArray[np.int32]
+    """(B, T)."""
+
+
+class GradientEngine(Protocol):
+    """Runs a batch so that torch can differentiate the spike counts."""
+
+    def __init__(self, network: Network) -> None:
+        """Prepare for a topology; the weights of `network` are not used."""
+
+    def run(
+        self, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor | SpikeBatch,
+        samples: NDArray[np.int64],
+    ) -> Run:  # fmt: skip
+        """Run input counts of shape (B, C, T) under sample numbers of shape (B,)."""

@@ -1,0 +1,87 @@
+"""Surrogate derivatives of the threshold: what a spike's step function is taken to slope like, in the backward pass.
+
+A surrogate is one frozen dataclass with ``derivative(x)`` of x = v - threshold, in the units of the threshold.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from lava_async.errors import InvalidType, InvalidValue
+
+
+class Surrogate(Protocol):
+    """What gradient engines ask of a surrogate."""
+
+    def derivative(self, x: Tensor) -> Tensor:
+        """Return the slope at x = v - threshold, of shape (..., N)."""
+
+    def part(self, neurons: slice) -> Surrogate:
+        """Return the surrogate of some of the N neurons."""
+
+
+@dataclass(frozen=True)
+class ATan:
+    """Slope of an arctangent, ``1 / (1 + (pi alpha x / 2)^2)``: 1 at the threshold (Fang et al., ICCV 2021).
+
+    Parameters
+    ----------
+    alpha : float
+        Sharpness, > 0, per unit of the threshold.
+    """
+
+    alpha: float = 2.0
+
+    def __post_init__(self) -> None:
+        _positive("ATan.alpha", self.alpha)
+
+    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+        return 1 / (1 + (math.pi / 2 * self.alpha * x) ** 2)
+
+    def part(self, neurons: slice) -> ATan:  # noqa: D102
+        return self
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Slayer's ``scale / (2 tau) exp(-abs(x) / tau)`` (Shrestha, Orchard, NeurIPS 2018).
+
+    Parameters
+    ----------
+    tau : float or (N,) tensor
+        Width, > 0, in units of the threshold. A slayer neuron has ``100 * neuron.tau_rho``.
+    scale : float or (N,) tensor
+        Area under the slope, > 0. A slayer neuron has ``0.1 * neuron.scale_rho``.
+    """
+
+    tau: float | Tensor
+    scale: float | Tensor = 1.0
+
+    def __post_init__(self) -> None:
+        _positive("Exponential.tau", self.tau)
+        _positive("Exponential.scale", self.scale)
+
+    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+        tau, scale = (torch.as_tensor(p, dtype=x.dtype, device=x.device) for p in (self.tau, self.scale))
+        return scale / (2 * tau) * torch.exp(-x.abs() / tau)
+
+    def part(self, neurons: slice) -> Exponential:  # noqa: D102
+        return replace(self, tau=_part(self.tau, neurons), scale=_part(self.scale, neurons))
+
+
+def _part(p: float | Tensor, neurons: slice) -> float | Tensor:
+    return p[neurons] if isinstance(p, Tensor) and p.ndim else p
+
+
+def _positive(where: str, value: Any) -> None:
+    try:
+        array = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise InvalidType(where, value, "a number > 0") from None
+    if not bool((torch.isfinite(array) & (array > 0)).all()):
+        raise InvalidValue(where, value, "finite and > 0")

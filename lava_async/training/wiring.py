@@ -1,0 +1,89 @@
+"""Synapses of any graph as dense matrices, for the dense engine.
+
+Sources are numbered 0 .. C - 1 (input channels), C .. C + N - 1 (neurons), S = C + N in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lava_async.network import Network
+from lava_async.neurons import LoihiParams
+
+
+class Touch:
+    """Which targets a group of sources touches, given (N, S) booleans "is a synapse"; equal rows are done once."""
+
+    def __init__(self, synapse: NDArray[np.bool_]) -> None:
+        rows, self._row_of = np.unique(synapse, axis=0, return_inverse=True)
+        self._rows = torch.from_numpy(rows)
+
+    def __call__(self, spikes: Tensor) -> Tensor:
+        """Return (..., N) booleans for spikes of shape (..., S)."""
+        sent = (spikes != 0).to(torch.float32)
+        return (sent @ self._rows.to(sent).T > 0)[..., torch.from_numpy(self._row_of).to(sent.device)]
+
+
+class Wiring:
+    """Where each weight of a network stands in the matrices.
+
+    Parameters
+    ----------
+    network : Network
+        Topology; its weights are not used.
+    layered : bool
+        Delay what goes to the same or an earlier layer by at least one time step, as the layered schedule does.
+    """
+
+    def __init__(self, network: Network, *, layered: bool) -> None:
+        C, N = network.n_inputs, network.n_neurons
+        self.size = (N, C + N)
+        layer = np.concatenate([np.full(C, -1), network.layer_of])
+        self._places: list[list[tuple[int, Tensor, Tensor]]] = []
+        synapse: dict[int, NDArray[np.bool_]] = {0: np.zeros(self.size, bool)}
+        for index, s in zip(_indices(network), network.synapses, strict=True):
+            fans = [index.fan_out(j) for j in range(s.n_source)]
+            pre = np.repeat(np.arange(s.n_source), [len(f.target) for f in fans]) + network.start_of(s.source) + C
+            post = np.concatenate([f.target for f in fans]) + network.start_of(s.target)
+            weight, delay = (np.concatenate([getattr(f, name) for f in fans]) for name in ("weight", "delay"))
+            if layered:
+                delay = np.maximum(delay, layer[pre] >= layer[C + post])
+            parts = []
+            for d in np.unique(delay).tolist():
+                here = delay == d
+                synapse.setdefault(d, np.zeros(self.size, bool))[post[here], pre[here]] = True
+                place = post[here] * (C + N) + pre[here]
+                parts.append((d, torch.from_numpy(place), torch.from_numpy(weight[here])))
+            self._places.append(parts)
+        self.touch = {d: Touch(there) for d, there in synapse.items()}
+        self.touch_by_neurons = Touch(synapse[0][:, C:])
+        #: Whose spikes wait in the queue: sources with a synapse without delay, or with no synapse at all.
+        self.queued = synapse[0].any(0) | ~np.any([there.any(0) for there in synapse.values()], axis=0)
+        #: Layers that spikes of neurons can reach within a time step.
+        self.fed = [bool(synapse[0][rows, C:].any()) for rows in network.layer_slices]
+        self._gain = 2.0 ** _weight_exponents(network)
+
+    def matrices(self, weights: Sequence[Tensor], like: Tensor) -> dict[int, Tensor]:
+        """Return one (N, S) matrix per delay in time steps, 0 included; differentiable by the weights."""
+        gain = torch.from_numpy(self._gain).to(like)[:, None]
+        flat = {d: like.new_zeros(self.size[0] * self.size[1]) for d in self.touch}
+        for w, parts in zip(weights, self._places, strict=True):
+            for d, place, index in parts:
+                flat[d] = flat[d].index_add(0, place.to(w.device), w.flatten()[index.to(w.device)])
+        return {d: matrix.view(self.size) * gain for d, matrix in flat.items()}
+
+
+def _indices(network: Network) -> list[Any]:
+    """Return the synapses of a network with the position of each weight (flattened) instead of the weight."""
+    return [s.map_weights(lambda _, w: np.arange(w.size).reshape(w.shape)) for s in network.synapses]
+
+
+def _weight_exponents(network: Network) -> NDArray[Any]:
+    exponents = network.params.weight_exp if isinstance(network.params, LoihiParams) else 0
+    return np.broadcast_to(np.asarray(exponents), (network.n_neurons,)).astype(np.float64)

@@ -1,0 +1,139 @@
+"""Gradient engines: section 6 of the semantics, against finite differences and against slayer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import strategies
+import torch
+from compare import execute
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from section6 import Model
+
+from lava_async import CubaParams, FirstOutput, Layered, LoihiParams, MaxForwardSteps, Network
+from lava_async.engine import Setup
+from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
+from lava_async.training.dense import DenseEngine
+from lava_async.training.gradient import CREDITS, RESETS, Gradient, Parameters
+
+ENGINES = {"dense": DenseEngine}
+SLOPES = {
+    ATan(1.5): lambda x: 1 / (1 + (np.pi * 1.5 / 2 * x) ** 2),
+    Exponential(tau=0.7, scale=0.9): lambda x: 0.9 / 1.4 * np.exp(-abs(x) / 0.7),
+}
+
+
+@st.composite
+def busy_runs(draw):
+    """Small networks of any graph in which most neurons fire, and go on firing: where credit rules tell apart."""
+    rng = draw(strategies.generators())
+    sizes = rng.integers(1, 4, size=rng.integers(2, 4))
+    C, N, T = int(rng.integers(1, 4)), int(sizes.sum()), int(rng.integers(1, 4))
+    weights = np.round(rng.normal(0.3, 0.5, (N, C + N)) * 64) * (rng.random((N, C + N)) < 0.7)
+    vth, bias = np.round(64 * rng.uniform(0.2, 0.9, N)), np.round(8 * rng.normal(size=N)) * (rng.random(N) < 0.2)
+    du, dv = rng.choice([0.25, 0.75, 1.0], size=(2, N))
+    if draw(st.booleans()):
+        params, weights = CubaParams(du, dv, vth / 64, bias / 64), weights / 64
+    else:
+        du, dv, vth, bias = (x.astype(int) for x in (4096 * du - 1, 4096 * dv, vth, bias))
+        params, weights = LoihiParams(du, dv, vth, bias, 6), weights.astype(int)
+    net = Network.from_matrix(weights[:, :C], weights[:, C:], params, layer_of=np.repeat(np.arange(len(sizes)), sizes))
+    counts = rng.integers(1, 3, (C, T)) * (rng.random((C, T)) < 0.8)
+    rule = draw(st.sampled_from([MaxForwardSteps(12, truncate=True), FirstOutput(2)]))
+    order = draw(strategies.schedules(layered=False).filter(lambda s: s.group_size in (1, 2, 3)))
+    dropout = {"refractory_dropout": draw(st.sampled_from([0.0, 0.5]))}
+    return strategies.Run(net, counts, order, rule, True, draw(strategies.mostly), int(rng.integers(99)), 3, dropout)
+
+
+def run_of(engine, run, gradient, parameters):
+    """Run what `strategies.runs` draws in a gradient engine, as a batch of one."""
+    setup = Setup(run.network, **run.rules, **run.dropout)
+    spikes, samples = torch.tensor(run.spikes)[None], np.array([run.sample])
+    return ENGINES[engine](run.network).run(setup, gradient, parameters, spikes, samples)
+
+
+def per_synapse(network, gradients):
+    """List the gradient of the weight of each synapse, source by source."""
+    indices = [s.map_weights(lambda _, w: np.arange(w.size).reshape(w.shape)) for s in network.synapses]
+    listed = []
+    for j in range(-network.n_inputs, network.n_neurons):
+        layer = -1 if j < 0 else network.layer_of[j]
+        for index, gradient in zip(indices, gradients, strict=True):
+            if index.source == layer:
+                listed.append(gradient.numpy().ravel()[index.fan_out(j - network.start_of(layer)).weight])
+    return np.concatenate(listed)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("credit", CREDITS)
+@given(
+    run=st.one_of(strategies.training_runs(), busy_runs(), busy_runs()),
+    peak=st.booleans(),
+    reset=st.sampled_from(RESETS),
+    surrogate=st.sampled_from(list(SLOPES)),
+    seed=strategies.seeds,
+)
+def test_gradient_is_the_finite_difference_of_the_tangent_model(engine, credit, run, peak, reset, surrogate, seed):
+    record = execute(run, "reference")
+    assume(record is not None and run.network.synapses)
+    parameters = Parameters.of(run.network, torch.float64)
+    for w in parameters.weights:
+        w.requires_grad_()
+    counts = run_of(engine, run, Gradient(credit, peak, reset, surrogate), parameters).counts[0]
+    # The engine decides in float64 here, the record in float32.
+    assume(np.array_equal(counts.detach(), record.counts))
+    model = Model(run, record, credit=credit, peak=peak, reset=reset, slope=SLOPES[surrogate])
+    rng = np.random.default_rng(seed)
+    cotangent = rng.normal(size=counts.shape)
+    loss = (counts * torch.tensor(cotangent)).sum() + 0 * sum(w.sum() for w in parameters.weights)
+    gradient = per_synapse(run.network, torch.autograd.grad(loss, parameters.weights))
+    # Loihi's weights are scaled by the exponent of their target.
+    exponent = run.network.params.weight_exp[model.post] if model.fixed else 0
+    for _ in range(2):
+        direction = rng.normal(size=gradient.shape)
+        expected = model.derivative(direction * 2.0**exponent, cotangent)
+        assert abs(gradient @ direction - expected) <= 1e-9 * (1 + np.abs(gradient * direction).sum())
+
+
+@pytest.mark.parametrize("credit", CREDITS)
+def test_layered_gradient_is_slayers(credit):
+    """With memory of current and voltage over time steps, and hidden neurons that fire again and again."""
+    blocks = dense_blocks([12, 9, 7, 4], threshold=0.8, current_decay=0.4, voltage_decay=0.15, gain=3.0, seed=3)
+    net = UnlayeredNetwork(blocks, schedule=Layered(), credit=credit)
+    rng = np.random.default_rng(1)
+    spikes = torch.tensor(rng.random((5, 12, 15)) < 0.3, dtype=torch.float32)
+    ours = net(spikes)
+    slayers = spikes
+    for block in blocks:
+        slayers = block(slayers)
+    assert torch.equal(ours, slayers)
+    assert ours.sum() > 50
+    cotangent = torch.tensor(rng.normal(size=ours.shape), dtype=torch.float32)
+    weights = [block.synapse.weight for block in blocks]
+    for a, b in zip(*(torch.autograd.grad((out * cotangent).sum(), weights) for out in (ours, slayers)), strict=True):
+        assert (a - b).abs().max() <= 1e-6 * b.abs().max()
+
+
+def test_gradient_of_decays_thresholds_and_biases_is_the_finite_difference():
+    """In float64 without firing neurons in between, so that the counts change smoothly: the first check decides."""
+    net = Network.feedforward([[[0.3, 0.2], [0.1, 0.4]], [[0.5, 0.6]]], CubaParams(du=0.4, dv=0.3, vth=5.0, bias=0.1))
+    run = strategies.Run(net, np.array([[1, 2, 0], [1, 1, 1]]), Layered(), MaxForwardSteps(9), True, True, 0, 0)
+    names = ("keep_u", "keep_v", "vth", "bias")
+    plain = Parameters.of(net, torch.float64)
+
+    def reach(parameters):
+        """Return spikes of the hidden neurons at the end; with a slope of 1, their derivative is that of v - vth."""
+        x = run_of("dense", run, Gradient(peak=False, surrogate=Exponential(1e9, 2e9)), parameters)
+        return x.counts[0, :2, -1].sum()
+
+    def level(parameters):
+        return (run_of("dense", run, Gradient(), parameters).voltage[0, :2] - parameters.vth[:2]).sum()
+
+    tracked = plain._replace(**{name: getattr(plain, name).clone().requires_grad_() for name in names})
+    gradients = torch.autograd.grad(reach(tracked), [getattr(tracked, name) for name in names])
+    for name, gradient in zip(names, gradients, strict=True):
+        for i in range(2):
+            h = torch.zeros(3, dtype=torch.float64).index_fill(0, torch.tensor(i), 1e-6)
+            up, down = (level(plain._replace(**{name: getattr(plain, name) + sign * h})) for sign in (1, -1))
+            assert gradient[i] == pytest.approx(((up - down) / 2e-6).item(), rel=1e-6, abs=1e-9)
