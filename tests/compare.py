@@ -1,14 +1,16 @@
-"""Running what the strategies draw, and saying where two results differ."""
+"""Running what the strategies draw, saying where two results differ, checking what errors say."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import pytest
 
 from lava_async.engine import Checked, Result, Setup, State, compiled, reference
-from lava_async.errors import ForwardStepLimit
+from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.spikes import SpikeTrain
 
 ENGINES = {"reference": reference, "compiled": compiled}
@@ -41,3 +43,10 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, list) and a and isinstance(a[0], Checked):
         return len(a) == len(b) and all(map(same, a, b))
     return type(a) is type(b) and a == b
+
+
+def complains(call: Callable[[], Any], message: str) -> None:
+    """Check that a call raises an error of the package that says exactly this, as ValueError or TypeError."""
+    with pytest.raises((InvalidValue, InvalidType)) as caught:
+        call()
+    assert str(caught.value) == message
