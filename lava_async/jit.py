@@ -36,15 +36,18 @@ _CACHE = _cache_is_possible()
 def jit(function: F) -> F:
     """Compile a kernel: cached on disk, without the GIL, IEEE arithmetic in source order (fastmath stays off).
 
-    Kernels own no memory: their callers keep the arrays alive, so numba's reference counting is off. With it, each
-    access to an array in a tuple costs two atomic operations: 80 times the run time on two threads.
+    Kernels own no memory: their callers keep the arrays alive, so numba's reference counting, two atomic operations for
+    each look at an array in a tuple, is off.
     """
     return _njit(function, cache=_CACHE, _nrt=False)
 
 
 def inner(function: F) -> F:
-    """Compile what only kernels call: no wrapper for Python and no cache entry of its own, which halves the wait."""
-    return _njit(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    """Compile what only kernels call: no wrapper for Python and no cache entry of its own, which halves the wait.
+
+    Always inlined, because tuples of arrays travel as hundreds of numbers, and a call costs more than what it does.
+    """
+    return _njit(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
 
 
 def _njit(function: F, **options: bool) -> F:

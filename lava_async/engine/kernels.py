@@ -226,20 +226,21 @@ def _check_touched(
     """Integrate and check what was touched, or everyone; forget the touches. Return the neurons touched."""
     updates = 0
     n_layers = len(plan.layer_start) - 1
-    for layer in range(n_layers):
-        if work.full[layer]:
-            updates += plan.layer_start[layer + 1] - plan.layer_start[layer]
-            if not everyone:
-                _check_range(plan, p, rules, plan.layer_start[layer], plan.layer_start[layer + 1],
-                             u, v, counts, k, drop, False, work, queue, tape)  # fmt: skip
-    for place in range(work.counter[N_TOUCHED]):
-        i = work.touched[place]
-        if not work.full[plan.layer_of[i]]:
-            updates += 1
-            if not everyone:
-                _check_range(plan, p, rules, i, i + 1, u, v, counts, k, drop, False, work, queue, tape)
-    if everyone:
-        _check_range(plan, p, rules, 0, plan.n_neurons, u, v, counts, k, drop, True, work, queue, tape)
+    # Whole layers, then single neurons of other layers, then, instead of both, everyone.
+    for place in range(n_layers + work.counter[N_TOUCHED] + 1):
+        a = b = 0
+        if place < n_layers:
+            if work.full[place]:
+                a, b = plan.layer_start[place], plan.layer_start[place + 1]
+        elif place < n_layers + work.counter[N_TOUCHED]:
+            i = work.touched[place - n_layers]
+            if not work.full[plan.layer_of[i]]:
+                a, b = i, i + 1
+        updates += b - a
+        if everyone:
+            a, b = 0, plan.n_neurons if place == n_layers + work.counter[N_TOUCHED] else 0
+        if b > a:
+            _check_range(plan, p, rules, a, b, u, v, counts, k, drop, everyone, work, queue, tape)
     if tape.on[0]:
         write_step(tape, plan, work, k)
     _forget_touches(work)

@@ -16,6 +16,8 @@ from lava_async.jit import inner
 from lava_async.schedules import Term
 
 _SIGN = np.uint64(1 << 63)
+_FEW = 16
+"""Up to this group size a sorted list of the best is faster than a partition."""
 _NONE, _DRAW, _MOMENTUM, _EMITTED = int(Term.NONE), int(Term.DRAW), int(Term.MOMENTUM), int(Term.EMITTED)
 
 
@@ -33,6 +35,8 @@ class Queue(NamedTuple):
     first: NDArray[np.uint64]
     """Keys of the pending sources, by the terms of the order."""
     second: NDArray[np.uint64]
+    best: NDArray[np.int32]
+    """(C + N,) positions of entries that come first."""
     number: NDArray[np.float64]
     """(1,) and the same memory as bits, to turn floats into keys."""
     bits: NDArray[np.uint64]
@@ -44,7 +48,7 @@ def make_queue(n_sources: int) -> Queue:
     keys = np.zeros(n_sources, np.uint64)
     return Queue(
         np.zeros(n_sources, np.int32), np.full(n_sources, np.inf), np.full(n_sources, -1, np.int32),
-        np.zeros(n_sources, np.int32), keys, keys.copy(), number, number.view(np.uint64),
+        np.zeros(n_sources, np.int32), keys, keys.copy(), np.zeros(n_sources, np.int32), number, number.view(np.uint64),
     )  # fmt: skip
 
 
@@ -130,6 +134,26 @@ def _sort(a: Any) -> None:
 
 
 @inner
+def _top(queue: Any, n: int, m: int) -> None:
+    """Move the m entries that come first to the end of the n entries; for small m."""
+    best = queue.best
+    size = 0
+    for a in range(n):
+        if size == m and not _before(queue, a, best[m - 1]):
+            continue
+        place = size if size < m else m - 1
+        while place > 0 and _before(queue, a, best[place - 1]):
+            best[place] = best[place - 1]
+            place -= 1
+        best[place] = a
+        size = min(size + 1, m)
+    _sort(best[:m])
+    for place in range(m):
+        a, b = best[m - 1 - place], n - 1 - place
+        queue.pending[a], queue.pending[b] = queue.pending[b], queue.pending[a]
+
+
+@inner
 def select(queue: Any, n: int, order: Any, group_size: int, plan: Any, draw: Any, noise_draw: Any) -> int:
     """Pick from n pending sources; the picked ones are moved to the end and sorted. Return how many.
 
@@ -145,6 +169,9 @@ def select(queue: Any, n: int, order: Any, group_size: int, plan: Any, draw: Any
             queue.first[a] = _key(order.first, order.noise, queue, j, layer, draw, noise_draw, word)
             if order.second != _NONE:
                 queue.second[a] = _key(order.second, order.noise, queue, j, layer, draw, noise_draw, word)
-        _partition(queue, n, m)
+        if m <= _FEW:
+            _top(queue, n, m)
+        else:
+            _partition(queue, n, m)
     _sort(queue.pending[n - m : n])
     return m
