@@ -1,0 +1,134 @@
+"""Networks in .net files, the format of lava-dl's netx and slayer (HDF5).
+
+::
+
+    netx.save(network, "digits.net", schedule=Random(8), seed=1, accuracy=0.97)
+    network = netx.load("digits.net")
+    netx.metadata("digits.net")["schedule"]     # {'name': 'random', 'group_size': 8}
+
+``/layer`` is the format of lava-dl and nothing else: stock `lava.lib.dl.netx.hdf5.Network` and slayer's
+`SequentialNetwork` read it. A network that it can say - a chain of layers in Loihi's integers - is written there.
+``/async`` is ours: metadata, and the network word for word, so that what is loaded equals what was saved. A network
+that ``/layer`` cannot say (skip connections, arbitrary graphs, floats) is in ``/async`` alone; the file then has no
+``/layer``, stock netx refuses it, and ``metadata(path)["stock_reason"]`` tells why.
+
+:func:`load` gives what stock netx on Lava runs. In the rare cases where Lava would run something else than stands in
+the file, it gives what stands in the file and warns (:class:`NetxWarning`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from lava_async.errors import InvalidType
+from lava_async.network import Network
+from lava_async.netx import graph
+from lava_async.netx.convert import NotSayableError, read_layers, to_layers, to_network
+from lava_async.netx.h5 import NetxError, NetxWarning, atomic_file, put
+from lava_async.netx.meta import GROUP, check_version, read_metadata, write_metadata
+from lava_async.netx.snapshot import read
+
+LAYER = "layer"
+log = logging.getLogger(__name__)
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Return the network in a .net file.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that slayer, stock netx tools or :func:`save` wrote.
+
+    Raises
+    ------
+    NetxError
+        If there is no such file or it cannot be read as a network of spiking neurons, naming file, group and field. A
+        corrupted file ends here too, and neither crashes nor hangs.
+
+    Warns
+    -----
+    NetxWarning
+        If stock netx or slayer would run the file differently from what stands in it, or delays are clipped to 62.
+
+    Notes
+    -----
+    Neurons that send graded values (SDNN) and neurons of other kinds (RF, ALIF) are refused. A network with
+    ``/async/network`` comes from there, unless its ``/layer`` was changed since it was saved: ``/layer`` decides.
+    """
+    root = read(path, (LAYER, GROUP))
+    ours = None
+    if GROUP in root:
+        check_version(root.group(GROUP))
+        if "network" in root.group(GROUP):
+            ours = graph.read(root.group(GROUP).group("network"))
+    if ours is not None and LAYER not in root:
+        return ours
+    group = root.group(LAYER)
+    layers = read_layers(group)
+    if ours is not None:
+        try:
+            if to_layers(ours) == layers:
+                return ours
+        except NotSayableError:
+            pass
+        log.warning("%s: /layer was changed after the file was saved; it is loaded, /async/network is not", path)
+    return to_network(layers, group)
+
+
+def save(network: Network, path: str | os.PathLike[str], **metadata: Any) -> None:
+    """Write a network into a .net file, all or nothing: a file that was there stays until the new one is complete.
+
+    Parameters
+    ----------
+    network : Network
+        Any network; ``load(path)`` returns its equal.
+    path : path-like
+        Where to write; an existing file is replaced.
+    **metadata
+        Whatever is worth knowing about the network: schedule, group size, stop rule, training, data, seed, accuracy;
+        see :func:`write_metadata`.
+
+    Raises
+    ------
+    NetxError
+        If the file cannot be written or metadata cannot be said in JSON.
+
+    Notes
+    -----
+    If stock netx could not run the network exactly, the file has no ``/layer`` and a warning is logged that says why.
+    """
+    if not isinstance(network, Network):
+        raise InvalidType("netx.save network", network, "a Network")
+    try:
+        layers, reason = to_layers(network), None
+    except NotSayableError as cannot:
+        layers, reason = [], str(cannot)
+        log.warning("%s: only lava-async will be able to read this file, stock netx will not: %s", path, reason)
+    with atomic_file(path) as file:
+        for i, layer in enumerate(layers):
+            layer.write(file.create_group(f"{LAYER}/{i}"))
+        write_metadata(file, metadata)
+        group = file[GROUP]
+        if reason is not None:
+            put(group, "stock_reason", reason)
+        graph.write(group.create_group("network"), network, file.get(LAYER))
+
+
+def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what :func:`save` or :func:`write_metadata` noted about a network, as plain data.
+
+    Beside what was given: ``versions`` of the packages, ``schema_version`` of the group ``/async``, ``stock_readable``
+    and ``stock_reason``. A file from elsewhere has no metadata: an empty dict.
+
+    Raises
+    ------
+    NetxError
+        If the file cannot be read, or a newer lava-async wrote it.
+    """
+    return read_metadata(read(path, (LAYER, GROUP), most_bytes=2**20))
+
+
+__all__ = ["NetxError", "NetxWarning", "load", "metadata", "save", "write_metadata"]

@@ -1,0 +1,138 @@
+"""Any network in the group ``/async/network``, word for word; only lava-async reads it.
+
+``/layer`` says less than a network may be: no skip connections, no floats, one way to write a bias. This group says
+all of it. Weights that stand in ``/layer`` already are not stored twice: HDF5 links lead to them. Lists of synapses
+(`Sparse`) share a few long arrays, since a network of n layers may have n^2 of them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+import h5py
+import numpy as np
+
+from lava_async.network import Layer, Network
+from lava_async.netx.chain import MOST_NEURONS
+from lava_async.netx.h5 import NetxError, Node, put
+from lava_async.neurons import CubaParams, LoihiParams
+from lava_async.synapses import INPUT, Dense, Sparse, Synapses
+
+PARAMS = {kind.tag: kind for kind in (CubaParams, LoihiParams)}
+SYNAPSES: dict[str, type[Synapses]] = {kind.__name__: kind for kind in (Dense,)}
+"""Types that are stored one by one, with a dataset per field."""
+PARTS = ("position", "source", "target", "n_target", "n_source", "count")
+"""Numbers of each list of synapses; `position` is its place among all synapses of the network."""
+LISTS = ("pre", "post", "weights", "delay")
+"""Lists of all lists of synapses, end to end."""
+
+
+def write(group: h5py.Group, network: Network, layer: h5py.Group | None) -> None:
+    """Write a network; `layer` is the group ``/layer`` of the same file, if it has one."""
+    if max(network.n_neurons, network.n_inputs) > MOST_NEURONS:
+        raise NetxError(f"{group.file.filename}: the network has {network.n_neurons} neurons and {network.n_inputs} "
+                        f"inputs: must be at most {MOST_NEURONS}")  # fmt: skip
+    put(group, "arithmetic", network.params.tag)
+    put(group, "input_shape", network.input_shape)
+    put(group, "outputs", network.outputs)
+    put(group, "layers", json.dumps([[each.name, *each.shape] for each in network.layers]))
+    params = group.create_group("params")
+    for f in fields(network.params):
+        values = getattr(network.params, f.name)
+        put(params, f.name, values[0] if (values == values[0]).all() else values)
+    datasets = [g[name] for g in (layer or {}).values() for name in ("weight", "weight_rec") if name in g]
+    present = [(dataset, dataset[()]) for dataset in datasets]
+    one_by_one = group.create_group("synapses")
+    for k, s in enumerate(network.synapses):
+        if not isinstance(s, Sparse):
+            _write_synapses(one_by_one.create_group(f"{k}"), s, present)
+    _write_lists(group, [(k, s) for k, s in enumerate(network.synapses) if isinstance(s, Sparse)])
+
+
+def _write_synapses(group: h5py.Group, s: Synapses, present: list[tuple[h5py.Dataset, Any]]) -> None:
+    put(group, "type", type(s).__name__)
+    for f in fields(s):
+        value = getattr(s, f.name)
+        twin = next(
+            (dataset for dataset, array in present if f.name == "weights" and np.array_equal(array, value)), None
+        )
+        if twin is not None:
+            group[f.name] = twin
+        elif value is not None:
+            put(group, f.name, value)
+
+
+def _write_lists(group: h5py.Group, parts: list[tuple[int, Sparse]]) -> None:
+    if parts:
+        numbers = [(k, s.source, s.target, *s.size, len(s.pre)) for k, s in parts]
+        lists = group.create_group("lists")
+        for name, column in zip(PARTS, np.array(numbers).T, strict=True):
+            put(lists, name, column)
+        for name in LISTS:
+            put(lists, name, np.concatenate([getattr(s, name) for _, s in parts]))
+
+
+def read(group: Node) -> Network:
+    """Read a network.
+
+    Raises
+    ------
+    NetxError
+        If anything is missing or malformed, naming group and field.
+    """
+    arithmetic = group.text("arithmetic")
+    if arithmetic not in PARAMS:
+        raise group.fail("arithmetic", f" = {arithmetic}: must be one of {', '.join(PARAMS)}")
+    layers = _layers(group)
+    n = sum(layer.size for layer in layers)
+    node, kind = group.group("params"), PARAMS[arithmetic]
+    values = {f.name: node.numbers(f.name) for f in fields(kind)}
+    params = group.checked("params", partial(kind, **values))
+    placed = [*_one_by_one(group.group("synapses")), *(_lists(group.group("lists")) if "lists" in group else [])]
+    synapses = tuple(s for _, s in sorted(placed, key=lambda item: item[0]))
+    ends = group.shape("input_shape", MOST_NEURONS, least=0), group.integers("outputs", 0, max(n - 1, 0))
+    return group.checked("synapses", lambda: Network(ends[0], layers, synapses, params, ends[1]))
+
+
+def _layers(group: Node) -> tuple[Layer, ...]:
+    said = group.json("layers")
+    good = isinstance(said, list) and all(
+        isinstance(each, list) and len(each) > 1 and isinstance(each[0], str)
+        and all(type(x) is int and 1 <= x <= MOST_NEURONS for x in each[1:]) for each in said
+    )  # fmt: skip
+    if not good or sum(np.prod(each[1:], dtype=float) for each in said) > MOST_NEURONS:
+        raise group.fail("layers", f"must be a list of [name, shape ...] of at most {MOST_NEURONS} neurons")
+    return tuple(Layer(tuple(shape), name) for name, *shape in said)
+
+
+def _one_by_one(group: Node) -> list[tuple[int, Synapses]]:
+    found = []
+    for k in sorted(group.members):
+        node = group.group(k)
+        name = node.text("type")
+        if not k.isdecimal() or name not in SYNAPSES:
+            raise node.fail("type", f" = {name}: must be one of {', '.join(SYNAPSES)}, in a group with a number")
+        kind = SYNAPSES[name]
+        values: dict[str, Any] = {end: node.integer(end, INPUT, MOST_NEURONS) for end in ("source", "target")}
+        values |= {f.name: node.numbers(f.name) for f in fields(kind) if f.name not in values and f.name in node}
+        found.append((int(k), node.checked("type", partial(kind, **values))))
+    return found
+
+
+def _lists(group: Node) -> list[tuple[int, Synapses]]:
+    numbers = [group.integers(name, INPUT, 2**40) for name in PARTS]
+    lists = [group.numbers(name) for name in LISTS]
+    if len({x.shape for x in numbers}) != 1 or len({(*x.shape, x.ndim) for x in lists}) != 1 or lists[0].ndim != 1:
+        raise group.fail("count", f"must be one number per list of synapses, as {', '.join(PARTS[:-1])}")
+    ends = np.cumsum(numbers[-1])
+    if (numbers[-1] < 0).any() or ends[-1] != len(lists[0]):
+        raise group.fail("count", f"must sum up to {len(lists[0])}, the length of pre")
+    found: list[tuple[int, Synapses]] = []
+    for (k, source, target, *size, count), end in zip(np.transpose(numbers).tolist(), ends.tolist(), strict=True):
+        pre, post, weights, delay = (x[end - count : end] for x in lists)
+        make = partial(Sparse, source, target, pre, post, weights, tuple(size), delay)
+        found.append((k, group.checked("pre", make)))
+    return found

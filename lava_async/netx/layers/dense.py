@@ -1,0 +1,163 @@
+"""All-to-all layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.netx.chain import MOST_NEURONS, Chain, dense_synapses
+from lava_async.netx.h5 import Node, put, warn
+from lava_async.netx.layers import LayerType
+from lava_async.netx.neuron import INTEGRATOR, Neuron, read_bias, said
+from lava_async.netx.plan import Stage
+from lava_async.netx.weights import deviation
+from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
+from lava_async.synapses import MAX_DELAY, Synapses
+
+LONGEST = 62
+"""Delay in time steps that netx clips to."""
+
+
+@dataclass(frozen=True, eq=False)
+class DenseLayer(LayerType):
+    """All-to-all synapses into a vector of neurons.
+
+    Parameters
+    ----------
+    weight : (n, inputs) int
+        Weights.
+    bias : (n,) int or None
+        Added to the voltage in units of 2^6.
+    delay : None, () or (n,) or (inputs,) or (n, inputs) int
+        Delays of the synapses. A vector counts for the neurons if it fits them, else for the inputs, as in netx.
+        slayer writes the axonal delays of a layer this way; delaying what reaches the layer is the same without biases.
+    neuron : Neuron or None
+        None: netx's integrator.
+    """
+
+    weight: NDArray[np.int64]
+    bias: NDArray[np.int64] | None = None
+    delay: NDArray[np.int64] | None = None
+    neuron: Neuron | None = None
+
+    kind: ClassVar[str] = "dense"
+
+    @classmethod
+    def read(cls, node: Node) -> DenseLayer:  # noqa: D102
+        layer = cls(**cls.fields_of(node))
+        warn_of(deviation(layer.weight), node)
+        return layer
+
+    @classmethod
+    def fields_of(cls, node: Node) -> dict[str, Any]:
+        """Read what all dense layers have."""
+        n = int(np.prod(node.shape("shape", MOST_NEURONS)))
+        weight = read_matrix(node, "weight", n)
+        for name, expected in (("outFeatures", n), ("inFeatures", weight.shape[1])):
+            if name in node and (found := node.integer(name, 0, MOST_NEURONS)) != expected:
+                raise node.fail(name, f" = {found}: must be {expected}, as weight.shape = {weight.shape}")
+        neuron = Neuron.read(node.group("neuron"), n) if "neuron" in node else None
+        return {"shape": (n,), "weight": weight, "bias": read_bias(node, n), "delay": read_delay(node, weight.shape),
+                "neuron": neuron}  # fmt: skip
+
+    def build(self, chain: Chain) -> None:  # noqa: D102
+        neuron = self.neuron or INTEGRATOR
+        chain.add(self.kind, self.shape, neuron.params(self.shape[0], self.bias), self.synapses(chain))
+
+    def synapses(self, chain: Chain) -> list[Synapses]:
+        """Return the synapses from what stands before the layer, one set per part of it."""
+        before = chain.before(self.weight.shape[1])
+        for part in before:
+            if part.layer >= 0 and max(part.shape) != part.size:
+                raise chain.fail("type", f" = {self.kind}: needs a flatten layer before it, since {part.shape} neurons "
+                                 "reach it")  # fmt: skip
+        sizes = [part.size for part in before]
+        if sum(sizes) != self.weight.shape[1]:
+            raise chain.fail("weight", f".shape = {self.weight.shape}: must be {(self.shape[0], sum(sizes))}, since "
+                             f"{sum(sizes)} neurons or channels reach the layer")  # fmt: skip
+        delay = np.asarray(0 if self.delay is None else self.delay)
+        delays = np.broadcast_to(delay[:, None] if delay.shape == self.shape else delay, self.weight.shape)
+        columns = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
+        return [dense_synapses(part.layer, chain.index, self.weight[:, here], delays[:, here])
+                for part, here in zip(before, columns, strict=True)]  # fmt: skip
+
+    @property
+    def neurons(self) -> tuple[int, ...]:  # noqa: D102
+        return self.shape
+
+    def write(self, group: h5py.Group) -> None:  # noqa: D102
+        super().write(group)
+        put(group, "inFeatures", self.weight.shape[1])
+        put(group, "outFeatures", self.weight.shape[0])
+        put(group, "weight", self.weight.astype(np.float32))
+        if self.bias is not None:
+            put(group, "bias", self.bias.astype(np.float64))
+        if self.delay is not None:
+            put(group, "delay", self.delay.astype(np.float32))
+        if self.neuron is not None:
+            self.neuron.write(group)
+
+    @classmethod
+    def plan(cls, stage: Stage) -> DenseLayer | None:  # noqa: D102
+        if stage.feedback is not None:
+            return None
+        weight, delays = stage.matrix(stage.incoming)
+        if delays.max() > LONGEST:
+            raise stage.cannot(f"a delay of {delays.max()} time steps; netx allows {LONGEST}")
+        check_weights(stage, weight)
+        n = stage.layer.size
+        neuron, bias = said(stage, n)
+        return cls((n,), weight, bias, shortest(delays), neuron)
+
+
+def read_matrix(node: Node, name: str, n: int) -> NDArray[np.int64]:
+    """Read weights (n, inputs); also flat, or with trailing axes of length 1 as in old files."""
+    weight = node.integers(name, MIN_WEIGHT, MAX_WEIGHT)
+    inputs = weight.size // n if weight.ndim == 1 else weight.shape[1] if weight.ndim > 1 else 0
+    if inputs == 0 or weight.size != n * inputs or (weight.ndim > 1 and len(weight) != n):
+        raise node.fail(name, f".shape = {weight.shape}: must be ({n}, inputs), since shape describes {n} neurons")
+    return weight.reshape(n, inputs)
+
+
+def read_delay(node: Node, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """Read delays of synapses (n, inputs), clipped as in netx; None if there are none."""
+    if "delay" not in node:
+        return None
+    delay = node.integers("delay", 0, MAX_DELAY)
+    if delay.max(initial=0) > LONGEST:
+        warn(node, "delay", f"{delay.max()} is clipped to {LONGEST} time steps, as netx does")
+    if delay.ndim > 2 and delay.size == max(delay.shape):
+        delay = delay.reshape(-1)
+    n, inputs = shape
+    if delay.shape not in ((), (1,), (n,), (inputs,), shape):
+        raise node.fail("delay", f".shape = {delay.shape}: must be one number, ({n},), ({inputs},) or {shape}")
+    return np.minimum(delay, LONGEST)
+
+
+def shortest(delays: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return a matrix of delays (n, inputs) as the least array that :func:`read_delay` reads."""
+    if not delays.any():
+        return None
+    if (delays == delays[:, :1]).all():
+        return delays[:, 0]
+    if (delays == delays[:1]).all() and delays.shape[0] != delays.shape[1]:
+        return delays[0]
+    return delays
+
+
+def check_weights(stage: Stage, *parts: NDArray[np.int64]) -> None:
+    """Raise NotSayableError unless stock netx runs exactly these weights."""
+    if any(w.min() < MIN_WEIGHT or w.max() > MAX_WEIGHT for w in parts):
+        raise stage.cannot("weights << weight_exp leave the 9 bits of a weight")
+    if reason := deviation(*parts):
+        raise stage.cannot(reason)
+
+
+def warn_of(reason: str | None, node: Node) -> None:
+    """Warn if Lava would run other weights than those of the file."""
+    if reason:
+        warn(node, "weight", f"{reason}; the network that was loaded has the weights of the file")

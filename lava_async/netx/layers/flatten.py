@@ -1,0 +1,29 @@
+"""From C, H, W to a vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from lava_async.netx.chain import MOST_NEURONS, Chain
+from lava_async.netx.h5 import Node
+from lava_async.netx.layers import LayerType
+
+
+@dataclass(frozen=True, eq=False)
+class FlattenLayer(LayerType):
+    """What the layer before sends, numbered in the order C, H, W; no neurons."""
+
+    kind: ClassVar[str] = "flatten"
+
+    @classmethod
+    def read(cls, node: Node) -> FlattenLayer:  # noqa: D102
+        return cls(node.shape("shape", MOST_NEURONS))
+
+    def build(self, chain: Chain) -> None:  # noqa: D102
+        parts, n = chain.before(), int(np.prod(self.shape))
+        if n != sum(part.size for part in parts):
+            raise chain.fail("shape", f" = {self.shape}: must describe {sum(part.size for part in parts)} neurons")
+        chain.send(tuple(part._replace(shape=(part.size,)) for part in parts))

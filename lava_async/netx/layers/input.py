@@ -1,0 +1,92 @@
+"""The input, with or without neurons that turn values into spikes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import h5py
+import numpy as np
+
+from lava_async.netx.chain import MOST_NEURONS, Chain, Part
+from lava_async.netx.h5 import Node, put, warn
+from lava_async.netx.layers import LayerType
+from lava_async.netx.neuron import MOST_BIAS, Neuron, bias_of
+from lava_async.netx.plan import Stage
+from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
+from lava_async.synapses import INPUT, Sparse
+
+UNITY = 64
+
+
+@dataclass(frozen=True, eq=False)
+class InputLayer(LayerType):
+    """The input; with a neuron group, a layer of neurons that a value x reaches as ``weight * x + bias``.
+
+    With neurons, layer 0 of the network repeats the input one to one through synapses of `weight`: a count (payload)
+    of x is the value x. slayer does the same. Stock netx leaves it to its caller to set the neurons' bias to
+    ``weight * x + bias``, which is the same thing if their current does not last (iDecay 4096).
+
+    Parameters
+    ----------
+    neuron : Neuron or None
+        Neurons of the input, if it has any.
+    weight, bias : int
+        Transform of the values.
+    """
+
+    neuron: Neuron | None = None
+    weight: int = UNITY
+    bias: int = 0
+
+    kind: ClassVar[str] = "input"
+
+    @classmethod
+    def read(cls, node: Node) -> InputLayer:  # noqa: D102
+        shape = node.shape("shape", MOST_NEURONS)
+        if "neuron" not in node:
+            return cls(shape)
+        neuron = Neuron.read(node.group("neuron"), shape[0])
+        if (neuron.i_decay != 4096).any():
+            warn(node, "neuron/iDecay", "is not 4096: stock netx feeds the input past the current, slayer and the "
+                 "network that was loaded feed it through the current")  # fmt: skip
+        weight = node.integer("weight", MIN_WEIGHT, MAX_WEIGHT) if "weight" in node else UNITY
+        return cls(shape, neuron, weight, node.integer("bias", -MOST_BIAS, MOST_BIAS) if "bias" in node else 0)
+
+    def write(self, group: h5py.Group) -> None:  # noqa: D102
+        super().write(group)
+        if self.neuron is not None:
+            put(group, "weight", np.array([self.weight], np.float32))
+            put(group, "bias", np.array([self.bias], np.float64))
+            self.neuron.write(group)
+
+    def build(self, chain: Chain) -> None:  # noqa: D102
+        if chain.here != 0:
+            raise chain.fail("type", " = input: must be the first layer")
+        chain.input_shape = self.shape
+        if self.neuron is None:
+            chain.send((Part(INPUT, self.shape),))
+        else:
+            n = int(np.prod(self.shape))
+            each = np.arange(n)
+            repeat = Sparse(INPUT, 0, each, each, np.full(n, self.weight), (n, n))
+            chain.add(self.kind, self.shape, self.neuron.params(n, np.full(n, self.bias)), [repeat])
+
+    @property
+    def neurons(self) -> tuple[int, ...] | None:  # noqa: D102
+        return None if self.neuron is None else self.shape
+
+    @classmethod
+    def plan(cls, stage: Stage) -> InputLayer | None:
+        """Recognize a first layer that is called "input ..." and repeats the input one to one."""
+        s, n = stage.incoming, stage.layer.size
+        if stage.before.layer != INPUT or not stage.layer.name.startswith(cls.kind) or not isinstance(s, Sparse):
+            return None
+        if not np.array_equal(s.pre, range(n)) or not np.array_equal(s.post, range(n)):
+            return None
+        weights, bias = stage.scaled(s), bias_of(stage.params)
+        neuron = Neuron.of(stage.params, stage.layer.shape[0])
+        if (stage.feedback or s.max_delay or neuron is None or bias is None or len({*bias.tolist()}) > 1
+                or len({*weights.tolist()}) > 1 or stage.layer.shape != stage.before.shape):  # fmt: skip
+            raise stage.cannot("neurons of the input must share one weight and one bias, and have no delays")
+        return cls(stage.layer.shape, neuron, int(weights[0]), int(bias[0]))

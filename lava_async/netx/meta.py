@@ -1,0 +1,101 @@
+"""The group ``/async``: what lava-async knows about a network beside its layers. Stock netx and slayer ignore it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from os import PathLike, fspath
+from typing import Any
+
+import h5py
+import numpy as np
+
+from lava_async.netx.h5 import NetxError, Node, put
+from lava_async.schedules import Schedule
+from lava_async.stopping import StopRule
+
+GROUP = "async"
+SCHEMA_VERSION = 1
+PACKAGES = ("lava-async", "lava-nc", "lava-dl", "torch", "numpy", "h5py")
+
+
+def write_metadata(h5file: h5py.Group, metadata: Mapping[str, Any]) -> None:
+    """Write metadata into an open HDF5 file, in place of what it has.
+
+    Parameters
+    ----------
+    h5file : h5py.File
+        The file; a group ``/async`` is created unless there is one.
+    metadata : mapping of str
+        Anything that JSON can say; also schedules and stop rules (as their ``config()``), dataclasses, numpy numbers
+        and arrays (as lists), paths. The versions of the packages are added as ``versions`` unless given.
+
+    Raises
+    ------
+    NetxError
+        If a value cannot be said in JSON, naming it.
+    """
+    known = {"versions": _versions(), **{key: _plain(key, value) for key, value in metadata.items()}}
+    for key in ("schema_version", "stock_readable", "stock_reason", "readout"):
+        known.pop(key, None)
+    group = h5file.require_group(GROUP)
+    for name in ("schema_version", "metadata"):
+        if name in group:
+            del group[name]
+    put(group, "schema_version", SCHEMA_VERSION)
+    put(group, "metadata", json.dumps(known))
+
+
+def check_version(group: Node) -> None:
+    """Raise NetxError if the group ``/async`` was written by a newer version."""
+    found = group.integer("schema_version", 1, 2**31)
+    if found > SCHEMA_VERSION:
+        raise group.fail("schema_version", f" = {found}: must be at most {SCHEMA_VERSION}; a newer lava-async wrote "
+                         "this file, update to read it")  # fmt: skip
+
+
+def read_metadata(root: Node) -> dict[str, Any]:
+    """Return the metadata of a file; without a group ``/async``, only what is known of ``/layer``."""
+    found: dict[str, Any] = {}
+    if GROUP in root:
+        group = root.group(GROUP)
+        check_version(group)
+        found = group.json("metadata")
+        if not isinstance(found, dict):
+            raise group.fail("metadata", "must be a JSON object")
+        found["schema_version"] = group.integer("schema_version", 1, SCHEMA_VERSION)
+        found["stock_readable"] = "layer" in root
+        if "stock_reason" in group:
+            found["stock_reason"] = group.text("stock_reason")
+    return found
+
+
+def _versions() -> dict[str, str]:
+    versions = {"hdf5": h5py.version.hdf5_version}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _plain(where: str, value: Any) -> Any:
+    """Return a value as JSON can say it."""
+    if isinstance(value, (Schedule, StopRule)):
+        value = value.config()
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    elif isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    elif isinstance(value, PathLike):
+        value = fspath(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(f"{where}.{key}", each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(f"{where}[{i}]", each) for i, each in enumerate(value)]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise NetxError(f"metadata {where} = {value!r}: must be something that JSON can say, not {type(value).__name__}")

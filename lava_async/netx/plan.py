@@ -1,0 +1,104 @@
+"""What stands in the way of a network into a .net file that stock netx runs, and its layers if nothing does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.network import Layer, Network
+from lava_async.netx.chain import Part
+from lava_async.neurons import LoihiParams
+from lava_async.synapses import INPUT, Dense, Sparse, Synapses
+
+MOST_WEIGHTS = 2**25
+"""Elements of a dense matrix that a network with few synapses may be turned into."""
+
+
+class NotSayableError(Exception):
+    """The reason why stock netx could not run a network."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A layer of a network and what reaches it, on the way into a file.
+
+    Parameters
+    ----------
+    index : int
+        Index of the layer.
+    layer : Layer
+        The layer itself.
+    params : LoihiParams
+        Its parameters, one value per neuron.
+    before : Part
+        The layer before, or the input.
+    incoming : Synapses
+        The synapses from there.
+    feedback : Synapses or None
+        Synapses of the layer to itself.
+    """
+
+    index: int
+    layer: Layer
+    params: LoihiParams
+    before: Part
+    incoming: Synapses
+    feedback: Synapses | None
+
+    def cannot(self, reason: str) -> NotSayableError:
+        """Return the reason as one that names the layer."""
+        return NotSayableError(f"layer {self.index}: {reason}")
+
+    def scaled(self, synapses: Sparse) -> NDArray[np.int64]:
+        """Return the weights of a list of synapses, including ``weight_exp``."""
+        return synapses.weights.astype(np.int64) << np.asarray(self.params.weight_exp)[synapses.post]
+
+    def matrix(self, synapses: Synapses) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return weights (including ``weight_exp``) and delays as (post, pre) matrices; no synapse is a weight of 0."""
+        shape = (synapses.n_target, synapses.n_source)
+        delays = np.zeros(shape, np.int64)
+        if isinstance(synapses, Dense):
+            weights = synapses.weights.astype(np.int64) << np.asarray(self.params.weight_exp)[:, None]
+            if synapses.delay is not None:
+                delays[:] = synapses.delay
+        elif isinstance(synapses, Sparse) and shape[0] * shape[1] <= MOST_WEIGHTS:
+            weights = np.zeros(shape, np.int64)
+            weights[synapses.post, synapses.pre] = self.scaled(synapses)
+            delays[synapses.post, synapses.pre] = synapses.delay
+        else:
+            raise self.cannot(f"{type(synapses).__name__} synapses {shape} are none of a dense layer")
+        return weights, delays
+
+
+def stages(network: Network) -> list[Stage]:
+    """Return the layers of a network that is a chain.
+
+    Raises
+    ------
+    NotSayableError
+        If the network is none, with the reason.
+    """
+    if not isinstance(network.params, LoihiParams):
+        raise NotSayableError(
+            "the network computes in float, stock netx in integers; train with slayer's quantized blocks, or describe "
+            "the network with LoihiParams and integer weights"
+        )
+    if network.n_inputs == 0:
+        raise NotSayableError("the network has no input")
+    if not np.array_equal(network.outputs, np.arange(network.n_neurons)[network.layer_slices[-1]]):
+        raise NotSayableError("its outputs are not the last layer")
+    found = []
+    before = Part(INPUT, network.input_shape)
+    for k, (layer, where) in enumerate(zip(network.layers, network.layer_slices, strict=True)):
+        into = [s for s in network.synapses if s.target == k]
+        feedback = [s for s in into if s.source == k]
+        incoming = [s for s in into if s.source == k - 1]
+        if len(incoming) != 1 or len(feedback) > 1 or len(into) != len(incoming) + len(feedback):
+            sources = " and ".join("the input" if s.source == INPUT else f"layer {s.source}" for s in into) or "nothing"
+            raise NotSayableError(f"layer {k} receives from {sources}, not from the layer before alone")
+        params = LoihiParams(**{f.name: getattr(network.params, f.name)[where] for f in fields(network.params)})
+        found.append(Stage(k, layer, params, before, incoming[0], feedback[0] if feedback else None))
+        before = Part(k, layer.shape)
+    return found

@@ -1,0 +1,39 @@
+"""Running .net files with what others wrote: stock netx on Lava, and finding the files that lava-dl ships."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHIPPED = Path(sysconfig.get_path("purelib")) / "tests/lava/lib/dl/netx"
+
+
+def shipped(name: str) -> Path:
+    """Return a file of lava-dl's own tests, which its wheel installs."""
+    path = SHIPPED / name
+    if not path.exists():
+        pytest.skip(f"this lava-dl does not ship {name}")
+    return path
+
+
+def run_stock(path: Path, spikes: np.ndarray, **options: object) -> tuple[np.ndarray, int]:
+    """Run a .net file with stock netx, in fixed point; return its output, time last, and its number of layers."""
+    from lava.lib.dl.netx import hdf5
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc import io
+
+    from lava_async.proc import runtime
+
+    network = hdf5.Network(net_config=str(path), **options)
+    n_steps = spikes.shape[-1]
+    source = io.source.RingBuffer(data=spikes)
+    sink = io.sink.RingBuffer(shape=network.out.shape, buffer=n_steps)
+    source.s_out.connect(network.inp)
+    network.out.connect(sink.a_in)
+    runtime.run(network, n_steps, Loihi2SimCfg(select_tag="fixed_pt"), timeout=120)
+    output = np.asarray(sink.data.get()).astype(int)
+    network.net_config.f.close()  # stock netx never does
+    return output, len(network)
