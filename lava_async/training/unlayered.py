@@ -19,11 +19,12 @@ from lava_async.spikes import MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
 from lava_async.training.blocks import adapt
+from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, GradientEngine, Parameters, Run
 from lava_async.training.surrogates import Exponential, Surrogate
 
-ENGINES: dict[str, type[GradientEngine]] = {"dense": DenseEngine}
+ENGINES: dict[str, type[GradientEngine]] = {"compiled": CompiledEngine, "dense": DenseEngine}
 #: Bias in a .net file is ``bias_mant << 6``, as netx reads it.
 BIAS_EXP = 6
 
@@ -53,8 +54,8 @@ class UnlayeredNetwork(torch.nn.Module):
         Probability, in train mode, with which an input channel loses its spikes in a time step.
     seed : int
         Seed of the random schedule and of the dropouts.
-    engine : {"dense"}
-        What works out the gradient.
+    engine : {"compiled", "dense"}
+        What works out the gradient: event by event on the CPU, or readable torch on any device, many times slower.
 
     Raises
     ------
@@ -81,7 +82,7 @@ class UnlayeredNetwork(torch.nn.Module):
     def __init__(
         self, blocks: Sequence[torch.nn.Module], *, schedule: Schedule, until: StopRule = Quiescence(),  # noqa: B008
         credit: str = "last", peak: bool = True, reset: str = "detached", surrogate: Surrogate | None = None,
-        refractory_dropout: float = 0.0, input_dropout: float = 0.0, seed: int = 0, engine: str = "dense",
+        refractory_dropout: float = 0.0, input_dropout: float = 0.0, seed: int = 0, engine: str = "compiled",
     ) -> None:  # fmt: skip
         super().__init__()
         for name, value, kind in (("schedule", schedule, Schedule), ("until", until, StopRule)):
