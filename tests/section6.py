@@ -78,15 +78,16 @@ class Model:
     def decay(self, x, keep):
         return complex(math.trunc(x.real * UNIT * keep) / UNIT if self.fixed else x.real * keep, keep * x.imag)
 
-    def arrive(self, arriving, where):
+    def arrive(self, arriving, where, looked_at):
         """Add what arrived; Loihi's current wraps, taking the voltage along, and the voltage saturates."""
         self.u += arriving
         self.v += arriving * where
         if self.fixed:
-            wrap = 2 * LIMIT * ((self.u.real <= -LIMIT) * 1.0 - (self.u.real > LIMIT))
+            wrap = 2 * LIMIT * ((self.u.real <= -LIMIT) * 1.0 - (self.u.real > LIMIT)) * looked_at
             self.u += wrap
             self.v += wrap * where
-            self.v.real = np.clip(self.v.real, 1 / UNIT - LIMIT, LIMIT - 1 / UNIT)
+            clipped = np.clip(self.v.real, 1 / UNIT - LIMIT, LIMIT - 1 / UNIT)
+            self.v.real = np.where(looked_at, clipped, self.v.real)
 
     def through(self, synapses, j, value):
         """Return what source j brings through some of its synapses."""
@@ -124,7 +125,7 @@ class Model:
             arriving = self.late(t)[0] * (self.layer_of == k)
             for j in np.unique(self.pre):
                 arriving += self.through(self.now & here, j, self.total[j, t])
-            self.arrive(arriving, self.layer_of == k)
+            self.arrive(arriving, True, self.layer_of == k)
             for i in range(rows.start, rows.stop):
                 self.check(i, t, k, counted=True)
 
@@ -153,7 +154,7 @@ class Model:
                     if k > born and k == due[self.credit]:
                         arriving += self.through(self.now & (self.layer_of[self.post] == layer), j, s)
             free = np.array([i not in refractory for i in range(self.N)])
-            self.arrive(arriving, free)
+            self.arrive(arriving, free, touched[k] | (k == 0))
             for i in np.flatnonzero(touched[k] & free):
                 fired, v = i in self.fired[t, k], self.v[i].real
                 self.highest[t, i] = max(v, self.highest.get((t, i), v))

@@ -86,15 +86,20 @@ class _Neurons(NamedTuple):
         exact = torch.trunc(x.detach().double() * keep.detach().double() * STATE_SCALE) / STATE_SCALE
         return kept + (exact.to(x) - kept).detach()
 
-    def integrate(self, u: Tensor, v: Tensor, arriving: Tensor, refractory: Tensor) -> tuple[Tensor, Tensor]:
-        """Add what a group brought, (B, N); on the grid u then wraps and v saturates, as constants of the gradient."""
+    def integrate(
+        self, u: Tensor, v: Tensor, arriving: Tensor, refractory: Tensor, looked_at: Tensor | bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """Add what a group brought, (B, N).
+
+        On the grid u then wraps and v saturates, where neurons are looked at; these are constants for the gradient.
+        """
         u, v = u + arriving, v + torch.where(refractory, 0, arriving)
         limit, most = LIMIT / STATE_SCALE, (LIMIT - 1) / STATE_SCALE
         if not self.grid or max(u.detach().abs().max(), v.detach().abs().max()) < most:
             return u, v
-        wrap = 2 * limit * ((u <= -limit).to(u) - (u > limit).to(u))
+        wrap = 2 * limit * ((u <= -limit).to(u) - (u > limit).to(u)) * looked_at
         v = v + torch.where(refractory, 0, wrap)
-        return u + wrap, v + (v.clamp(-most, most) - v).detach()
+        return u + wrap, v + (v.clamp(-most, most) - v).detach() * looked_at
 
     def spike(self, v: Tensor, fired: Tensor, counted: Tensor) -> Tensor:
         """Return the differentiable spikes of checks; the slope counts where `counted`."""
@@ -215,7 +220,7 @@ class _Batch:
         refractory, counts, steps = self.nothing, torch.zeros_like(u), []
         running, last = np.ones(self.B, bool), np.full(self.B, NEVER)
         for k in count():
-            u, v = self.neurons.integrate(u, v, arriving, refractory)
+            u, v = self.neurons.integrate(u, v, arriving, refractory, touched if k else True)
             fired = touched & ~refractory & (v > self.neurons.vth)
             pending = torch.from_numpy(queue.pending).to(u.device)
             steps.append(_Step(group, touched, refractory, pending, fired, v))
@@ -262,7 +267,7 @@ class _Batch:
                     sent = torch.cat([self.input[:, :, t] * (step.group[:, : self.C] > 0), sent], 1)
                 owed = owed * ~picked
                 arriving = sent @ self.through.T + silent.arriving(k)
-            u, v = self.neurons.integrate(u, v, arriving, step.refractory)
+            u, v = self.neurons.integrate(u, v, arriving, step.refractory, step.touched if k else True)
             s = self.neurons.spike(v, step.fired, counted)
             v = v * (1 - (s.detach() if self.gradient.reset == "detached" else s))
             counts = counts + s
