@@ -14,14 +14,26 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine.kernels import _delay
-from lava_async.engine.plan import KIND, N_TARGET, ROWS, SOURCE_START, STARTS, TARGET, TARGET_START, TARGETS, WEIGHTS
+from lava_async.engine.plan import (
+    DELAYS,
+    KIND,
+    N_TARGET,
+    NO_DELAY,
+    ROWS,
+    SOURCE,
+    SOURCE_START,
+    STARTS,
+    TARGET,
+    TARGET_START,
+    TARGETS,
+    WEIGHTS,
+)
 from lava_async.engine.tape import FULL_LAYERS, GROUP_END, ROW, STEP, TOUCHED_END, VOLTAGE_END
-from lava_async.jit import inner, jit
+from lava_async.jit import inner, jit, reassociating
 
 DELIVERED, ALL, KEEP, LAST = range(4)
 """Credit rules."""
@@ -71,6 +83,8 @@ class Scratch(NamedTuple):
     """(N,) gI of the forward step that will deliver zero spikes, by target."""
     refractory: NDArray[np.bool_]
     """(N,) whether a neuron was refractory in the current forward step."""
+    zero: NDArray[Any]
+    """(N,) credit `last`: what a silent check is owed by the step that delivers its zero spike."""
     valid: NDArray[np.bool_]
     """(L,) layers for which there is such a step."""
     touched: NDArray[np.bool_]
@@ -82,7 +96,7 @@ def make_scratch(n_neurons: int, n_layers: int, dtype: Any) -> Scratch:
     gu = np.zeros(n_neurons, dtype)
     return Scratch(
         gu, gu.copy(), gu.copy(), gu.copy(), np.full(n_neurons, _LATER), gu.copy(),
-        np.zeros(n_neurons, np.bool_), np.zeros(n_layers, np.bool_), np.zeros(n_layers, np.bool_),
+        np.zeros(n_neurons, np.bool_), gu.copy(), np.zeros(n_layers, np.bool_), np.zeros(n_layers, np.bool_),
     )  # fmt: skip
 
 
@@ -95,14 +109,33 @@ def _slope(rule: Any, i: int, x: Any) -> Any:
     return rule.b[i] / (rule.b[i] + y * y)
 
 
-# The sum runs in several lanes at once, always in the same way, so runs are equal bit for bit.
-@numba.njit(nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True,
-            fastmath={"reassoc", "nsz"})  # fmt: skip
+@reassociating
 def _dot(a: Any, b: Any) -> Any:
     total = a.dtype.type(0)
     for i in range(len(a)):
         total += a[i] * b[i]
     return total
+
+
+@reassociating
+def _add_products(rows: Any, x: Any, to: Any) -> None:
+    """Add the product of a matrix, given row by row, with x; four rows at once, to load x once for them."""
+    n, m = len(to), len(x)
+    blocks = n - n % 4
+    for j in range(0, blocks, 4):
+        a, b, c, d = rows[j * m : j * m + m], rows[j * m + m :], rows[j * m + 2 * m :], rows[j * m + 3 * m :]
+        sum_a = sum_b = sum_c = sum_d = x.dtype.type(0)
+        for i in range(m):
+            sum_a += a[i] * x[i]
+            sum_b += b[i] * x[i]
+            sum_c += c[i] * x[i]
+            sum_d += d[i] * x[i]
+        to[j] += sum_a
+        to[j + 1] += sum_b
+        to[j + 2] += sum_c
+        to[j + 3] += sum_d
+    for j in range(blocks, n):
+        to[j] += _dot(rows[j * m : j * m + m], x)
 
 
 @inner
@@ -143,7 +176,7 @@ def _deliver_back(plan: Any, source: int, payload: int, at: Any, w: Any, g: Any)
 
 @inner
 def _zero_spike(plan: Any, i: int, s: Any, w: Any, g: Any) -> Any:
-    """Return what a silent check of neuron i is owed by the delivery of its zero-valued spike."""
+    """Return what a silent check of neuron i is owed by the delivery of its zero spike (credit `all`, `keep`)."""
     total = w.weights.dtype.type(0)
     layer = plan.layer_of[i]
     for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
@@ -203,6 +236,8 @@ def _check_back(
         owed = counts
         if fired or pending or rule.credit == DELIVERED:
             owed += s.owed[i]
+        elif rule.credit == LAST:
+            owed += s.zero[i]
         else:
             owed += _zero_spike(plan, i, s, w, g)
         if rule.differentiated:
@@ -295,11 +330,28 @@ def _asynchronous_back(
             s.owed[source - plan.n_inputs] = owed
             s.since[source - plan.n_inputs] = tape.emission[place]
     if rule.credit != DELIVERED:
-        _keep_for_zero_spikes(plan, rule, s)
+        _keep_for_zero_spikes(plan, rule, s, w, g)
 
 
 @inner
-def _keep_for_zero_spikes(plan: Any, rule: Any, s: Any) -> None:
+def _zero_spikes_into(plan: Any, layer: int, s: Any, w: Any, g: Any) -> None:
+    """Note what all silent checks are owed by the last step that touches a layer (credit `last`)."""
+    for q in range(len(plan.part)):
+        source = plan.part[q, SOURCE]
+        if plan.part[q, TARGET] != layer or source < 0:
+            continue
+        first, n = plan.layer_start[source], plan.layer_start[source + 1] - plan.layer_start[source]
+        if plan.part[q, KIND] == ROWS and plan.part[q, DELAYS] == NO_DELAY:
+            m, start, a = plan.part[q, N_TARGET], plan.part[q, WEIGHTS], plan.part[q, TARGET_START]
+            _add_products(w.weights[start : start + n * m], s.later[a : a + m], s.zero[first : first + n])
+        else:
+            for row in range(n):
+                if _delay(plan, q, row) == 0:
+                    s.zero[first + row] += _walk_back(plan, q, row, 0, s.later, w, g)
+
+
+@inner
+def _keep_for_zero_spikes(plan: Any, rule: Any, s: Any, w: Any, g: Any) -> None:
     """Let earlier silent checks find the gI of this forward step, if it is the one that delivers their zero spikes."""
     for layer in range(len(plan.layer_start) - 1):
         if rule.credit == ALL:
@@ -309,6 +361,8 @@ def _keep_for_zero_spikes(plan: Any, rule: Any, s: Any) -> None:
         s.valid[layer] = True
         for i in range(plan.layer_start[layer], plan.layer_start[layer + 1]):
             s.later[i] = s.gu[i] if s.refractory[i] else s.gu[i] + s.gv[i]
+        if rule.credit == LAST:
+            _zero_spikes_into(plan, layer, s, w, g)
 
 
 @jit
@@ -343,7 +397,7 @@ def backward_slice(
             now, in_now = past.shape[1] - n_steps + row, inputs.shape[1] - n_steps + row
             begin, end = start[b, row], start[b, row + 1]
             for i in range(plan.n_neurons):
-                s.owed[i] = 0
+                s.owed[i] = s.zero[i] = 0
                 s.since[i] = _LATER
                 s.refractory[i] = tape.refractory[b, row, i]
             for layer in range(n_layers):
