@@ -133,7 +133,7 @@ class Stepper:
 
     Parameters
     ----------
-    network, schedule, until, refractory, input_first, seed, engine
+    network, schedule, until, refractory, input_first, seed, engine, record
         As in :func:`simulate`.
 
     Notes

@@ -54,6 +54,8 @@ class Node:
         Path of the group in the file, "" for the root.
     members : dict
         Groups (Node), datasets (arrays) and what could not be read.
+    used : set of str
+        Members that were read.
     """
 
     file: str

@@ -1,0 +1,182 @@
+"""The shape of the package: who imports whom, what importing costs, docstrings that say what signatures say.
+
+Read with `ast`, so that nothing is imported to be looked at. The rules are those of the architecture: imports go one
+way, from the nouns (network, spikes, neurons, schedules, stopping) over the engines to the adapters and the commands.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import lava_async
+from lava_async import Layered, Quiescence, Result, simulate, simulate_batch
+
+PACKAGE = Path(lava_async.__file__).parent
+TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+
+BASE = {"draws", "errors", "jit", "network", "neurons", "records", "schedules", "spikes", "stopping", "synapses"}
+CORE = BASE | {"engine", "simulation", "metrics"}
+ADAPTERS = {"data", "hardware", "netx", "plots", "proc", "training"}
+MAY_IMPORT = {
+    **dict.fromkeys(BASE, BASE),
+    "engine": BASE,
+    "simulation": BASE | {"engine"},
+    "metrics": BASE | {"engine", "simulation"},
+    **dict.fromkeys(ADAPTERS, CORE),
+    "proc": CORE | {"netx"},
+    "training": CORE | {"netx"},
+    "experiments": CORE | ADAPTERS,
+    "bench": CORE | ADAPTERS | {"experiments"},
+    "commands": CORE | ADAPTERS | {"bench", "experiments"},
+    "cli": CORE | {"commands", "experiments"},
+    "__main__": {"cli"},
+    "__init__": CORE,
+}
+"""Besides itself, what each part of the package may import from the rest."""
+
+
+def part_of(path: Path) -> str:
+    return path.parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Return the full names of the modules (or members of packages) that a file imports anywhere."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def parts_imported(tree: ast.AST) -> set[str]:
+    """Return the parts of this package that a file imports; public names of the root stand for `simulation`."""
+    parts = {name.split(".")[1] for name in imported(tree) if name.startswith("lava_async.")}
+    return {part if part in MAY_IMPORT else "simulation" for part in parts}
+
+
+@pytest.mark.parametrize("path", TREES, ids=str)
+def test_imports_go_one_way(path):
+    part = part_of(path)
+    assert part in MAY_IMPORT, f"say in MAY_IMPORT where the new part {part!r} belongs"
+    assert parts_imported(TREES[path]) - {part} <= MAY_IMPORT[part]
+
+
+def test_no_two_parts_import_each_other():
+    graph: dict[str, set[str]] = {}
+    for path, tree in TREES.items():
+        part = part_of(path)
+        graph.setdefault(part, set()).update(parts_imported(tree) - {part})
+    assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("path", [path for path in TREES if part_of(path) in CORE], ids=str)
+def test_the_core_needs_numpy_and_numba_only(path):
+    packages = {name.split(".")[0] for name in imported(TREES[path])}
+    assert packages - set(sys.stdlib_module_names) <= {"lava_async", "numpy", "numba"}
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = "import sys, lava_async; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                                cwd=PACKAGE.parent).stdout.split())  # fmt: skip
+    assert not loaded & {"torch", "lava", "matplotlib", "h5py", "sklearn", "tqdm"}
+
+
+def test_only_the_command_line_prints():
+    for path, tree in TREES.items():
+        calls = {
+            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert "print" not in calls or part_of(path) == "cli", path
+
+
+def test_a_lava_process_lives_in_a_folder_with_its_models_and_nothing_else():
+    """Lava's compiler imports and executes every file beside a Process."""
+    homes = [path.parent for path in TREES if path.name == "process.py"]
+    for home in homes:
+        assert {path.name for path in TREES if path.parent == home} == {"__init__.py", "process.py", "models.py"}
+
+
+# ---------------------------------------------------------------------------------------------- public names
+
+
+def test_the_public_names_are_there():
+    promised = {"CubaParams", "Deep", "Fifo", "FirstOutput", "Layered", "Lifo", "LoihiParams", "MaxForwardSteps",
+                "Momentum", "Network", "Quiescence", "Random", "Replay", "Shallow", "schedule", "simulate",
+                "simulate_batch"}  # fmt: skip
+    assert promised <= set(lava_async.__all__)
+    assert all(hasattr(lava_async, name) for name in lava_async.__all__)
+
+
+def test_the_front_door_has_the_promised_arguments():
+    shared = {"schedule": Layered(), "until": Quiescence(), "refractory": True, "input_first": True, "seed": 0,
+              "record": "counts", "engine": "compiled"}  # fmt: skip
+    for function, own in ((simulate, {"sample": 0}), (simulate_batch, {"samples": None, "threads": None})):
+        arguments = inspect.signature(function).parameters
+        assert list(arguments)[:2] == ["network", "spikes"]
+        assert {name: x.default for name, x in arguments.items() if x.kind is x.KEYWORD_ONLY} == shared | own
+    promised = ["counts", "output", "forward_steps", "current", "voltage", "synaptic_operations", "neuron_updates",
+                "dropped", "groups"]  # fmt: skip
+    assert set(promised) <= {f.name for f in fields(Result)}
+
+
+# ------------------------------------------------------------------------------------------------ docstrings
+
+CLASSES = {node.name: node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+def documented(doc: str) -> list[str]:
+    """Return the names in the section Parameters of a numpydoc docstring."""
+    section = re.search(
+        r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)", inspect.cleandoc(doc), re.DOTALL | re.MULTILINE
+    )
+    entries = re.findall(r"^([\w*]+(?:, [\w*]+)*)(?: :.*)?$", section[1], re.MULTILINE) if section else []
+    return [name.lstrip("*") for entry in entries for name in entry.split(", ")]
+
+
+def taken(function: ast.FunctionDef) -> tuple[set[str], set[str]]:
+    """Return the names of what a function takes, and of what it only hands on (*args, **kwargs)."""
+    a = function.args
+    handed_on = {x.arg for x in (a.vararg, a.kwarg) if x is not None}
+    return {x.arg for x in (*a.posonlyargs, *a.args, *a.kwonlyargs)} - {"self", "cls"}, handed_on
+
+
+def parameters(node: ast.FunctionDef | ast.ClassDef) -> tuple[set[str], set[str]]:
+    """Return what the docstring of a function or class must document, and what it may document besides."""
+    if isinstance(node, ast.FunctionDef):
+        return taken(node)
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            return taken(item)
+    bases = [CLASSES[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in CLASSES]
+    inherited = set().union(*(names for base in bases for names in parameters(base)))
+    own = {item.target.id for item in node.body
+           if isinstance(item, ast.AnnAssign) and "ClassVar" not in ast.unparse(item.annotation)}  # fmt: skip
+    return own, inherited
+
+
+def with_parameters():
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and documented(ast.get_docstring(node) or ""):
+                yield pytest.param(node, id=f"{path}:{node.name}")
+
+
+@pytest.mark.parametrize("node", with_parameters())
+def test_docstrings_document_the_parameters_that_there_are(node):
+    """Each once. What a dataclass inherits may be left to its base, what is handed on to the one who takes it."""
+    named = documented(ast.get_docstring(node))
+    must, may = parameters(node)
+    assert len(named) == len(set(named))
+    assert must <= set(named) <= must | may
