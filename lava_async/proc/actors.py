@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -176,14 +177,12 @@ class Actors(MultiProcessing):
             actor.close()
         self._actors.clear()
         smm, self._smm = self._smm, None
-        if smm is None:
-            return
-        segments = list(smm._shared_memory_handles)
-        try:
+        if smm is not None:
+            segments = list(smm._shared_memory_handles)
             smm.shutdown()
-        except (OSError, EOFError):  # Its process was killed too.
-            for segment in segments:
-                segment.unlink()
+            for segment in segments:  # Its owner may have been killed too.
+                if Path("/dev/shm", segment.name).exists():
+                    segment.unlink()
 
 
 def _place(frame: FrameType) -> str:

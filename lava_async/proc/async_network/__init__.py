@@ -1,0 +1,1 @@
+"""A whole asynchronous network as one Lava Process."""

@@ -1,0 +1,196 @@
+"""The Process of a whole network."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess, LogConfig
+from lava.magma.core.process.variable import Var
+
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.network import Network
+from lava_async.records import count
+from lava_async.schedules import Layered, Schedule
+from lava_async.schedules import schedule as named_schedule
+from lava_async.simulation import Stepper
+from lava_async.stopping import Quiescence, StopRule, stop_rule
+from lava_async.synapses import INPUT, Dense, Sparse
+
+
+class AsyncNetwork(AbstractProcess):
+    """A network that runs without layer synchronization, whole in one Process: one Lava time step is one time step.
+
+    u[t], v[t] = leak(u[t-1], v[t-1], bias)      # every neuron, once per time step
+    u, v += W @ delivered                        # forward steps: first the input, then group after group
+    pending |= v > vth;  v[v > vth] = 0          # at most one spike per neuron and time step
+    delivered = schedule(pending)                # at most F neurons; until nothing is pending
+
+    Parameters
+    ----------
+    net_config : str, path or Network
+        Name of a .net file, or a network. Its parameters decide the arithmetic and so the ProcessModel: float networks
+        run on models tagged ``floating_pt``, integer networks on models tagged ``fixed_pt``.
+    schedule : Schedule, optional
+        Which pending neurons are delivered next; default: as the .net file says, else ``Layered()``.
+    until : StopRule, optional
+        When a time step ends; default: as the .net file says, else ``Quiescence()``.
+    reset_interval : int, optional
+        Every so many time steps a new sample begins: the state is zero again and the sample number, which keys random
+        schedules, is one more. None: one sample without end.
+    reset_offset : int
+        Lava time steps before the first sample, for Processes in front that delay the input.
+    refractory, input_first, seed
+        As in :func:`lava_async.simulate`.
+    name, log_config
+        As in every Lava Process.
+
+    Attributes
+    ----------
+    inp : InPort
+        Input spike counts. ``(C,)``; ``(W, H, C)`` as in netx where the input is an image for a convolution.
+    out : OutPort
+        Spike counts of the output neurons in this time step. ``(n_out,)``, or ``(W, H, C)`` of a convolution.
+    u, v : Var (N,)
+        Current and voltage of all neurons.
+    counts : Var (N,)
+        Spikes of each neuron since the sample began, as are the counters below.
+    forward_steps, synaptic_operations, neuron_updates, dropped : Var (1,)
+        As in :class:`lava_async.Result`, summed over the time steps of the sample.
+    network, schedule, until
+        What runs.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        If an argument cannot be used; when the network is compiled, if the chosen model has the other arithmetic.
+
+    See Also
+    --------
+    lava_async.proc.runtime.run : runs Processes and cannot hang.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava.magma.core.run_configs import Loihi2SimCfg
+    >>> from lava.proc.io.sink import RingBuffer as Sink
+    >>> from lava.proc.io.source import RingBuffer as Source
+    >>> from lava_async import LoihiParams, Network, Random
+    >>> from lava_async.proc.runtime import run
+    >>> net = AsyncNetwork(
+    ...     net_config=Network.feedforward([[[80], [90]], [[60, 60]]], LoihiParams(du=4095, dv=0, vth=70)),
+    ...     schedule=Random(group_size=1),
+    ... )
+    >>> source, sink = Source(data=np.array([[1, 0, 1]])), Sink(shape=net.out.shape, buffer=3)
+    >>> source.s_out.connect(net.inp)
+    >>> net.out.connect(sink.a_in)
+    >>> session = run(net, 3, Loihi2SimCfg(select_tag="fixed_pt"))
+    >>> sink.data.get(), net.counts.get()
+    (array([[1., 0., 1.]]), array([2., 2., 2.]))
+    """
+
+    _runtime = None  # Lava's __del__ asks for it, also if the constructor raises.
+
+    def __init__(
+        self,
+        *,
+        net_config: str | os.PathLike[str] | Network,
+        schedule: Schedule | None = None,
+        until: StopRule | None = None,
+        reset_interval: int | None = None,
+        reset_offset: int = 0,
+        refractory: bool = True,
+        input_first: bool = True,
+        seed: int = 0,
+        name: str | None = None,
+        log_config: LogConfig | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.network, stored = _load(net_config)
+        self.schedule: Schedule = schedule or stored.get("schedule") or Layered()
+        self.until: StopRule = until or stored.get("until") or Quiescence()
+        if reset_interval is not None:
+            count("AsyncNetwork.reset_interval", reset_interval, least=1)
+        count("AsyncNetwork.reset_offset", reset_offset)
+        super().__init__(
+            net_config=net_config, schedule=self.schedule, until=self.until, reset_interval=reset_interval,
+            reset_offset=reset_offset, refractory=refractory, input_first=input_first, seed=seed, name=name,
+            log_config=log_config, **kwargs,
+        )  # fmt: skip
+        rules: dict[str, Any] = {"network": self.network, "schedule": self.schedule, "until": self.until, "refractory": refractory,
+                 "input_first": input_first, "seed": seed}  # fmt: skip
+        # One step here, so that what is wrong shows now and what numba compiles is there before Lava forks.
+        Stepper(**rules).step(np.zeros(self.network.n_inputs, np.int32))
+        self.proc_params["rules"] = rules
+        self.proc_params["out_shape"] = _port_shape(self.network, len(self) - 1)
+
+        shape = (self.network.n_neurons,)
+        self.inp = InPort(shape=_port_shape(self.network, INPUT))
+        self.out = OutPort(shape=self.proc_params["out_shape"])
+        self.u = Var(shape=shape, init=0)
+        self.v = Var(shape=shape, init=0)
+        self.counts = Var(shape=shape, init=0)
+        self.forward_steps = Var(shape=(1,), init=0)
+        self.synaptic_operations = Var(shape=(1,), init=0)
+        self.neuron_updates = Var(shape=(1,), init=0)
+        self.dropped = Var(shape=(1,), init=0)
+
+    def __len__(self) -> int:
+        return len(self.network.layers)
+
+    def __str__(self) -> str:
+        return _table(self.network)
+
+    @property
+    def _model_class(self) -> Any:
+        """The ProcessModel that Lava's compiler chose; refused here if it is of the other arithmetic."""
+        return self._chosen_model
+
+    @_model_class.setter
+    def _model_class(self, model: Any) -> None:
+        if model is not None and self.network.params.tag not in model.tags:
+            tag = self.network.params.tag
+            raise InvalidValue(f"ProcessModel of AsyncNetwork {self.name!r}", model.__name__,
+                               f"tagged {tag}, as the network is: use select_tag={tag!r}")  # fmt: skip
+        self._chosen_model = model
+
+
+def _load(net_config: Any) -> tuple[Network, dict[str, Any]]:
+    """Return the network, and the schedule and stop rule that are noted in its file."""
+    if isinstance(net_config, Network):
+        return net_config, {}
+    if not isinstance(net_config, (str, os.PathLike)):
+        raise InvalidType("AsyncNetwork.net_config", net_config, "a path of a .net file or a Network")
+    from lava_async import netx  # h5py is for files only
+
+    noted = netx.metadata(net_config)
+    makers = {"schedule": named_schedule, "until": stop_rule}
+    return netx.load(net_config), {key: make(**noted[key]) for key, make in makers.items() if key in noted}
+
+
+def _port_shape(network: Network, layer: int) -> tuple[int, ...]:
+    """Return the shape of a port: (W, H, C) for images of convolutions, else flat."""
+    if layer == INPUT:
+        shape, ends = network.input_shape, [s for s in network.synapses if s.source == INPUT]
+    else:
+        here, whole = network.layer_slices[layer], np.arange(network.n_neurons)
+        if not np.array_equal(network.outputs, whole[here]):
+            return (len(network.outputs),)
+        shape, ends = network.layers[layer].shape, [s for s in network.synapses if s.target == layer]
+    image = len(shape) == 3 and not all(isinstance(s, (Dense, Sparse)) for s in ends)
+    return shape[::-1] if image else (int(np.prod(shape)),)
+
+
+def _table(network: Network) -> str:
+    """Return the layers as a table, in the manner of netx."""
+    lines = ["|   Layer    |  W  |  H  |  C  | neurons | synapses |delay|"]
+    for index, layer in enumerate(network.layers):
+        channels, height, width = (*layer.shape, 1, 1)[:3]
+        ends = [s for s in network.synapses if s.target == index]
+        synapses = sum(len(s.fan_out(j).target) for s in ends for j in range(s.n_source))
+        delayed = any(s.max_delay for s in ends)
+        name = layer.name or f"layer {index}"
+        lines.append(f"|{name:12.12}|{width:5}|{height:5}|{channels:5}|{layer.size:9}|{synapses:10}|{delayed!s:5}|")
+    return "\n".join(lines)

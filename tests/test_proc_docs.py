@@ -1,0 +1,29 @@
+"""The examples in the documentation of the Lava Processes run and show what they give."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+
+import pytest
+
+pytest.importorskip("lava.magma")
+pytestmark = pytest.mark.lava
+
+PROCESSES = {"async_network": "AsyncNetwork"}
+
+
+@pytest.mark.parametrize(("package", "name"), PROCESSES.items())
+def test_the_example_of_a_process_runs(package, name):
+    module = importlib.import_module(f"lava_async.proc.{package}.process")
+    (test,) = doctest.DocTestFinder(recurse=False).find(getattr(module, name), name, globs=vars(module).copy())
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+@pytest.mark.parametrize(("package", "name"), PROCESSES.items())
+def test_the_docstring_opens_with_the_dynamics_in_four_lines(package, name):
+    module = importlib.import_module(f"lava_async.proc.{package}.process")
+    _, dynamics, *_ = getattr(module, name).__doc__.split("\n\n")
+    assert len(dynamics.splitlines()) == 4
+    assert all("#" in line for line in dynamics.splitlines())
