@@ -14,10 +14,11 @@ from section6 import Model
 from lava_async import CubaParams, FirstOutput, Layered, LoihiParams, MaxForwardSteps, Network
 from lava_async.engine import Setup
 from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
+from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
 from lava_async.training.gradient import CREDITS, RESETS, Gradient, Parameters
 
-ENGINES = {"dense": DenseEngine}
+ENGINES = {"dense": DenseEngine, "compiled": CompiledEngine}
 SLOPES = {
     ATan(1.5): lambda x: 1 / (1 + (np.pi * 1.5 / 2 * x) ** 2),
     Exponential(tau=0.7, scale=0.9): lambda x: 0.9 / 1.4 * np.exp(-abs(x) / 0.7),
@@ -96,11 +97,12 @@ def test_gradient_is_the_finite_difference_of_the_tangent_model(engine, credit, 
         assert abs(gradient @ direction - expected) <= 1e-9 * (1 + np.abs(gradient * direction).sum())
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("credit", CREDITS)
-def test_layered_gradient_is_slayers(credit):
+def test_layered_gradient_is_slayers(engine, credit):
     """With memory of current and voltage over time steps, and hidden neurons that fire again and again."""
     blocks = dense_blocks([12, 9, 7, 4], threshold=0.8, current_decay=0.4, voltage_decay=0.15, gain=3.0, seed=3)
-    net = UnlayeredNetwork(blocks, schedule=Layered(), credit=credit)
+    net = UnlayeredNetwork(blocks, schedule=Layered(), credit=credit, engine=engine)
     rng = np.random.default_rng(1)
     spikes = torch.tensor(rng.random((5, 12, 15)) < 0.3, dtype=torch.float32)
     ours = net(spikes)
@@ -115,19 +117,21 @@ def test_layered_gradient_is_slayers(credit):
         assert (a - b).abs().max() <= 1e-6 * b.abs().max()
 
 
-def test_gradient_of_decays_thresholds_and_biases_is_the_finite_difference():
-    """In float64 without firing neurons in between, so that the counts change smoothly: the first check decides."""
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gradient_of_decays_thresholds_and_biases_is_the_finite_difference(engine):
+    """Nobody fires here, and the slope is 1: the spikes change as voltages do."""
     net = Network.feedforward([[[0.3, 0.2], [0.1, 0.4]], [[0.5, 0.6]]], CubaParams(du=0.4, dv=0.3, vth=5.0, bias=0.1))
     run = strategies.Run(net, np.array([[1, 2, 0], [1, 1, 1]]), Layered(), MaxForwardSteps(9), True, True, 0, 0)
     names = ("keep_u", "keep_v", "vth", "bias")
     plain = Parameters.of(net, torch.float64)
 
     def reach(parameters):
-        """Return spikes of the hidden neurons at the end; with a slope of 1, their derivative is that of v - vth."""
-        x = run_of("dense", run, Gradient(peak=False, surrogate=Exponential(1e9, 2e9)), parameters)
-        return x.counts[0, :2, -1].sum()
+        """Return the spikes of the hidden neurons at the end."""
+        gradient = Gradient(peak=False, surrogate=Exponential(1e9, 2e9))
+        return run_of(engine, run, gradient, parameters).counts[0, :2, -1].sum()
 
     def level(parameters):
+        """Return v - vth of the hidden neurons at the end."""
         return (run_of("dense", run, Gradient(), parameters).voltage[0, :2] - parameters.vth[:2]).sum()
 
     tracked = plain._replace(**{name: getattr(plain, name).clone().requires_grad_() for name in names})
