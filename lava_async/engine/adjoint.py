@@ -17,12 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.engine.kernels import _delay
+from lava_async.engine.kernels import _delay, patch_row
 from lava_async.engine.plan import (
     DELAYS,
+    GEOMETRY,
     KIND,
     N_TARGET,
     NO_DELAY,
+    PATCHES,
     ROWS,
     SOURCE,
     SOURCE_START,
@@ -139,6 +141,31 @@ def _add_products(rows: Any, x: Any, to: Any) -> None:
 
 
 @inner
+def _walk_patch_back(plan: Any, q: int, row: int, payload: Any, at: Any, w: Any, g: Any) -> Any:
+    """Do as :func:`_walk_back` for a convolution; loops as in :func:`kernels._walk_patch`."""
+    part, geo = plan.part[q], plan.geometry[plan.part[q, GEOMETRY]]
+    height, width = geo[4], geo[5]
+    outputs = geo[3] // geo[15]
+    channel, place = row // (geo[1] * geo[2]), row % (geo[1] * geo[2])
+    first = channel // geo[6] * outputs
+    total = w.weights.dtype.type(0)
+    factor = w.weights.dtype.type(payload)
+    for k in range(geo[7]):
+        y = patch_row(place // geo[2], k, geo[9], geo[11], geo[13], height)
+        for m in range(geo[8] if y >= 0 else 0):
+            x = patch_row(place % geo[2], m, geo[10], geo[12], geo[14], width)
+            if x < 0:
+                continue
+            e = part[WEIGHTS] + (((channel % geo[6]) * geo[7] + k) * geo[8] + m) * geo[3] + first
+            i = part[TARGET_START] + (first * height + y) * width + x
+            for o in range(outputs):
+                total += w.weights[e + o] * at[i]
+                g.weights[e + o] += factor * at[i]
+                i += height * width
+    return total
+
+
+@inner
 def _walk_back(plan: Any, q: int, row: int, payload: Any, at: Any, w: Any, g: Any) -> Any:
     """Return what source `row` is owed by its synapses of part q, given gI `at` the targets; add to their gradient."""
     part = plan.part[q]
@@ -152,6 +179,8 @@ def _walk_back(plan: Any, q: int, row: int, payload: Any, at: Any, w: Any, g: An
             for i in range(n):
                 gradient[i] += factor * here[i]
         return _dot(w.weights[start : start + n], here)
+    if part[KIND] == PATCHES:
+        return _walk_patch_back(plan, q, row, payload, at, w, g)
     total = w.weights.dtype.type(0)
     factor = w.weights.dtype.type(payload)
     for e in range(plan.list_start[part[STARTS] + row], plan.list_start[part[STARTS] + row + 1]):

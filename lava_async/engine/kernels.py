@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from lava_async.draws import MOMENTUM_NOISE, RANDOM_SCHEDULE, REFRACTORY_DROPOUT, G, fold, mix, unit
 from lava_async.engine.plan import (
     DELAYS,
+    GEOMETRY,
     KIND,
     N_TARGET,
     NO_DELAY,
+    PATCHES,
     ROWS,
     SOURCE_START,
     STARTS,
@@ -95,6 +97,44 @@ N_TOUCHED, N_PENDING, OUTPUT_FIRED = range(3)
 
 
 @inner
+def patch_row(a: int, k: int, stride: int, padding: int, dilation: int, size: int) -> int:
+    """Return which row of the output the row `a` of the input reaches through row k of the kernel; -1: none."""
+    at = a + padding - dilation * k
+    return at // stride if at >= 0 and at % stride == 0 and at // stride < size else -1
+
+
+@inner
+def _walk_patch(plan: Any, q: int, row: int, payload: int, work: Any) -> int:
+    """Deliver one spike through a convolution; return the synapses walked."""
+    weights, arriving = plan.weights, work.arriving
+    part, geo = plan.part[q], plan.geometry[plan.part[q, GEOMETRY]]
+    height, width = geo[4], geo[5]
+    outputs = geo[3] // geo[15]
+    channel, at = row // (geo[1] * geo[2]), row % (geo[1] * geo[2])
+    first = channel // geo[6] * outputs
+    touched = work.counter[N_TOUCHED]
+    walked = 0
+    for k in range(geo[7]):
+        y = patch_row(at // geo[2], k, geo[9], geo[11], geo[13], height)
+        for m in range(geo[8] if y >= 0 else 0):
+            x = patch_row(at % geo[2], m, geo[10], geo[12], geo[14], width)
+            if x < 0:
+                continue
+            w = part[WEIGHTS] + (((channel % geo[6]) * geo[7] + k) * geo[8] + m) * geo[3] + first
+            i = part[TARGET_START] + (first * height + y) * width + x
+            for o in range(outputs):
+                arriving[i] += weights.dtype.type(payload) * weights[w + o]
+                if not work.marked[i]:
+                    work.marked[i] = True
+                    work.touched[touched] = i
+                    touched += 1
+                i += height * width
+            walked += outputs
+    work.counter[N_TOUCHED] = touched
+    return walked
+
+
+@inner
 def _walk(plan: Any, q: int, row: int, payload: int, work: Any) -> int:
     """Deliver one spike through part q from its source `row`; return the synapses walked."""
     weights, arriving = plan.weights, work.arriving
@@ -112,6 +152,8 @@ def _walk(plan: Any, q: int, row: int, payload: int, work: Any) -> int:
                 to[i] += weights.dtype.type(payload) * row_weights[i]
         work.full[part[TARGET]] = True
         return n
+    if part[KIND] == PATCHES:
+        return _walk_patch(plan, q, row, payload, work)
     start, end = plan.list_start[part[STARTS] + row], plan.list_start[part[STARTS] + row + 1]
     touched = work.counter[N_TOUCHED]
     for e in range(start, end):

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.errors import InvalidValue
 from lava_async.network import Network
-from lava_async.synapses import Rows
+from lava_async.synapses import Lists, Lowered, Patches, Rows, Synapses
 
-KIND, SOURCE, SOURCE_START, TARGET, TARGET_START, N_TARGET, WEIGHTS, STARTS, TARGETS, DELAYS = range(10)
-"""Columns of the table of parts; WEIGHTS .. DELAYS are places in the shared arrays."""
-N_COLUMNS = 10
-ROWS, LISTS = range(2)
-"""Kinds of parts, see :class:`lava_async.synapses.Rows` and :class:`lava_async.synapses.Lists`."""
+KIND, SOURCE, SOURCE_START, TARGET, TARGET_START, N_TARGET, WEIGHTS, STARTS, TARGETS, DELAYS, GEOMETRY = range(11)
+"""Columns of the table of parts; WEIGHTS .. GEOMETRY are places in the shared arrays."""
+N_COLUMNS = 11
+ROWS, LISTS, PATCHES = range(3)
+"""Kinds of parts, see `Rows`, `Lists` and `Patches` of :mod:`lava_async.synapses`."""
 NO_DELAY = -1
 
 
@@ -39,11 +40,16 @@ class Plan(NamedTuple):
     list_start: NDArray[np.int64]
     list_target: NDArray[np.int32]
     delay: NDArray[np.int32]
+    geometry: NDArray[np.int64]
+    """(G, 16) of convolutions."""
     queued: NDArray[np.bool_]
     """(C + N,) whether a source waits in the queue: it has a synapse without delay, or no synapse at all."""
     output: NDArray[np.bool_]
     delayed: NDArray[np.bool_]
     """(L + 1,) whether a part that leaves layer s has delays; at s + 1."""
+
+
+_KINDS = {Rows: ROWS, Lists: LISTS, Patches: PATCHES}
 
 
 class _Shared:
@@ -68,6 +74,7 @@ def lay_out(network: Network) -> Plan:
     n_layers, n_sources = len(network.layers), network.n_inputs + network.n_neurons
     weights, delays = _Shared(network.params.dtype), _Shared(np.int32)
     starts, targets = _Shared(np.int64), _Shared(np.int32)
+    geometry: list[NDArray[np.int64]] = [np.zeros((0, 16), np.int64)]
     immediate, silent = np.zeros(n_sources, bool), np.ones(n_sources, bool)
     delayed = np.zeros(n_layers + 1, bool)
     table = []
@@ -79,14 +86,13 @@ def lay_out(network: Network) -> Plan:
             row = dict.fromkeys(range(N_COLUMNS), 0)
             row |= {SOURCE: s.source, SOURCE_START: source_start, TARGET: s.target, TARGET_START: target.start,
                     N_TARGET: s.n_target, DELAYS: NO_DELAY if delay is None else delays.add(delay)}  # fmt: skip
-            if isinstance(form, Rows):
-                row |= {KIND: ROWS, WEIGHTS: weights.add(network.params.arriving(form.weights, target))}
-                reaches = np.ones(s.n_source, bool)
-            else:
-                hit = form.target + target.start
-                row |= {KIND: LISTS, WEIGHTS: weights.add(network.params.arriving(form.weights, hit)),
-                        STARTS: starts.add(form.start), TARGETS: targets.add(hit)}  # fmt: skip
-                reaches = np.diff(form.start) > 0
+            row |= {KIND: _KINDS[type(form)], WEIGHTS: weights.add(_arriving(network, s, form))}
+            if isinstance(form, Lists):
+                row |= {STARTS: starts.add(form.start), TARGETS: targets.add(form.target + target.start)}
+            elif isinstance(form, Patches):
+                row[GEOMETRY] = len(geometry) - 1
+                geometry.append(form.geometry[None])
+            reaches = _reaches(s, form)
             table.append([row[column] for column in range(N_COLUMNS)])
             silent[sources] &= ~reaches
             immediate[sources] |= reaches if delay is None else reaches & (delay == 0)
@@ -97,7 +103,7 @@ def lay_out(network: Network) -> Plan:
         np.array([s.start for s in network.layer_slices] + [network.n_neurons], np.int64),
         network.layer_of.astype(np.int32), part,
         np.searchsorted(part[:, SOURCE], np.arange(-1, n_layers + 1)).astype(np.int64),
-        weights.array(), starts.array(), targets.array(), delays.array(), immediate | silent,
+        weights.array(), starts.array(), targets.array(), delays.array(), np.concatenate(geometry), immediate | silent,
         np.isin(np.arange(network.n_neurons), network.outputs), delayed,
     )  # fmt: skip
 
@@ -121,11 +127,33 @@ def flat_order(network: Network) -> tuple[NDArray[np.int64], Any]:
             sizes.append(weights.size)
             return first + np.arange(weights.size).reshape(weights.shape)
 
-        here = network.layer_slices[s.target]
         for form, _ in s.map_weights(number).lower():
-            target = here if isinstance(form, Rows) else form.target + here.start
             order.append(form.weights.ravel())
-            arriving.append(network.params.arriving(np.ones(form.weights.shape, np.int32), target).ravel())
+            arriving.append(_arriving(network, s, form._replace(weights=np.ones(form.weights.shape, np.int32))).ravel())
         place += sum(sizes)
     factors = np.concatenate(arriving)
     return np.concatenate(order), factors[0] if len(factors) and (factors == factors[0]).all() else factors
+
+
+def _arriving(network: Network, s: Synapses, form: Lowered) -> NDArray[Any]:
+    """Return what a single spike adds through each weight."""
+    here = network.layer_slices[s.target]
+    if isinstance(form, Lists):
+        return network.params.arriving(form.weights, form.target + here.start)
+    if isinstance(form, Rows):
+        return network.params.arriving(form.weights, here)
+    channels = form.geometry[3]
+    one = network.params.arriving(np.ones((channels, s.n_target // channels), np.int32),
+                                  np.arange(here.start, here.stop).reshape(channels, -1))  # fmt: skip
+    if (one != one[:, :1]).any():
+        raise InvalidValue(f"LoihiParams.weight_exp of layer {s.target}", "differs within a channel", "one per channel")
+    return network.params.arriving(form.weights, np.arange(here.start, here.stop, s.n_target // channels))
+
+
+def _reaches(s: Synapses, form: Lowered) -> NDArray[np.bool_]:
+    """Return which source neurons have a synapse."""
+    if isinstance(form, Rows):
+        return np.ones(s.n_source, bool)
+    if isinstance(form, Lists):
+        return np.diff(form.start) > 0
+    return np.array([len(s.fan_out(j).target) > 0 for j in range(s.n_source)])

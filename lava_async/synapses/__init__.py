@@ -45,7 +45,16 @@ class Lists(NamedTuple):
     weights: NDArray[Any]
 
 
-Lowered = Rows | Lists
+class Patches(NamedTuple):
+    """Lowered form: a convolution; weights (in channels / groups, kernel height, kernel width, out channels)."""
+
+    weights: NDArray[Any]
+    geometry: NDArray[np.int64]
+    """(16,) input (C, H, W), output (C, H, W), in channels per group, kernel (H, W), stride, padding, dilation (pairs),
+    groups."""
+
+
+Lowered = Rows | Lists | Patches
 """What the compiled engine walks; each part comes with a delay per source neuron, or None."""
 
 
@@ -105,7 +114,8 @@ def axonal(where: str, delay: Any, n_source: int) -> NDArray[np.int32] | None:
     return frozen(np.broadcast_to(array, (n_source,)).astype(np.int32))
 
 
+from lava_async.synapses.conv import Conv  # noqa: E402
 from lava_async.synapses.dense import Dense  # noqa: E402
 from lava_async.synapses.sparse import Sparse  # noqa: E402
 
-__all__ = ["INPUT", "Dense", "Fan", "Lists", "Lowered", "Rows", "Sparse", "Synapses"]
+__all__ = ["INPUT", "Conv", "Dense", "Fan", "Lists", "Lowered", "Patches", "Rows", "Sparse", "Synapses"]

@@ -1,0 +1,127 @@
+"""Convolutions: one kernel for all places of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.errors import InvalidValue
+from lava_async.records import array_of, count, frozen
+from lava_async.synapses import Fan, Lowered, Patches, Synapses, axonal
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Conv(Synapses):
+    """A convolution as in torch and slayer (the kernel is not flipped); a spike reaches one patch of each channel.
+
+    Neurons are numbered in the order channel, row, column. ``out[o, y, x]`` receives
+    ``weights[o, c, i, j] * in[c, stride * y - padding + dilation * i, ...]``, the sum over c running over its group.
+
+    Parameters
+    ----------
+    source, target : int
+        As in :class:`Synapses`.
+    weights : (out channels, in channels / groups, kernel height, kernel width) float or int
+        The kernel.
+    input_shape : (int, int, int)
+        Channels, height, width of the source layer.
+    stride, padding, dilation : int or (int, int)
+        Height first.
+    groups : int
+        Groups of channels that see each other only.
+    delay : None, int or (n_source,) int
+        Axonal delay of each source neuron, in time steps.
+    """
+
+    weights: NDArray[Any]
+    input_shape: tuple[int, int, int]
+    stride: int | Pair = 1
+    padding: int | Pair = 0
+    dilation: int | Pair = 1
+    groups: int = 1
+    delay: NDArray[np.int32] | None = None
+
+    def __post_init__(self) -> None:
+        weights = array_of("Conv.weights", self.weights, "biuf", "numbers")
+        if weights.ndim != 4 or not weights.size:
+            raise InvalidValue(
+                "Conv.weights.shape", weights.shape, "(out channels, in channels / groups, height, width)"
+            )
+        shape = tuple(count("Conv.input_shape", n, least=1) for n in self.input_shape)
+        if len(shape) != 3:
+            raise InvalidValue("Conv.input_shape", self.input_shape, "(channels, height, width)")
+        groups = count("Conv.groups", self.groups, least=1)
+        if weights.shape[0] % groups or weights.shape[1] * groups != shape[0]:
+            raise InvalidValue("Conv.groups", groups, f"a divisor of {weights.shape[0]} output channels that makes "
+                               f"{weights.shape[1]} channels per group out of {shape[0]}")  # fmt: skip
+        object.__setattr__(self, "weights", frozen(weights))
+        object.__setattr__(self, "input_shape", shape)
+        for name, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
+            value: Any = getattr(self, name)
+            pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+            if len(pair) != 2:
+                raise InvalidValue(f"Conv.{name}", value, "one number, or one for height and one for width")
+            object.__setattr__(self, name, tuple(count(f"Conv.{name}", n, least=least) for n in pair))
+        if min(self.output_shape) < 1:
+            raise InvalidValue("Conv.output_shape", self.output_shape, "positive: the kernel is larger than the input")
+        object.__setattr__(self, "delay", axonal("Conv.delay", self.delay, self.n_source))
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width of the target layer."""
+        size = [
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, k, s, p, d in zip(self.input_shape[1:], self.weights.shape[2:], *self._pairs, strict=True)
+        ]
+        return (self.weights.shape[0], size[0], size[1])
+
+    @property
+    def _pairs(self) -> tuple[Pair, Pair, Pair]:
+        """Stride, padding, dilation: each a pair after checking."""
+        return self.stride, self.padding, self.dilation  # type: ignore[return-value]
+
+    @property
+    def n_source(self) -> int:  # noqa: D102
+        return int(np.prod(self.input_shape))
+
+    @property
+    def n_target(self) -> int:  # noqa: D102
+        return int(np.prod(self.output_shape))
+
+    @property
+    def max_delay(self) -> int:  # noqa: D102
+        return 0 if self.delay is None else int(self.delay.max())
+
+    def fan_out(self, j: int) -> Fan:  # noqa: D102
+        channel, y, x = np.unravel_index(j, self.input_shape)
+        per_group = self.weights.shape[1]
+        outputs = self.weights.shape[0] // self.groups
+        first = channel // per_group * outputs
+        rows, columns = self._taps(0, int(y)), self._taps(1, int(x))
+        o, (i, row), (k, column) = np.arange(first, first + outputs), rows, columns
+        _, height, width = self.output_shape
+        target = (o[:, None, None] * height + row[:, None]) * width + column
+        weight = self.weights[o[:, None, None], channel % per_group, i[:, None], k]
+        delay = 0 if self.delay is None else int(self.delay[j])
+        return Fan(target.ravel(), weight.ravel(), np.full(target.size, delay))
+
+    def _taps(self, axis: int, place: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return along one axis which rows of the kernel a source reaches targets through, and which targets."""
+        stride, padding, dilation = (pair[axis] for pair in self._pairs)
+        kernel = np.arange(self.weights.shape[2 + axis])
+        at = place + padding - dilation * kernel
+        inside = (at >= 0) & (at % stride == 0) & (at // stride < self.output_shape[1 + axis])
+        return kernel[inside], at[inside] // stride
+
+    def lower(self) -> Iterator[tuple[Lowered, NDArray[np.int32] | None]]:  # noqa: D102
+        geometry = (*self.input_shape, *self.output_shape, *self.weights.shape[1:], *sum(self._pairs, ()), self.groups)
+        yield Patches(np.ascontiguousarray(self.weights.transpose(1, 2, 3, 0)), np.array(geometry)), self.delay
+
+    def map_weights(self, function: Any) -> Conv:  # noqa: D102
+        return replace(self, weights=function("Conv.weights", self.weights))
