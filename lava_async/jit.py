@@ -6,8 +6,11 @@ parallel back-ends are not used, because Lava forks and they do not survive it.
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -17,6 +20,7 @@ from numba.extending import overload
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger(__name__)
+_IMPORT = re.compile(r"^from (lava_async[\w.]*) import (\([^)]*\)|.*)", re.MULTILINE)
 
 
 def _cache_is_possible() -> bool:
@@ -39,7 +43,27 @@ def jit(function: F) -> F:
     Kernels own no memory: their callers keep the arrays alive, so numba's reference counting, two atomic operations for
     each look at an array in a tuple, is off.
     """
-    return _njit(function, cache=_CACHE, _nrt=False)
+    compiled: Any = _njit(function, cache=_CACHE, _nrt=False)
+    if _CACHE and not numba.config.DISABLE_JIT:
+        # numba asks for the age of the kernel's own file only, and would go on with what it calls as it was before.
+        compiled._cache._cache_file._source_stamp = sources_of(Path(function.__code__.co_filename))
+    kernel: F = compiled
+    return kernel
+
+
+def sources_of(kernel: Path, package: Path = Path(__file__).parent) -> str:
+    """Return a digest of a kernel's file and of those of this package that it imports, and compiled ones of these."""
+    found, new = {kernel: kernel.read_text()}, [kernel]
+    while new:
+        text = found[new.pop()]
+        for module, names in _IMPORT.findall(text) if "numba" in text or "lava_async.jit" in text else ():
+            place = package.joinpath(*module.split(".")[1:])
+            for path in (place, *(place / name for name in re.findall(r"\w+", names))):
+                source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+                if path != package and source not in found and source.is_file():
+                    found[source] = source.read_text()
+                    new.append(source)
+    return hashlib.sha256("".join(found[path] for path in sorted(found)).encode()).hexdigest()
 
 
 def inner(function: F) -> F:
