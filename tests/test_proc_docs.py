@@ -10,7 +10,14 @@ import pytest
 pytest.importorskip("lava.magma")
 pytestmark = pytest.mark.lava
 
-PROCESSES = {"async_network": "AsyncNetwork"}
+PROCESSES = {
+    "async_lif": "AsyncLIF",
+    "async_network": "AsyncNetwork",
+    "event_source": "EventSource",
+    "network_synapses": "NetworkSynapses",
+    "readout": "Readout",
+    "spike_scheduler": "SpikeScheduler",
+}
 
 
 @pytest.mark.parametrize(("package", "name"), PROCESSES.items())

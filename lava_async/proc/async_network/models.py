@@ -1,24 +1,38 @@
-"""ProcessModels of a whole network, on the engine of `lava_async.simulate`."""
+"""ProcessModels of a whole network: on the engine of `lava_async.simulate`, or composed of Processes."""
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, cast
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
-from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.model import PyAsyncProcessModel, PyLoihiProcessModel
 from lava.magma.core.model.py.ports import PyInPort, PyOutPort
 from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.model.sub.model import AbstractSubProcessModel
 from lava.magma.core.resources import CPU
+from lava.magma.core.sync.protocols.async_protocol import AsyncProtocol
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
+from lava_async.proc.async_lif.process import AsyncLIF
 from lava_async.proc.async_network.process import AsyncNetwork
+from lava_async.proc.network_synapses.process import NetworkSynapses
+from lava_async.proc.spike_scheduler.process import SpikeScheduler
+from lava_async.schedules import Layered
 from lava_async.simulation import Stepper
 
+#: Seconds between two looks for a frame or a command.
+GLANCE = 1e-4
+#: Seconds without a frame after which a stop or pause is obeyed: Processes in step with Loihi's finish theirs first.
+QUIET = 0.1
 
-class AbstractPyAsyncNetworkModel(PyLoihiProcessModel):
-    """Runs one time step per Lava time step."""
 
+class Answering:
+    """What the models on the engine share: one frame in, one answer out, the Vars follow."""
+
+    u: np.ndarray
+    v: np.ndarray
     counts: np.ndarray = LavaPyType(np.ndarray, np.int64)
     forward_steps: np.ndarray = LavaPyType(np.ndarray, np.int64)
     synaptic_operations: np.ndarray = LavaPyType(np.ndarray, np.int64)
@@ -26,18 +40,15 @@ class AbstractPyAsyncNetworkModel(PyLoihiProcessModel):
     dropped: np.ndarray = LavaPyType(np.ndarray, np.int64)
 
     def __init__(self, proc_params: Any) -> None:
-        super().__init__(proc_params)
+        super().__init__(proc_params)  # type: ignore[call-arg]
+        self.settings = proc_params
         self.stepper = Stepper(**proc_params["rules"])
         self.elapsed = 0
         self.shown: tuple[Any, Any] = (0, 0)
 
-    def run_spk(self) -> None:
-        """Run one time step on the frame that arrived and send what the output neurons emitted."""
-        self.out.send(self.answer(self.inp.recv()))
-
     def answer(self, frame: np.ndarray) -> np.ndarray:
-        """Return the output spikes of one time step; the Vars follow."""
-        interval, since = self.proc_params["reset_interval"], self.elapsed - self.proc_params["reset_offset"]
+        """Return the output spikes of one time step."""
+        interval, since = self.settings["reset_interval"], self.elapsed - self.settings["reset_offset"]
         if interval and self.elapsed > 0 and since >= 0 and since % interval == 0:
             self.begin(since // interval)
         self.elapsed += 1
@@ -50,7 +61,7 @@ class AbstractPyAsyncNetworkModel(PyLoihiProcessModel):
         self.forward_steps += result.forward_steps[0]
         for name in ("synaptic_operations", "neuron_updates", "dropped"):
             getattr(self, name)[:] += getattr(result, name)
-        return result.output[:, 0].reshape(self.proc_params["out_shape"][::-1]).T
+        return result.output[:, 0].reshape(self.settings["out_shape"][::-1]).T
 
     @staticmethod
     def adopt(var: np.ndarray, shown: Any, state: np.ndarray) -> None:
@@ -65,6 +76,14 @@ class AbstractPyAsyncNetworkModel(PyLoihiProcessModel):
         for var in (self.u, self.v, self.counts, self.forward_steps, self.synaptic_operations, self.neuron_updates,
                     self.dropped):  # fmt: skip
             var[:] = 0
+
+
+class AbstractPyAsyncNetworkModel(Answering, PyLoihiProcessModel):
+    """Runs one time step per Lava time step."""
+
+    def run_spk(self) -> None:
+        """Run one time step on the frame that arrived and send what the output neurons emitted."""
+        self.out.send(self.answer(self.inp.recv()))
 
 
 @implements(proc=AsyncNetwork, protocol=LoihiProtocol)
@@ -89,3 +108,98 @@ class PyAsyncNetworkModelFixed(AbstractPyAsyncNetworkModel):
     out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
     u: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
     v: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+
+
+@implements(proc=AsyncNetwork, protocol=AsyncProtocol)
+@requires(CPU)
+@tag("floating_pt", "fixed_pt")
+class PyAsyncNetworkModelAsync(Answering, PyAsyncProcessModel):
+    """Networks of both arithmetics that answer a frame when it comes, in step with nobody.
+
+    Select it with ``exception_proc_model_map={AsyncNetwork: PyAsyncNetworkModelAsync}``. A run of n steps answers n
+    frames.
+    """
+
+    inp: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
+    u: np.ndarray = LavaPyType(np.ndarray, float)
+    v: np.ndarray = LavaPyType(np.ndarray, float)
+
+    def run_async(self) -> None:
+        """Answer frames until enough were answered, or until told to stop or pause."""
+        for _ in range(self.num_steps):
+            if not self.wait_until(self.inp.probe):
+                return
+            spikes = self.answer(self.inp.recv())
+            if not self.wait_until(lambda: all(port.probe() for port in self.out.csp_ports)):
+                return
+            self.out.send(spikes)
+
+    def wait_until(self, ready: Any) -> bool:
+        """Wait until a port is ready; False if there is a command to obey instead."""
+        deadline = np.inf
+        while True:
+            told = self.check_for_stop_cmd() or self.check_for_pause_cmd()
+            if told and not self.inp.csp_ports:
+                return False
+            if ready():
+                return True
+            if told:
+                deadline = min(deadline, time.monotonic() + QUIET)
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(GLANCE)
+
+
+@implements(proc=AsyncNetwork, protocol=LoihiProtocol)
+@tag("floating_pt", "fixed_pt")
+class SubAsyncNetworkModel(AbstractSubProcessModel):
+    """The network as a composition: flat neurons, one queue for all of them, all synapses.
+
+    Select it with ``select_sub_proc_model=True``. One Lava time step is then one forward step.
+    """
+
+    def __init__(self, proc: AsyncNetwork) -> None:
+        net, p = proc.network, cast(Any, proc.network.params)
+        layered = isinstance(proc.schedule, Layered)
+        early = proc.proc_params["input_first"] or layered
+        interval = proc.proc_params["reset_interval"]
+        steps = proc.forward_steps_per_bin()
+        offset = early + (proc.proc_params["reset_offset"] if interval else 0)
+        clock: dict[str, Any] = {"steps_per_bin": steps, "reset_interval": interval}
+        bias: dict[str, Any] = (
+            {"bias_mant": p.bias_mant, "bias_exp": p.bias_exp} if p.tag == "fixed_pt" else {"bias_mant": p.bias}
+        )
+        self.neurons = AsyncLIF(
+            shape=(net.n_neurons,), du=p.du, dv=p.dv, vth=p.vth, **bias, refractory=proc.proc_params["refractory"],
+            offset=offset + net.layer_of * layered, **clock,
+        )  # fmt: skip
+        self.synapses = NetworkSynapses(network=net, schedule=proc.schedule, input_first=early, offset=offset, **clock)
+        fans = [net.fan_out(j) for j in range(-net.n_inputs, net.n_neurons)]
+        queued = np.array([(fan.delay == 0).any() or not len(fan.delay) for fan in fans])
+        self.scheduler = SpikeScheduler(
+            shape=(net.n_neurons,), schedule=proc.schedule, until=proc.until, seed=proc.proc_params["seed"],
+            layer_of=net.layer_of, outputs=net.outputs, queued=queued[net.n_inputs :],
+            n_inputs=0 if early else net.n_inputs, offset=offset, **clock,
+        )  # fmt: skip
+        for child in (self.neurons, self.synapses, self.scheduler):
+            child.arithmetic = p.tag
+
+        self.synapses.a_out.connect(self.neurons.a_in)
+        self.neurons.s_out.connect([self.scheduler.s_in, self.synapses.e_in])
+        self.scheduler.s_out.connect(self.synapses.s_in)
+        if net.n_inputs:
+            frames = proc.inp if proc.inp.shape == (net.n_inputs,) else proc.inp.transpose((2, 1, 0)).flatten()
+            frames.connect(self.synapses.inp)
+            if not early:
+                frames.connect(self.scheduler.inp)
+                self.scheduler.inp_out.connect(self.synapses.i_in)
+        if len(net.outputs):
+            flat = proc.out.shape == (len(net.outputs),)
+            spikes = self.synapses.out if flat else self.synapses.out.reshape(proc.out.shape[::-1]).transpose((2, 1, 0))
+            spikes.connect(proc.out)
+
+        for owner, names in ((self.neurons, ("u", "v")), (self.scheduler, ("forward_steps", "dropped")),
+                             (self.synapses, ("counts", "synaptic_operations", "neuron_updates"))):  # fmt: skip
+            for name in names:
+                getattr(proc, name).alias(getattr(owner, name))

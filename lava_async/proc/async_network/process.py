@@ -7,20 +7,21 @@ from typing import Any
 
 import numpy as np
 from lava.magma.core.process.ports.ports import InPort, OutPort
-from lava.magma.core.process.process import AbstractProcess, LogConfig
+from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
+from lava_async.proc.checked import CheckedProcess
 from lava_async.records import count
-from lava_async.schedules import Layered, Schedule
+from lava_async.schedules import Layered, Replay, Schedule
 from lava_async.schedules import schedule as named_schedule
 from lava_async.simulation import Stepper
-from lava_async.stopping import Quiescence, StopRule, stop_rule
+from lava_async.stopping import ENDLESS, Quiescence, StopRule, stop_rule
 from lava_async.synapses import INPUT, Dense, Sparse
 
 
-class AsyncNetwork(AbstractProcess):
+class AsyncNetwork(CheckedProcess):
     """A network that runs without layer synchronization, whole in one Process: one Lava time step is one time step.
 
     u[t], v[t] = leak(u[t-1], v[t-1], bias)      # every neuron, once per time step
@@ -42,6 +43,10 @@ class AsyncNetwork(AbstractProcess):
         schedules, is one more. None: one sample without end.
     reset_offset : int
         Lava time steps before the first sample, for Processes in front that delay the input.
+    steps_per_bin : int, optional
+        For the composition only, where one Lava time step is one forward step: Lava time steps of one time step. Input
+        for time step t is taken at Lava time step ``t * steps_per_bin + 1`` (as an EventSource sends it), output comes
+        from the next Lava time step on. Default: as many as the network can need.
     refractory, input_first, seed
         As in :func:`lava_async.simulate`.
     name, log_config
@@ -91,8 +96,6 @@ class AsyncNetwork(AbstractProcess):
     (array([[1., 0., 1.]]), array([2., 2., 2.]))
     """
 
-    _runtime = None  # Lava's __del__ asks for it, also if the constructor raises.
-
     def __init__(
         self,
         *,
@@ -101,6 +104,7 @@ class AsyncNetwork(AbstractProcess):
         until: StopRule | None = None,
         reset_interval: int | None = None,
         reset_offset: int = 0,
+        steps_per_bin: int | None = None,
         refractory: bool = True,
         input_first: bool = True,
         seed: int = 0,
@@ -113,14 +117,20 @@ class AsyncNetwork(AbstractProcess):
         self.until: StopRule = until or stored.get("until") or Quiescence()
         if reset_interval is not None:
             count("AsyncNetwork.reset_interval", reset_interval, least=1)
+        if steps_per_bin is not None:
+            count("AsyncNetwork.steps_per_bin", steps_per_bin, least=1)
         count("AsyncNetwork.reset_offset", reset_offset)
         super().__init__(
             net_config=net_config, schedule=self.schedule, until=self.until, reset_interval=reset_interval,
-            reset_offset=reset_offset, refractory=refractory, input_first=input_first, seed=seed, name=name,
-            log_config=log_config, **kwargs,
+            reset_offset=reset_offset, steps_per_bin=steps_per_bin, refractory=refractory, input_first=input_first,
+            seed=seed, name=name, log_config=log_config, **kwargs,
         )  # fmt: skip
-        rules: dict[str, Any] = {"network": self.network, "schedule": self.schedule, "until": self.until, "refractory": refractory,
-                 "input_first": input_first, "seed": seed}  # fmt: skip
+        self.arithmetic = self.network.params.tag
+        self._steps_per_bin = steps_per_bin
+        rules: dict[str, Any] = {
+            "network": self.network, "schedule": self.schedule, "until": self.until, "refractory": refractory,
+            "input_first": input_first, "seed": seed,
+        }  # fmt: skip
         # One step here, so that what is wrong shows now and what numba compiles is there before Lava forks.
         Stepper(**rules).step(np.zeros(self.network.n_inputs, np.int32))
         self.proc_params["rules"] = rules
@@ -143,18 +153,21 @@ class AsyncNetwork(AbstractProcess):
     def __str__(self) -> str:
         return _table(self.network)
 
-    @property
-    def _model_class(self) -> Any:
-        """The ProcessModel that Lava's compiler chose; refused here if it is of the other arithmetic."""
-        return self._chosen_model
-
-    @_model_class.setter
-    def _model_class(self, model: Any) -> None:
-        if model is not None and self.network.params.tag not in model.tags:
-            tag = self.network.params.tag
-            raise InvalidValue(f"ProcessModel of AsyncNetwork {self.name!r}", model.__name__,
-                               f"tagged {tag}, as the network is: use select_tag={tag!r}")  # fmt: skip
-        self._chosen_model = model
+    def forward_steps_per_bin(self) -> int:
+        """Return how many Lava time steps the composition needs for one time step."""
+        if self._steps_per_bin is not None:
+            return self._steps_per_bin
+        if isinstance(self.schedule, Layered):
+            return len(self)
+        if isinstance(self.schedule, Replay):
+            return max((k for _, k, _ in self.schedule.groups), default=-1) + 2
+        limit = self.until.lower().limit
+        if self.proc_params["refractory"]:  # Every forward step but the first delivers a spike of another neuron.
+            sources = self.network.n_neurons + self.network.n_inputs * (not self.proc_params["input_first"])
+            return min(sources + 1, limit)
+        if limit == ENDLESS:
+            raise InvalidValue("AsyncNetwork.steps_per_bin", None, "given, since neurons may fire any number of times")
+        return limit
 
 
 def _load(net_config: Any) -> tuple[Network, dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""The asynchronous leaky integrate-and-fire neuron."""

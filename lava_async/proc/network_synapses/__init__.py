@@ -1,0 +1,1 @@
+"""All synapses of a network as one connection."""
