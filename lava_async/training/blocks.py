@@ -7,6 +7,7 @@ Nothing else in the package looks into blocks.
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import math
 from abc import ABC, abstractmethod
@@ -83,6 +84,17 @@ class Block(ABC):
         # asynchronous neurons do not: the running mean is a constant here, as it is once exported.
         bias = vth * 0 if neuron.norm is None else -neuron.norm.pre_hook_fx(neuron.norm.running_mean.detach())
         return keep_u.expand(n), keep_v.expand(n), vth.expand(n), bias.expand(n)
+
+    def export(self, group: Any) -> None:
+        """Write the block into an HDF5 group, as slayer does; unlike slayer's own export, the block stays as it is."""
+        with torch.no_grad():
+            current_weight(self.block.synapse)
+            block = copy.deepcopy(self.block)
+            if block.synapse.weight_norm_enabled:
+                block.synapse.disable_weight_norm()
+            if block.mask is not None:
+                block.synapse.weight *= block.mask
+            block.export_hdf5(group)
 
     def surrogate(self) -> Exponential:
         """Return slayer's surrogate of the n neurons."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +14,8 @@ from torch import Tensor
 from lava_async.engine import Setup
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
+from lava_async.netx.h5 import atomic_file
+from lava_async.netx.meta import write_metadata
 from lava_async.neurons import LoihiParams
 from lava_async.records import count, integer_array
 from lava_async.schedules import Schedule
@@ -33,7 +37,7 @@ class UnlayeredNetwork(torch.nn.Module):
     """A chain of slayer blocks, run and differentiated without layer synchronization.
 
     Weights, 8-bit quantization, decays and thresholds are the blocks' own, and so is the arithmetic: what is trained is
-    what :meth:`to_network` deploys, spike for spike and voltage for voltage (slayer's voltage
+    what :meth:`to_network` and :meth:`export_hdf5` deploy, spike for spike and voltage for voltage (slayer's voltage
     times 4096 is Loihi's). The blocks' `delay_shift` has no meaning here.
 
     Parameters
@@ -177,6 +181,26 @@ class UnlayeredNetwork(torch.nn.Module):
         n = sum(layer.size for layer in layers)
         outputs = np.arange(n - layers[-1].size, n)
         return Network((self._adapters[0].n_inputs,), layers, tuple(synapses), params, outputs)
+
+    def export_hdf5(self, path: str | os.PathLike[str], **metadata: Any) -> None:
+        """Write a .net file: slayer's blocks for netx, and in `/async` schedule, stop rule, seed and further metadata.
+
+        Parameters
+        ----------
+        path : path-like
+            Where to write; a file that was there stays until the new one is complete.
+        **metadata
+            As in :func:`lava_async.netx.save`.
+
+        Raises
+        ------
+        NetxError
+            If the file cannot be written.
+        """
+        with atomic_file(path) as file:
+            for i, adapter in enumerate(self._adapters):
+                adapter.export(file.create_group(f"layer/{i}"))
+            write_metadata(file, {"schedule": self.schedule, "until": self.until, "seed": self.seed, **metadata})
 
     def _own_surrogate(self) -> Exponential:
         own = [a.surrogate() for a in self._adapters]
