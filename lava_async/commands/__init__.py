@@ -10,7 +10,6 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import RLock
 from typing import Any
 
 
@@ -72,18 +71,6 @@ def whole(least: int) -> Callable[[str], int]:
     return parse
 
 
-def progress_bar(**options: Any) -> Any:
-    """Return a tqdm bar on stderr.
-
-    tqdm's own lock decides how Python starts processes, which Lava then refuses to be imported after; a lock between
-    threads does not.
-    """
-    from tqdm import tqdm
-
-    tqdm.set_lock(RLock())
-    return tqdm(**options)
-
-
 def table(rows: list[list[str]]) -> str:
     """Return rows, the first of them the head, as aligned text: words to the left, numbers to the right."""
     columns = list(zip(*rows, strict=True))
@@ -101,4 +88,4 @@ from lava_async.commands.demo import COMMAND as DEMO  # noqa: E402
 
 COMMANDS: dict[str, Command] = {command.name: command for command in (DEMO, BENCH)}
 
-__all__ = ["COMMANDS", "Command", "Report", "progress_bar", "table", "whole"]
+__all__ = ["COMMANDS", "Command", "Report", "table", "whole"]

@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from lava_async.bench import SUITES
-from lava_async.commands import Command, Report, progress_bar, table, whole
+from lava_async.commands import Command, Report, table, whole
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -26,11 +26,12 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Report:
     os.environ["OMP_NUM_THREADS"] = str(args.threads)  # Before torch is imported.
     from lava_async.bench import cases, measure
+    from lava_async.progress import ProgressBar
 
     measured: list[dict[str, Any]] = []
     for suite in SUITES if args.suite == "all" else [args.suite]:
         for case in cases(suite, args.threads):
-            with progress_bar(total=args.repeats + 1, desc=case.name, unit="round", leave=False) as bar:
+            with ProgressBar(total=args.repeats + 1, desc=case.name, unit="round", leave=False) as bar:
                 measured.append({"suite": suite, **measure(case, args.repeats, bar.update)})
     data = {"machine": _machine(), "threads": args.threads, "cases": measured}
     return Report(_csv(measured) if args.csv else _text(data), data)

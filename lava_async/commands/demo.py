@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lava_async.commands import Command, Report, progress_bar, table, whole
+from lava_async.commands import Command, Report, table, whole
 
 if TYPE_CHECKING:
     from lava_async.experiments.demo import Demo
@@ -22,7 +22,9 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Report:
-    with progress_bar(total=1.0, bar_format="{desc:32}{percentage:3.0f} %|{bar}| {elapsed}") as bar:
+    from lava_async.progress import ProgressBar
+
+    with ProgressBar(total=1.0, bar_format="{desc:32}{percentage:3.0f} %|{bar}| {elapsed}") as bar:
 
         def progress(what: str, share: float) -> None:
             bar.set_description_str(what, refresh=False)

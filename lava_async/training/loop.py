@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
-from tqdm import tqdm
 
 from lava_async import metrics
 from lava_async.errors import InvalidValue
 from lava_async.network import Network
+from lava_async.progress import ProgressBar
 from lava_async.records import count
 from lava_async.schedules import Schedule
 from lava_async.simulation import simulate_batch
@@ -177,7 +177,7 @@ def fit(
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * n_batches) if cosine else None
     history: list[Epoch] = []
     best, kept = -1.0, None
-    with tqdm(total=epochs * n_batches, disable=not progress, unit="batch") as bar:
+    with ProgressBar(total=epochs * n_batches, disable=not progress, unit="batch") as bar:
         for number in range(1, epochs + 1):
             network.train()
             sums = np.zeros(3)
