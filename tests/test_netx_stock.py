@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 
 import h5py
 import netx_files
@@ -14,7 +15,7 @@ from stock import run_stock
 from lava_async import LoihiParams, Network, netx, simulate
 from lava_async.network import Layer
 from lava_async.netx.weights import deviation
-from lava_async.synapses import INPUT, Dense
+from lava_async.synapses import INPUT, Conv, Dense
 
 T = 40
 
@@ -91,10 +92,66 @@ def test_an_image_reaches_stock_netx_in_the_order_of_the_file(tmp_path):
     assert np.array_equal(output[:, depth:], simulate(network, spikes(12)).output[:, :-depth])
 
 
+CONVOLUTIONS = {
+    "two, then dense": {"channels": (4, 3), "dense": True},
+    "stride, padding, dilation": {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)},
+    "groups": {"groups": 2},
+    "decays and thresholds per channel": {"per_channel": True},
+}
+
+
+def convolutions(channels=(4,), dense=False, per_channel=False, **geometry):
+    """A network of convolutions of 3 x 2 kernels on 2 channels of 8 x 7."""
+    shape, parts, layers = (2, 8, 7), [], []
+    for k, n in enumerate(channels):
+        conv = Conv(k - 1, k, weights(n, shape[0] // geometry.get("groups", 1), 3, 2), shape, **geometry)
+        shape = conv.output_shape
+        parts.append(conv)
+        layers.append(Layer(shape))
+    if dense:
+        parts.append(Dense(len(parts) - 1, len(parts), weights(5, conv.n_target)))
+        layers.append(Layer((5,)))
+    n = sum(layer.size for layer in layers)
+    params = LoihiParams(1000, 300, 90)
+    if per_channel:
+        each = n // len(conv.weights)
+        params = LoihiParams(
+            *(np.repeat(x, each) for x in ([0, 99, 1023, 4095], [4096, 3, 1000, 400], [70, 80, 90, 75]))
+        )
+    return Network((2, 8, 7), tuple(layers), tuple(parts), params, np.arange(n - layers[-1].size, n))
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_stock_netx_on_lava_runs_convolutions_that_were_saved(tmp_path, name):
+    network = convolutions(**CONVOLUTIONS[name])
+    netx.save(network, tmp_path / "a.net")
+    x = spikes(2 * 8 * 7, 0.3)
+    # Lava's grids are in the order W, H, C.
+    output, depth = run_stock(tmp_path / "a.net", x.reshape(2, 8, 7, T).transpose(2, 1, 0, 3))
+    if output.ndim == 4:
+        output = output.transpose(2, 1, 0, 3).reshape(-1, T)
+    assert output[:, depth:].any()
+    assert np.array_equal(output[:, depth:], simulate(netx.load(tmp_path / "a.net"), x).output[:, :-depth])
+
+
+@pytest.mark.lava
+def test_stock_netx_on_lava_adds_the_biases_of_single_neurons_of_a_grid(tmp_path):
+    network = convolutions()
+    n = network.n_neurons
+    memoryless = LoihiParams(4095, 4096, 60, bias_mant=np.arange(n) % 50 - 20, bias_exp=6)
+    network = replace(network, params=memoryless)
+    netx.save(network, tmp_path / "a.net")
+    assert netx.metadata(tmp_path / "a.net")["stock_readable"]
+    x = spikes(2 * 8 * 7, 0.3)
+    output, _ = run_stock(tmp_path / "a.net", x.reshape(2, 8, 7, T).transpose(2, 1, 0, 3))
+    assert np.array_equal(output.transpose(2, 1, 0, 3).reshape(-1, T)[:, 1:], simulate(network, x).output[:, :-1])
+
+
 def test_a_layer_without_neurons_is_netxs_integrator(tmp_path):
     from lava.lib.dl.netx import hdf5
 
-    path = netx_files.write(tmp_path / "a.net", **dict.fromkeys(f"layer3__neuron__{x}" for x in netx_files.CUBA))
+    path = netx_files.write(tmp_path / "a.net", layer3__neuron=None)
     network = netx.load(path)
     stock = hdf5.Network(net_config=str(path))
     for name in ("du", "dv", "vth", "bias_mant", "bias_exp"):

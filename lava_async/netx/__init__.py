@@ -121,7 +121,8 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what :func:`save` or :func:`write_metadata` noted about a network, as plain data.
 
     Beside what was given: ``versions`` of the packages, ``schema_version`` of the group ``/async``, ``stock_readable``
-    and ``stock_reason``. A file from elsewhere has no metadata: an empty dict.
+    and ``stock_reason``; ``average``, the number of groups, if the file ends with a layer that averages groups of
+    outputs. A file from elsewhere has nothing else: an empty dict.
 
     Raises
     ------

@@ -19,11 +19,13 @@ from lava_async.network import Layer, Network
 from lava_async.netx.chain import MOST_NEURONS
 from lava_async.netx.h5 import NetxError, Node, put
 from lava_async.neurons import CubaParams, LoihiParams
-from lava_async.synapses import INPUT, Dense, Sparse, Synapses
+from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
 
 PARAMS = {kind.tag: kind for kind in (CubaParams, LoihiParams)}
-SYNAPSES: dict[str, type[Synapses]] = {kind.__name__: kind for kind in (Dense,)}
+SYNAPSES: dict[str, type[Synapses]] = {kind.__name__: kind for kind in (Conv, Dense)}
 """Types that are stored one by one, with a dataset per field."""
+PLAIN = ("input_shape", "stride", "padding", "dilation", "groups")
+"""Fields of theirs that are numbers or tuples, not arrays."""
 PARTS = ("position", "source", "target", "n_target", "n_source", "count")
 """Numbers of each list of synapses; `position` is its place among all synapses of the network."""
 LISTS = ("pre", "post", "weights", "delay")
@@ -117,7 +119,9 @@ def _one_by_one(group: Node) -> list[tuple[int, Synapses]]:
             raise node.fail("type", f" = {name}: must be one of {', '.join(SYNAPSES)}, in a group with a number")
         kind = SYNAPSES[name]
         values: dict[str, Any] = {end: node.integer(end, INPUT, MOST_NEURONS) for end in ("source", "target")}
-        values |= {f.name: node.numbers(f.name) for f in fields(kind) if f.name not in values and f.name in node}
+        for f in fields(kind):
+            if f.name not in values and f.name in node:
+                values[f.name] = node.plain(f.name) if f.name in PLAIN else node.numbers(f.name)
         found.append((int(k), node.checked("type", partial(kind, **values))))
     return found
 

@@ -135,6 +135,13 @@ class Node:
                 raise self.fail(name, f" = {array[bad].flat[0]}: must be in {low} .. {high}")
         return array.astype(np.int64)
 
+    def plain(self, name: str) -> int | tuple[int, ...]:
+        """Return a whole number or a tuple of a few."""
+        array = self.integers(name, 0, 2**31)
+        if array.ndim > 1 or array.size > 8:
+            raise self.fail(name, f".shape = {array.shape}: must be a number or a few")
+        return tuple(array.tolist()) if array.ndim else int(array)
+
     def integer(self, name: str, low: int, high: int) -> int:
         """Return one whole number, given as a scalar or as an array of one."""
         array = self.integers(name, low, high)

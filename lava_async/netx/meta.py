@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from lava_async.netx.chain import MOST_NEURONS
 from lava_async.netx.h5 import NetxError, Node, put
 from lava_async.schedules import Schedule
 from lava_async.stopping import StopRule
@@ -38,7 +39,7 @@ def write_metadata(h5file: h5py.Group, metadata: Mapping[str, Any]) -> None:
         If a value cannot be said in JSON, naming it.
     """
     known = {"versions": _versions(), **{key: _plain(key, value) for key, value in metadata.items()}}
-    for key in ("schema_version", "stock_readable", "stock_reason", "readout"):
+    for key in ("schema_version", "stock_readable", "stock_reason"):
         known.pop(key, None)
     group = h5file.require_group(GROUP)
     for name in ("schema_version", "metadata"):
@@ -57,7 +58,7 @@ def check_version(group: Node) -> None:
 
 
 def read_metadata(root: Node) -> dict[str, Any]:
-    """Return the metadata of a file; without a group ``/async``, only what is known of ``/layer``."""
+    """Return the metadata of a file, and how many groups of outputs it averages if it ends with such a layer."""
     found: dict[str, Any] = {}
     if GROUP in root:
         group = root.group(GROUP)
@@ -69,6 +70,10 @@ def read_metadata(root: Node) -> dict[str, Any]:
         found["stock_readable"] = "layer" in root
         if "stock_reason" in group:
             found["stock_reason"] = group.text("stock_reason")
+    if "layer" in root and (layers := root.group("layer")).members:
+        last = layers.group(str(len(layers.members) - 1))
+        if last.text("type") == "average":
+            found["average"] = int(np.prod(last.shape("shape", MOST_NEURONS)))
     return found
 
 

@@ -65,14 +65,22 @@ class LayerType(ArrayRecord, ABC):
         return None
 
 
+from lava_async.netx.layers.average import AverageLayer  # noqa: E402
+from lava_async.netx.layers.concat import ConcatLayer  # noqa: E402
+from lava_async.netx.layers.conv import ConvLayer  # noqa: E402
 from lava_async.netx.layers.dense import DenseLayer  # noqa: E402
 from lava_async.netx.layers.flatten import FlattenLayer  # noqa: E402
 from lava_async.netx.layers.input import InputLayer  # noqa: E402
+from lava_async.netx.layers.pool import PoolLayer  # noqa: E402
 from lava_async.netx.layers.recurrent import RecurrentLayer  # noqa: E402
+from lava_async.netx.layers.transposed import ConvTLayer, UnpoolLayer  # noqa: E402
 
 #: In the order in which the layers of a network are tried for being one of them.
 LAYER_TYPES: dict[str, type[LayerType]] = {
-    member.kind: member for member in (InputLayer, FlattenLayer, DenseLayer, RecurrentLayer)
-}
+    member.kind: member
+    for member in (InputLayer, FlattenLayer, ConvLayer, DenseLayer, RecurrentLayer, PoolLayer, ConvTLayer, UnpoolLayer,
+                   AverageLayer, ConcatLayer)
+}  # fmt: skip
 
-__all__ = ["LAYER_TYPES", "DenseLayer", "FlattenLayer", "InputLayer", "LayerType", "RecurrentLayer"]
+__all__ = ["LAYER_TYPES", "AverageLayer", "ConcatLayer", "ConvLayer", "ConvTLayer", "DenseLayer", "FlattenLayer",
+           "InputLayer", "LayerType", "PoolLayer", "RecurrentLayer", "UnpoolLayer"]  # fmt: skip

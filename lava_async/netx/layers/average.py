@@ -1,0 +1,36 @@
+"""The mean over groups of output neurons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from lava_async.netx.chain import MOST_NEURONS, Chain
+from lava_async.netx.h5 import Node
+from lava_async.netx.layers import LayerType
+
+
+@dataclass(frozen=True, eq=False)
+class AverageLayer(LayerType):
+    """A readout that averages the spikes of equal, consecutive groups of output neurons; no neurons of its own.
+
+    It changes nothing about what the network does, so the network ends with the layer before: its outputs are the
+    neurons that are averaged. How many groups there are stands in ``metadata(path)["average"]``.
+    """
+
+    kind: ClassVar[str] = "average"
+
+    @classmethod
+    def read(cls, node: Node) -> AverageLayer:  # noqa: D102
+        return cls(node.shape("shape", MOST_NEURONS))
+
+    def build(self, chain: Chain) -> None:  # noqa: D102
+        parts = chain.before()
+        if chain.here != len(chain.sends) - 1:
+            raise chain.fail("type", " = average: must be the last layer")
+        neurons = sum(part.size for part in parts)
+        if neurons % int(np.prod(self.shape)):
+            raise chain.fail("shape", f" = {self.shape}: must divide the {neurons} neurons that reach the layer")
+        chain.send(parts)

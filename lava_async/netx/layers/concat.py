@@ -1,0 +1,49 @@
+"""Skip and recurrent connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lava_async.netx.chain import MOST_NEURONS, Chain
+from lava_async.netx.h5 import Node
+from lava_async.netx.layers import LayerType
+
+
+@dataclass(frozen=True, eq=False)
+class ConcatLayer(LayerType):
+    """What the layer before sends and what other layers send, channel after channel; no neurons.
+
+    netx's README: "Skip/recurrent connections are preceded by a concatenate layer that connects to pervious layer plus
+    a list of non-sequential layers identified by their id." A later layer in the list is feedback.
+
+    Parameters
+    ----------
+    layers : tuple of int
+        The other layers, numbered as in the file.
+    """
+
+    layers: tuple[int, ...]
+
+    kind: ClassVar[str] = "concat"
+
+    @classmethod
+    def read(cls, node: Node) -> ConcatLayer:  # noqa: D102
+        return cls(node.shape("shape", MOST_NEURONS), tuple(node.integers("layers", 0, 2**15).reshape(-1).tolist()))
+
+    def build(self, chain: Chain) -> None:  # noqa: D102
+        parts = list(chain.before())
+        said = f" = {list(self.layers)}"
+        for i in self.layers:
+            sends = chain.sends[i] if i < len(chain.sends) else None
+            if sends is None:
+                raise chain.fail("layers", f"{said}: layer {i} does not exist or sends nothing yet")
+            parts += sends
+        if any(len(part.shape) == 1 for part in parts):
+            parts = [part._replace(shape=(part.size,)) if part.size in part.shape else part for part in parts]
+        if len({part.shape[1:] for part in parts}) > 1:
+            raise chain.fail("layers", f"{said}: must have the height and width of the layer before")
+        shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:])
+        if self.shape not in (shape, (*shape, 1, 1)):
+            raise chain.fail("shape", f" = {self.shape}: must be {shape}, the layers one after another")
+        chain.send(tuple(parts))

@@ -1,0 +1,194 @@
+"""What layers of neurons on a grid have in common: convolution, pooling and their transposes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.netx.chain import MOST_NEURONS, Chain, Part
+from lava_async.netx.h5 import Node, warn
+from lava_async.netx.layers import LayerType
+from lava_async.netx.layers.dense import LONGEST
+from lava_async.netx.neuron import MOST_BIAS, Neuron
+from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
+from lava_async.synapses import MAX_DELAY, Sparse, Synapses
+
+MOST_SYNAPSES = 2**25
+"""Synapses of a layer that are listed one by one."""
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialLayer(LayerType):
+    """Neurons in C, H, W that a kernel connects to the grid before them.
+
+    Parameters
+    ----------
+    neuron : Neuron
+        One value for all, or one per channel.
+    weight : (channels, channels, kH, kW) int
+        The kernel.
+    stride, padding, dilation : (int, int)
+        H first.
+    bias : (C,) or (C, H, W) int, or None
+        In units of 2^6. (In the file, biases of single neurons are in the order W, H, C, as netx hands them to Lava.)
+    delay : (C,) int or None
+        Axonal delay of each channel in time steps, as slayer writes it. It is given to the synapses into the layer, as
+        netx does for dense layers; stock netx ignores it here.
+    """
+
+    neuron: Neuron
+    weight: NDArray[np.int64]
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    bias: NDArray[np.int64] | None = None
+    delay: NDArray[np.int64] | None = None
+
+    @classmethod
+    def fields_of(cls, node: Node) -> dict[str, Any]:
+        """Read what all layers on a grid have."""
+        shape = node.shape("shape", MOST_NEURONS, dimensions=(3,))
+        weight = node.integers("weight", MIN_WEIGHT, MAX_WEIGHT)
+        if weight.ndim == 5 and weight.shape[4] == 1:  # as in old files
+            weight = weight[..., 0]
+        if weight.ndim != 4 or not weight.size:
+            raise node.fail("weight", f".shape = {weight.shape}: must be (channels, channels, kH, kW)")
+        kernel = weight.shape[2:]
+        if "kernelSize" in node and (found := _pair(node, "kernelSize", 1)) != kernel:
+            raise node.fail("kernelSize", f" = {found}: must be {kernel}, as weight.shape = {weight.shape}")
+        neuron = Neuron.read(node.group("neuron"), shape[0])
+        return {"shape": shape, "neuron": neuron, "weight": weight, "stride": _pair(node, "stride", 1),
+                "padding": _pair(node, "padding", 0), "dilation": _pair(node, "dilation", 1),
+                "bias": _bias(node, shape), "delay": _delay(node, shape[0])}  # fmt: skip
+
+    def build(self, chain: Chain) -> None:  # noqa: D102
+        bias = self.bias
+        if bias is not None:
+            bias = np.broadcast_to(bias if bias.ndim == 3 else bias[:, None, None], self.shape).reshape(-1)
+        chain.add(self.kind, self.shape, self.neuron.params(int(np.prod(self.shape)), bias), self.synapses(chain))
+
+    @abstractmethod
+    def synapses(self, chain: Chain) -> list[Synapses]:
+        """Return the synapses from what stands before the layer, one set per part of it."""
+
+    @property
+    def neurons(self) -> tuple[int, ...]:  # noqa: D102
+        return self.shape
+
+    def grids(self, chain: Chain, most: int = 2**15) -> tuple[Part, ...]:
+        """Return what stands before the layer: grids of one size, whose channels add up, `most` at most."""
+        parts = chain.before()
+        if len(parts) > most:
+            raise chain.fail("type", f" = {self.kind}: must not follow a concat layer")
+        for part in parts:
+            if len(part.shape) != 3 or part.shape[1:] != parts[0].shape[1:]:
+                raise chain.fail("type", f" = {self.kind}: needs (channels, height, width) before it, not {part.shape}")
+        return parts
+
+    @property
+    def geometry(self) -> list[tuple[int, int, int, int]]:
+        """Kernel, stride, padding and dilation along H and along W."""
+        return list(zip(self.weight.shape[2:], self.stride, self.padding, self.dilation, strict=True))
+
+    def check_shape(self, chain: Chain, channels: int, size: Sequence[int]) -> None:
+        """Raise NetxError unless the shape in the file is the one that follows from the kernel."""
+        if self.shape != (channels, *size):
+            raise chain.fail("shape", f" = {self.shape}: must be {(channels, *size)}, as follows from the kernel")
+
+    def connect(self, chain: Chain, source: Part, pairs: Pairs, taps: Sequence[Taps]) -> Sparse:
+        """Return the synapses from one grid as a list.
+
+        Parameters
+        ----------
+        chain : Chain
+            The network so far.
+        source : Part
+            The grid.
+        pairs : Pairs
+            Which channels are connected, by which kernel.
+        taps : two Taps
+            Which rows and which columns are connected.
+        """
+        rows, columns = taps
+        if len(pairs.target) * len(rows.kernel) * len(columns.kernel) > MOST_SYNAPSES:
+            raise chain.fail("shape", f" = {self.shape}: the layer would have more than {MOST_SYNAPSES} synapses")
+        weights = pairs.kernel[:, rows.kernel[:, None], columns.kernel]
+        pre = _places(pairs.source, rows.source, columns.source, source.shape)
+        post = _places(pairs.target, rows.target, columns.target, self.shape)
+        delays = np.zeros(self.shape[0], np.int64) if self.delay is None else self.delay
+        delay = np.broadcast_to(delays[pairs.target][:, None, None], weights.shape).reshape(-1)
+        size = int(np.prod(self.shape)), source.size
+        return Sparse(source.layer, chain.index, pre, post, weights.reshape(-1), size, delay)
+
+
+class Pairs(NamedTuple):
+    """Connected channels, K pairs: (K,) target and source, and the kernel of each, (K, kH, kW)."""
+
+    target: NDArray[np.int64]
+    source: NDArray[np.int64]
+    kernel: NDArray[np.int64]
+
+
+class Taps(NamedTuple):
+    """Connected rows (or columns), L pairs: which row of the kernel connects which rows of source and target."""
+
+    kernel: NDArray[np.int64]
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, n_source: int, n_target: int, kernel: int, stride: int, padding: int, dilation: int) -> Taps:
+        """Return the taps of a convolution: target row o reads source row ``o * stride - padding + k * dilation``."""
+        k, o = np.indices((kernel, n_target)).reshape(2, -1)
+        i = o * stride - padding + k * dilation
+        inside = (i >= 0) & (i < n_source)
+        return cls(k[inside], i[inside], o[inside])
+
+    def reversed(self) -> Taps:
+        """Return the same taps with source and target exchanged."""
+        return Taps(self.kernel, self.target, self.source)
+
+
+def _places(channel: NDArray[np.int64], row: NDArray[np.int64], column: NDArray[np.int64],
+            shape: tuple[int, ...]) -> NDArray[np.int64]:  # fmt: skip
+    return ((channel[:, None, None] * shape[1] + row[:, None]) * shape[2] + column).reshape(-1)
+
+
+def _pair(node: Node, name: str, least: int) -> Pair:
+    values = node.integers(name, least, 2**15)
+    if values.size not in (1, 2):
+        raise node.fail(name, f".shape = {values.shape}: must be one number or two, H and W")
+    first, *_, last = np.broadcast_to(values.reshape(-1), 2).tolist()
+    return first, last
+
+
+def _bias(node: Node, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+    if "bias" not in node:
+        return None
+    bias = node.integers("bias", -MOST_BIAS, MOST_BIAS)
+    if bias.shape == shape[::-1]:
+        return bias.transpose(2, 1, 0)
+    if bias.size not in (1, shape[0]) or bias.size != max(bias.shape, default=1):
+        raise node.fail("bias", f".shape = {bias.shape}: must be ({shape[0]},), one per channel, or {shape[::-1]}")
+    return np.broadcast_to(bias.reshape(-1), shape[:1])
+
+
+def _delay(node: Node, channels: int) -> NDArray[np.int64] | None:
+    if "delay" not in node:
+        return None
+    delay = node.integers("delay", 0, MAX_DELAY)
+    if delay.size not in (1, channels):
+        raise node.fail("delay", f".shape = {delay.shape}: must be one number or {channels}, one per channel")
+    if not delay.any():
+        return None
+    warn(node, "delay", "stock netx ignores the delays of this layer; the network that was loaded has them")
+    if delay.max() > LONGEST:
+        warn(node, "delay", f"{delay.max()} is clipped to {LONGEST} time steps")
+    return np.minimum(np.broadcast_to(delay.reshape(-1), (channels,)), LONGEST)

@@ -1,0 +1,64 @@
+"""Transposed convolutions and unpooling, which slayer writes and stock netx does not read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from lava_async.netx.chain import Chain, Part
+from lava_async.netx.h5 import Node
+from lava_async.netx.layers.pool import PoolLayer
+from lava_async.netx.layers.spatial import Pairs, SpatialLayer, Taps
+from lava_async.synapses import Synapses
+
+
+@dataclass(frozen=True, eq=False)
+class ConvTLayer(SpatialLayer):
+    """A transposed convolution; `weight` is (channels before, channels of a group, kH, kW)."""
+
+    kind: ClassVar[str] = "convT"
+
+    @classmethod
+    def read(cls, node: Node) -> ConvTLayer:  # noqa: D102
+        # All three follow from the weights and the shape.
+        node.used.update(("inChannels", "outChannels", "groups"))
+        fields = cls.fields_of(node)
+        if fields["shape"][0] % fields["weight"].shape[1]:
+            raise node.fail("weight", f".shape = {fields['weight'].shape}: its second number must divide "
+                            f"{fields['shape'][0]}, the channels of the layer")  # fmt: skip
+        return cls(**fields)
+
+    def synapses(self, chain: Chain) -> list[Synapses]:  # noqa: D102
+        (part,) = self.grids(chain, most=1)
+        inputs, per_group = self.weight.shape[:2]
+        groups = self.shape[0] // per_group
+        if inputs != part.shape[0] or inputs % groups:
+            raise chain.fail("weight", f".shape = {self.weight.shape}: {part.shape[0]} channels reach the layer, in "
+                             f"{groups} group(s)")  # fmt: skip
+        self.check_shape(chain, self.shape[0], [
+            (n - 1) * s - 2 * p + d * (k - 1) + 1 for n, (k, s, p, d) in zip(part.shape[1:], self.geometry, strict=True)
+        ])  # fmt: skip
+        source, j = np.indices((inputs, per_group)).reshape(2, -1)
+        target = source // (inputs // groups) * per_group + j
+        sizes = zip(part.shape[1:], self.shape[1:], self.geometry, strict=True)
+        taps = [Taps.of(m, n, *g).reversed() for n, m, g in sizes]
+        return [self.connect(chain, part, Pairs(target, source, self.weight[source, j]), taps)]
+
+
+@dataclass(frozen=True, eq=False)
+class UnpoolLayer(PoolLayer):
+    """Every neuron before the layer reaches a window of neurons of its channel."""
+
+    kind: ClassVar[str] = "unpool"
+
+    def _from(self, chain: Chain, part: Part, start: int) -> Synapses:
+        own = np.arange(part.shape[0])
+        kernels = np.repeat(self.weight[0], len(own), axis=0)
+        taps = [Taps.of(m, n, k, k, 0, 1).reversed()
+                for n, m, k in zip(part.shape[1:], self.shape[1:], self.stride, strict=True)]  # fmt: skip
+        return self.connect(chain, part, Pairs(own + start, own, kernels), taps)
+
+    def size_after(self, chain: Chain, size: tuple[int, ...]) -> list[int]:  # noqa: D102
+        return [n * k for n, k in zip(size, self.stride, strict=True)]

@@ -1,0 +1,129 @@
+"""Files and recordings that ship with lava-dl, written and recorded by others (on Loihi and with slayer)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from stock import shipped
+
+from lava_async import LoihiParams, Network, Random, netx, simulate
+from lava_async.schedules import SCHEDULES
+from lava_async.synapses import Conv, Dense
+
+FILES = {
+    "tiny.net": [(3, 16, 16), (24, 6, 6), (36, 1, 1)],
+    "mnist.net": [(784,), (512,), (512,), (10,)],
+    "gts/ntidigits/ntidigits.net": [(256,), (256,), (242,)],
+    "gts/pilotnet_lif/network.net": [(3, 66, 200), (24, 32, 99), (36, 15, 49), (48, 7, 24), (64, 4, 22), (64, 2, 20),
+                                     (100,), (50,), (10,), (1,)],
+}  # fmt: skip
+
+
+def recorded(name):
+    return np.load(shipped(f"gts/{name}.npy"))
+
+
+def later(x: np.ndarray, steps: int) -> np.ndarray:
+    """Return a recording that begins `steps` time steps later, with silence before."""
+    return np.concatenate([np.zeros_like(x[..., :steps]), x[..., : x.shape[-1] - steps]], axis=-1)
+
+
+def currents(network, spikes):
+    """Return the current of all neurons in all time steps, shape (N, T)."""
+    checks = simulate(network, spikes, record="trace").trace
+    last = {check.t: check for check in checks}
+    return np.stack([last[t].current for t in sorted(last)], axis=1)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_shipped_network_is_read_and_saved_again(tmp_path, name):
+    network = netx.load(shipped(name))
+    assert [layer.shape for layer in network.layers] == FILES[name]
+    netx.save(network, tmp_path / "a.net")
+    assert netx.metadata(tmp_path / "a.net")["stock_readable"]
+    assert netx.load(tmp_path / "a.net") == network
+
+
+@pytest.mark.parametrize("name", ["gts/pilotnet_sdnn/network.net", "gts/pilotnet_sdnn/square_network.net"])
+def test_sigma_delta_networks_are_refused_by_name(name):
+    with pytest.raises(netx.NetxError, match=r"/layer/0/neuron/type = SDNN \(sigma-delta neurons send graded values"):
+        netx.load(shipped(name))
+
+
+def test_ntidigits_reproduces_all_726000_recorded_spikes():
+    network = netx.load(shipped("gts/ntidigits/ntidigits.net"))
+    output = simulate(network, recorded("ntidigits/input").astype(int)).output
+    # One time step per layer, and one at which the recording begins.
+    assert output.size == 726000
+    assert np.array_equal(later(output, 3 + 1), recorded("ntidigits/output"))
+    assert netx.metadata(shipped("gts/ntidigits/ntidigits.net")) == {"average": 11}
+
+
+def test_a_dense_layer_reproduces_all_512000_recorded_spikes_and_currents():
+    network = Network.feedforward([recorded("dense/weight")], LoihiParams(du=4095, dv=415, vth=6))
+    spikes = later(recorded("dense/in").astype(int), 1)
+    assert np.array_equal(simulate(network, spikes).output, recorded("dense/out"))
+    assert np.array_equal(currents(network, spikes), recorded("dense/current") * 64)
+
+
+def test_tinynet_reproduces_the_recorded_spikes_of_all_layers():
+    network = netx.load(shipped("tiny.net"))
+    bias = np.array(network.params.bias_mant)
+    bias[network.layer_slices[0]] = recorded("tinynet/input_bias").transpose(2, 1, 0).ravel()
+    network = replace(network, params=replace(network.params, bias_mant=bias))
+    counts = later(simulate(network, np.zeros((768, 16), int)).counts, 1)
+    for layer, name in zip(network.layer_slices, ("input", "layer1", "output"), strict=True):
+        assert np.array_equal(counts[layer], recorded(f"tinynet/{name}").reshape(-1, 16))
+
+
+def test_tinynets_kernel_is_the_one_recorded():
+    """Its own file, in Lava's convention: (channel, W, H, channel), flipped."""
+    kernel = netx.load(shipped("tiny.net")).synapses[1].weights
+    assert np.array_equal(kernel[:, :, ::-1, ::-1].transpose(0, 3, 2, 1), recorded("tinynet/layer1_kernel"))
+
+
+@pytest.mark.slow
+def test_pilotnet_reproduces_the_recorded_currents_of_every_layer():
+    """What Loihi measured: layer by layer, from the recorded spikes of the layer before. 2.8 million values."""
+    network = netx.load(shipped("gts/pilotnet_lif/network.net"))
+    values = 0
+    before = recorded("pilotnet_lif/input").transpose(2, 1, 0, 3).reshape(-1, 24)
+    for k, name in enumerate([*(f"conv-{i}" for i in range(5)), *(f"fc-{i}" for i in range(3))], start=1):
+        current, spikes = recorded(f"pilotnet_lif/{name}-u"), recorded(f"pilotnet_lif/{name}")
+        if current.ndim == 4:
+            current, spikes = current.transpose(2, 1, 0, 3), spikes.transpose(2, 1, 0, 3)
+        here = currents(alone(network, k), later(before.astype(int), 1))
+        assert np.array_equal(here, current.reshape(here.shape))
+        values += here.size
+        before = spikes.reshape(-1, 24)
+    assert values == 2_853_792
+
+
+def alone(network, k):
+    """Return layer k with what stands before it as input; its neurons never fire."""
+    (part,) = [s for s in network.synapses if s.target == k]
+    shape = part.input_shape if isinstance(part, Conv) else (part.n_source,)
+    assert isinstance(part, (Conv, Dense))
+    params = LoihiParams(network.params.du[network.layer_slices[k]], 0, 2**25 - 1)
+    return Network(shape, (network.layers[k],), (replace(part, source=-1, target=0),), params, [0])
+
+
+@pytest.mark.parametrize("name", ["tiny.net", "mnist.net", "gts/ntidigits/ntidigits.net"])
+def test_a_shipped_network_runs_under_every_schedule(name):
+    network = netx.load(shipped(name))
+    rng = np.random.default_rng(0)
+    x = (rng.random((network.n_inputs, 8)) < 0.3).astype(int)
+    for schedule in SCHEDULES.values():
+        if schedule.name != "replay":
+            result = simulate(network, x, schedule=schedule() if schedule.name == "layered" else schedule(8))
+            assert result.counts.any()
+            assert result.dropped == 0
+
+
+@pytest.mark.slow
+def test_pilotnet_runs_asynchronously():
+    network = netx.load(shipped("gts/pilotnet_lif/network.net"))
+    result = simulate(network, np.ones((network.n_inputs, 2), int), schedule=Random(1000))
+    assert result.counts[network.layer_slices[5]].any()
