@@ -90,6 +90,7 @@ class EventSource(CheckedProcess):
 def _batch(spikes: Any) -> SpikeBatch:
     if isinstance(spikes, SpikeTrain):
         return SpikeBatch.of([spikes])
-    if not isinstance(spikes, (SpikeBatch, Sequence)) and np.ndim(spikes) == 2:
-        return SpikeBatch.of(np.asarray(spikes)[None])
-    return SpikeBatch.of(spikes)
+    if isinstance(spikes, SpikeBatch) or (isinstance(spikes, Sequence) and isinstance(spikes[0], SpikeTrain)):
+        return SpikeBatch.of(spikes)
+    array = np.asarray(spikes)
+    return SpikeBatch.of(array[None] if array.ndim == 2 else array)
