@@ -177,9 +177,9 @@ def _setup(
                               ("until", until, StopRule)):  # fmt: skip
         if not isinstance(value, kind):
             raise InvalidType(name, value, f"a {kind.__name__}")
-    for name, value in (("refractory", refractory), ("input_first", input_first)):
-        if not isinstance(value, (bool, np.bool_)):
-            raise InvalidType(name, value, "True or False")
+    for name, switch in (("refractory", refractory), ("input_first", input_first)):
+        if not isinstance(switch, (bool, np.bool_)):
+            raise InvalidType(name, switch, "True or False")
     if record not in RECORDS:
         raise InvalidValue("record", record, "one of " + ", ".join(RECORDS))
     return Setup(network, schedule, until, bool(refractory), bool(input_first), _key("seed", seed), record)

@@ -17,25 +17,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.engine.kernels import _delay, patch_row
+from lava_async.engine.deliver import delay_of
+from lava_async.engine.deliver_back import add_products, deliver_back, due_back, walk_back
 from lava_async.engine.plan import (
     DELAYS,
-    GEOMETRY,
     KIND,
     N_TARGET,
     NO_DELAY,
-    PATCHES,
     ROWS,
     SOURCE,
     SOURCE_START,
-    STARTS,
     TARGET,
     TARGET_START,
-    TARGETS,
     WEIGHTS,
 )
 from lava_async.engine.tape import FULL_LAYERS, GROUP_END, ROW, STEP, TOUCHED_END, VOLTAGE_END
-from lava_async.jit import inner, jit, reassociating
+from lava_async.jit import inner, jit
 
 DELIVERED, ALL, KEEP, LAST = range(4)
 """Credit rules."""
@@ -56,18 +53,6 @@ class Rule(NamedTuple):
     """(N,) each: parameters of the surrogate, in units of the gradient."""
     states: bool
     """Whether decays get a gradient (the tape has the states)."""
-
-
-class Weights(NamedTuple):
-    """What is differentiated by, or the gradient; in units of the gradient."""
-
-    weights: NDArray[Any]
-    """As `Plan.weights`."""
-    keep_u: NDArray[Any]
-    keep_v: NDArray[Any]
-    vth: NDArray[Any]
-    bias: NDArray[Any]
-    """(N,) each."""
 
 
 class Scratch(NamedTuple):
@@ -111,98 +96,6 @@ def _slope(rule: Any, i: int, x: Any) -> Any:
     return rule.b[i] / (rule.b[i] + y * y)
 
 
-@reassociating
-def _dot(a: Any, b: Any) -> Any:
-    total = a.dtype.type(0)
-    for i in range(len(a)):
-        total += a[i] * b[i]
-    return total
-
-
-@reassociating
-def _add_products(rows: Any, x: Any, to: Any) -> None:
-    """Add the product of a matrix, given row by row, with x; four rows at once, to load x once for them."""
-    n, m = len(to), len(x)
-    blocks = n - n % 4
-    for j in range(0, blocks, 4):
-        a, b, c, d = rows[j * m : j * m + m], rows[j * m + m :], rows[j * m + 2 * m :], rows[j * m + 3 * m :]
-        sum_a = sum_b = sum_c = sum_d = x.dtype.type(0)
-        for i in range(m):
-            sum_a += a[i] * x[i]
-            sum_b += b[i] * x[i]
-            sum_c += c[i] * x[i]
-            sum_d += d[i] * x[i]
-        to[j] += sum_a
-        to[j + 1] += sum_b
-        to[j + 2] += sum_c
-        to[j + 3] += sum_d
-    for j in range(blocks, n):
-        to[j] += _dot(rows[j * m : j * m + m], x)
-
-
-@inner
-def _walk_patch_back(plan: Any, q: int, row: int, payload: Any, at: Any, w: Any, g: Any) -> Any:
-    """Do as :func:`_walk_back` for a convolution; loops as in :func:`kernels._walk_patch`."""
-    part, geo = plan.part[q], plan.geometry[plan.part[q, GEOMETRY]]
-    height, width = geo[4], geo[5]
-    outputs = geo[3] // geo[15]
-    channel, place = row // (geo[1] * geo[2]), row % (geo[1] * geo[2])
-    first = channel // geo[6] * outputs
-    total = w.weights.dtype.type(0)
-    factor = w.weights.dtype.type(payload)
-    for k in range(geo[7]):
-        y = patch_row(place // geo[2], k, geo[9], geo[11], geo[13], height)
-        for m in range(geo[8] if y >= 0 else 0):
-            x = patch_row(place % geo[2], m, geo[10], geo[12], geo[14], width)
-            if x < 0:
-                continue
-            e = part[WEIGHTS] + (((channel % geo[6]) * geo[7] + k) * geo[8] + m) * geo[3] + first
-            i = part[TARGET_START] + (first * height + y) * width + x
-            for o in range(outputs):
-                total += w.weights[e + o] * at[i]
-                g.weights[e + o] += factor * at[i]
-                i += height * width
-    return total
-
-
-@inner
-def _walk_back(plan: Any, q: int, row: int, payload: Any, at: Any, w: Any, g: Any) -> Any:
-    """Return what source `row` is owed by its synapses of part q, given gI `at` the targets; add to their gradient."""
-    part = plan.part[q]
-    if part[KIND] == ROWS:
-        n, a = part[N_TARGET], part[TARGET_START]
-        start = part[WEIGHTS] + row * n
-        here = at[a : a + n]
-        if payload != 0:
-            gradient = g.weights[start : start + n]
-            factor = w.weights.dtype.type(payload)
-            for i in range(n):
-                gradient[i] += factor * here[i]
-        return _dot(w.weights[start : start + n], here)
-    if part[KIND] == PATCHES:
-        return _walk_patch_back(plan, q, row, payload, at, w, g)
-    total = w.weights.dtype.type(0)
-    factor = w.weights.dtype.type(payload)
-    for e in range(plan.list_start[part[STARTS] + row], plan.list_start[part[STARTS] + row + 1]):
-        i, place = plan.list_target[part[TARGETS] + e], part[WEIGHTS] + e
-        total += w.weights[place] * at[i]
-        g.weights[place] += factor * at[i]
-    return total
-
-
-@inner
-def _deliver_back(plan: Any, source: int, payload: int, at: Any, w: Any, g: Any) -> Any:
-    """Return what a source is owed by its synapses without delay."""
-    total = w.weights.dtype.type(0)
-    i = source - plan.n_inputs
-    layer = plan.layer_of[i] if i >= 0 else -1
-    for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
-        row = i - plan.part[q, SOURCE_START]
-        if _delay(plan, q, row) == 0:
-            total += _walk_back(plan, q, row, payload, at, w, g)
-    return total
-
-
 @inner
 def _zero_spike(plan: Any, i: int, s: Any, w: Any, g: Any) -> Any:
     """Return what a silent check of neuron i is owed by the delivery of its zero spike (credit `all`, `keep`)."""
@@ -210,37 +103,9 @@ def _zero_spike(plan: Any, i: int, s: Any, w: Any, g: Any) -> Any:
     layer = plan.layer_of[i]
     for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
         row = i - plan.part[q, SOURCE_START]
-        if s.valid[plan.part[q, TARGET]] and _delay(plan, q, row) == 0:
-            total += _walk_back(plan, q, row, 0, s.later, w, g)
+        if s.valid[plan.part[q, TARGET]] and delay_of(plan, q, row) == 0:
+            total += walk_back(plan, q, row, 0, s.later, w, g)
     return total
-
-
-@inner
-def _due_back(
-    plan: Any, layer: int, past: Any, now: int, target: int, feedback: int, direct: bool, at: Any, w: Any, g: Any,
-    counts: Any, row_now: int, input_side: bool,
-) -> None:  # fmt: skip
-    """Walk back what :func:`kernels._deliver_due` delivered; `counts` (T, N) gets what past spike counts are owed."""
-    first, last = plan.outgoing[layer + 1], plan.outgoing[layer + 2]
-    if first == last:
-        return
-    n_sources = plan.n_inputs if input_side else plan.layer_start[layer + 1] - plan.layer_start[layer]
-    offset = 0 if input_side else plan.layer_start[layer]
-    for row in range(n_sources):
-        for q in range(first, last):
-            if target >= 0 and plan.part[q, TARGET] != target:
-                continue
-            delay = _delay(plan, q, row)
-            if delay == 0 and not direct:
-                continue
-            lag = max(delay, feedback)
-            payload = past[now - lag, offset + row]
-            # A neuron that was silent is owed too: its count is a sum of differentiable spikes.
-            if input_side:
-                if payload > 0:
-                    _walk_back(plan, q, row, payload, at, w, g)
-            elif row_now - lag >= 0:
-                counts[row_now - lag, offset + row] += _walk_back(plan, q, row, payload, at, w, g)
 
 
 @inner
@@ -307,15 +172,15 @@ def _layered_back(
         v = tape.voltage[place + i - a]
         _check_back(plan, rule, i, k, v, True, v, counts[row, i], not rule.differentiated, True, s, w, g)
     if len(inputs) > 0:
-        _due_back(plan, -1, inputs, in_now, k, 0, True, s.arriving, w, g, counts, row, True)
+        due_back(plan, -1, inputs, in_now, k, 0, True, s.arriving, w, g, counts, row, True)
     else:
         for e in range(len(channel)):
             c = channel[e]
             for q in range(plan.outgoing[0], plan.outgoing[1]):
                 if plan.part[q, TARGET] == k:
-                    _walk_back(plan, q, c, count[e], s.arriving, w, g)
+                    walk_back(plan, q, c, count[e], s.arriving, w, g)
     for layer in range(len(plan.layer_start) - 1):
-        _due_back(plan, layer, past, now, k, 1 if layer >= k else 0, True, s.arriving, w, g, counts, row, False)
+        due_back(plan, layer, past, now, k, 1 if layer >= k else 0, True, s.arriving, w, g, counts, row, False)
 
 
 @inner
@@ -354,7 +219,7 @@ def _asynchronous_back(
         s.touched[plan.layer_of[i]] = True
     for place in range(group, tape.step[step, GROUP_END]):
         source = tape.source[place]
-        owed = _deliver_back(plan, source, tape.payload[place], s.arriving, w, g)
+        owed = deliver_back(plan, source, tape.payload[place], s.arriving, w, g)
         if source >= plan.n_inputs:
             s.owed[source - plan.n_inputs] = owed
             s.since[source - plan.n_inputs] = tape.emission[place]
@@ -372,11 +237,11 @@ def _zero_spikes_into(plan: Any, layer: int, s: Any, w: Any, g: Any) -> None:
         first, n = plan.layer_start[source], plan.layer_start[source + 1] - plan.layer_start[source]
         if plan.part[q, KIND] == ROWS and plan.part[q, DELAYS] == NO_DELAY:
             m, start, a = plan.part[q, N_TARGET], plan.part[q, WEIGHTS], plan.part[q, TARGET_START]
-            _add_products(w.weights[start : start + n * m], s.later[a : a + m], s.zero[first : first + n])
+            add_products(w.weights[start : start + n * m], s.later[a : a + m], s.zero[first : first + n])
         else:
             for row in range(n):
-                if _delay(plan, q, row) == 0:
-                    s.zero[first + row] += _walk_back(plan, q, row, 0, s.later, w, g)
+                if delay_of(plan, q, row) == 0:
+                    s.zero[first + row] += walk_back(plan, q, row, 0, s.later, w, g)
 
 
 @inner
@@ -459,12 +324,12 @@ def _opening_back(
 ) -> None:  # fmt: skip
     """Go back through what arrived in forward step 0: the input, unless it queued, and delayed spikes."""
     if len(inputs) > 0:
-        _due_back(plan, -1, inputs, in_now, -1, 0, rules.input_first, s.arriving, w, g, counts, row, True)
+        due_back(plan, -1, inputs, in_now, -1, 0, rules.input_first, s.arriving, w, g, counts, row, True)
     elif rules.input_first:
         for e in range(len(channel)):
             c = channel[e]
             for q in range(plan.outgoing[0], plan.outgoing[1]):
-                _walk_back(plan, q, c, count[e], s.arriving, w, g)
+                walk_back(plan, q, c, count[e], s.arriving, w, g)
     for layer in range(len(plan.layer_start) - 1):
         if plan.delayed[layer + 1]:
-            _due_back(plan, layer, past, now, -1, 0, False, s.arriving, w, g, counts, row, False)
+            due_back(plan, layer, past, now, -1, 0, False, s.arriving, w, g, counts, row, False)

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine import BatchResult, Setup, State, adjoint, kernels
-from lava_async.engine.adjoint import Rule, Weights, make_scratch
+from lava_async.engine.adjoint import Rule, make_scratch
 from lava_async.engine.compiled import Job, in_threads, share
+from lava_async.engine.deliver_back import Weights
 from lava_async.engine.plan import Plan
 from lava_async.engine.tape import MAX_LAYERS, Tape, make_tape
 from lava_async.errors import InvalidValue

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine import BatchResult, Checked, Result, Setup, State, kernels, public_state
-from lava_async.engine.kernels import Record, Rules, Work
+from lava_async.engine.deliver import Work
+from lava_async.engine.kernels import Record, Rules
 from lava_async.engine.plan import Plan, lay_out
 from lava_async.engine.select import make_queue
 from lava_async.engine.tape import Tape, no_tape

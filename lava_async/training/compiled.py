@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lava_async.engine import Setup, adjoint
-from lava_async.engine.adjoint import Rule, Weights
+from lava_async.engine.adjoint import Rule
 from lava_async.engine.backprop import Model, Recorded, Tapes
 from lava_async.engine.compiled import plan_of
+from lava_async.engine.deliver_back import Weights
 from lava_async.engine.plan import flat_order
 from lava_async.errors import InvalidType
 from lava_async.network import Network

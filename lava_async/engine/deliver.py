@@ -1,0 +1,165 @@
+"""Delivery: a spike walks through the synapses of its source, and what it brings gathers at their targets.
+
+Sources are numbered 0 .. C - 1 (input channels), C .. C + N - 1 (neurons). Between forward steps `Work.arriving` is
+zero and nothing is marked as touched, so each step pays only for what its spikes reach.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.engine.plan import (
+    DELAYS,
+    GEOMETRY,
+    KIND,
+    N_TARGET,
+    NO_DELAY,
+    PATCHES,
+    ROWS,
+    SOURCE_START,
+    STARTS,
+    TARGET,
+    TARGET_START,
+    TARGETS,
+    WEIGHTS,
+)
+from lava_async.jit import inner
+
+N_TOUCHED, N_PENDING, OUTPUT_FIRED = range(3)
+"""Places in `Work.counter`."""
+
+
+class Work(NamedTuple):
+    """Scratch memory of one thread."""
+
+    arriving: NDArray[Any]
+    """(N,) what the current group brings."""
+    refractory: NDArray[np.bool_]
+    full: NDArray[np.bool_]
+    """(L,) layers all of whose neurons are touched."""
+    marked: NDArray[np.bool_]
+    """(N,) neurons in `touched`."""
+    touched: NDArray[np.int32]
+    counter: NDArray[np.int64]
+    """(3,) length of `touched`, number of pending sources, whether an output neuron fired."""
+    replay_at: NDArray[np.int64]
+    """(n, 3) t, k and place in `replay_source` of recorded groups, and a last row that ends them."""
+    replay_source: NDArray[np.int32]
+
+
+@inner
+def patch_row(a: int, k: int, stride: int, padding: int, dilation: int, size: int) -> int:
+    """Return which row of the output the row `a` of the input reaches through row k of the kernel; -1: none."""
+    at = a + padding - dilation * k
+    return at // stride if at >= 0 and at % stride == 0 and at // stride < size else -1
+
+
+@inner
+def _walk_patch(plan: Any, q: int, row: int, payload: int, work: Any) -> int:
+    """Deliver one spike through a convolution; return the synapses walked."""
+    weights, arriving = plan.weights, work.arriving
+    part, geo = plan.part[q], plan.geometry[plan.part[q, GEOMETRY]]
+    height, width = geo[4], geo[5]
+    outputs = geo[3] // geo[15]
+    channel, at = row // (geo[1] * geo[2]), row % (geo[1] * geo[2])
+    first = channel // geo[6] * outputs
+    touched = work.counter[N_TOUCHED]
+    walked = 0
+    for k in range(geo[7]):
+        y = patch_row(at // geo[2], k, geo[9], geo[11], geo[13], height)
+        for m in range(geo[8] if y >= 0 else 0):
+            x = patch_row(at % geo[2], m, geo[10], geo[12], geo[14], width)
+            if x < 0:
+                continue
+            w = part[WEIGHTS] + (((channel % geo[6]) * geo[7] + k) * geo[8] + m) * geo[3] + first
+            i = part[TARGET_START] + (first * height + y) * width + x
+            for o in range(outputs):
+                arriving[i] += weights.dtype.type(payload) * weights[w + o]
+                if not work.marked[i]:
+                    work.marked[i] = True
+                    work.touched[touched] = i
+                    touched += 1
+                i += height * width
+            walked += outputs
+    work.counter[N_TOUCHED] = touched
+    return walked
+
+
+@inner
+def walk(plan: Any, q: int, row: int, payload: int, work: Any) -> int:
+    """Deliver one spike through part q from its source `row`; return the synapses walked."""
+    weights, arriving = plan.weights, work.arriving
+    part = plan.part[q]
+    if part[KIND] == ROWS:
+        n, a = part[N_TARGET], part[TARGET_START]
+        w = part[WEIGHTS] + row * n
+        # Slices, since an index that may be negative keeps the compiler from vectorizing.
+        to, row_weights = arriving[a : a + n], weights[w : w + n]
+        if payload == 1:
+            for i in range(n):
+                to[i] += row_weights[i]
+        else:
+            for i in range(n):
+                to[i] += weights.dtype.type(payload) * row_weights[i]
+        work.full[part[TARGET]] = True
+        return n
+    if part[KIND] == PATCHES:
+        return _walk_patch(plan, q, row, payload, work)
+    start, end = plan.list_start[part[STARTS] + row], plan.list_start[part[STARTS] + row + 1]
+    touched = work.counter[N_TOUCHED]
+    for e in range(start, end):
+        i = plan.list_target[part[TARGETS] + e]
+        arriving[i] += weights.dtype.type(payload) * weights[part[WEIGHTS] + e]
+        if not work.marked[i]:
+            work.marked[i] = True
+            work.touched[touched] = i
+            touched += 1
+    work.counter[N_TOUCHED] = touched
+    return end - start
+
+
+@inner
+def delay_of(plan: Any, q: int, row: int) -> int:
+    """Return the delay of source `row` in part q, in time steps."""
+    place = plan.part[q, DELAYS]
+    return 0 if place == NO_DELAY else plan.delay[place + row]
+
+
+@inner
+def deliver(plan: Any, layer: int, source: int, payload: int, work: Any) -> int:
+    """Deliver a spike of a source through all its synapses without delay."""
+    walked = 0
+    for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
+        row = source - plan.n_inputs - plan.part[q, SOURCE_START]
+        if delay_of(plan, q, row) == 0:
+            walked += walk(plan, q, row, payload, work)
+    return walked
+
+
+@inner
+def deliver_due(plan: Any, layer: int, past: Any, now: int, target: int, feedback: int, direct: bool, work: Any) -> int:
+    """Deliver what the sources of a layer emitted some time steps ago and what is due in row `now` of `past`.
+
+    With `target` >= 0 (layered) only into that layer, and what has no delay was emitted `feedback` time steps ago;
+    otherwise what has no delay is due only if `direct`.
+    """
+    walked = 0
+    first, last = plan.outgoing[layer + 1], plan.outgoing[layer + 2]
+    if first == last:
+        return 0
+    n_sources = plan.n_inputs if layer < 0 else plan.layer_start[layer + 1] - plan.layer_start[layer]
+    offset = 0 if layer < 0 else plan.layer_start[layer]
+    for row in range(n_sources):
+        for q in range(first, last):
+            if target >= 0 and plan.part[q, TARGET] != target:
+                continue
+            delay = delay_of(plan, q, row)
+            if delay == 0 and not direct:
+                continue
+            payload = past[now - max(delay, feedback), offset + row]
+            if payload > 0:
+                walked += walk(plan, q, row, payload, work)
+    return walked

@@ -1,0 +1,158 @@
+"""Delivery backwards: what reached a target gives its synapse a gradient, and its source what it is owed."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from lava_async.engine.deliver import delay_of, patch_row
+from lava_async.engine.plan import (
+    GEOMETRY,
+    KIND,
+    N_TARGET,
+    PATCHES,
+    ROWS,
+    SOURCE_START,
+    STARTS,
+    TARGET,
+    TARGET_START,
+    TARGETS,
+    WEIGHTS,
+)
+from lava_async.jit import inner, reassociating
+
+
+class Weights(NamedTuple):
+    """What is differentiated by, or the gradient; in units of the gradient."""
+
+    weights: NDArray[Any]
+    """As `Plan.weights`."""
+    keep_u: NDArray[Any]
+    keep_v: NDArray[Any]
+    vth: NDArray[Any]
+    bias: NDArray[Any]
+    """(N,) each."""
+
+
+@reassociating
+def _dot(a: Any, b: Any) -> Any:
+    total = a.dtype.type(0)
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@reassociating
+def add_products(rows: Any, x: Any, to: Any) -> None:
+    """Add the product of a matrix, given row by row, with x; four rows at once, to load x once for them."""
+    n, m = len(to), len(x)
+    blocks = n - n % 4
+    for j in range(0, blocks, 4):
+        a, b, c, d = rows[j * m : j * m + m], rows[j * m + m :], rows[j * m + 2 * m :], rows[j * m + 3 * m :]
+        sum_a = sum_b = sum_c = sum_d = x.dtype.type(0)
+        for i in range(m):
+            sum_a += a[i] * x[i]
+            sum_b += b[i] * x[i]
+            sum_c += c[i] * x[i]
+            sum_d += d[i] * x[i]
+        to[j] += sum_a
+        to[j + 1] += sum_b
+        to[j + 2] += sum_c
+        to[j + 3] += sum_d
+    for j in range(blocks, n):
+        to[j] += _dot(rows[j * m : j * m + m], x)
+
+
+@inner
+def _walk_patch_back(plan: Any, q: int, row: int, payload: Any, at: Any, w: Any, g: Any) -> Any:
+    """Do as :func:`walk_back` for a convolution; loops as in :func:`~lava_async.engine.deliver._walk_patch`."""
+    part, geo = plan.part[q], plan.geometry[plan.part[q, GEOMETRY]]
+    height, width = geo[4], geo[5]
+    outputs = geo[3] // geo[15]
+    channel, place = row // (geo[1] * geo[2]), row % (geo[1] * geo[2])
+    first = channel // geo[6] * outputs
+    total = w.weights.dtype.type(0)
+    factor = w.weights.dtype.type(payload)
+    for k in range(geo[7]):
+        y = patch_row(place // geo[2], k, geo[9], geo[11], geo[13], height)
+        for m in range(geo[8] if y >= 0 else 0):
+            x = patch_row(place % geo[2], m, geo[10], geo[12], geo[14], width)
+            if x < 0:
+                continue
+            e = part[WEIGHTS] + (((channel % geo[6]) * geo[7] + k) * geo[8] + m) * geo[3] + first
+            i = part[TARGET_START] + (first * height + y) * width + x
+            for o in range(outputs):
+                total += w.weights[e + o] * at[i]
+                g.weights[e + o] += factor * at[i]
+                i += height * width
+    return total
+
+
+@inner
+def walk_back(plan: Any, q: int, row: int, payload: Any, at: Any, w: Any, g: Any) -> Any:
+    """Return what source `row` is owed by its synapses of part q, given gI `at` the targets; add to their gradient."""
+    part = plan.part[q]
+    if part[KIND] == ROWS:
+        n, a = part[N_TARGET], part[TARGET_START]
+        start = part[WEIGHTS] + row * n
+        here = at[a : a + n]
+        if payload != 0:
+            gradient = g.weights[start : start + n]
+            factor = w.weights.dtype.type(payload)
+            for i in range(n):
+                gradient[i] += factor * here[i]
+        return _dot(w.weights[start : start + n], here)
+    if part[KIND] == PATCHES:
+        return _walk_patch_back(plan, q, row, payload, at, w, g)
+    total = w.weights.dtype.type(0)
+    factor = w.weights.dtype.type(payload)
+    for e in range(plan.list_start[part[STARTS] + row], plan.list_start[part[STARTS] + row + 1]):
+        i, place = plan.list_target[part[TARGETS] + e], part[WEIGHTS] + e
+        total += w.weights[place] * at[i]
+        g.weights[place] += factor * at[i]
+    return total
+
+
+@inner
+def deliver_back(plan: Any, source: int, payload: int, at: Any, w: Any, g: Any) -> Any:
+    """Return what a source is owed by its synapses without delay."""
+    total = w.weights.dtype.type(0)
+    i = source - plan.n_inputs
+    layer = plan.layer_of[i] if i >= 0 else -1
+    for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
+        row = i - plan.part[q, SOURCE_START]
+        if delay_of(plan, q, row) == 0:
+            total += walk_back(plan, q, row, payload, at, w, g)
+    return total
+
+
+@inner
+def due_back(
+    plan: Any, layer: int, past: Any, now: int, target: int, feedback: int, direct: bool, at: Any, w: Any, g: Any,
+    counts: Any, row_now: int, input_side: bool,
+) -> None:  # fmt: skip
+    """Walk back what :func:`~lava_async.engine.deliver.deliver_due` delivered.
+
+    `counts` (T, N) gets what past spike counts are owed.
+    """
+    first, last = plan.outgoing[layer + 1], plan.outgoing[layer + 2]
+    if first == last:
+        return
+    n_sources = plan.n_inputs if input_side else plan.layer_start[layer + 1] - plan.layer_start[layer]
+    offset = 0 if input_side else plan.layer_start[layer]
+    for row in range(n_sources):
+        for q in range(first, last):
+            if target >= 0 and plan.part[q, TARGET] != target:
+                continue
+            delay = delay_of(plan, q, row)
+            if delay == 0 and not direct:
+                continue
+            lag = max(delay, feedback)
+            payload = past[now - lag, offset + row]
+            # A neuron that was silent is owed too: its count is a sum of differentiable spikes.
+            if input_side:
+                if payload > 0:
+                    walk_back(plan, q, row, payload, at, w, g)
+            elif row_now - lag >= 0:
+                counts[row_now - lag, offset + row] += walk_back(plan, q, row, payload, at, w, g)
