@@ -20,7 +20,7 @@ from lava_async import metrics
 from lava_async.errors import InvalidValue
 from lava_async.network import Network
 from lava_async.progress import ProgressBar
-from lava_async.records import count
+from lava_async.records import count, within
 from lava_async.schedules import Schedule
 from lava_async.simulation import simulate_batch
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
@@ -169,9 +169,9 @@ def fit(
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         count(f"fit.{name}", value, least=1)
     labels = torch.from_numpy(np.asarray(train.labels, dtype=np.int64))
-    outputs = network.n_outputs
-    if len(labels) != len(train.spikes) or not len(labels) or int(labels.min()) < 0 or int(labels.max()) >= outputs:
-        raise InvalidValue("fit.train.labels", train.labels, f"one per sample, in 0 .. {outputs - 1}")
+    if not len(labels) or len(labels) != len(train.spikes):
+        raise InvalidValue("fit.train: number of labels", len(labels), f"{len(train.spikes)}, the samples, and not 0")
+    within("fit.train.labels", labels.numpy(), 0, network.n_outputs - 1)
     optimizer = optimizer or torch.optim.Adam(network.parameters(), lr=learning_rate)
     n_batches = math.ceil(len(labels) / batch_size)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * n_batches) if cosine else None
