@@ -2,7 +2,9 @@
 
 from lava_async.training.blocks import dense_blocks
 from lava_async.training.gradient import Gradient, Run
+from lava_async.training.loop import Epoch, Evaluation, evaluate, fit
 from lava_async.training.surrogates import ATan, Exponential, Surrogate
 from lava_async.training.unlayered import UnlayeredNetwork
 
-__all__ = ["ATan", "Exponential", "Gradient", "Run", "Surrogate", "UnlayeredNetwork", "dense_blocks"]
+__all__ = ["ATan", "Epoch", "Evaluation", "Exponential", "Gradient", "Run", "Surrogate", "UnlayeredNetwork",
+           "dense_blocks", "evaluate", "fit"]  # fmt: skip
