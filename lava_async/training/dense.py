@@ -32,7 +32,7 @@ from lava_async.neurons.loihi import LIMIT
 from lava_async.schedules import Layered
 from lava_async.spikes import SpikeBatch
 from lava_async.training.gradient import STATE_SCALE, Gradient, Parameters, Run
-from lava_async.training.queue import NEVER, Queue, dropped
+from lava_async.training.pending import NEVER, Queue, dropped
 from lava_async.training.surrogates import Surrogate
 from lava_async.training.wiring import Wiring
 
