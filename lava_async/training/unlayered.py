@@ -72,6 +72,9 @@ class UnlayeredNetwork(torch.nn.Module):
     before (buffer `samples_seen`, part of the state_dict), so each sees fresh draws and a resumed training sees the
     same; in eval mode they are 0 .. B - 1, as in :func:`lava_async.simulate_batch`.
 
+    A block's MeanOnlyBatchNorm is the constant bias that it is exported as: its running mean is used and not updated.
+    Decays are learned where the block's neuron was made with ``requires_grad=True``.
+
     Examples
     --------
     >>> from lava_async import Random
