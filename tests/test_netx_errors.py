@@ -200,7 +200,7 @@ def test_fields_that_nobody_knows_are_not_skipped_silently(tmp_path, caplog):
         ({"layer2__weight": np.array([[255, -1, 0, 0]] * 3)}, "/layer/2/weight: netx clips 255 to 254"),
         (
             {f"layer0__neuron__{k}": v for k, v in netx_files.CUBA.items()},
-            "/layer/0/neuron/iDecay: is not 4096: stock netx feeds the input past the current",
+            "/layer/0/neuron/iDecay: is not 4096: slayer feeds weight * x + bias through the current, stock netx",
         ),
     ],
 )

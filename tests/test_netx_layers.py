@@ -105,6 +105,20 @@ def test_what_slayer_exports_runs_as_in_slayer_and_survives_saving(tmp_path, nam
     assert netx.load(tmp_path / "b.net") == network
 
 
+def test_values_reach_the_neurons_of_an_input_block_as_in_slayer(tmp_path):
+    import torch
+    from lava.lib.dl.slayer.block import cuba
+
+    block = cuba.Input({**NEURON, "current_decay": 1}, weight=0.75, bias=0.25, delay_shift=False)
+    values = np.random.default_rng(0).integers(0, 4, (2, 3, 1, T))
+    with torch.no_grad():
+        expected = block(torch.as_tensor(values[None], dtype=torch.float32)).numpy()[0]
+    with h5py.File(tmp_path / "a.net", "w") as file:
+        block.export_hdf5(file.create_group("layer/0"))
+    network = netx.load(tmp_path / "a.net")
+    assert np.array_equal(simulate(network, values.reshape(6, T)).output, expected.reshape(6, T))
+
+
 # ------------------------------------------------------------------------------------------- convolutions
 
 

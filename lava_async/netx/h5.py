@@ -204,9 +204,14 @@ def _cannot_write(target: Path, error: OSError) -> NoReturn:
 def put(group: h5py.Group, name: str, value: ArrayLike | str) -> h5py.Dataset:
     """Write a dataset; strings of fixed length, everything under a checksum, large arrays compressed."""
     array = np.asarray(value.encode() if isinstance(value, str) else value)
-    if array.nbytes <= COMPACT:
-        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        layout.set_layout(h5py.h5d.COMPACT)
-        return group.create_dataset(name, data=array, dcpl=layout)
-    return group.create_dataset(name, data=np.atleast_1d(array), chunks=True, compression="gzip", shuffle=True,
-                                fletcher32=True)  # fmt: skip
+    if array.nbytes > COMPACT:
+        return group.create_dataset(name, data=np.atleast_1d(array), chunks=True, compression="gzip", shuffle=True,
+                                    fletcher32=True)  # fmt: skip
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_layout(h5py.h5d.COMPACT)
+    space = h5py.h5s.create_simple(array.shape) if array.ndim else h5py.h5s.create(h5py.h5s.SCALAR)
+    # h5py's own create_dataset does not do this for scalars.
+    kind = h5py.h5t.py_create(array.dtype, logical=True)
+    dataset = h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, dcpl=layout))
+    dataset[...] = array
+    return dataset

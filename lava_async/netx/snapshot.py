@@ -56,8 +56,9 @@ def read(path: str | os.PathLike[str], roots: tuple[str, ...], most_bytes: int |
         size = Path(file).stat().st_size
         with open(file, "rb"):
             pass
-    except OSError as error:
-        raise NetxError(f"{file}: cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise NetxError(f"{file}: cannot be read: {reason}") from error
     receiver, sender = os.pipe()
     place = mmap.mmap(-1, 1024)
     pid = os.fork()
@@ -68,8 +69,7 @@ def read(path: str | os.PathLike[str], roots: tuple[str, ...], most_bytes: int |
     try:
         return _receive(pipe, file, size)
     except EOFError:
-        _, status = os.waitpid(pid, 0)
-        pid = 0
+        status, pid = _end_of(pid), 0
         how = f"with {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else "early"
         raise NetxError(f"{file}: {_at(place)}: reading ended {how}: the file is corrupted") from None
     except TimeoutError:
@@ -77,8 +77,17 @@ def read(path: str | os.PathLike[str], roots: tuple[str, ...], most_bytes: int |
     finally:
         os.close(receiver)
         if pid:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            _end_of(pid)
+
+
+def _end_of(pid: int) -> int:
+    """Wait for the child to end and return its status."""
+    try:
+        return os.waitpid(pid, 0)[1]
+    except ChildProcessError:  # the caller ignores SIGCHLD: nobody will know
+        return 0
 
 
 def _receive(pipe: _Pipe, file: str, size: int) -> Node:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import h5py
+import numpy as np
 
 from lava_async.netx.chain import Chain
 from lava_async.netx.h5 import Node, put
@@ -45,7 +46,7 @@ class LayerType(ArrayRecord, ABC):
 
     def write(self, group: h5py.Group) -> None:
         """Write the group of a layer."""
-        group.create_dataset("type", (1,), "S10", [self.kind.encode()])
+        put(group, "type", np.array([self.kind], "S10"))
         put(group, "shape", self.shape)
 
     @classmethod

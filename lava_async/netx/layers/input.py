@@ -48,8 +48,8 @@ class InputLayer(LayerType):
             return cls(shape)
         neuron = Neuron.read(node.group("neuron"), shape[0])
         if (neuron.i_decay != 4096).any():
-            warn(node, "neuron/iDecay", "is not 4096: stock netx feeds the input past the current, slayer and the "
-                 "network that was loaded feed it through the current")  # fmt: skip
+            warn(node, "neuron/iDecay", "is not 4096: slayer feeds weight * x + bias through the current, stock netx "
+                 "past it, and the network that was loaded feeds weight * x through it, the bias past it")  # fmt: skip
         weight = node.integer("weight", MIN_WEIGHT, MAX_WEIGHT) if "weight" in node else UNITY
         return cls(shape, neuron, weight, node.integer("bias", -MOST_BIAS, MOST_BIAS) if "bias" in node else 0)
 
