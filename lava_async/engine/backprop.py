@@ -126,8 +126,9 @@ class Recorded:
         job, w = self.job, self.model.weights
         gradient = Weights(*(np.zeros_like(x) for x in w))
         scratch = make_scratch(job.plan.n_neurons, len(job.plan.layer_start) - 1, w.vth.dtype)
+        plan = job.plan._replace(weights=w.weights)  # of one type for both arithmetics: compiled once
         adjoint.backward_slice(
-            job.plan, job.rules, self.rule, job.batch.channel, job.batch.count, job.batch.start[part],
+            plan, job.rules, self.rule, job.batch.channel, job.batch.count, job.batch.start[part],
             job.inputs[part], job.past[part], tape, counts, w, gradient, scratch,
         )  # fmt: skip
         return gradient
