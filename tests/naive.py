@@ -7,7 +7,7 @@ plain Python: integers of any size, `np.float32` scalars, dictionaries. Only wha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from lava_async import CubaParams
 from lava_async.errors import ForwardStepLimit
 from lava_async.stopping import FirstOutput, MaxForwardSteps
-from lava_async.synapses import Dense
+from lava_async.synapses import Conv, Dense
 
 MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -132,10 +132,25 @@ def synapses_of(network: Any) -> dict[int, list[tuple[int, Any, int]]]:
         if isinstance(s, Dense):
             for i, j in np.ndindex(*s.weights.shape):
                 out[pre + j].append((post + i, s.weights[i, j], 0 if s.delay is None else int(s.delay[j])))
+        elif isinstance(s, Conv):
+            for i, j, w in taps(s):
+                out[pre + j].append((post + i, w, 0 if s.delay is None else int(s.delay[j])))
         else:
             for j, i, w, d in zip(s.pre, s.post, s.weights, s.delay, strict=True):
                 out[pre + int(j)].append((post + int(i), w, int(d)))
     return out
+
+
+def taps(s: Conv) -> Iterator[tuple[int, int, Any]]:
+    """Return (target, source, weight) of a convolution, from its definition: padding is silent."""
+    per_group, outputs = s.weights.shape[1], s.weights.shape[0] // s.groups
+    (s_y, s_x), (p_y, p_x), (d_y, d_x) = s.stride, s.padding, s.dilation
+    for o, y, x in np.ndindex(*s.output_shape):
+        for c, i, j in np.ndindex(*s.weights.shape[1:]):
+            place = o // outputs * per_group + c, s_y * y - p_y + d_y * i, s_x * x - p_x + d_x * j
+            if all(0 <= at < size for at, size in zip(place, s.input_shape, strict=True)):
+                target = np.ravel_multi_index((o, y, x), s.output_shape)
+                yield int(target), int(np.ravel_multi_index(place, s.input_shape)), s.weights[o, c, i, j]
 
 
 class Naive:

@@ -7,7 +7,7 @@ chains are too tame to tell a wrong engine from a right one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lava_async import CubaParams, FirstOutput, LoihiParams, MaxForwardSteps, Momentum, Network, Quiescence, Replay
 from lava_async.network import Layer
 from lava_async.schedules import SCHEDULES, Schedule
-from lava_async.synapses import INPUT, Dense, Sparse
+from lava_async.synapses import INPUT, Conv, Dense, Sparse
 
 QUEUES = [member for name, member in SCHEDULES.items() if name not in ("layered", "replay")]
 """Schedules that pick from a queue: a new one is drawn, and so tested, as soon as it is listed in SCHEDULES."""
@@ -98,7 +98,8 @@ def arithmetics(draw: st.DrawFn, *kinds: str) -> Arithmetic:
 def networks(draw: st.DrawFn, *kinds: str, delays: bool = True) -> Network:
     """Any network of one of the arithmetics: a matrix of any graph, or parts of any types with delays."""
     numbers = draw(arithmetics(*kinds))
-    return draw(st.one_of(chains(numbers), graphs(numbers), assemblies(numbers, delays=delays)))
+    kinds_of_graph = chains(numbers), graphs(numbers), assemblies(numbers, delays=delays), pictures(numbers)
+    return draw(st.one_of(kinds_of_graph))
 
 
 @st.composite
@@ -147,6 +148,29 @@ def assemblies(draw: st.DrawFn, numbers: Arithmetic, *, delays: bool = True) -> 
     layers = tuple(Layer(SHAPES[size]) for size in sizes)
     return Network(SHAPES[n_inputs], layers, tuple(parts), numbers.params(rng, n),
                    rng.permutation(n)[: rng.integers(0, n + 1)])  # fmt: skip
+
+
+@st.composite
+def pictures(draw: st.DrawFn, numbers: Arithmetic) -> Network:
+    """A convolution of any geometry from the input, one of a layer onto itself, all-to-all synapses to the outputs."""
+    per_group, per_output, groups = (draw(st.integers(1, 2)) for _ in range(3))
+    pairs = st.tuples(st.integers(1, 2), st.integers(1, 2))
+    size, stride, dilation = draw(st.tuples(st.integers(3, 4), st.integers(3, 4))), draw(pairs), draw(pairs)
+    kernel, padding = draw(pairs), draw(st.tuples(st.integers(0, 1), st.integers(0, 1)))
+    rng = draw(generators())
+    shape, channels = (per_group * groups, *size), per_output * groups
+    delay = rng.integers(0, 3, int(np.prod(shape))) if draw(st.booleans()) else None
+    weights = numbers.weights(rng, (channels, per_group, *kernel))
+    first = Conv(INPUT, 0, weights, shape, stride, padding, dilation, groups, delay)
+    loop = Conv(0, 0, numbers.weights(rng, (channels, 1, 3, 3)), first.output_shape, padding=1, groups=channels)
+    onward = Dense(0, 1, numbers.weights(rng, (2, first.n_target)))
+    parts, n = [first, onward, *[loop] * draw(st.integers(0, 1))], first.n_target + 2
+    layers = (Layer(first.output_shape), Layer((2,)))
+    params = numbers.params(rng, n)
+    if isinstance(params, LoihiParams):  # a kernel has one exponent per channel
+        exponents = np.repeat(params.weight_exp[:channels], first.n_target // channels)
+        params = replace(params, weight_exp=np.append(exponents, params.weight_exp[-2:]))
+    return Network(shape, layers, tuple(parts), params, [n - 2, n - 1])
 
 
 @st.composite

@@ -17,7 +17,7 @@ from compare import differences, execute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import Naive
-from strategies import QUEUES, Run, runs, training_runs
+from strategies import QUEUES, Run, generators, runs, training_runs
 
 from lava_async import CubaParams, Layer, Layered, Network, Quiescence, Random, jit, simulate
 from lava_async.engine import kernels as kernels_module
@@ -99,19 +99,14 @@ def test_long_runs_and_wide_groups_outgrow_the_first_room_for_records():
     assert len(one.trace) == 120
 
 
-@pytest.mark.parametrize("member", [*QUEUES, Layered])
-@pytest.mark.parametrize("engine", ["compiled", "reference"])
-def test_a_wide_queue_is_ranked_alike(member, engine):
-    """Hundreds wait at once, many of them tied: selection by parts equals a full sort."""
-    rng = np.random.default_rng(5)
-    weights = np.round(rng.random((300, 4)) * 4) / 4
-    net = Network.feedforward([weights, np.full((2, 300), 0.01)], CubaParams(1, 1, 0.3))
-    spikes = rng.integers(0, 3, (4, 2))
-    schedule = member() if member is Layered else member(7)
-    result = simulate(net, spikes, schedule=schedule, record="groups", engine=engine)
-    naive = Naive(net, spikes, schedule=schedule, until=Quiescence(), refractory=True, input_first=True)
-    assert result.groups == naive.groups
-    assert result.counts.tolist() == naive.counts
+@given(st.sampled_from(QUEUES), st.integers(2, 250), st.integers(1, 250), st.sampled_from([1, 4, 1000]), generators())
+def test_groups_of_any_size_out_of_queues_of_any_width_are_those_of_a_full_sort(member, width, size, steps, rng):
+    """Hundreds wait at once, few or nearly all are picked, many are tied (momentum in `steps` steps)."""
+    weights = rng.integers(1, steps + 1, (width, 1)) / steps + 1
+    net = Network.feedforward([weights, np.full((2, width), 0.01)], CubaParams(1, 1, 0.3))
+    rules = {"schedule": member(max(size, width // 6)), "until": Quiescence(), "refractory": True, "input_first": True}
+    result = simulate(net, [[1]], record="groups", seed=3, **rules)
+    assert result.groups == Naive(net, [[1]], seed=3, **rules).groups
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])

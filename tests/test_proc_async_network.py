@@ -10,7 +10,8 @@ from strategies import QUEUES, runs
 
 pytest.importorskip("lava.magma")
 
-from by_hand import build, step
+import by_hand
+from by_hand import from_port, to_port
 from lava.magma.core.run_configs import Loihi1SimCfg, Loihi2SimCfg
 from lava.proc.dense.process import Dense
 from lava.proc.io.reset import Reset
@@ -38,14 +39,14 @@ from lava_async import (
 )
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.network import Layer
-from lava_async.proc.async_network.models import PyAsyncNetworkModelFixed, PyAsyncNetworkModelFloat
 from lava_async.proc.async_network.process import AsyncNetwork
+from lava_async.proc.event_source.process import EventSource
 from lava_async.proc.runtime import run, running
 from lava_async.synapses import INPUT, Sparse
 
 pytestmark = pytest.mark.lava
 
-MODELS = {"floating_pt": PyAsyncNetworkModelFloat, "fixed_pt": PyAsyncNetworkModelFixed}
+TAGS = ("floating_pt", "fixed_pt")
 COUNTERS = ("forward_steps", "synaptic_operations", "neuron_updates", "dropped")
 
 
@@ -70,7 +71,7 @@ def rng():
 
 def wired(process, spikes):
     """Feed counts (C, T) to a network Process; return the sink that holds what comes out."""
-    source = Source(data=spikes.reshape(*process.inp.shape, -1))
+    source = Source(data=to_port(spikes, process.inp.shape))
     sink = Sink(shape=process.out.shape, buffer=spikes.shape[-1])
     source.s_out.connect(process.inp)
     process.out.connect(sink.a_in)
@@ -89,27 +90,28 @@ def assert_state(process, result):
 class TestItIsSimulate:
     @given(runs(min_steps=2), st.integers(1, 3), st.integers(0, 2))
     def test_for_any_network_and_rules_sample_after_sample(self, r, n_samples, offset):
-        """The model alone, without Lava around it, which is a thousand times faster."""
         batch = [np.roll(r.spikes, i, axis=1) for i in range(n_samples)]
         try:
             results = [simulate(r.network, x, **r.rules, sample=i) for i, x in enumerate(batch)]
         except ForwardStepLimit:
             assume(False)
+        assume(r.network.n_inputs and len(r.network.outputs))
         process = AsyncNetwork(net_config=r.network, **r.rules, reset_interval=r.spikes.shape[1], reset_offset=offset)
-        model = build(process, MODELS[r.network.params.tag])
-        for _ in range(offset):
-            step(model, inp=np.zeros(process.inp.shape)).out.recv()
-        for x, result in zip(batch, results, strict=True):
-            for t, frame in enumerate(x.T):
-                out = step(model, inp=frame.reshape(process.inp.shape)).out.recv()
-                np.testing.assert_array_equal(out.ravel(), result.output[:, t])
-            np.testing.assert_array_equal(model.u, result.current)
-            np.testing.assert_array_equal(model.v, result.voltage)
-            np.testing.assert_array_equal(model.counts, result.counts.sum(1))
-            for name in COUNTERS:
-                assert getattr(model, name) == np.sum(getattr(result, name)), name
+        source = EventSource(spikes=np.stack(batch), shape=process.inp.shape, offset=offset)
+        n = offset + n_samples * r.spikes.shape[1]
+        sink = Sink(shape=process.out.shape, buffer=n)
+        source.s_out.connect(process.inp)
+        process.out.connect(sink.a_in)
+        _, model, received = by_hand.run([source, process, sink], n, r.network.params.tag)
+        output = np.concatenate([result.output for result in results], axis=1)
+        np.testing.assert_array_equal(from_port(received.data)[:, offset:], output)
+        np.testing.assert_array_equal(model.u, results[-1].current)
+        np.testing.assert_array_equal(model.v, results[-1].voltage)
+        np.testing.assert_array_equal(model.counts, results[-1].counts.sum(axis=1))
+        for name in COUNTERS:
+            assert getattr(model, name) == np.sum(getattr(results[-1], name)), name
 
-    @pytest.mark.parametrize("tag", MODELS)
+    @pytest.mark.parametrize("tag", TAGS)
     @pytest.mark.parametrize("schedule", [Layered(), *(member(2) for member in QUEUES)], ids=lambda s: s.name)
     def test_in_lava_for_every_schedule(self, tag, schedule, rng):
         net, n_samples, n_steps = network(tag), 3, 8
@@ -122,7 +124,7 @@ class TestItIsSimulate:
         np.testing.assert_array_equal(sink.data.get(), np.concatenate(expected.output, axis=1))
         assert_state(process, expected[n_samples - 1])
 
-    @pytest.mark.parametrize("tag", MODELS)
+    @pytest.mark.parametrize("tag", TAGS)
     def test_in_lava_for_a_replay_and_a_stop_rule(self, tag, rng):
         net = network(tag)
         spikes = rng.integers(0, 3, (net.n_inputs, 6))
@@ -144,6 +146,7 @@ class TestItIsSimulate:
         assert_state(process, simulate(net, spikes, **rules))
 
     @pytest.mark.slow
+    @pytest.mark.timeout(1800)
     @settings(max_examples=200)
     @given(runs(until=st.just(Quiescence()), refractory=True, min_steps=3))
     def test_in_lava_for_two_hundred_networks(self, r):
@@ -152,7 +155,7 @@ class TestItIsSimulate:
         sink = wired(process, r.spikes)
         run(process, r.spikes.shape[1], Loihi2SimCfg(select_tag=r.network.params.tag))
         result = simulate(r.network, r.spikes, **r.rules)
-        np.testing.assert_array_equal(sink.data.get(), result.output)
+        np.testing.assert_array_equal(from_port(sink.data.get()), result.output)
         assert_state(process, result)
 
 

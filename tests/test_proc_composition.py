@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +13,8 @@ from strategies import QUEUES, Arithmetic, generators, graphs, runs
 
 pytest.importorskip("lava.magma")
 
+import by_hand
+from by_hand import from_port, model_of
 from lava.magma.core.run_configs import Loihi1SimCfg, Loihi2SimCfg
 from lava.proc.conv.process import Conv
 from lava.proc.dense.process import DelayDense, Dense
@@ -45,6 +45,7 @@ from lava_async import (
 )
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.proc.async_lif.process import AsyncLIF
+from lava_async.proc.async_network.models import SubAsyncNetworkModel
 from lava_async.proc.async_network.process import AsyncNetwork
 from lava_async.proc.event_source.process import EventSource
 from lava_async.proc.readout.process import Readout
@@ -54,6 +55,7 @@ from lava_async.proc.spike_scheduler.process import SpikeScheduler
 pytestmark = pytest.mark.lava
 
 TAGS = ("floating_pt", "fixed_pt")
+RULES = (Quiescence(), FirstOutput(), FirstOutput(2))
 
 
 @pytest.fixture
@@ -110,25 +112,37 @@ class Wired:
         self.scheduler.s_out.connect(self.between.s_in)
         self.between.a_out.connect(self.lif.a_in)
 
+        self.n_lava_steps = self.n_samples * self.n_steps * self.S + 1
+
     def run(self, config=Loihi2SimCfg):
-        run(self.lif, self.n_samples * self.n_steps * self.S + 1, config(select_tag=self.network.params.tag))
+        """Run in Lava; keep the values of Vars."""
+        run(self.lif, self.n_lava_steps, config(select_tag=self.network.params.tag))
+        return self.keep(lambda process, name: getattr(process, name).get())
+
+    def run_by_hand(self):
+        """Run without Lava's runtime."""
+        processes = [self.source, self.into, self.lif, self.scheduler, self.between, self.sink]
+        models = dict(zip(processes, by_hand.run(processes, self.n_lava_steps, self.network.params.tag), strict=True))
+        return self.keep(lambda process, name: getattr(models[process], name))
+
+    def keep(self, value):
+        self.u, self.v = value(self.lif, "u"), value(self.lif, "v")
+        names = ("counts", "forward_steps", "dropped", "carried", "pending")
+        self.queue = {name: value(self.scheduler, name) for name in names}
+        spikes = (value(self.sink, "data")[:, 1:] != 0).reshape(-1, self.n_samples, self.n_steps, self.S)
+        self.counts = spikes.sum(axis=3).transpose(1, 0, 2)
         return self
 
-    @property
-    def counts(self):
-        """Spikes (B, N, T)."""
-        spikes = (self.sink.data.get()[:, 1:] != 0).reshape(-1, self.n_samples, self.n_steps, self.S)
-        return spikes.sum(axis=3).transpose(1, 0, 2)
-
     def assert_is(self, expected):
+        """Spikes, voltages and forward steps are those of a BatchResult."""
         np.testing.assert_array_equal(self.counts, expected.counts)
-        np.testing.assert_array_equal(self.lif.u.get(), expected.current[-1])
-        np.testing.assert_array_equal(self.lif.v.get(), expected.voltage[-1])
-        np.testing.assert_array_equal(self.scheduler.counts.get(), expected.counts[-1].sum(axis=1))
-        assert self.scheduler.forward_steps.get() == expected.forward_steps[-1].sum()
-        assert self.scheduler.dropped.get() == expected.dropped[-1]
-        assert self.scheduler.carried.get() == 0
-        assert not self.scheduler.pending.get().any()
+        np.testing.assert_array_equal(self.u, expected.current[-1])
+        np.testing.assert_array_equal(self.v, expected.voltage[-1])
+        np.testing.assert_array_equal(self.queue["counts"], expected.counts[-1].sum(axis=1))
+        assert self.queue["forward_steps"] == expected.forward_steps[-1].sum()
+        assert self.queue["dropped"] == expected.dropped[-1]
+        assert self.queue["carried"] == 0
+        assert not self.queue["pending"].any()
 
 
 def example(tag, rng, sizes=(5, 6, 5, 3)):
@@ -177,12 +191,27 @@ class TestItIsSimulate:
         recorded = simulate(net, spikes[0], schedule=Random(2), seed=8, record="groups")
         wired = Wired(net, spikes, schedule=Replay(recorded.groups)).run()
         np.testing.assert_array_equal(wired.counts[0], recorded.counts)
-        np.testing.assert_array_equal(wired.lif.v.get(), recorded.voltage)
+        np.testing.assert_array_equal(wired.v, recorded.voltage)
 
-    @pytest.mark.slow
     @settings(max_examples=200)
     @given(st.data(), st.sampled_from(["float", "fixed"]), st.booleans(), st.booleans())
     def test_for_two_hundred_random_networks(self, data, kind, memory, bias):
+        net, r = self.draw(data, kind, memory, bias)
+        rules = {"schedule": r.schedule, "seed": r.seed}
+        spikes = np.stack([r.spikes, r.spikes[:, ::-1]])
+        Wired(net, spikes, **rules).run_by_hand().assert_is(simulate_batch(net, spikes, **rules))
+
+    @pytest.mark.slow
+    @pytest.mark.timeout(1800)
+    @settings(max_examples=200)
+    @given(st.data(), st.sampled_from(["float", "fixed"]), st.booleans(), st.booleans())
+    def test_for_two_hundred_random_networks_in_lava(self, data, kind, memory, bias):
+        net, r = self.draw(data, kind, memory, bias)
+        rules = {"schedule": r.schedule, "seed": r.seed}
+        Wired(net, r.spikes[None], **rules).run().assert_is(simulate_batch(net, r.spikes[None], **rules))
+
+    def draw(self, data, kind, memory, bias):
+        """Return a network for stock connections, and a run of it."""
         net = on_the_grid(data.draw(graphs(Arithmetic(kind, memory, bias))))
         assume(net.n_inputs and len(net.outputs))
         if kind == "float":  # decays and biases whose products float32 holds
@@ -190,9 +219,7 @@ class TestItIsSimulate:
             net = replace(net, params=CubaParams(*halves))
         else:
             net = replace(net, params=replace(net.params, weight_exp=0))
-        r = data.draw(runs(network=st.just(net), layered=False, until=st.just(Quiescence()), refractory=True))
-        rules = {"schedule": r.schedule, "seed": r.seed}
-        Wired(net, r.spikes[None], **rules).run().assert_is(simulate_batch(net, r.spikes[None], **rules))
+        return net, data.draw(runs(network=st.just(net), layered=False, until=st.just(Quiescence()), refractory=True))
 
 
 class TestLocalSchedules:
@@ -309,25 +336,42 @@ class TestTimeSteps:
 class TestSubProcessModel:
     """AsyncNetwork as the composition."""
 
-    def check(self, net, spikes, **rules):
+    def check(self, net, spikes, *, in_lava=True, **rules):
         n_samples, _, n_steps = spikes.shape
-        expected = simulate_batch(net, spikes, **rules)
         process = AsyncNetwork(net_config=net, reset_interval=n_steps, **rules)
         S, latency = process.forward_steps_per_bin(), rules.get("input_first", True) or rules["schedule"] == Layered()
-        source = EventSource(spikes=spikes, steps_per_bin=S)
-        sink = Sink(shape=process.out.shape, buffer=n_samples * n_steps * S + 1)
-        source.s_out.connect(process.inp)
-        process.out.connect(sink.a_in)
-        run(process, n_samples * n_steps * S + latency,
-            Loihi2SimCfg(select_tag=net.params.tag, select_sub_proc_model=True))  # fmt: skip
-        spread = sink.data.get()[:, latency : n_samples * n_steps * S + latency]
-        output = spread.reshape(-1, n_samples, n_steps, S).sum(axis=3).transpose(1, 0, 2)
-        np.testing.assert_array_equal(output, expected.output)
-        np.testing.assert_array_equal(process.u.get(), expected.current[-1])
-        np.testing.assert_array_equal(process.v.get(), expected.voltage[-1])
-        np.testing.assert_array_equal(process.counts.get(), expected.counts[-1].sum(axis=1))
+        n = n_samples * n_steps * S + latency
+        source = EventSource(spikes=spikes, shape=process.inp.shape, steps_per_bin=S)
+        sink = Sink(shape=process.out.shape, buffer=n)
+        if in_lava:
+            source.s_out.connect(process.inp)
+            process.out.connect(sink.a_in)
+            run(process, n, Loihi2SimCfg(select_tag=net.params.tag, select_sub_proc_model=True))
+            values = {var.name: var.get() for var in process.vars}
+            data = sink.data.get()
+        else:
+            values, data = self.by_hand(process, source, sink, n)
+        expected = simulate_batch(net, spikes, **rules)
+        spread = from_port(data)[:, latency:].reshape(-1, n_samples, n_steps, S)
+        np.testing.assert_array_equal(spread.sum(axis=3).transpose(1, 0, 2), expected.output)
+        np.testing.assert_array_equal(values["u"], expected.current[-1])
+        np.testing.assert_array_equal(values["v"], expected.voltage[-1])
+        np.testing.assert_array_equal(values["counts"], expected.counts[-1].sum(axis=1))
         for name in ("forward_steps", "synaptic_operations", "neuron_updates", "dropped"):
-            assert getattr(process, name).get() == np.sum(getattr(expected, name)[-1]), name
+            assert values[name] == np.sum(getattr(expected, name)[-1]), name
+
+    def by_hand(self, process, source, sink, n):
+        """Run the children of the composition; return the Vars of the network and what came out, in one row each."""
+        children = SubAsyncNetworkModel(process)
+        flat = EventSource(spikes=source.proc_params["spikes"], steps_per_bin=process.forward_steps_per_bin())
+        received = Sink(shape=children.synapses.out.shape, buffer=n)
+        flat.s_out.connect(children.synapses.inp)
+        flat.s_out.connect(children.scheduler.inp)
+        children.synapses.out.connect(received.a_in)
+        wired = [flat, children.neurons, children.synapses, children.scheduler, received]
+        models = dict(zip(wired, by_hand.run(wired, n, process.network.params.tag), strict=True))
+        values = {var.name: getattr(models[var.aliased_var.process], var.aliased_var.name) for var in process.vars}
+        return values, models[received].data
 
     @pytest.mark.parametrize("tag", TAGS)
     @pytest.mark.parametrize("order", [Layered(), *(member(2) for member in QUEUES)], ids=lambda s: s.name)
@@ -343,13 +387,19 @@ class TestSubProcessModel:
         self.check(example("floating_pt", rng), rng.integers(0, 3, (2, 5, 3)), **rules)
 
     @pytest.mark.slow
+    @pytest.mark.timeout(1800)
     @settings(max_examples=200)
-    @given(runs(refractory=True, until=st.sampled_from([Quiescence(), FirstOutput(), FirstOutput(2)])), generators())
+    @given(runs(refractory=True, until=st.sampled_from(RULES)), generators())
+    def test_for_two_hundred_networks_of_every_kind_in_lava(self, r, rng):
+        assume(r.network.n_inputs and len(r.network.outputs))
+        self.check(r.network, np.stack([r.spikes, rng.permutation(r.spikes, axis=1)]), **r.rules)
+
+    @settings(max_examples=200)
+    @given(runs(refractory=True, until=st.sampled_from(RULES)), generators())
     def test_for_two_hundred_networks_of_every_kind(self, r, rng):
         """Any graph, delays, any floats, one weight exponent per neuron."""
         assume(r.network.n_inputs and len(r.network.outputs))
-        spikes = np.stack([r.spikes, rng.permutation(r.spikes, axis=1)])
-        self.check(r.network, spikes, **r.rules)
+        self.check(r.network, np.stack([r.spikes, rng.permutation(r.spikes, axis=1)]), in_lava=False, **r.rules)
 
     def test_neurons_that_fire_again_need_a_length_of_the_time_step(self):
         net = example("fixed_pt", np.random.default_rng(0))
@@ -416,8 +466,7 @@ class TestStockProcesses:
         lif.s_out.connect(extractor.in_port)
         received = []
         # Two untagged models of Injector and Extractor: the first found is the one for Loihi's protocol.
-        config = Loihi2SimCfg(exception_proc_model_map={lif: fixed(lif), images: fixed(images),
-                                                        scheduler: fixed(scheduler)})  # fmt: skip
+        config = Loihi2SimCfg(exception_proc_model_map={p: model_of(p, "fixed_pt") for p in (lif, images, scheduler)})
         with running(lif, config) as session:
             session.run(40, wait=False)
             for t in range(40):
@@ -430,13 +479,6 @@ class TestStockProcesses:
         fired = np.array(received).sum(axis=0)
         assert not scheduler.pending.get().any()
         np.testing.assert_array_equal(fired + lif.v.get(), 128 * scheduler.counts.get().sum())
-
-
-def fixed(process):
-    """Return the fixed-point model of one of our Processes."""
-    models = importlib.import_module(type(process).__module__.replace(".process", ".models"))
-    return next(m for _, m in inspect.getmembers(models, inspect.isclass)
-                if getattr(m, "implements_process", None) is type(process) and "fixed_pt" in m.tags)  # fmt: skip
 
 
 class TestSourceAndReadout:

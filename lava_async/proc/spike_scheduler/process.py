@@ -131,7 +131,7 @@ class SpikeScheduler(CheckedProcess):
         within("SpikeScheduler.outputs", chosen, 0, n - 1)
         super().__init__(
             shape=shape, schedule=order, steps_per_bin=steps_per_bin, offset=offset, reset_interval=reset_interval,
-            seed=count("SpikeScheduler.seed", seed), first=count("SpikeScheduler.first", first),
+            seed=count("SpikeScheduler.seed", seed, most=2**63 - 1), first=count("SpikeScheduler.first", first),
             layer_of=integer_array("SpikeScheduler.layer_of", layer_of), until=until, outputs=chosen,
             queued=np.asarray(queued, bool), n_inputs=count("SpikeScheduler.n_inputs", n_inputs), name=name,
             log_config=log_config, **kwargs,
