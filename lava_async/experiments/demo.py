@@ -187,7 +187,7 @@ def draw(path: Path, config: DemoConfig, network: Network, test: SpikeDataset, r
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     places = [["layered", "random", name] for name in ("accuracy", "accuracy_at_first_output")]
-    panels = figure.subplot_mosaic(places, width_ratios=(1, 1, 0.7))
+    panels: dict[str, Any] = figure.subplot_mosaic(places, width_ratios=(1, 1, 0.7))
     schedules = config.schedules()
     runs = {name: simulate(network, test.spikes[0], schedule=schedules[name], seed=config.seed, record="trace")
             for name in ("layered", "random")}  # fmt: skip
