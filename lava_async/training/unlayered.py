@@ -101,7 +101,7 @@ class UnlayeredNetwork(torch.nn.Module):
         if engine not in ENGINES:
             raise InvalidValue("UnlayeredNetwork.engine", engine, "one of " + ", ".join(ENGINES))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(count("UnlayeredNetwork.seed", seed))
+            torch.manual_seed(count("UnlayeredNetwork.seed", seed, most=2**63 - 1))
             self._adapters = adapt(blocks)
         self.blocks = torch.nn.ModuleList(blocks)
         self.schedule, self.until, self.seed = schedule, until, seed
