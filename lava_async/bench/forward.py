@@ -69,6 +69,11 @@ def _against_netx(workload: Workload) -> Case:
     network, spikes = workload.loihi_network(), workload.spikes()[0]
     open_runs = ExitStack()
     stock = start(stock_network(network, open_runs), spikes, open_runs)
+
+    def whole() -> None:
+        with ExitStack() as runs:
+            start(stock_network(network, runs), spikes, runs)(workload.n_steps)
+
     return Case(
         f"{workload.name}, one sample",
         f"sample 0 of {workload}; fixed point",
@@ -77,6 +82,8 @@ def _against_netx(workload: Workload) -> Case:
                       "the whole call on a dense (C, T) array; numba has compiled"),
             Contender("stock netx in Lava", lambda: stock(workload.n_steps),
                       RUN_IN_LAVA.format(workload.n_steps) + "; by layers", in_process=False),
+            Contender("stock netx, from file to end", whole,
+                      "write and load the file, compile(), start, run the same time steps, stop", in_process=False),
         ],
         targets={"stock netx in Lava": NETX_TARGET},
         close=open_runs.close,

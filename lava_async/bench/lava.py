@@ -24,6 +24,8 @@ from lava_async.proc.runtime import running
 from lava_async.simulation import simulate_batch
 
 SAMPLES = 10
+#: How many times as long stock netx shall take at least.
+NETX_TARGET = 3.0
 RUN_IN_LAVA = ("run(RunSteps({0})) from frames in a RingBuffer to frames in one; neither compile() nor the start of "
                "processes nor reading the sink")  # fmt: skip
 
@@ -46,6 +48,7 @@ def cases(threads: int) -> Iterator[Case]:
             Contender("simulate_batch", lambda: simulate_batch(network, spikes, schedule=SCHEDULE, threads=threads),
                       "the whole call on a dense (B, C, T) array; numba has compiled"),
         ],
+        targets={"stock netx in Lava": NETX_TARGET},
         close=open_runs.close,
     )  # fmt: skip
 

@@ -64,7 +64,7 @@ def _text(data: dict[str, Any]) -> str:
         rows = [["", "median", "fastest", "slowest", "ratio", "wanted", "memory"]]
         for result in case["results"]:
             times = [f"{1e3 * result[name]:,.3f} ms" for name in ("seconds", "fastest", "slowest")]
-            wanted = f">= {result['target']:g}" if result["target"] else ""
+            wanted = f">= {result['target']:.3g}" if result["target"] else ""
             memory = "" if result["peak_bytes"] is None else f"{result['peak_bytes'] / 2**20:.1f} MB"
             rows.append([result["contender"], *times, f"{result['ratio']:.2f}", wanted, memory])
         lines.append(table(rows))
