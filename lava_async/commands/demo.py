@@ -65,7 +65,8 @@ COMMAND = Command(
     "train, evaluate, export and run in Lava: the main job",
     "Train a network on handwritten digits twice, with layer synchronization and without (unlayered backpropagation,\n"
     "random schedule), evaluate both under layered, random and momentum execution, export both to .net files, run\n"
-    "these in Lava in fixed point, and compare every spike with training. Takes one to three minutes.",
+    "these in Lava in fixed point, and compare every spike with training. Takes one to three minutes; the first run\n"
+    "also compiles the kernels, which takes another one.",
     "  lava-async demo                        everything; results go to ./lava-async-demo\n"
     "  lava-async demo --fast --out /tmp/try  a quick look\n"
     "  lava-async demo --seed 1 --json        other random numbers, results for programs",

@@ -143,6 +143,9 @@ def run_demo(config: DemoConfig, folder: Path, progress: Progress = lambda what,
     files |= {"picture": folder / PICTURE, "results": folder / RESULTS}
     networks, exactness = {}, {}
     with _one_torch_thread():
+        progress("compile (once)", 0)
+        train_network(replace(config, epochs=1), train.subset([0]), config.trainings()["unlayered"])
+        clock.tick("compile")
         for name, schedule in config.trainings().items():
             epoch = partial(progress, f"train {name}", _TRAIN / config.epochs)
             progress(f"train {name}", 0)
