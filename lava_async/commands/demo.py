@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lava_async.commands import Command, Report, table, whole
+from lava_async.commands.evaluate import COLUMNS, UNITS, cells
 
 if TYPE_CHECKING:
     from lava_async.experiments.demo import Demo
-
-HEAD = ["trained", "executed", "accuracy", "at first output", "spikes", "steps to first output", "synaptic operations"]
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -41,14 +40,11 @@ def _run(args: Namespace) -> Report:
 
 
 def _text(demo: Demo, *, fast: bool) -> str:
-    rows = [HEAD]
+    rows = [["trained", "executed", *COLUMNS]]
     for row in demo.rows:
-        e = row.evaluation
         executed = row.executed + (f", F = {demo.config.group_size}" if row.executed != "layered" else "")
-        numbers = f"{e.accuracy:.1%} {e.accuracy_at_first_output:.1%} {e.spikes_per_sample:.0f} "
-        numbers += f"{e.steps_to_first_output:.2f} {e.synaptic_operations:,.0f}"
-        rows.append([row.trained, executed, *numbers.split()])
-    lines = [table(rows), "Spikes and synaptic operations are per sample, forward steps per time step.", ""]
+        rows.append([row.trained, executed, *cells(row.evaluation)])
+    lines = [table(rows), UNITS, ""]
     for name, x in demo.exactness.items():
         line = f"Lava = training ({name}.net): {x.equal} of {x.samples} samples, spike for spike ({x.spikes:,} spikes)"
         differing = ", ".join(f"{station} {n}" for station, n in x.differing.items() if n)

@@ -1,0 +1,103 @@
+"""``lava-async evaluate``: what a .net file is worth under schedules."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lava_async.commands import Command, Report, table, whole
+from lava_async.data import SPLITS
+from lava_async.errors import InvalidValue
+from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, schedule
+from lava_async.stopping import Quiescence, stop_rule
+
+if TYPE_CHECKING:
+    from lava_async.data import SpikeDataset
+    from lava_async.training import Evaluation
+
+DATA = ("digits", "mnist")
+#: Heads of the columns of :func:`cells`.
+COLUMNS = ["accuracy", "at first output", "spikes", "steps to first output", "synaptic operations"]
+UNITS = "Spikes and synaptic operations are per sample, forward steps per time step."
+
+
+def cells(found: Evaluation) -> list[str]:
+    """Return the numbers of an evaluation as text."""
+    return [f"{found.accuracy:.1%}", f"{found.accuracy_at_first_output:.1%}", f"{found.spikes_per_sample:.0f}",
+            f"{found.steps_to_first_output:.2f}", f"{found.synaptic_operations:,.0f}"]  # fmt: skip
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    names = [name for name in SCHEDULES if name != Replay.name]
+    parser.add_argument("model", type=Path, metavar="MODEL.net", help="a network of netx, slayer or lava-async")
+    parser.add_argument("--data", choices=DATA, default="digits", help="what it is run on (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, metavar="FOLDER", help="where the files of mnist are")
+    parser.add_argument("--split", choices=SPLITS, default="test", help="part of the data (default: %(default)s)")
+    parser.add_argument("--limit", type=whole(1), metavar="N", help="only the first N samples")
+    parser.add_argument("--schedule", choices=names, nargs="+", metavar="NAME",
+                        help=f"one or more of {', '.join(names)} (default: as in the file)")  # fmt: skip
+    parser.add_argument("--group-size", type=whole(1), default=8, metavar="F", help="of these (default: %(default)s)")
+    parser.add_argument("--seed", type=whole(0), metavar="N", help="of random schedules (default: as in the file)")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="default: one per core")
+
+
+def _run(args: Namespace) -> Report:
+    from lava_async import netx
+
+    network, noted = netx.load(args.model), netx.metadata(args.model)
+    seed = noted.get("seed", 0) if args.seed is None else args.seed
+    until = stop_rule(**noted["until"]) if "until" in noted else Quiescence()
+    data = _data(args)
+    from lava_async.training.loop import evaluate  # torch takes seconds: only when all else is fine
+
+    rows, table_rows = [], [["executed", *COLUMNS]]
+    for order in _schedules(args, noted):
+        found = evaluate(network, data, schedule=order, until=until, seed=seed, threads=args.threads)
+        rows.append({"schedule": order.config(), **asdict(found)})
+        group = "" if order.group_size is None else f", F = {order.group_size}"
+        table_rows.append([order.name + group, *cells(found)])
+    summary = {
+        "model": str(args.model),
+        "data": data.name,
+        "samples": len(data),
+        "seed": seed,
+        "until": until.config(),
+        "rows": rows,
+    }
+    head = f"{args.model}, {len(data)} samples of {data.name}:"
+    return Report("\n".join([head, table(table_rows), UNITS]), summary)
+
+
+def _schedules(args: Namespace, noted: dict[str, Any]) -> list[Schedule]:
+    if args.schedule:
+        size = {"group_size": args.group_size}
+        return [schedule(name, **({} if name == Layered.name else size)) for name in args.schedule]
+    return [schedule(**noted["schedule"]) if "schedule" in noted else Layered()]
+
+
+def _data(args: Namespace) -> SpikeDataset:
+    if args.data == "mnist":
+        if args.folder is None:
+            raise InvalidValue("--folder", None, "given, with the four files of MNIST")
+        from lava_async.data.mnist import mnist
+
+        return mnist(args.folder, args.split, args.limit)
+    from lava_async.data.digits import digits
+
+    data = digits(args.split)
+    return data if args.limit is None else data.subset(range(min(args.limit, len(data))))
+
+
+COMMAND = Command(
+    "evaluate",
+    "run a .net file on data and say what it is worth",
+    "Run a .net file on data, in the arithmetic it was made for, under one or more schedules: accuracy, accuracy at\n"
+    "the first output spike, spikes, forward steps and synaptic operations.",
+    "  lava-async evaluate lava-async-demo/unlayered.net                       as it was trained\n"
+    "  lava-async evaluate lava-async-demo/layered.net --schedule layered random momentum\n"
+    "  lava-async evaluate model.net --data mnist --folder mnist --limit 1000 --json",
+    _arguments,
+    _run,
+)
