@@ -8,6 +8,7 @@ every count, group, current and voltage of every forward step is equal to the la
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numba
@@ -19,14 +20,14 @@ from hypothesis import strategies as st
 from naive import Naive
 from strategies import QUEUES, Run, generators, runs, training_runs
 
-from lava_async import CubaParams, Layer, Layered, Network, Quiescence, Random, jit, simulate
+from lava_async import CubaParams, Layer, Layered, Momentum, Network, Quiescence, Random, jit, simulate
 from lava_async.engine import kernels as kernels_module
 from lava_async.errors import ForwardStepLimit
 from lava_async.simulation import Stepper
 from lava_async.synapses import Dense
 
-MANY = settings(max_examples=4 * settings.default.max_examples)
 any_run = st.one_of(runs(), training_runs())
+every_schedule = pytest.mark.parametrize("member", [*QUEUES, Layered])
 
 
 def as_int32(x) -> np.ndarray:
@@ -34,9 +35,10 @@ def as_int32(x) -> np.ndarray:
     return np.array([(int(i) + 2**31) % 2**32 - 2**31 if isinstance(i, int) else i for i in x])
 
 
-@MANY
-@given(any_run)
-def test_the_reference_does_what_the_definition_says(run):
+@every_schedule
+@given(data=st.data())
+def test_the_reference_does_what_the_definition_says(member, data):
+    run = data.draw(st.one_of(runs(members=(member,)), training_runs(members=(member,))))
     result = execute(run, "reference")
     try:
         naive = Naive(run.network, run.spikes, sample=run.sample, **run.rules, **run.dropout)
@@ -57,9 +59,10 @@ def test_the_reference_does_what_the_definition_says(run):
         np.testing.assert_array_equal(check.voltage, as_int32(v))
 
 
-@MANY
-@given(any_run)
-def test_the_compiled_engine_equals_the_reference_in_everything(run):
+@every_schedule
+@given(data=st.data())
+def test_the_compiled_engine_equals_the_reference_in_everything(member, data):
+    run = data.draw(st.one_of(runs(members=(member,)), training_runs(members=(member,))))
     assert differences(execute(run, "compiled"), execute(run, "reference")) == []
 
 
@@ -99,7 +102,12 @@ def test_long_runs_and_wide_groups_outgrow_the_first_room_for_records():
     assert len(one.trace) == 120
 
 
-@given(st.sampled_from(QUEUES), st.integers(2, 250), st.integers(1, 250), st.sampled_from([1, 4, 1000]), generators())
+noisy = partial(Momentum, noise=0.7)
+
+
+@pytest.mark.parametrize("member", [*QUEUES, noisy])
+@given(st.integers(2, 200), st.integers(1, 200), st.sampled_from([1, 4, 1000]), generators())
+@settings(max_examples=max(10, settings.default.max_examples // 5))
 def test_groups_of_any_size_out_of_queues_of_any_width_are_those_of_a_full_sort(member, width, size, steps, rng):
     """Hundreds wait at once, few or nearly all are picked, many are tied (momentum in `steps` steps)."""
     weights = rng.integers(1, steps + 1, (width, 1)) / steps + 1
