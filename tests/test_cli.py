@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -199,11 +200,12 @@ SMALL = Workload("S", (6, 5, 3), n_steps=4, batch=3, density=0.5, voltage_decay=
 
 
 def case(calls, *names, closed=None):
-    contenders = [bench.Contender(name, lambda name=name: calls.append(name), "all") for name in names]
+    contenders = [bench.Contender(name, partial(calls.append, name), "all") for name in names]
     return bench.Case("case", "work", contenders, targets={"b": 2.0}, close=lambda: closed.append(True))
 
 
-def test_contenders_take_turns_after_a_warm_up_and_are_closed():
+def test_contenders_take_turns_after_a_warm_up_and_are_closed(monkeypatch):
+    monkeypatch.setattr(bench, "TURN", 0.0)
     calls, closed = [], []
     measured = bench.measure(case(calls, "a", "b", closed=closed), 2)
     assert calls[-4:] == ["a", "b", "a", "b"]
@@ -212,6 +214,13 @@ def test_contenders_take_turns_after_a_warm_up_and_are_closed():
     assert measured["results"][0]["ratio"] == 1.0
     assert measured["results"][1]["target"] == 2.0
     json.loads(as_json(measured))
+
+
+def test_what_is_short_runs_several_times_in_a_turn():
+    measured = bench.measure(case([], "a", closed=[]), 1)
+    (result,) = measured["results"]
+    assert result["runs"] > 1
+    assert result["seconds"] < bench.TURN
 
 
 def test_contenders_are_closed_when_one_fails():

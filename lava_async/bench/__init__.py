@@ -6,6 +6,7 @@ holds and what it leaves out stands in its `includes`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ import numpy as np
 
 from lava_async.bench.memory import peak_bytes
 
+#: Least seconds of a turn.
+TURN = 0.02
 #: Name of a suite and where it is.
 SUITES = {name: f"lava_async.bench.{name}" for name in ("forward", "training", "lava")}
 
@@ -80,40 +83,50 @@ def measure(case: Case, repeats: int, progress: Callable[[], Any] = lambda: None
     Parameters
     ----------
     case : Case
-        What to measure. Each contender runs twice before, the second time for its memory.
+        What to measure. Each contender runs before, unmeasured: for what is made once, for its memory, and to see how
+        often it runs in a turn.
     repeats : int
-        Measured runs of each contender.
+        Measured turns of each contender.
     progress : function
         Called after each round.
 
     Returns
     -------
     dict
-        Seconds are medians; `fastest` and `slowest` tell how even the machine was. `ratio` of a contender: how many
-        times as long as the first contender it took. `peak_bytes`: by how much memory grew at most.
+        Seconds are those of one run, medians over the turns. What is shorter than `TURN` runs several times (`runs`) in
+        a turn, as in a user's loop; a single run after another contender would find cold caches. `fastest` and
+        `slowest` tell how even the machine was. `ratio` of a contender: how many times as long as the first contender
+        it took. `peak_bytes`: by how much memory grew at most.
     """
     with _closing(case):
-        memory = []
+        memory, runs = [], []
         for contender in case.contenders:
             contender.run()
             memory.append(peak_bytes(contender.run) if contender.in_process else None)
+            runs.append(max(1, math.ceil(TURN / max(_seconds(contender, 1), 1e-7))))
         progress()
         seconds = np.zeros((repeats, len(case.contenders)))
         for row in seconds:
             for j, contender in enumerate(case.contenders):
-                start = time.perf_counter()
-                contender.run()
-                row[j] = time.perf_counter() - start
+                row[j] = _seconds(contender, runs[j])
             progress()
     medians = np.median(seconds, axis=0)
     results = []
-    for contender, median, column, peak in zip(case.contenders, medians, seconds.T, memory, strict=True):
+    for contender, median, column, peak, n in zip(case.contenders, medians, seconds.T, memory, runs, strict=True):
         results.append({
             "contender": contender.name, "seconds": float(median), "fastest": float(column.min()),
-            "slowest": float(column.max()), "ratio": float(median / medians[0]),
+            "slowest": float(column.max()), "runs": n, "ratio": float(median / medians[0]),
             "target": case.targets.get(contender.name), "peak_bytes": peak, "includes": contender.includes,
         })  # fmt: skip
     return {"case": case.name, "work": case.work, "repeats": repeats, "activity": case.activity, "results": results}
+
+
+def _seconds(contender: Contender, runs: int) -> float:
+    """Return how long one of so many runs takes."""
+    start = time.perf_counter()
+    for _ in range(runs):
+        contender.run()
+    return (time.perf_counter() - start) / runs
 
 
 @contextmanager
