@@ -14,6 +14,7 @@ from strategies import Run, generators, runs
 from lava_async import (
     CubaParams,
     FirstOutput,
+    Layer,
     Layered,
     MaxForwardSteps,
     Network,
@@ -26,6 +27,7 @@ from lava_async import (
 from lava_async.errors import ForwardStepLimit
 from lava_async.simulation import Stepper
 from lava_async.spikes import SpikeTrain
+from lava_async.synapses import INPUT, Dense
 
 BOTH = st.sampled_from(["compiled", "compiled", "reference"])
 at_rest = st.just(Quiescence())
@@ -140,6 +142,21 @@ def test_step_by_step_is_all_at_once(run, engine):
             assert same([x for step in steps for x in getattr(step, name)], getattr(whole, name)), (turn, name)
         assert same(steps[-1].current, whole.current)
         assert same(steps[-1].voltage, whole.voltage)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+@pytest.mark.parametrize("schedule", [Layered(), Random(1)])
+def test_a_stepper_keeps_what_is_still_under_way(engine, schedule):
+    """Input delayed by two time steps, a spike delayed by three, and, with layers, feedback without delay."""
+    parts = (Dense(INPUT, 0, [[1]], 2), Dense(0, 1, [[1]], 3), Dense(1, 0, [[1]]))
+    net = Network((1,), (Layer((1,)), Layer((1,))), parts, CubaParams(1, 1, 0.5), [1])
+    spikes = np.eye(1, 12, dtype=int)
+    whole = simulate(net, spikes, schedule=schedule, engine=engine)
+    stepper = Stepper(net, schedule=schedule, engine=engine)
+    steps = [stepper.step(frame).counts for frame in spikes.T]
+    np.testing.assert_array_equal(np.concatenate(steps, axis=1), whole.counts)
+    first = [2, 6, 10] if schedule == Layered() else [2, 5, 8, 11]
+    assert np.flatnonzero(whole.counts[0]).tolist() == first
 
 
 @given(runs(min_steps=2), st.data())
