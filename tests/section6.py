@@ -93,19 +93,22 @@ class Model:
         """Return what source j brings through some of its synapses."""
         chosen = synapses & (self.pre == j)
         arriving = np.zeros(self.N, complex)
-        np.add.at(arriving, self.post[chosen], self.w[chosen] * value)
+        # The product without h^2 in the real part.
+        w, value = self.w[chosen], complex(value)
+        np.add.at(arriving, self.post[chosen], w.real * value + 1j * w.imag * value.real)
         return arriving
 
     def check(self, i, t, k, counted):
         """Return the spike of a check, after the reset."""
         fired = float(i in self.fired[t, k])
         s = complex(fired, counted * self.slope(self.v[i].real - self.vth[i]) * self.v[i].imag)
+        # v (1 - s), again without h^2.
+        v, slope = self.v[i], self.v[i].imag * (1 - fired)
         if self.reset == "differentiated":
-            self.v[i] *= 1 - s
+            slope -= v.real * s.imag
         elif self.layered:
-            self.v[i] = complex(self.v[i].real * (1 - fired), self.v[i].imag)
-        else:
-            self.v[i] *= 1 - fired
+            slope = v.imag
+        self.v[i] = complex(v.real * (1 - fired), slope)
         self.total[self.C + i, t] += s
         return s
 

@@ -50,7 +50,7 @@ def busy_runs(draw):
 
 
 def exact(run):
-    """Round a float network to numbers that float32 adds without error, as records do; gradients are in float64."""
+    """Round a float network to numbers that float32 adds exactly: records are in float32, gradients in float64."""
     net, p = run.network, run.network.params
     if isinstance(p, LoihiParams):
         return run
