@@ -64,7 +64,7 @@ COMMAND = Command(
     "these in Lava in fixed point, and compare every spike with training. Takes one to three minutes; the first run\n"
     "also compiles the kernels, which takes another one.",
     "  lava-async demo                        everything; results go to ./lava-async-demo\n"
-    "  lava-async demo --fast --out /tmp/try  a quick look\n"
+    "  lava-async demo --fast --out try       a quick look\n"
     "  lava-async demo --seed 1 --json        other random numbers, results for programs",
     _arguments,
     _run,
