@@ -13,8 +13,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from section6 import Model
 
-from lava_async import CubaParams, FirstOutput, Layered, LoihiParams, MaxForwardSteps, Network
+from lava_async import CubaParams, Fifo, FirstOutput, Layered, LoihiParams, MaxForwardSteps, Network
 from lava_async.engine import Setup
+from lava_async.network import Layer
+from lava_async.synapses import Dense
 from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
@@ -154,3 +156,17 @@ def test_gradient_of_decays_thresholds_and_biases_is_the_finite_difference(engin
             h = torch.zeros(3, dtype=torch.float64).index_fill(0, torch.tensor(i), 1e-6)
             up, down = (level(plain._replace(**{name: getattr(plain, name) + sign * h})) for sign in (1, -1))
             assert gradient[i] == pytest.approx(((up - down) / 2e-6).item(), rel=1e-6, abs=1e-9)
+
+
+def test_a_delayed_count_of_zero_reaches_a_neuron_that_nothing_touches():
+    """Input queues, so forward step 0 delivers nothing but the zero-valued counts of the time step before."""
+    params = CubaParams(du=1.0, dv=0.5, vth=1.0)
+    net = Network((1,), (Layer((1,)),), (Dense(-1, 0, [[0.25]]), Dense(0, 0, [[0.5]], 1)), params, np.array([0]))
+    run = strategies.Run(net, np.array([[1, 1, 1]]), Fifo(1), MaxForwardSteps(9), True, False, 0, 0)
+    gradients = []
+    for engine in ENGINES:
+        parameters = Parameters.of(net, torch.float64)
+        parameters.weights[0].requires_grad_()
+        counts = run_of(engine, run, Gradient(), parameters).counts
+        gradients += torch.autograd.grad(counts.sum(), parameters.weights[0])
+    torch.testing.assert_close(*gradients)

@@ -118,7 +118,8 @@ def _check_back(
     `silent` tells that it never fired in this time step, `counts` is the derivative by its spike count.
     """
     if v == -np.inf:
-        s.arriving[i] = s.gu[i]
+        # Refractory; or, in forward step 0, not touched: then what arrives has the value 0 and reaches the voltage too.
+        s.arriving[i] = s.gu[i] if k else s.gu[i] + s.gv[i]
         return
     x = v - w.vth[i]
     fired = x > 0
