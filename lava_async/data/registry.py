@@ -1,0 +1,73 @@
+"""Data sets by name, as configs and commands call them.
+
+To add one, write ``name(split=..., **options) -> LabelledData`` in a module of this folder and add a line to `DATA`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import Any
+
+from lava_async.errors import InvalidValue
+
+#: Module and function of each data set. Modules are imported when they are asked for.
+DATA: dict[str, str] = {
+    "digits": "lava_async.data.digits:digits",
+    "mnist": "lava_async.data.mnist:mnist",
+}
+
+
+def loader(name: str) -> Callable[..., Any]:
+    """Return the function that reads a data set.
+
+    Raises
+    ------
+    InvalidValue
+        If there is none of that name.
+    """
+    if name not in DATA:
+        raise InvalidValue("data.name", name, "one of " + ", ".join(DATA))
+    module, function = DATA[name].split(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
+
+
+def check_options(name: str, options: dict[str, Any]) -> None:
+    """Raise an error unless these are options of a data set, and all that it needs.
+
+    Raises
+    ------
+    InvalidValue
+        Naming the option.
+    """
+    taken = {key: p for key, p in signature(loader(name)).parameters.items() if key != "split"}
+    listed = ", ".join(taken) or "nothing"
+    for key, value in options.items():
+        if key not in taken:
+            raise InvalidValue(f"data.options.{key}", value, f"left out: {name} takes {listed}")
+    for key, p in taken.items():
+        if p.default is Parameter.empty and key not in options:
+            raise InvalidValue(f"data.options.{key}", None, f"given: {name} needs it")
+
+
+def load(name: str, split: str, **options: Any) -> Any:
+    """Return a split of a data set.
+
+    Parameters
+    ----------
+    name : str
+        One of `DATA`.
+    split : str
+        "train", "validation", "test", or several joined by "+".
+    **options
+        What this data set takes besides.
+
+    Raises
+    ------
+    InvalidValue
+        If there is no such data set, split or option.
+    """
+    check_options(name, options)
+    return loader(name)(split=split, **options)
