@@ -49,13 +49,15 @@ def sayable_chains(draw):
     sizes = draw(st.lists(st.integers(1, 5), min_size=2, max_size=4))
     parts = []
     for k, (pre, post) in enumerate(pairwise(sizes)):
-        # Lava runs these as they are: 255 is left out, there is one above 0, feedback leaves the highest bit free.
+        # Lava runs these as they are: 255 is left out, weights and feedback each have one above 0.
         kind = draw(st.sampled_from(["plain", "delayed", "recurrent"]))
         weights = rng.integers(-64, 64, (post, pre)) if kind == "recurrent" else rng.integers(-256, 255, (post, pre))
         weights[0, 0] = 1
         parts.append(Dense(k - 1, k, weights, rng.integers(0, 63, pre) if kind == "delayed" else None))
         if kind == "recurrent":
-            parts.append(Dense(k, k, rng.integers(-64, 64, (post, post))))
+            feedback = rng.integers(-64, 64, (post, post))
+            feedback[0, 0] = 1
+            parts.append(Dense(k, k, feedback))
     n = sum(sizes[1:])
     params = LoihiParams(rng.integers(-1, 4096, n), rng.integers(0, 4097, n), rng.integers(0, 300, n),
                          bias_mant=rng.integers(-3, 4, n), bias_exp=6)  # fmt: skip
@@ -93,6 +95,11 @@ def test_what_stock_netx_can_read_says_everything_that_matters(tmp_path_factory,
         (Network.feedforward([[[9]]], LoihiParams(0, 0, 1, bias_mant=3)), "layer 0: a bias is no multiple of 2^6"),
         (Network.feedforward([[[100]]], LoihiParams(0, 0, 1, weight_exp=2)), "weight_exp"),
         (Network.feedforward([[[-64]]], LoihiParams(0, 0, 1)), "Lava runs 0 for the weight -64"),
+        (
+            # Dense takes the sign of its weights from each of the two parts alone; inhibiting ones end at -255.
+            Network((1,), (Layer((1,)),), (Dense(INPUT, 0, [[1]]), Dense(0, 0, [[-64]])), LoihiParams(0, 0, 1), [0]),
+            "layer 0: Lava runs -63.5 for the weight -64",
+        ),
         (Network.feedforward([[[255, -1]]], LoihiParams(0, 0, 1)), "netx clips 255"),
         (Network.feedforward([[[0]]], LoihiParams(0, 0, 1)), "all 0"),
         (Network((1,), (Layer((1,)),), (Dense(INPUT, 0, [[9]], 63),), LoihiParams(0, 0, 1), [0]), "delay of 63"),
