@@ -1,10 +1,19 @@
 """Whether a network fits on Loihi, and what a run would cost there.
 
-`targets` holds published limits, `presets` published energies and times, `mapping` places neurons in cores.
+::
+
+    hardware.check(network, "loihi1").verdict       # 'fits Loihi 1: 5 of 128 cores'
+    mapping = hardware.place(network, "loihi1")     # which neuron lies in which core
+    hardware.cost(network, result, "davies2018", layered=False, mapping=mapping).energy()       # in joules
+
+`targets` holds published limits, `presets` published energies and times; what nobody published is None.
 """
 
+from lava_async.hardware.cost import Cost, Entry, cost, operations_per_core
+from lava_async.hardware.limits import Check, Fit, check
 from lava_async.hardware.mapping import Hops, Load, Mapping, place
-from lava_async.hardware.presets import PRESETS, Preset, preset_of
+from lava_async.hardware.presets import PRESETS, Preset, Price, preset_of
 from lava_async.hardware.targets import TARGETS, Target, target_of
 
-__all__ = ["PRESETS", "TARGETS", "Hops", "Load", "Mapping", "Preset", "Target", "place", "preset_of", "target_of"]
+__all__ = ["PRESETS", "TARGETS", "Check", "Cost", "Entry", "Fit", "Hops", "Load", "Mapping", "Preset", "Price",
+           "Target", "check", "cost", "operations_per_core", "place", "preset_of", "target_of"]  # fmt: skip

@@ -1,0 +1,112 @@
+"""What stands in a network: per layer its neurons, synapses, weights and the bits that they use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.hardware.lists import list_lengths, weight_bits
+from lava_async.network import Network
+from lava_async.neurons import LoihiParams
+from lava_async.synapses import INPUT, Synapses
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Synapses into a layer.
+
+    Parameters
+    ----------
+    kind, source : str
+        Type of the synapses; "input" or the name of the layer that they come from.
+    synapses, weights : int
+        Number of synapses, and of weights stored for them (a convolution shares them).
+    low, high : float
+        Least and largest weight.
+    bits : int or None
+        Bits that the weights use, a sign included if both occur; None in floating point.
+    zeros : float
+        Share of weights that are 0.
+    longest_delay : int
+        In time steps.
+    """
+
+    kind: str
+    source: str
+    synapses: int
+    weights: int
+    low: float
+    high: float
+    bits: int | None
+    zeros: float
+    longest_delay: int
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """A layer: its name, shape, number of neurons, what leads into it, and its parameters as (least, largest)."""
+
+    name: str
+    shape: tuple[int, ...]
+    neurons: int
+    incoming: tuple[Connection, ...]
+    parameters: dict[str, tuple[float, float]]
+
+
+class Histogram(NamedTuple):
+    """Numbers of stored weights between edges: from the lower one to below the upper one, in the last bin up to it."""
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    whole: bool
+    """Whether the weights are whole numbers: the upper edge is then in no bin."""
+
+
+def summarize(network: Network) -> tuple[LayerSummary, ...]:
+    """Return what stands in each layer."""
+    return tuple(_layer(network, index) for index in range(len(network.layers)))
+
+
+def _layer(network: Network, index: int) -> LayerSummary:
+    layer, here = network.layers[index], network.layer_slices[index]
+    values = {name: np.asarray(values)[here] for name, values in vars(network.params).items()}
+    return LayerSummary(
+        layer.name or f"layer {index}", layer.shape, layer.size,
+        tuple(_connection(network, s) for s in network.synapses if s.target == index),
+        {name: (each.min().item(), each.max().item()) for name, each in values.items()},
+    )  # fmt: skip
+
+
+def _connection(network: Network, s: Synapses) -> Connection:
+    weights = stored(s)
+    source = "input" if s.source == INPUT else network.layers[s.source].name or f"layer {s.source}"
+    low, high = (weights.min().item(), weights.max().item()) if weights.size else (0, 0)
+    return Connection(
+        type(s).__name__, source, int(list_lengths(s, np.arange(s.n_target)).sum()), weights.size,
+        low, high,
+        weight_bits(weights) if isinstance(network.params, LoihiParams) else None,
+        float((weights == 0).mean()) if weights.size else 0.0, s.max_delay,
+    )  # fmt: skip
+
+
+def stored(s: Synapses) -> NDArray[Any]:
+    """Return the weights that are stored for synapses; every type has them."""
+    weights: NDArray[Any] = s.weights  # type: ignore[attr-defined]
+    return weights
+
+
+def histogram(network: Network, bins: int = 16) -> Histogram:
+    """Return how the weights of all synapses are distributed, in bins of equal width."""
+    weights = np.concatenate([np.zeros(0), *(stored(s).ravel() for s in network.synapses)])
+    if isinstance(network.params, LoihiParams) and weights.size:
+        # Whole numbers: bins of a whole width, so that each holds equally many values.
+        low, high = int(weights.min()), int(weights.max()) + 1
+        width = max(1, -(-(high - low) // bins))
+        edges = np.arange(low, high + width, width, dtype=float)
+        counts = np.bincount(((weights - low) // width).astype(np.int64), minlength=len(edges) - 1)
+        return Histogram(edges, counts[: len(edges) - 1], True)
+    counts, edges = np.histogram(weights, bins)
+    return Histogram(edges, counts, False)
