@@ -11,18 +11,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from lava_async import netx
 from lava_async.engine import Setup
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
-from lava_async.netx.h5 import atomic_file
-from lava_async.netx.meta import write_metadata
 from lava_async.neurons import LoihiParams
 from lava_async.records import count, integer_array
 from lava_async.schedules import Schedule
 from lava_async.spikes import MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
-from lava_async.training.blocks import adapt
+from lava_async.training.blocks import NeuronBlock, adapt
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, GradientEngine, Parameters, Run
@@ -36,14 +35,14 @@ BIAS_EXP = 6
 class UnlayeredNetwork(torch.nn.Module):
     """A chain of slayer blocks, run and differentiated without layer synchronization.
 
-    Weights, 8-bit quantization, decays and thresholds are the blocks' own, and so is the arithmetic: what is trained is
-    what :meth:`to_network` and :meth:`export_hdf5` deploy, spike for spike and voltage for voltage (slayer's voltage
-    times 4096 is Loihi's). The blocks' `delay_shift` has no meaning here.
+    Weights, 8-bit quantization, decays, thresholds and delays are the blocks' own, and so is the arithmetic: what is
+    trained is what :meth:`to_network` and :meth:`export_hdf5` deploy, spike for spike and voltage for voltage (slayer's
+    voltage times 4096 is Loihi's). The blocks' `delay_shift` has no meaning here.
 
     Parameters
     ----------
-    blocks : list of slayer.block.cuba.Dense
-        The layers.
+    blocks : list of blocks of slayer.block.cuba, and of slayer.axon.Delay
+        The chain, from Input, Flatten, Dense, Conv, Pool and Recurrent; :mod:`lava_async.training.blocks`.
     schedule : Schedule
         Which pending neurons are delivered next; ``Layered()`` trains as slayer does.
     until : StopRule
@@ -60,6 +59,11 @@ class UnlayeredNetwork(torch.nn.Module):
         Seed of the random schedule and of the dropouts.
     engine : {"compiled", "dense"}
         What works out the gradient: event by event on the CPU, or readable torch on any device, many times slower.
+    connections : list of (source, target)
+        Skip connections besides the chain, as numbers of blocks, -1 being the input: what block `source` sends is
+        appended along the channels to what block `target` takes, as ``torch.cat([before, skipped], 1)``.
+    input_shape : tuple of int, optional
+        ``(C,)`` or ``(channels, height, width)`` of the input, if the first block does not say what it takes (Conv).
 
     Raises
     ------
@@ -73,7 +77,8 @@ class UnlayeredNetwork(torch.nn.Module):
     same; in eval mode they are 0 .. B - 1, as in :func:`lava_async.simulate_batch`.
 
     A block's MeanOnlyBatchNorm is the constant bias that it is exported as: its running mean is used and not updated.
-    Decays are learned where the block's neuron was made with ``requires_grad=True``.
+    Decays are learned where the block's neuron was made with ``requires_grad=True``, delays where the block was made
+    with ``delay=True``. Whole delays are part of the topology: when one changes, the next run prepares the engine anew.
 
     Examples
     --------
@@ -82,6 +87,12 @@ class UnlayeredNetwork(torch.nn.Module):
     >>> net = UnlayeredNetwork(dense_blocks([4, 8, 2]), schedule=Random(group_size=2))
     >>> net(torch.ones(3, 4, 5)).shape
     torch.Size([3, 2, 5])
+
+    A skip connection: block 2 takes the 8 neurons of block 1 and the 6 of block 0.
+
+    >>> first, second, third = dense_blocks([4, 6, 8, 2])
+    >>> (third,) = dense_blocks([8 + 6, 2])
+    >>> net = UnlayeredNetwork([first, second, third], connections=[(0, 2)], schedule=Random(group_size=2))
     """
 
     samples_seen: Tensor
@@ -90,6 +101,7 @@ class UnlayeredNetwork(torch.nn.Module):
         self, blocks: Sequence[torch.nn.Module], *, schedule: Schedule, until: StopRule = Quiescence(),  # noqa: B008
         credit: str = "last", peak: bool = True, reset: str = "detached", surrogate: Surrogate | None = None,
         refractory_dropout: float = 0.0, input_dropout: float = 0.0, seed: int = 0, engine: str = "compiled",
+        connections: Sequence[tuple[int, int]] = (), input_shape: tuple[int, ...] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         for name, value, kind in (("schedule", schedule, Schedule), ("until", until, StopRule)):
@@ -102,19 +114,22 @@ class UnlayeredNetwork(torch.nn.Module):
             raise InvalidValue("UnlayeredNetwork.engine", engine, "one of " + ", ".join(ENGINES))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(count("UnlayeredNetwork.seed", seed, most=2**63 - 1))
-            self._adapters = adapt(blocks)
+            adapters = adapt(blocks, connections, input_shape)
+        self._layers = [adapter for adapter in adapters if isinstance(adapter, NeuronBlock)]
+        self.input_shape = adapters[0].sources[0].shape
         self.blocks = torch.nn.ModuleList(blocks)
         self.schedule, self.until, self.seed = schedule, until, seed
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout
         self.gradient = Gradient(credit, peak, reset, self._own_surrogate() if surrogate is None else surrogate)
-        self._topology = self.to_network()
-        self._engine = ENGINES[engine](self._topology)
+        self._engine = ENGINES[engine]
+        self._prepared: dict[bool, tuple[Any, Network, GradientEngine]] = {}
+        self._prepare(learning=False)
         self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
 
     @property
     def n_outputs(self) -> int:
         """Number of output neurons, the last ones."""
-        return len(self._topology.outputs)
+        return self._layers[-1].layer.size
 
     def forward(
         self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None
@@ -127,7 +142,7 @@ class UnlayeredNetwork(torch.nn.Module):
 
         Parameters
         ----------
-        spikes : (B, C, T) tensor of counts, or a SpikeBatch, or B SpikeTrains of one shape
+        spikes : (B, C, T) or (B, C, H, W, T) tensor of counts, or a SpikeBatch, or B SpikeTrains of one shape
             Input spikes.
         samples : (B,) int, optional
             Sample numbers; default: see Notes of the class.
@@ -138,18 +153,23 @@ class UnlayeredNetwork(torch.nn.Module):
         """
         if isinstance(spikes, Tensor):
             spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
+            if len(self.input_shape) == 3 and spikes.shape[1:-1] == self.input_shape:
+                spikes = spikes.flatten(1, 3)
             shape = tuple(spikes.shape)
         else:
             spikes = SpikeBatch.of(spikes)
             shape = len(spikes), spikes.n_channels, spikes.n_steps
-        if len(shape) != 3 or shape[1] != self._topology.n_inputs:
-            raise InvalidValue("spikes.shape", shape, f"(B, {self._topology.n_inputs}, T), the inputs of blocks[0]")
+        learning = torch.is_grad_enabled() and any(s.learns for layer in self._layers for s in layer.sources)
+        network, engine = self._prepare(learning)
+        if len(shape) != 3 or shape[1] != network.n_inputs:
+            raise InvalidValue("spikes.shape", shape, f"(B, {network.n_inputs}, T), the inputs of blocks[0]")
         setup = Setup(
-            self._topology, self.schedule, self.until, seed=self.seed,
+            network, self.schedule, self.until, seed=self.seed,
             refractory_dropout=self.refractory_dropout if self.training else 0.0,
             input_dropout=self.input_dropout if self.training else 0.0,
         )  # fmt: skip
-        return self._engine.run(setup, self.gradient, self.grid(), spikes, self._numbers(shape[0], samples))
+        numbers = self._numbers(shape[0], samples)
+        return engine.run(setup, self.gradient, self._grid(learning), spikes, numbers)
 
     def _numbers(self, n: int, samples: ArrayLike | None) -> NDArray[np.int64]:
         if samples is not None:
@@ -163,30 +183,48 @@ class UnlayeredNetwork(torch.nn.Module):
         self.samples_seen += n
         return np.arange(start, start + n)
 
-    def grid(self) -> Parameters:
+    def _prepare(self, learning: bool) -> tuple[Network, GradientEngine]:
+        """Return the topology for the delays as they are now, and its engine; `learning` as in NeuronBlock."""
+        lags = [delay for layer in self._layers for _, delay in layer.lags(learning)]
+        key = [None if delay is None else delay.tobytes() for delay in lags]
+        if learning not in self._prepared or self._prepared[learning][0] != key:
+            network = self._network(learning)
+            self._prepared[learning] = key, network, self._engine(network)
+        return self._prepared[learning][1:]
+
+    def _order(self, learning: bool) -> list[int]:
+        """Return the order in which a Network keeps the synapses of the layers."""
+        ends = [(source.layer, layer.index) for layer in self._layers for source, _ in layer.lags(learning)]
+        return sorted(range(len(ends)), key=ends.__getitem__)
+
+    def _grid(self, learning: bool) -> Parameters:
         """Return all parameters as they run, on slayer's grid, differentiable by the blocks' parameters."""
-        columns = [torch.cat(column) for column in zip(*(a.neurons() for a in self._adapters), strict=True)]
-        return Parameters(tuple(w for a in self._adapters for w in a.weights()), *columns)
+        columns = [torch.cat(column) for column in zip(*(layer.neurons() for layer in self._layers), strict=True)]
+        weights = [w for layer in self._layers for w in layer.weights(learning)]
+        return Parameters(tuple(weights[k] for k in self._order(learning)), *columns)
 
     def to_network(self) -> Network:
         """Return the network as it is deployed: fixed point, in the units of Lava's LIF and Dense, as netx reads it."""
+        return self._network(learning=False)
+
+    @torch.no_grad()
+    def _network(self, learning: bool) -> Network:
+        grid = self._grid(learning)
         synapses: list[Synapses] = []
-        with torch.no_grad():
-            grid = self.grid()
-            for a in self._adapters:
-                synapses += a.synapses([_whole(f"{a.where}.weight", w, WEIGHT_SCALE) for w in a.weights()])
+        for layer in self._layers:
+            whole = [_whole(f"{layer.where}.weight", w, WEIGHT_SCALE) for w in layer.weights(learning)]
+            synapses += layer.synapses(whole, learning)
         keep_u, keep_v = (_whole(name, getattr(grid, name), STATE_SCALE) for name in ("keep_u", "keep_v"))
         vth, bias = (_whole(name, getattr(grid, name), WEIGHT_SCALE) for name in ("vth", "bias"))
         params = LoihiParams(
             STATE_SCALE - keep_u - 1, STATE_SCALE - keep_v, vth, bias_mant=bias, bias_exp=BIAS_EXP if bias.any() else 0
         )
-        layers = tuple(a.layer for a in self._adapters)
-        n = sum(layer.size for layer in layers)
-        outputs = np.arange(n - layers[-1].size, n)
-        return Network((self._adapters[0].n_inputs,), layers, tuple(synapses), params, outputs)
+        layers = tuple(layer.layer for layer in self._layers)
+        outputs = np.arange(len(vth) - self.n_outputs, len(vth))
+        return Network(self.input_shape, layers, tuple(synapses), params, outputs)
 
     def export_hdf5(self, path: str | os.PathLike[str], **metadata: Any) -> None:
-        """Write a .net file: slayer's blocks for netx, and in `/async` schedule, stop rule, seed and further metadata.
+        """Write a .net file: layers for netx, and in `/async` schedule, stop rule, seed and further metadata.
 
         Parameters
         ----------
@@ -199,14 +237,18 @@ class UnlayeredNetwork(torch.nn.Module):
         ------
         NetxError
             If the file cannot be written.
+
+        Notes
+        -----
+        Pool is written as a convolution, and the delay of an axon with the layer that it leads to, as stock netx runs
+        them. Skip connections, delays into Conv or Recurrent and uneven Pool are more than stock netx can run: such a
+        network is in `/async` alone, and a warning is logged; :func:`lava_async.netx.load` reads it.
         """
-        with atomic_file(path) as file:
-            for i, adapter in enumerate(self._adapters):
-                adapter.export(file.create_group(f"layer/{i}"))
-            write_metadata(file, {"schedule": self.schedule, "until": self.until, "seed": self.seed, **metadata})
+        how = {"schedule": self.schedule, "until": self.until, "seed": self.seed}
+        netx.save(self.to_network(), path, **{**how, **metadata})
 
     def _own_surrogate(self) -> Exponential:
-        own = [a.surrogate() for a in self._adapters]
+        own = [layer.surrogate() for layer in self._layers]
         return Exponential(torch.cat([s.tau for s in own]), torch.cat([s.scale for s in own]))
 
 

@@ -1,0 +1,103 @@
+"""What slayer's blocks mean as neurons and synapses: one adapter, and one file, per type of block.
+
+To add a block, write a :class:`Block` with the name of its class in slayer, and list it in `ADAPTERS`. Nothing else in
+the package looks into blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.records import count
+from lava_async.synapses import INPUT
+from lava_async.training.blocks.base import Block, NeuronBlock, slayer
+from lava_async.training.blocks.conv import ConvBlock
+from lava_async.training.blocks.delay import DelayBlock
+from lava_async.training.blocks.dense import DenseBlock
+from lava_async.training.blocks.flatten import FlattenBlock
+from lava_async.training.blocks.input import InputBlock
+from lava_async.training.blocks.make import dense_blocks
+from lava_async.training.blocks.pool import PoolBlock
+from lava_async.training.blocks.recurrent import RecurrentBlock
+from lava_async.training.blocks.sent import Sent
+
+ADAPTERS: tuple[type[Block], ...] = (
+    DenseBlock, ConvBlock, PoolBlock, RecurrentBlock, InputBlock, FlattenBlock, DelayBlock,
+)  # fmt: skip
+REFUSED = {
+    "Affine": "its neurons send voltages, not spikes",
+    "Average": "it has no neurons: average the spike counts that the network returns",
+    "KWTA": "its neurons inhibit one another within a check",
+    "TimeDecimation": "it adds up time steps: bin the input instead",
+}
+"""Blocks that no network of spiking neurons can say, and why."""
+
+
+def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: Any) -> list[Block]:
+    """Return the adapters of a chain of blocks with skip connections.
+
+    Parameters
+    ----------
+    blocks : list of torch.nn.Module
+        The chain.
+    connections : list of (source, target)
+        Further connections between blocks; source -1 is the input.
+    shape : tuple of int, optional
+        Shape of the input; default: what the first block takes.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If a block is of an unknown type, has a feature that cannot be run, or does not fit what reaches it.
+    """
+    if not blocks:
+        raise InvalidValue("blocks", blocks, "at least one block")
+    kinds = {attrgetter(adapter.name)(slayer()): adapter for adapter in ADAPTERS}
+    for i, block in enumerate(blocks):
+        if type(block) not in kinds:
+            reason = f" ({REFUSED[type(block).__name__]})" if type(block).__name__ in REFUSED else ""
+            names = ", ".join(f"slayer.{adapter.name}" for adapter in ADAPTERS)
+            raise InvalidType(f"blocks[{i}]", f"{type(block).__module__}.{type(block).__name__}", names + reason)
+    shape = kinds[type(blocks[0])].takes(blocks[0]) if shape is None else shape
+    if shape is None:
+        raise InvalidValue("input_shape", None, f"(channels, height, width) or (channels,), since blocks[0] "
+                           f"({type(blocks[0]).__name__}) does not say what it takes")  # fmt: skip
+    sends: dict[int, tuple[Sent, ...]] = {INPUT: (Sent(INPUT, tuple(shape), "the input"),)}
+    skips = _checked(connections, len(blocks))
+    adapters: list[Block] = []
+    for i, block in enumerate(blocks):
+        sources = [sent for source in (i - 1, *skips[i]) for sent in sends[source]]
+        where, layer = f"blocks[{i}] ({type(block).__name__})", sum(isinstance(a, NeuronBlock) for a in adapters)
+        adapters.append(kinds[type(block)].of(where, block, tuple(sources), layer))
+        sends[i] = tuple(sent._replace(name=f"blocks[{i}]") for sent in adapters[i].sends)
+    _check_outputs(adapters[-1], [a for a in adapters if isinstance(a, NeuronBlock)])
+    return adapters
+
+
+def _checked(connections: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
+    """Return which blocks each block receives from besides the one before."""
+    skips: list[list[int]] = [[] for _ in range(n)]
+    for k, connection in enumerate(connections):
+        if not isinstance(connection, (tuple, list)) or len(connection) != 2:
+            raise InvalidType(f"connections[{k}]", connection, "(source, target), the numbers of two blocks")
+        target = count(f"connections[{k}] target", connection[1], least=1, most=n - 1)
+        source = count(f"connections[{k}] source", connection[0], least=INPUT, most=target - 2)
+        if source in skips[target]:
+            raise InvalidValue(f"connections[{k}]", connection, "given once")
+        skips[target].append(source)
+    return skips
+
+
+def _check_outputs(last: Block, layers: Sequence[NeuronBlock]) -> None:
+    """Raise unless the last block sends on what one layer of neurons emits, as it is."""
+    if not layers or [sent.layer for sent in last.sends] != [layers[-1].index]:
+        raise InvalidValue(f"{last.where}", "the last block", "one with neurons, or a Flatten behind such a block")
+    if last.sends[0].axons:
+        raise InvalidValue(f"{last.where}.delay", "an axonal delay", "None in the last block: its neurons are read out "
+                           "when they fire, their axons lead nowhere")  # fmt: skip
+
+
+__all__ = ["ADAPTERS", "Block", "NeuronBlock", "Sent", "adapt", "dense_blocks", "slayer"]

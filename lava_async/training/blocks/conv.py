@@ -1,0 +1,58 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lava_async import synapses
+from lava_async.errors import InvalidValue
+from lava_async.training.blocks.base import NeuronBlock
+from lava_async.training.blocks.sent import Delay, Sent
+
+
+class ConvBlock(NeuronBlock):
+    """``slayer.block.cuba.Conv``: a kernel for all places of a grid, with stride, padding, dilation and groups."""
+
+    name = "block.cuba.Conv"
+    kind = "conv"
+
+    def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
+        synapse, (height, width) = self.block.synapse, self.grid()
+        channels = [sent.shape[0] for sent in self.sources]
+        self.check_inputs("channels", synapse.in_channels, channels)
+        if len(self.sources) > 1:
+            self.check("groups", synapse.groups, 1, "1 where skip connections end")
+        size = [
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, k, s, p, d in zip((height, width), synapse.kernel_size, *self._geometry[:3], strict=False)
+        ]
+        if min(size) < 1:
+            raise InvalidValue(f"{self.where}: shape of what reaches it", (sum(channels), height, width),
+                               f"at least as large as the kernel {tuple(synapse.kernel_size[:2])}")  # fmt: skip
+        return (synapse.out_channels, *size)
+
+    def kernels(self) -> Sequence[Tensor]:  # noqa: D102
+        weight = self.quantized(self.block.synapse)[..., 0]
+        return weight.split([sent.shape[0] for sent in self.sources], 1) if len(self.sources) > 1 else [weight]
+
+    def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
+        channels, height, width = source.shape
+        return synapses.Conv(source.layer, self.index, weights, (channels, height, width), *self._geometry, delay)
+
+    def along(self, kernel: Tensor, each: Tensor) -> Tensor:  # noqa: D102
+        outputs, per_group = kernel.shape[:2]
+        groups = self._geometry[3]
+        channel = torch.arange(outputs)[:, None] // (outputs // groups) * per_group + torch.arange(per_group)
+        return each.view(groups * per_group, -1)[:, 0][channel][:, :, None, None]
+
+    @property
+    def _geometry(self) -> tuple[Any, Any, Any, int]:
+        """Stride, padding, dilation (height first) and groups."""
+        s = self.block.synapse
+        stride, padding, dilation = (tuple(pair[:2]) for pair in (s.stride, s.padding, s.dilation))
+        return stride, padding, dilation, s.groups

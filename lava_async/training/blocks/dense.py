@@ -1,0 +1,46 @@
+"""All-to-all synapses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lava_async import synapses
+from lava_async.errors import InvalidValue
+from lava_async.training.blocks.base import NeuronBlock
+from lava_async.training.blocks.sent import Delay, Sent
+
+
+class DenseBlock(NeuronBlock):
+    """``slayer.block.cuba.Dense``: every neuron that reaches the block has a synapse to each of its neurons."""
+
+    name = "block.cuba.Dense"
+    kind = "dense"
+    synapse = "synapse"
+    """Attribute of the block that holds the weights of what reaches it."""
+
+    @classmethod
+    def takes(cls, block: Any) -> tuple[int, ...]:  # noqa: D102
+        return (int(getattr(block, cls.synapse).weight.shape[1]),)
+
+    def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
+        weight = getattr(self.block, self.synapse).weight
+        self.check(f"{self.synapse}.weight.shape[2:]", tuple(weight.shape[2:]), (1, 1, 1), "(1, 1, 1): in_neurons is "
+                   "one number")  # fmt: skip
+        for sent in self.sources:
+            if sent.size != max(sent.shape):
+                raise InvalidValue(f"{self.where}: shape of what reaches it", sent.shape, "(neurons,): it needs a "
+                                   "slayer.block.cuba.Flatten before it")  # fmt: skip
+        self.check_inputs("neurons", int(weight.shape[1]), [sent.size for sent in self.sources])
+        self.kernels()
+        return (int(weight.shape[0]),)
+
+    def kernels(self) -> Sequence[Tensor]:  # noqa: D102
+        weight = self.quantized(getattr(self.block, self.synapse), self.synapse).flatten(1)
+        return weight.split([sent.size for sent in self.sources], 1)
+
+    def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
+        return synapses.Dense(source.layer, self.index, weights, delay)

@@ -1,0 +1,81 @@
+"""Neurons of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lava_async import synapses
+from lava_async.errors import InvalidValue
+from lava_async.training.blocks.base import Block, NeuronBlock
+from lava_async.training.blocks.flatten import FlattenBlock
+from lava_async.training.blocks.sent import Delay, Sent
+
+
+class InputBlock(NeuronBlock):
+    """``slayer.block.cuba.Input``: each input channel reaches one neuron, as ``weight * x + bias`` where x is a count.
+
+    Weight and bias are learned and quantized as slayer does. slayer adds the bias to the current, netx and this
+    package to the voltage: the same thing where current does not last, an error elsewhere. slayer clips x at 3.97;
+    deployed networks, and this one, do not.
+    """
+
+    name = "block.cuba.Input"
+    kind = "input"  # netx.save knows the layer by it
+
+    @classmethod
+    def of(cls, where: str, block: Any, sources: tuple[Sent, ...], index: int) -> Block:  # noqa: D102
+        return BareInputBlock(where, block, sources, index) if block.neuron is None else cls(
+            where, block, sources, index)  # fmt: skip
+
+    @classmethod
+    def takes(cls, block: Any) -> tuple[int, ...] | None:  # noqa: D102
+        return None if block.shape is None else tuple(block.shape)
+
+    def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
+        check_first(self)
+        return self.sources[0].shape
+
+    def kernels(self) -> Sequence[Tensor]:  # noqa: D102
+        block = self.block
+        weight = block.neuron.current_decay.new_ones(1) if block.weight is None else block.pre_hook_fx(block.weight)
+        return [weight.expand(self.layer.size)]
+
+    def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
+        n = source.size
+        late = np.zeros(n, int) if delay is None else delay
+        return synapses.Sparse(source.layer, self.index, np.arange(n), np.arange(n), weights, (n, n), late)
+
+    def neurons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: D102
+        keep_u, keep_v, vth, bias = super().neurons()
+        if self.block.bias is not None:
+            own = self.block.pre_hook_fx(self.block.bias)
+            if bool(own != 0) and bool((keep_u != 0).any()):
+                raise InvalidValue(f"{self.where}.bias", own.item(), "None, or 0, or current_decay must be 1: slayer "
+                                   "adds the bias to the current, Loihi to the voltage")  # fmt: skip
+            bias = bias + own
+        return keep_u, keep_v, vth, bias
+
+
+class BareInputBlock(FlattenBlock):
+    """``slayer.block.cuba.Input`` without neurons: the input as it is; weight and bias are not used, as in slayer."""
+
+    name = "block.cuba.Input"
+
+    def __init__(self, where: str, block: Any, sources: tuple[Sent, ...], index: int) -> None:
+        super().__init__(where, block, sources, index)
+        check_first(self)
+
+    @property
+    def sends(self) -> tuple[Sent, ...]:  # noqa: D102
+        return self.sources
+
+
+def check_first(block: Block) -> None:
+    """Raise unless a block takes the input alone."""
+    if [sent.layer for sent in block.sources] != [synapses.INPUT]:
+        raise InvalidValue(block.where, "behind another block", "blocks[0]")

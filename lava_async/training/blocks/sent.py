@@ -1,0 +1,67 @@
+"""Spikes between blocks, and the axonal delays on their way."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lava_async.errors import InvalidValue
+
+Delay = NDArray[Any] | None
+"""Delay of each source neuron of some synapses, in time steps; None: no delays."""
+
+
+class Sent(NamedTuple):
+    """Spikes on their way from one block to the next."""
+
+    layer: int
+    """The layer that emits them; ``INPUT`` (-1) for the input channels."""
+    shape: tuple[int, ...]
+    """``(n,)`` or channels, height, width; numbered in this order, as slayer flattens."""
+    name: str = ""
+    """What errors call the block that sends them."""
+    axons: tuple[Any, ...] = ()
+    """``slayer.axon.Delay`` that they pass, each with one delay per channel."""
+
+    @property
+    def size(self) -> int:
+        """Number of neurons or channels."""
+        return int(np.prod(self.shape))
+
+    @property
+    def learns(self) -> bool:
+        """Whether a delay is learned."""
+        return any(axon.delay.requires_grad for axon in self.axons)
+
+    def delay(self) -> Delay:
+        """Return the delay of each neuron, rounded down as slayer does."""
+        if not self.axons:
+            return None
+        for axon in self.axons:
+            axon.clamp()
+        whole = sum(per_neuron(axon.delay.detach().floor(), self.size) for axon in self.axons)
+        return np.asarray(whole.cpu().numpy(), np.int64)
+
+    def step(self) -> Tensor:
+        """Return 0 for each neuron, whose derivative by a delay is slayer's ``grad_scale``."""
+        each = [axon.grad_scale * (axon.delay - axon.delay.detach()) for axon in self.axons]
+        return sum((per_neuron(d, self.size) for d in each), torch.zeros(self.size))
+
+
+def prepare_axon(where: str, axon: Any, shape: tuple[int, ...]) -> None:
+    """Check an axonal delay for neurons of a shape, and let it draw its delays as in a first forward pass."""
+    if axon.sampling_time != 1:
+        raise InvalidValue(f"{where}.sampling_time", axon.sampling_time, "1: delays are in time steps")
+    if not axon.init:
+        axon(torch.zeros(1, *shape, 1, device=axon.delay.device))
+    if axon.delay.shape != shape[:1]:
+        raise InvalidValue(f"{where}.shape", tuple(axon.delay.shape), f"{shape[:1]}, one delay per channel")
+
+
+def per_neuron(x: Tensor, n: int) -> Tensor:
+    """Return a number for all neurons, or one per channel, as one per neuron."""
+    return x.reshape(-1).repeat_interleave(n // x.numel())
