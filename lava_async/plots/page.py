@@ -1,0 +1,80 @@
+"""The wavefront as a page for browsers: one file, no network, no libraries."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from lava_async.errors import InvalidValue
+from lava_async.network import Network
+from lava_async.plots.wavefronts import layout
+from lava_async.plots.waves import Wave
+
+
+def wavefront_html(waves: Mapping[str, Wave | Sequence[Wave]], *, title: str = "Wavefront", text: str = "") -> str:
+    """Return a page that shows time steps under several schedules, to step through, to play and to ask.
+
+    Parameters
+    ----------
+    waves : dict from str to Wave or list of Wave
+        What is shown under each heading; all of one network, and lists of the same time steps.
+    title : str
+        Of the page.
+    text : str
+        A paragraph below it.
+
+    Returns
+    -------
+    str
+        HTML. Arrow keys step, space plays; a spike tells its order and momentum when the pointer is on it, when it has
+        the focus, or when it is tapped.
+
+    Raises
+    ------
+    InvalidValue
+        If there is nothing to show, or the waves do not belong together.
+    """
+    runs = {name: [w] if isinstance(w, Wave) else list(w) for name, w in waves.items()}
+    every = [w for run in runs.values() for w in run]
+    if not every:
+        raise InvalidValue("wavefront_html.waves", waves, "at least one wave")
+    network = every[0].network
+    times = {tuple(w.t for w in run) for run in runs.values()}
+    if any(w.network is not network for w in every) or len(times) != 1:
+        raise InvalidValue("wavefront_html.waves", sorted(times), "waves of one network and of the same time steps")
+    data = {**_network(network), "runs": [{"name": n, "steps": [_wave(w) for w in run]} for n, run in runs.items()]}
+    page = files("lava_async.plots").joinpath("wavefront_page.html").read_text(encoding="utf-8")
+    # "</script>" in a name must not end the data.
+    as_json = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    for mark, value in (("TITLE", html.escape(title)), ("TEXT", html.escape(text)), ("DATA", as_json)):
+        page = page.replace(f"@@{mark}@@", value)
+    return page
+
+
+def _network(network: Network) -> dict[str, Any]:
+    layers, start = [], 0
+    names = ["input", *(layer.name or f"layer {i}" for i, layer in enumerate(network.layers))]
+    for name, size in zip(names, [network.n_inputs, *(layer.size for layer in network.layers)], strict=True):
+        layers.append({"name": name, "start": start, "size": size})
+        start += size
+    return {
+        "inputs": network.n_inputs,
+        "layers": layers,
+        "places": layout(network).round(4).tolist(),
+        "threshold": [_short(v) for v in network.params.arrays().vth.tolist()],
+    }
+
+
+def _wave(wave: Wave) -> dict[str, Any]:
+    spikes = [[s.neuron, s.emitted, s.delivered, s.order, _short(s.momentum)] for s in wave.spikes]
+    links = [[s.delivered, s.neuron, target] for s in wave.spikes if s.delivered is not None
+             for target in wave.reached(s).tolist()]  # fmt: skip
+    return {"t": wave.t, "n": wave.n_steps, "spikes": spikes, "links": links}
+
+
+def _short(number: float | None) -> float | None:
+    """Return a number with four digits; integers stay as they are."""
+    return float(f"{number:.4g}") if isinstance(number, float) else number
