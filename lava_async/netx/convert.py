@@ -7,7 +7,7 @@ import logging
 from lava_async.network import Network
 from lava_async.netx.chain import Chain
 from lava_async.netx.h5 import Node
-from lava_async.netx.layers import LAYER_TYPES, FlattenLayer, InputLayer, LayerType
+from lava_async.netx.layers import LAYER_TYPES, ConvLayer, FlattenLayer, InputLayer, LayerType
 from lava_async.netx.layers.dense import DenseLayer
 from lava_async.netx.plan import NotSayableError, stages
 
@@ -75,6 +75,8 @@ def to_layers(network: Network) -> list[LayerType]:
             layers.append(InputLayer(network.input_shape))
         if isinstance(layer, DenseLayer) and len(layers[-1].shape) > 1:
             layers.append(FlattenLayer((stage.before.size,)))
+        if isinstance(layer, ConvLayer) and layers[-1].shape != stage.before.shape:
+            raise stage.cannot(f"a convolution of {stage.before.shape} neurons that are a vector in netx")
         layers.append(layer)
     return layers
 
