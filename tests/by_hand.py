@@ -56,12 +56,13 @@ def build(process: Any, tag: str) -> Any:
 
 
 def run(processes: list[Any], steps: int, tag: str) -> list[Any]:
-    """Run connected Processes for some Lava time steps; return their models."""
+    """Run Processes, connected among each other, for some Lava time steps; return their models."""
     models = {process: build(process, tag) for process in processes}
     for process, model in models.items():
         for port in process.out_ports:
             for other in port.get_dst_ports():
-                getattr(model, port.name).connect(getattr(models[other.process], other.name))
+                if other.process in models:  # not a port of the Process that they make up
+                    getattr(model, port.name).connect(getattr(models[other.process], other.name))
 
     def drive(model: Any) -> None:
         for _ in range(steps):

@@ -354,7 +354,10 @@ class TestSubProcessModel:
         expected = simulate_batch(net, spikes, **rules)
         spread = from_port(data)[:, latency:].reshape(-1, n_samples, n_steps, S)
         np.testing.assert_array_equal(spread.sum(axis=3).transpose(1, 0, 2), expected.output)
-        np.testing.assert_array_equal(values["u"], expected.current[-1])
+        u = values["u"]
+        if net.params.tag == "fixed_pt":  # wrapped once per forward step, an enormous sum does not fit an int32
+            u = u.astype(np.int64).astype(np.int32)
+        np.testing.assert_array_equal(u, expected.current[-1])
         np.testing.assert_array_equal(values["v"], expected.voltage[-1])
         np.testing.assert_array_equal(values["counts"], expected.counts[-1].sum(axis=1))
         for name in ("forward_steps", "synaptic_operations", "neuron_updates", "dropped"):
@@ -366,7 +369,8 @@ class TestSubProcessModel:
         flat = EventSource(spikes=source.proc_params["spikes"], steps_per_bin=process.forward_steps_per_bin())
         received = Sink(shape=children.synapses.out.shape, buffer=n)
         flat.s_out.connect(children.synapses.inp)
-        flat.s_out.connect(children.scheduler.inp)
+        if children.scheduler.proc_params["n_inputs"]:
+            flat.s_out.connect(children.scheduler.inp)
         children.synapses.out.connect(received.a_in)
         wired = [flat, children.neurons, children.synapses, children.scheduler, received]
         models = dict(zip(wired, by_hand.run(wired, n, process.network.params.tag), strict=True))

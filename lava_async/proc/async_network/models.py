@@ -180,7 +180,7 @@ class SubAsyncNetworkModel(AbstractSubProcessModel):
         self.scheduler = SpikeScheduler(
             shape=(net.n_neurons,), schedule=proc.schedule, until=proc.until, seed=proc.proc_params["seed"],
             layer_of=net.layer_of, outputs=net.outputs, queued=queued[net.n_inputs :],
-            n_inputs=0 if early else net.n_inputs, offset=offset, **clock,
+            n_inputs=0 if early else net.n_inputs, queued_inputs=early or queued[: net.n_inputs], offset=offset, **clock,
         )  # fmt: skip
         for child in (self.neurons, self.synapses, self.scheduler):
             child.arithmetic = p.tag

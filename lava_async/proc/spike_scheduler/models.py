@@ -39,7 +39,7 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
         self.index = np.concatenate([np.arange(-self.C, 0), proc_params["first"] + np.arange(n)])
         layer, queued = (np.broadcast_to(proc_params[x], proc_params["shape"]).ravel() for x in ("layer_of", "queued"))
         self.layer = np.concatenate([np.full(self.C, -1), layer])
-        self.queued = np.concatenate([np.full(self.C, True), queued])
+        self.queued = np.concatenate([np.broadcast_to(proc_params["queued_inputs"], self.C), queued])
         self.payload, self.emitted = np.zeros(self.C + n, np.int64), np.zeros(self.C + n, np.int64)
         self.momentum = np.zeros(self.C + n)
         self.last: int | None = None  # forward step at which a stop rule ends the time step

@@ -56,6 +56,8 @@ class SpikeScheduler(CheckedProcess):
         Which of the neurons are released at all; the spikes of others are counted only.
     n_inputs : int
         Input channels whose spike counts queue here too, through `inp` and `inp_out`, ahead of every neuron.
+    queued_inputs : bool or array of bool
+        As `queued`, of the input channels.
     name, log_config
         As in every Lava Process.
 
@@ -115,6 +117,7 @@ class SpikeScheduler(CheckedProcess):
         outputs: ArrayLike | None = None,
         queued: ArrayLike = True,
         n_inputs: int = 0,
+        queued_inputs: ArrayLike = True,
         name: str | None = None,
         log_config: LogConfig | None = None,
         **kwargs: Any,
@@ -126,6 +129,9 @@ class SpikeScheduler(CheckedProcess):
         for field, array in (("layer_of", layer_of), ("queued", queued)):
             if np.shape(array) not in ((), shape):
                 raise InvalidValue(f"SpikeScheduler.{field}.shape", np.shape(array), f"() or {shape}")
+        count("SpikeScheduler.n_inputs", n_inputs)
+        if np.shape(queued_inputs) not in ((), (n_inputs,)):
+            raise InvalidValue("SpikeScheduler.queued_inputs.shape", np.shape(queued_inputs), f"() or ({n_inputs},)")
         n = int(np.prod(shape))
         chosen = np.arange(n) if outputs is None else integer_array("SpikeScheduler.outputs", outputs)
         within("SpikeScheduler.outputs", chosen, 0, n - 1)
@@ -133,8 +139,8 @@ class SpikeScheduler(CheckedProcess):
             shape=shape, schedule=order, steps_per_bin=steps_per_bin, offset=offset, reset_interval=reset_interval,
             seed=count("SpikeScheduler.seed", seed, most=2**63 - 1), first=count("SpikeScheduler.first", first),
             layer_of=integer_array("SpikeScheduler.layer_of", layer_of), until=until, outputs=chosen,
-            queued=np.asarray(queued, bool), n_inputs=count("SpikeScheduler.n_inputs", n_inputs), name=name,
-            log_config=log_config, **kwargs,
+            queued=np.asarray(queued, bool), n_inputs=n_inputs, queued_inputs=np.asarray(queued_inputs, bool),
+            name=name, log_config=log_config, **kwargs,
         )  # fmt: skip
         self.proc_params["clock"] = Clock.checked("SpikeScheduler", steps_per_bin, offset, reset_interval)
 
