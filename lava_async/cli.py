@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # What libraries print is no result.
             report = COMMANDS[args.command].run(args)
+        if report is None:  # Another process reports.
+            return 0
         print(as_json(report.data) if args.json else report.text, flush=True)
     except KeyboardInterrupt:
         return _complain(args.command, "interrupted", INTERRUPTED)

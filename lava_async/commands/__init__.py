@@ -45,7 +45,7 @@ class Command:
     arguments : function of an ArgumentParser
         Adds its options.
     run : function of the parsed options
-        Does the work, with progress on stderr if it takes long.
+        Does the work, with progress on stderr if it takes long. None: another process reports.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Command:
     description: str
     examples: str
     arguments: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace], Report]
+    run: Callable[[Namespace], Report | None]
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -87,7 +87,8 @@ from lava_async.commands.bench import COMMAND as BENCH  # noqa: E402
 from lava_async.commands.demo import COMMAND as DEMO  # noqa: E402
 from lava_async.commands.evaluate import COMMAND as EVALUATE  # noqa: E402
 from lava_async.commands.inspect import COMMAND as INSPECT  # noqa: E402
+from lava_async.commands.train import COMMAND as TRAIN  # noqa: E402
 
-COMMANDS: dict[str, Command] = {command.name: command for command in (DEMO, EVALUATE, INSPECT, BENCH)}
+COMMANDS: dict[str, Command] = {command.name: command for command in (DEMO, TRAIN, EVALUATE, INSPECT, BENCH)}
 
 __all__ = ["COMMANDS", "Command", "Report", "table", "whole"]

@@ -102,6 +102,10 @@ class NetworkConfig(Table):
             raise InvalidValue("NetworkConfig.sizes, layers, from", ", ".join(given).strip("_") or None, "one of them")
         if self.sizes is not None and len(self.sizes) < 2:
             raise self.wrong("sizes", "the input channels, then one number of neurons per layer")
+        if self.from_ is not None:
+            for each in ("threshold", "current_decay", "voltage_decay", "gain"):
+                if getattr(self, each) != 1.0:
+                    raise self.wrong(each, "left out: the file says it")
         _check_decays(self)
 
 
@@ -118,13 +122,14 @@ class DataConfig(Table):
         least=0.0,
         most=0.9,
     )
+    test: str = key('Split that the trained network is evaluated on; "": none.', "test")
     limit: int | None = key("Only the first samples of each split.", None, least=1)
 
     def check(self) -> None:  # noqa: D102
         check_options(self.name, self.options)
-        splits = {"train": self.train, **({"validation": self.validation} if isinstance(self.validation, str) else {})}
+        splits = {"train": self.train, "validation": self.validation, "test": self.test or SPLITS[-1]}
         for name, split in splits.items():
-            if not set(split.split("+")) <= set(SPLITS):
+            if isinstance(split, str) and not set(split.split("+")) <= set(SPLITS):
                 raise self.wrong(name, " or ".join(map(repr, SPLITS)) + ", or several of them joined by '+'")
         if isinstance(self.validation, str) and set(self.validation.split("+")) & set(self.train.split("+")):
             raise self.wrong("validation", f"samples that are not trained on, unlike those of {self.train!r}; 0: none")
@@ -232,7 +237,8 @@ class OptimizerConfig(Table):
 
     name: Literal["adam", "adamw", "sgd"] = key("Optimizer of torch.", "adam")
     learning_rate: float = key("At the beginning.", 2e-3, least=0.0)
-    cosine: bool = key("Let the learning rate fall to 0 along half a cosine.", True)
+    decay_learning_rate: float = key("Of the decays, if they are learned.", 2e-3, least=0.0)
+    cosine: bool = key("Let the learning rates fall to 0 along half a cosine.", True)
     weight_decay: float = key("As torch's.", 0.0, least=0.0)
     momentum: float = share("Of sgd.", 0.0)
 
@@ -301,6 +307,12 @@ class Config(Table):
             else:
                 table[last] = value
         return parse(type(self), data, "config: ")
+
+
+def shipped() -> dict[str, Path]:
+    """Return the configs that come with the package, by name."""
+    folder = Path(__file__).with_name("configs")
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def _listed(value: Any) -> tuple[Any, ...]:

@@ -7,21 +7,20 @@ backpropagation), then run with and without it, exported, and run in Lava.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lava_async import __version__, plots
 from lava_async.data import SpikeDataset
 from lava_async.data.digits import digits
+from lava_async.experiments.build import one_torch_thread
 from lava_async.experiments.exactness import Exactness, compare
 from lava_async.experiments.files import replacing, write_json
 from lava_async.network import Network
@@ -142,7 +141,7 @@ def run_demo(config: DemoConfig, folder: Path, progress: Progress = lambda what,
     files = {name: folder / f"{name}.net" for name in config.trainings()}
     files |= {"picture": folder / PICTURE, "results": folder / RESULTS}
     networks, exactness = {}, {}
-    with _one_torch_thread():
+    with one_torch_thread():
         progress("compile (once)", 0)
         train_network(replace(config, epochs=1), train.subset([0]), config.trainings()["unlayered"])
         clock.tick("compile")
@@ -219,17 +218,6 @@ def _limits(rows: list[Row]) -> tuple[float, float]:
 
 def _first(data: SpikeDataset, n: int | None) -> SpikeDataset:
     return data if n is None else data.subset(np.arange(min(n, len(data))))
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Let torch use one thread, so that its sums have one order whatever the machine's cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Clock:

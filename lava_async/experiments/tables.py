@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -61,8 +60,9 @@ class Table:
     """
 
     def __post_init__(self) -> None:
+        annotations = hints(type(self))
         for each in fields(self):
-            value = _conform(_place(self, each), getattr(self, each.name), hints(type(self))[each.name], each)
+            value = _conform(_place(self, each), getattr(self, each.name), annotations[each.name], each)
             object.__setattr__(self, each.name, value)
         self.check()
 
@@ -102,15 +102,15 @@ def parse(kind: type[T], data: Any, where: str) -> T:
     """
     if not isinstance(data, Mapping):
         raise InvalidType(where, data, "a table")
-    known = {toml_name(each): each for each in fields(kind)}
+    known, annotations = {toml_name(each): each for each in fields(kind)}, hints(kind)
     for name, value in data.items():
         if name not in known:
             raise InvalidValue(_join(where, name), value, "left out: the keys here are " + ", ".join(known))
-    values = {each.name: _read(hints(kind)[each.name], data[name], _join(where, name))
+    values = {each.name: _read(annotations[each.name], data[name], _join(where, name))
               for name, each in known.items() if name in data}  # fmt: skip
     for name, each in known.items():
         if each.default is MISSING and each.default_factory is MISSING and name not in data:
-            kinds = describe(hints(kind)[each.name], each)
+            kinds = describe(annotations[each.name], each)
             raise InvalidValue(_join(where, name), None, f"given: {kinds}")
     try:
         return kind(**values)
@@ -142,7 +142,6 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
         raise InvalidValue(where, str(error), "TOML") from None
 
 
-@cache
 def hints(kind: Any) -> dict[str, Any]:
     """Return the annotations of a table's fields."""
     return get_type_hints(kind)

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import copy
-import logging
-import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch.nn.functional import cross_entropy
 
 from lava_async import metrics
-from lava_async.errors import InvalidValue
 from lava_async.network import Network
 from lava_async.progress import ProgressBar
-from lava_async.records import count, within
+from lava_async.records import count
 from lava_async.schedules import Schedule
 from lava_async.simulation import simulate_batch
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
+from lava_async.training.losses import CrossEntropy
+from lava_async.training.trainer import Epoch, LabelledSpikes, Trainer
 from lava_async.training.unlayered import UnlayeredNetwork
 
-log = logging.getLogger(__name__)
-
-
-class LabelledSpikes(Protocol):
-    """What is learned from; :class:`lava_async.data.SpikeDataset` is such."""
-
-    @property
-    def spikes(self) -> NDArray[Any]:
-        """(B, C, T) spike counts."""
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """(B,) classes, numbers of output neurons."""
+__all__ = ["Epoch", "Evaluation", "LabelledSpikes", "evaluate", "fit"]
 
 
 @dataclass(frozen=True)
@@ -64,27 +47,6 @@ class Evaluation:
     steps_to_first_output: float
     synaptic_operations: float
     reactivity: float
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch did.
-
-    Parameters
-    ----------
-    number : int
-        From 1.
-    loss, accuracy, spikes_per_sample : float
-        Means over the training samples while they were trained on.
-    validation : float
-        Accuracy on the validation samples after the epoch; NaN without any.
-    """
-
-    number: int
-    loss: float
-    accuracy: float
-    spikes_per_sample: float
-    validation: float
 
 
 def evaluate(
@@ -166,70 +128,25 @@ def fit(
     FloatingPointError
         If the loss is not finite.
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        count(f"fit.{name}", value, least=1)
-    labels = torch.from_numpy(np.asarray(train.labels, dtype=np.int64))
-    if not len(labels) or len(labels) != len(train.spikes):
-        raise InvalidValue("fit.train: number of labels", len(labels), f"{len(train.spikes)}, the samples, and not 0")
-    within("fit.train.labels", labels.numpy(), 0, network.n_outputs - 1)
-    optimizer = optimizer or torch.optim.Adam(network.parameters(), lr=learning_rate)
-    n_batches = math.ceil(len(labels) / batch_size)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * n_batches) if cosine else None
-    history: list[Epoch] = []
-    best, kept = -1.0, None
-    with ProgressBar(total=epochs * n_batches, disable=not progress, unit="batch") as bar:
-        for number in range(1, epochs + 1):
-            network.train()
-            sums = np.zeros(3)
-            order = np.random.default_rng([seed, number]).permutation(len(labels))
-            for batch in np.array_split(order, n_batches):
-                spikes, targets = torch.from_numpy(train.spikes[batch]), labels[batch]
-                loss, correct, emitted = _losses(network, spikes, targets, scale, penalty)
-                if not math.isfinite(loss.item()):
-                    raise FloatingPointError(f"fit: the loss is {loss.item()} in epoch {number}")
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                if falling:
-                    falling.step()
-                sums += len(batch) * np.array([loss.item(), correct, emitted])
-                bar.update()
-            network.eval()
-            accuracy = float("nan")
-            if validation is not None:
-                accuracy = _validate(network, validation)
-                if accuracy >= best:
-                    best, kept = accuracy, copy.deepcopy(network.state_dict())
-                    if checkpoint is not None:
-                        _save(kept, Path(checkpoint))
-            loss_mean, correct_mean, spikes_mean = (sums / len(labels)).tolist()
-            history.append(Epoch(number, loss_mean, correct_mean, spikes_mean, accuracy))
-            log.info("%s", history[-1])
-            bar.set_postfix(loss=history[-1].loss, validation=accuracy, spikes=history[-1].spikes_per_sample)
+    count("fit.epochs", epochs, least=1)
+    trainer = Trainer(
+        network, train, validation, epochs=epochs, batch_size=batch_size, cosine=cosine, loss=CrossEntropy(scale),
+        optimizer=optimizer or torch.optim.Adam(network.parameters(), lr=learning_rate), penalty=penalty, seed=seed,
+    )  # fmt: skip
+    with ProgressBar(total=epochs * trainer.n_batches, disable=not progress, unit="batch") as bar:
+
+        def look(epoch: Epoch) -> None:
+            bar.set_postfix(loss=epoch.loss, validation=epoch.validation, spikes=epoch.spikes_per_sample)
+            best = trainer.best_weights
+            if checkpoint is not None and best is not None and epoch.validation == trainer.best:
+                _save(best, Path(checkpoint))
             if callback:
-                callback(history[-1])
-    if kept is not None:
-        network.load_state_dict(kept)
-    elif checkpoint is not None:
+                callback(epoch)
+
+        history = trainer.run(on_batch=lambda _: bar.update(), on_epoch=look)
+    if checkpoint is not None and validation is None:
         _save(network.state_dict(), Path(checkpoint))
     return history
-
-
-def _losses(
-    network: UnlayeredNetwork, spikes: torch.Tensor, labels: torch.Tensor, scale: float, penalty: float
-) -> tuple[torch.Tensor, float, float]:
-    """Return the loss of a batch, and its accuracy and spikes per sample."""
-    counts = network.run(spikes).counts
-    output = counts[:, -network.n_outputs :].sum(2)
-    labels = labels.to(output.device)
-    hidden = counts[:, : -network.n_outputs].sum() / len(counts)
-    loss = cross_entropy(scale * output, labels) + penalty * hidden
-    return loss, float((output.argmax(1) == labels).float().mean()), float(counts.detach().sum() / len(counts))
-
-
-def _validate(network: UnlayeredNetwork, data: LabelledSpikes) -> float:
-    how: dict[str, Any] = {"schedule": network.schedule, "until": network.until, "seed": network.seed}
-    return metrics.accuracy(simulate_batch(network.to_network(), data.spikes, **how).output, data.labels)
 
 
 def _save(state: dict[str, Any], path: Path) -> None:

@@ -1,0 +1,147 @@
+"""What a config describes: data, network, trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from lava_async import netx
+from lava_async.data import registry
+from lava_async.errors import InvalidValue
+from lava_async.experiments.config import Config, DataConfig, GradientConfig, LossConfig, NetworkConfig
+from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
+from lava_async.training.compiled import CompiledEngine
+from lava_async.training.finetune import blocks_of
+from lava_async.training.gradient import STATE_SCALE
+from lava_async.training.losses import CrossEntropy, Loss, SpikeMax, SpikeRate
+from lava_async.training.ranks import Ranks
+from lava_async.training.surrogates import Surrogate
+from lava_async.training.trainer import Trainer
+from lava_async.training.unlayered import ENGINES
+
+
+def read_split(config: DataConfig, split: str) -> Any:
+    """Return a split of a data set, as much of it as is wanted."""
+    data = registry.load(config.name, split, **config.options)
+    return data if config.limit is None else data.subset(np.arange(min(config.limit, len(data.labels))))
+
+
+def read_data(config: DataConfig) -> tuple[Any, Any]:
+    """Return the training samples and the validation samples, None for none.
+
+    A fraction of the training samples is the same one whatever the seed of the training.
+    """
+    train = read_split(config, config.train)
+    if isinstance(config.validation, str):
+        return train, read_split(config, config.validation)
+    order = np.random.default_rng(0).permutation(len(train.labels))
+    kept_back = round(config.validation * len(order))
+    if not kept_back:
+        return train, None
+    return train.subset(np.sort(order[kept_back:])), train.subset(np.sort(order[:kept_back]))
+
+
+def build_network(config: Config, n_channels: int, n_classes: int) -> UnlayeredNetwork:
+    """Return the untrained network, or the one to go on with.
+
+    Parameters
+    ----------
+    config : Config
+        Its tables network, schedule, until, gradient and training.
+    n_channels, n_classes : int
+        What the data need.
+
+    Raises
+    ------
+    InvalidValue
+        If network and data do not fit together.
+    """
+    network = UnlayeredNetwork(
+        _blocks(config.network, config.training.seed), schedule=config.schedule.deployed, until=config.until.rule(),
+        surrogate=_surrogate(config.gradient), seed=config.training.seed, engine=_engine(config.training.threads),
+        **{name: getattr(config.gradient, name)
+           for name in ("credit", "peak", "reset", "refractory_dropout", "input_dropout")},
+    )  # fmt: skip
+    inputs = network.to_network().n_inputs
+    if inputs != n_channels:
+        raise InvalidValue("network: input channels", inputs, f"{n_channels}, those of the data")
+    if network.n_outputs < n_classes:
+        raise InvalidValue(
+            "network: output neurons", network.n_outputs, f"at least {n_classes}, the classes of the data"
+        )
+    return network
+
+
+def build_trainer(config: Config, network: UnlayeredNetwork, train: Any, validation: Any, ranks: Ranks) -> Trainer:
+    """Return the training of a network."""
+    seed, training = config.training.seed, config.training
+    return Trainer(
+        network, train, validation, epochs=training.epochs, batch_size=training.batch_size, seed=seed,
+        optimizer=_optimizer(config, network), cosine=config.optimizer.cosine, loss=_loss(config.loss),
+        penalty=config.loss.penalty,
+        schedule_at=lambda step, steps: config.schedule.at(seed, step, steps), threads=training.threads,
+        keep_best=training.keep == "best", ranks=ranks,
+    )  # fmt: skip
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Let torch use one thread, so that its sums have one order whatever the machine's cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _blocks(config: NetworkConfig, seed: int) -> list[Any]:
+    if config.from_ is not None:
+        return blocks_of(netx.load(config.from_), learn_decays=config.learn_decays)
+    ranges = [config.current_decay, config.voltage_decay]
+    drawn = any(isinstance(decay, tuple) for decay in ranges)
+    decays: list[Any] = [(d if isinstance(d, tuple) else (d, d)) if drawn else d for d in ranges]
+    assert config.sizes is not None
+    return dense_blocks(
+        config.sizes, threshold=config.threshold, current_decay=decays[0], voltage_decay=decays[1], gain=config.gain,
+        seed=seed, shared_param=not drawn, requires_grad=config.learn_decays,
+    )  # fmt: skip
+
+
+def _engine(threads: int) -> str:
+    """Return the name of the gradient engine that runs on so many threads."""
+    name = f"compiled, {threads} threads"
+    ENGINES.setdefault(name, partial(CompiledEngine, threads=threads))  # type: ignore[arg-type]
+    return name
+
+
+def _surrogate(config: GradientConfig) -> Surrogate | None:
+    return {"slayer": None, "atan": ATan(config.alpha), "exponential": Exponential(config.tau, config.area)}[
+        config.surrogate
+    ]
+
+
+def _loss(config: LossConfig) -> Loss:
+    if config.name == "cross_entropy":
+        return CrossEntropy(config.scale)
+    return SpikeMax(config.mode) if config.name == "spike_max" else SpikeRate(config.true_rate, config.false_rate)
+
+
+def _optimizer(config: Config, network: UnlayeredNetwork) -> torch.optim.Optimizer:
+    """Return the optimizer; slayer keeps decays as multiples of 1/4096, so that their steps are in that unit."""
+    o = config.optimizer
+    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    decays = [p for name, p in named if name.endswith("_decay")]
+    weights = [p for name, p in named if not name.endswith("_decay")]
+    unit = STATE_SCALE**2 if o.name == "sgd" else STATE_SCALE  # The steps of Adam do not shrink with the gradient.
+    groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": o.weight_decay}]
+    if decays:
+        groups.append({"params": decays, "weight_decay": 0.0, "lr": o.decay_learning_rate * unit})
+    if o.name == "sgd":
+        return torch.optim.SGD(groups, lr=o.learning_rate, momentum=o.momentum)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[o.name](groups, lr=o.learning_rate)

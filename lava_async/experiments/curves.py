@@ -1,0 +1,55 @@
+"""Curves of a training for TensorBoard, an optional package."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lava_async.errors import InvalidValue
+from lava_async.experiments.config import Config
+from lava_async.training.ranks import Ranks
+from lava_async.training.trainer import Epoch
+
+
+class Curves:
+    """Writes what each epoch did.
+
+    Parameters
+    ----------
+    writer : SummaryWriter or None
+        Of torch; None: write nothing.
+    """
+
+    def __init__(self, writer: Any = None) -> None:
+        self._writer = writer
+
+    @classmethod
+    def of(cls, config: Config, folder: Path, group: Ranks) -> Curves:
+        """Return the curves of a training, into a folder in its folder, if the config and the process want any.
+
+        Raises
+        ------
+        InvalidValue
+            If they are wanted and TensorBoard is not installed.
+        """
+        if not (config.training.tensorboard and group.writes):
+            return cls()
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            allowed = 'false unless TensorBoard is installed: pip install "lava-async[tensorboard]"'
+            raise InvalidValue("training.tensorboard", True, allowed) from None
+        return cls(SummaryWriter(str(folder / "tensorboard")))
+
+    def add(self, epoch: Epoch) -> None:
+        """Add an epoch."""
+        if self._writer:
+            for name, value in asdict(epoch).items():
+                if name != "number":
+                    self._writer.add_scalar(name, value, epoch.number)
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        if self._writer:
+            self._writer.close()

@@ -1,0 +1,100 @@
+"""Losses: what training makes small, as functions of spike counts.
+
+A loss takes the output counts (B, n_out, T) and the labels (B,), and returns the mean over the B samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from lava_async.errors import InvalidValue
+from lava_async.network import Network
+from lava_async.training.blocks import slayer
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """``cross_entropy(scale * sum_t counts, label)``.
+
+    Parameters
+    ----------
+    scale : float
+        Of the counts: 0.5 for samples of 10 time steps, less for longer ones, which spike more.
+    """
+
+    scale: float = 0.5
+
+    def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
+        return cross_entropy(self.scale * output.sum(2), labels)
+
+
+@dataclass(frozen=True)
+class SpikeRate:
+    """Slayer's ``SpikeRate``: squared distance of the rates to those that are wanted, summed over the outputs.
+
+    Parameters
+    ----------
+    true_rate, false_rate : float
+        Spikes per time step, in 0 .. 1, of the output of the label, and of all others.
+    """
+
+    true_rate: float = 0.5
+    false_rate: float = 0.02
+
+    def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
+        total: Tensor = slayer().loss.SpikeRate(self.true_rate, self.false_rate, reduction="sum")(output, labels)
+        return total / len(labels)
+
+
+@dataclass(frozen=True)
+class SpikeMax:
+    """Slayer's ``SpikeMax``: negative log likelihood of the label.
+
+    Parameters
+    ----------
+    mode : {"softmax", "probability"}
+        How rates become probabilities. With "probability" an output that is silent has probability 0, so its loss is
+        infinite: for networks that spike already.
+    """
+
+    mode: str = "softmax"
+
+    def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
+        total: Tensor = slayer().loss.SpikeMax(mode=self.mode, reduction="sum")(output, labels)
+        return total / len(labels)
+
+
+def activity_weights(network: Network, penalty: float | Sequence[float]) -> Tensor:
+    """Return the weight (N,) of the spikes of each neuron in the loss.
+
+    Parameters
+    ----------
+    network : Network
+        Its layers count.
+    penalty : float or list of float
+        One number for all neurons that are no outputs, or one per layer, for all its neurons.
+
+    Raises
+    ------
+    InvalidValue
+        If there are not as many numbers as layers.
+    """
+    weights = torch.zeros(network.n_neurons)
+    if isinstance(penalty, (int, float)):
+        weights += penalty
+        weights[torch.from_numpy(network.outputs.copy())] = 0
+        return weights
+    if len(penalty) != len(network.layers):
+        raise InvalidValue(
+            "penalty: numbers in it", len(penalty), f"{len(network.layers)}, one per layer, or one for all"
+        )
+    for rows, value in zip(network.layer_slices, penalty, strict=True):
+        weights[rows] = value
+    return weights

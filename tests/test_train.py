@@ -1,0 +1,479 @@
+"""Trainings from a config: killed and gone on with, fine-tuned, stopped by numbers that are not finite."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from lava_async import CubaParams, LoihiParams, Network, netx
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.experiments.build import build_network, build_trainer, read_data
+from lava_async.experiments.config import Config, shipped
+from lava_async.experiments.train import train
+from lava_async.network import Layer
+from lava_async.spikes import SpikeBatch
+from lava_async.synapses import Dense
+from lava_async.training import UnlayeredNetwork
+from lava_async.training.blocks import slayer
+from lava_async.training.checkpoint import read_checkpoint, write_checkpoint
+from lava_async.training.finetune import blocks_of
+from lava_async.training.losses import SpikeMax, SpikeRate, activity_weights
+from lava_async.training.ranks import Ranks
+from lava_async.training.trainer import NonFiniteError
+
+SMALL = Config.from_toml("""
+[network]
+sizes = [200, 8, 10]
+gain = 2.0
+voltage_decay = [0.2, 0.9]
+learn_decays = true
+
+[data]
+name = "digits"
+limit = 48
+
+[schedule]
+name = ["random", "momentum"]
+group_size = [2, "all"]
+
+[gradient]
+refractory_dropout = 0.2
+input_dropout = 0.1
+
+[loss]
+penalty = 0.001
+
+[optimizer]
+learning_rate = 0.02
+momentum = 0.5
+
+[training]
+epochs = 3
+batch_size = 12
+""")
+
+
+def weights(folder):
+    """The final weights, and all that the checkpoint holds."""
+    return read_checkpoint(folder / "checkpoint.pt")["trainer"]
+
+
+def same(a, b):
+    """Bitwise, in all that is nested in it; times aside."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a if name != "seconds")
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b or (a != a and b != b)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """One training that nothing interrupts."""
+    return train(SMALL, tmp_path_factory.mktemp("whole"))
+
+
+# ------------------------------------------------------------------------------------------------- interruption
+
+
+class Killed(BaseException):
+    """Nothing that is caught on the way."""
+
+
+@pytest.mark.parametrize("batch", [1, 3, 4, 6, 11, 12])
+def test_a_training_that_stops_after_any_batch_goes_on_bit_for_bit(trained, tmp_path, batch):
+    config = SMALL.with_values({"training.checkpoint_seconds": 0})
+    left = batch
+
+    def stop(_):
+        nonlocal left
+        left -= 1
+        if not left:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(config, tmp_path, on_batch=stop)
+    started = []
+    again = train(config, tmp_path, on_start=lambda trainer: started.append(trainer.step))
+    assert started == [batch - 1]  # The callback comes before the checkpoint.
+    assert same(weights(tmp_path), weights(trained.folder))
+    assert same(again.network.state_dict(), trained.network.state_dict())
+    assert netx.load(tmp_path / "network.net") == netx.load(trained.folder / "network.net")
+
+
+KILL = """
+import os, signal, sys, time
+from pathlib import Path
+import numpy as np
+from lava_async.experiments.config import Config
+from lava_async.experiments.train import train
+
+config, out = Config.load(sys.argv[1]), Path(sys.argv[2])
+rng, kills = np.random.default_rng(3), 0
+while True:
+    child = os.fork()
+    if not child:
+        try:
+            train(config, out)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    if kills < 10:
+        time.sleep(rng.random() / 2)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if not os.WIFSIGNALED(status):
+        assert os.WEXITSTATUS(status) == 0
+        break
+    kills += 1
+print(kills)
+"""
+
+
+def test_a_training_killed_at_any_moment_goes_on_bit_for_bit(trained, tmp_path):
+    """Ten times, after random parts of half a second, whatever it does then."""
+    (tmp_path / "config.toml").write_text(SMALL.with_values({"training.checkpoint_seconds": 0}).to_toml())
+    command = [sys.executable, "-c", KILL, str(tmp_path / "config.toml"), str(tmp_path / "out")]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) > 0
+    assert same(weights(tmp_path / "out"), weights(trained.folder))
+
+
+def test_a_training_runs_twice_to_the_same_bits_and_global_random_states_do_not_matter(trained, tmp_path):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    again = train(SMALL, tmp_path)
+    assert torch.equal(before, torch.get_rng_state())
+    assert same(weights(tmp_path), weights(trained.folder))
+    other = train(SMALL.with_values({"training.seed": 1}), tmp_path / "other")
+    assert not same(other.network.state_dict(), again.network.state_dict())
+
+
+def test_a_finished_training_is_not_trained_further(trained, tmp_path):
+    before = (trained.folder / "network.net").read_bytes()
+    again = train(SMALL, trained.folder, on_batch=pytest.fail)
+    assert same(again.network.state_dict(), trained.network.state_dict())
+    assert len(before) == (trained.folder / "network.net").stat().st_size
+
+
+# --------------------------------------------------------------------------------------------------------- files
+
+
+def test_the_folder_holds_config_history_network_and_results(trained):
+    names = {path.name for path in trained.folder.iterdir() if path.name != ".lock"}
+    assert names == {"config.toml", "checkpoint.pt", "history.csv", "network.net", "results.json"}
+    assert Config.load(trained.folder / "config.toml") == SMALL
+    with open(trained.folder / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in rows] == [epoch.loss for epoch in trained.history]
+    results = json.loads((trained.folder / "results.json").read_text())
+    assert results["test"]["samples"] == 48
+    assert results["validation"] == max(epoch.validation for epoch in trained.history)
+    noted = netx.metadata(trained.folder / "network.net")
+    assert noted["config"] == SMALL.plain()
+    assert noted["test"]["accuracy"] == results["test"]["accuracy"]
+    assert netx.load(trained.folder / "network.net") == trained.network.to_network()
+
+
+def test_what_a_killed_run_left_half_written_goes_away(trained):
+    left = trained.folder / ".checkpoint.pt.tmp"
+    left.write_bytes(b"half")
+    train(SMALL, trained.folder)
+    assert not left.exists()
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path):
+    def second(_):
+        with pytest.raises(InvalidValue, match=r"folder = .*: must be one that no other running training writes to"):
+            train(SMALL, tmp_path)
+        raise Killed
+
+    with pytest.raises(Killed):
+        train(SMALL, tmp_path, on_batch=second)
+
+
+def test_a_checkpoint_of_another_config_is_refused_with_what_differs(trained):
+    other = SMALL.with_values({"loss.penalty": 0.5, "data.limit": 30, "training.checkpoint_seconds": 1})
+    with pytest.raises(InvalidValue) as raised:
+        train(other, trained.folder)
+    assert "data.limit = 48, now 30; loss.penalty = 0.001, now 0.5; " in raised.value.value
+    assert "samples of the data = 48, now 30" in raised.value.value
+    assert "seconds" not in raised.value.value
+    assert Config.load(trained.folder / "config.toml") == SMALL
+
+
+def test_other_threads_go_on_with_a_warning(trained, caplog):
+    train(SMALL.with_values({"training.threads": 2}), trained.folder)
+    assert "other threads or processes than before" in caplog.text
+    train(SMALL, trained.folder)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 60, 95, 500, -1])
+def test_a_checkpoint_that_is_cut_off_is_an_error(trained, tmp_path, kept):
+    content = (trained.folder / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(content[:kept])
+    with pytest.raises(InvalidValue, match=r"checkpoint\.pt: .* delete it"):
+        train(SMALL, tmp_path)
+
+
+def test_a_foreign_or_damaged_checkpoint_is_an_error(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    torch.save({}, path)
+    with pytest.raises(InvalidValue, match="as in a checkpoint of this version"):
+        read_checkpoint(path)
+    write_checkpoint(path, {"a": torch.zeros(100)})
+    assert torch.equal(read_checkpoint(path)["a"], torch.zeros(100))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InvalidValue, match="it is damaged"):
+        read_checkpoint(path)
+
+
+def test_curves_for_tensorboard_are_optional(tmp_path, monkeypatch):
+    config = SMALL.with_values({"training.tensorboard": True, "training.epochs": 1})
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InvalidValue, match=r"training\.tensorboard = True: must be false unless TensorBoard"):
+        train(config, tmp_path)
+    seen = []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def add_scalar(self, name, value, step):
+            seen.append((name, step))
+
+        def close(self):
+            seen.append(self.folder)
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=SummaryWriter))
+    train(config, tmp_path)
+    assert ("loss", 1) in seen
+    assert seen[-1] == str(tmp_path / "tensorboard")
+
+
+# ------------------------------------------------------------------------------------------------ what is learned
+
+
+def test_a_loss_that_is_not_finite_leaves_its_batch(tmp_path):
+    config = SMALL.with_values({"loss": {"name": "spike_max", "mode": "probability"}, "network.gain": 0.0})
+    with pytest.raises(NonFiniteError, match=r"loss is inf in epoch 1, batch 1 of 4; batch, labels .*bad_batch\.npz"):
+        train(config, tmp_path)
+    bad = np.load(tmp_path / "bad_batch.npz")
+    samples, _ = read_data(config.data)
+    spikes = SpikeBatch(bad["channel"], bad["count"], bad["start"], int(bad["n_channels"]))
+    assert spikes == SpikeBatch.of(samples.spikes[bad["indices"]])
+    np.testing.assert_array_equal(bad["labels"], samples.labels[bad["indices"]])
+    network = build_network(config, 200, 10)
+    network.load_state_dict({name[8:]: torch.tensor(bad[name]) for name in bad.files if name.startswith("weights/")})
+    counts = network.train().run(spikes, bad["samples"]).counts
+    assert SpikeMax("probability")(counts[:, -10:], torch.tensor(bad["labels"])).isinf()
+    assert (bad["epoch"], bad["batch"]) == (1, 1)
+
+
+def test_a_gradient_that_is_not_finite_stops_training_before_it_does_harm():
+    samples, _ = read_data(SMALL.data)
+    network = build_network(SMALL, 200, 10)
+    before = [p.detach().clone() for p in network.parameters()]
+    network.blocks[0].synapse.weight.register_hook(lambda gradient: gradient / 0)
+    with pytest.raises(NonFiniteError, match="the gradient is not finite in epoch 1, batch 1 of 4"):
+        build_trainer(SMALL, network, samples, None, Ranks()).run()
+    assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
+
+
+def test_decays_are_learned_where_asked(trained):
+    first = build_network(SMALL, 200, 10).state_dict()
+    last = trained.network.state_dict()
+    assert first["blocks.0.neuron.voltage_decay"].shape == (8,)
+    assert not torch.equal(first["blocks.0.neuron.voltage_decay"], last["blocks.0.neuron.voltage_decay"])
+    frozen = build_network(SMALL.with_values({"network.learn_decays": False}), 200, 10)
+    assert not frozen.blocks[0].neuron.voltage_decay.requires_grad
+
+
+def test_slayers_losses_are_slayers():
+    counts, labels = torch.tensor(np.random.default_rng(0).integers(0, 2, (6, 3, 5))).float(), torch.arange(6) % 3
+    rate, most = slayer().loss.SpikeRate(0.5, 0.02), slayer().loss.SpikeMax(mode="softmax")
+    assert torch.allclose(SpikeRate(0.5, 0.02)(counts, labels), rate(counts, labels) / 6)
+    assert torch.allclose(SpikeMax("softmax")(counts, labels), most(counts, labels) / 6)
+
+
+@pytest.mark.parametrize("name", ["spike_rate", "spike_max"])
+def test_training_makes_slayers_losses_small(tmp_path, name):
+    history = train(SMALL.with_values({"loss": {"name": name}, "training.epochs": 6}), tmp_path).history
+    assert history[-1].loss < history[0].loss
+
+
+def test_a_penalty_counts_hidden_layers_or_each_layer():
+    network = build_network(SMALL, 200, 10).to_network()
+    assert activity_weights(network, 2.0).tolist() == [2.0] * 8 + [0.0] * 10
+    assert activity_weights(network, [1.0, 3.0]).tolist() == [1.0] * 8 + [3.0] * 10
+    with pytest.raises(InvalidValue, match="penalty: numbers in it = 1: must be 2, one per layer"):
+        activity_weights(network, [1.0])
+
+
+def test_no_batch_is_ever_the_whole_data_set(monkeypatch):
+    """Data may give a SpikeBatch per batch, and are asked for one batch at a time."""
+    samples, _ = read_data(SMALL.data)
+    asked = []
+
+    class Events:
+        labels = samples.labels
+        n_channels, n_classes = 200, 10
+
+        @property
+        def spikes(self):
+            return self
+
+        def __len__(self):
+            return len(self.labels)
+
+        def __getitem__(self, indices):
+            asked.append(len(indices))
+            return SpikeBatch.of(samples.spikes[indices])
+
+    results = []
+    monkeypatch.setattr("lava_async.training.trainer._CHUNK", 20)
+    for data in (samples, Events()):
+        network = build_network(SMALL, 200, 10)
+        results.append(build_trainer(SMALL, network, data, data, Ranks()).run())
+    assert [replace(epoch, seconds=0) for epoch in results[0]] == [replace(epoch, seconds=0) for epoch in results[1]]
+    assert max(asked) <= 20
+
+
+def test_the_part_kept_back_for_validation_is_the_same_for_all_seeds():
+    parts = [read_data(SMALL.with_values({"data.validation": 0.25, "training.seed": seed}).data) for seed in (0, 1)]
+    assert [len(part) for part in parts[0]] == [36, 12]
+    for one, other in zip(*parts, strict=True):
+        np.testing.assert_array_equal(one.spikes, other.spikes)
+    assert read_data(SMALL.with_values({"data.validation": 0.0}).data)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "error"),
+    [
+        ([199, 10], "network: input channels = 199: must be 200, those of the data"),
+        ([200, 9], "network: output neurons = 9: must be at least 10, the classes of the data"),
+    ],
+)
+def test_a_network_that_does_not_fit_the_data_is_an_error(tmp_path, sizes, error):
+    with pytest.raises(InvalidValue, match=error):
+        train(SMALL.with_values({"network.sizes": sizes}), tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------------- fine-tuning
+
+
+def test_fine_tuning_begins_with_the_very_network(trained, tmp_path):
+    start = {"sizes": None, "gain": None, "voltage_decay": None, "from": str(trained.folder / "network.net")}
+    config = SMALL.with_values({f"network.{name}": value for name, value in start.items()})
+    untouched = train(config.with_values({"training.epochs": 0}), tmp_path / "untouched")
+    assert untouched.network.to_network() == netx.load(trained.folder / "network.net")
+    assert netx.load(tmp_path / "untouched/network.net") == netx.load(trained.folder / "network.net")
+    assert untouched.results["validation"] is None
+    tuned = train(config.with_values({"training.epochs": 1}), tmp_path / "tuned")
+    assert tuned.network.to_network() != untouched.network.to_network()
+
+
+def integers(**changed):
+    """A network as slayer exports one, with biases, decays of each neuron and weights of the 8-bit grid."""
+    rng = np.random.default_rng(0)
+    synapses = (Dense(-1, 0, 2 * rng.integers(-128, 128, (4, 3))), Dense(0, 1, 2 * rng.integers(-60, 60, (2, 4))))
+    params = {"du": [0, 9, 99, 4095, 3, 3], "dv": [0, 10, 100, 4096, 7, 7], "vth": [70] * 4 + [91] * 2,
+              "bias_mant": [2, 0, -4, 6, 0, 0], "bias_exp": 6, **changed}  # fmt: skip
+    return Network((3,), (Layer((4,)), Layer((2,))), synapses, LoihiParams(**params), np.array([4, 5]))
+
+
+@pytest.mark.parametrize("learn_decays", [False, True])
+def test_blocks_of_a_network_are_deployed_as_it(learn_decays):
+    blocks = blocks_of(integers(), learn_decays=learn_decays)
+    network = UnlayeredNetwork(blocks, schedule=SMALL.schedule.deployed).to_network()
+    here, there = integers(), network
+    for name in ("du", "dv", "vth"):
+        np.testing.assert_array_equal(getattr(here.params, name), getattr(there.params, name))
+    np.testing.assert_array_equal(here.params.arrays().bias, there.params.arrays().bias)
+    for mine, theirs in zip(here.synapses, there.synapses, strict=True):
+        np.testing.assert_array_equal(mine.weights, theirs.weights)
+
+
+@pytest.mark.parametrize(
+    ("network", "error"),
+    [
+        (integers(vth=[70, 70, 70, 71, 91, 91]), r"layer 0: vth = \[70, 71\]: must be one for the layer"),
+        (integers(bias_mant=[1, 0, 0, 0, 0, 0]), "layer 0: bias = -1: must be even"),
+        (integers(bias_exp=3), "layer 0: bias = 16: must be multiples of 64"),
+        (integers(weight_exp=1), r"layer 0: weights = .*: must be even, in -256 \.\. 254"),
+        (replace(integers(), outputs=[4]), r"network\.outputs = .*: must be the neurons of the last layer"),
+        (replace(integers(), synapses=(*integers().synapses, Dense(-1, 1, np.ones((2, 3), int)))),
+         "layer 1: synapses = 'Dense from -1, Dense from 0': must be Dense from 0"),
+        (Network.feedforward([np.ones((2, 3))], CubaParams(1.0, 1.0, 1.0)),
+         r"network\.params = 'CubaParams': must be LoihiParams"),
+    ],
+)  # fmt: skip
+def test_what_blocks_cannot_say_is_named(network, error):
+    with pytest.raises((InvalidValue, InvalidType), match=error):
+        blocks_of(network)
+
+
+# --------------------------------------------------------------------------------------------- several processes
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    """The command under torchrun, two processes on this machine."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "config.toml").write_text(SMALL.to_toml())
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
+              "lava_async"]  # fmt: skip
+    command = ["train", str(folder / "config.toml"), "--out", str(folder / "out"), "--json"]
+    run = subprocess.run(
+        [*launch, *command], capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert run.returncode == 0, run.stderr
+    return folder / "out", json.loads(run.stdout)
+
+
+def test_two_processes_learn_what_one_does(trained, two_processes):
+    """Each takes its share of every batch; sums of floats have another order."""
+    folder, printed = two_processes
+    assert printed["processes"] == 2
+    assert printed == json.loads((folder / "results.json").read_text())
+    one, two = weights(trained.folder), weights(folder)
+    for name, expected in one["network"].items():
+        torch.testing.assert_close(two["network"][name], expected, rtol=1e-4, atol=1e-4, msg=name)
+    for a, b in zip(one["history"], two["history"], strict=True):
+        assert a["accuracy"] == b["accuracy"]
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
+        assert a["validation"] == b["validation"]
+
+
+def test_shares_are_all_of_a_batch_and_no_more():
+    for n in (0, 1, 7):
+        parts = [Ranks(rank, 3).share(np.arange(n)) for rank in range(3)]
+        np.testing.assert_array_equal(np.concatenate(parts), np.arange(n))
+
+
+# ------------------------------------------------------------------------------------------------ shipped configs
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_configs_load(name):
+    config = Config.load(shipped()[name])
+    assert Config.from_toml(config.to_toml()) == config
+
+
+def test_the_shipped_digits_reach_90_percent(tmp_path):
+    """355 test samples that were never looked at, in some seconds."""
+    results = train(Config.load(shipped()["digits"]), tmp_path).results
+    assert results["test"]["samples"] == 355
+    assert results["test"]["accuracy"] > 0.9
