@@ -25,7 +25,7 @@ TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sort
 
 BASE = {"draws", "errors", "jit", "network", "neurons", "records", "schedules", "spikes", "stopping", "synapses"}
 CORE = BASE | {"engine", "simulation", "metrics"}
-ADAPTERS = {"data", "hardware", "netx", "plots", "proc", "training"}
+ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
     "engine": BASE,
