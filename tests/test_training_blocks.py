@@ -76,6 +76,7 @@ CASES = {
         [conv(2, 3, 2, padding=1), cuba("Pool", 2, weight_scale=0.3), flatten(), dense(36, 4)], {}),
     "uneven pool into conv": lambda: ([cuba("Pool", (1, 2), weight_scale=0.3), conv(2, 2, 2)], {}),
     "input": lambda: ([cuba("Input", weight=0.4, neuron=FORGETFUL), flatten(), dense(60, 4)], {}),
+    "lasting input": lambda: ([cuba("Input", weight=0.4), flatten(), dense(60, 4)], {}),
     "input, bias": lambda: ([cuba("Input", weight=0.4, bias=0.2, neuron=FORGETFUL), conv(2, 3, 3)], {}),
     "input, bare": lambda: ([slayer().block.cuba.Input(delay_shift=False), flatten(), dense(60, 4)], {}),
     "recurrent": lambda: (
@@ -101,7 +102,7 @@ CASES = {
         [flatten(), delays(dense(60, 5, delay=True), 0.5, 1.2, 0.0, 2.9, 2.0), dense(5, 6), dense(11, 4)],
         {"connections": [(1, 3)], "call": lambda x, f, *others: two_paths(f(x), *others)}),
 }  # fmt: skip
-STOCK_CANNOT = {name for name in CASES if name.startswith(("delay of", "delay, grouped", "skip", "uneven"))}
+STOCK_CANNOT = {name for name in CASES if name.startswith(("delay of", "delay, grouped", "skip", "uneven", "lasting"))}
 
 
 def case(name):

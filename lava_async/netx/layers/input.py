@@ -89,4 +89,6 @@ class InputLayer(LayerType):
         if (stage.feedback or s.max_delay or neuron is None or bias is None or len({*bias.tolist()}) > 1
                 or len({*weights.tolist()}) > 1 or stage.layer.shape != stage.before.shape):  # fmt: skip
             raise stage.cannot("neurons of the input must share one weight and one bias, and have no delays")
+        if (neuron.i_decay != 4096).any():
+            raise stage.cannot("current of the input neurons lasts; stock netx feeds values past it")
         return cls(stage.layer.shape, neuron, int(weights[0]), int(bias[0]))

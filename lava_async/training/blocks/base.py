@@ -184,6 +184,10 @@ class NeuronBlock(Block):
         tau, scale = neuron.tau_rho * TAU_RHO_MULT, neuron.scale_rho * SCALE_RHO_MULT
         return Exponential(torch.full((n,), tau), torch.full((n,), scale))
 
+    def split(self, kernel: Tensor, inputs: Sequence[int]) -> Sequence[Tensor]:
+        """Return the parts of a kernel for each source, given the inputs of each along its second axis."""
+        return [kernel] if len(inputs) == 1 else kernel.split(inputs, 1)
+
     def quantized(self, synapse: Any, name: str = "synapse") -> Tensor:
         """Return the weight of one of slayer's synapses as its neurons see it."""
         if synapse.pre_hook_fx is None:

@@ -38,7 +38,7 @@ class ConvBlock(NeuronBlock):
 
     def kernels(self) -> Sequence[Tensor]:  # noqa: D102
         weight = self.quantized(self.block.synapse)[..., 0]
-        return weight.split([sent.shape[0] for sent in self.sources], 1) if len(self.sources) > 1 else [weight]
+        return self.split(weight, [sent.shape[0] for sent in self.sources])
 
     def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
         channels, height, width = source.shape

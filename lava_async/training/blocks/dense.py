@@ -35,12 +35,11 @@ class DenseBlock(NeuronBlock):
                 raise InvalidValue(f"{self.where}: shape of what reaches it", sent.shape, "(neurons,): it needs a "
                                    "slayer.block.cuba.Flatten before it")  # fmt: skip
         self.check_inputs("neurons", int(weight.shape[1]), [sent.size for sent in self.sources])
-        self.kernels()
         return (int(weight.shape[0]),)
 
     def kernels(self) -> Sequence[Tensor]:  # noqa: D102
         weight = self.quantized(getattr(self.block, self.synapse), self.synapse).flatten(1)
-        return weight.split([sent.size for sent in self.sources], 1)
+        return self.split(weight, [sent.size for sent in self.sources])
 
     def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
         return synapses.Dense(source.layer, self.index, weights, delay)
