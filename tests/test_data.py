@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -173,23 +174,31 @@ def test_idx_files_are_read_as_written(tmp_path_factory, array, compressed):
 @pytest.mark.parametrize(("pack", "suffix"), [(gzip.compress, ".gz"), (bytes, "")])
 def test_mnist_is_encoded_from_packed_and_plain_files(tmp_path, pack, suffix):
     write_mnist(tmp_path, pack, suffix)
-    data = mnist(tmp_path, "test")
+    data = mnist("test", folder=tmp_path, cache=False)
     images = read_idx(tmp_path / f"t10k-images-idx3-ubyte{suffix}")
-    assert data == SpikeDataset(saccade(images, size=(34, 34)), np.arange(5), (2, 34, 34), "mnist test")
+    dense = SpikeDataset(saccade(images, size=(34, 34)), np.arange(5), (2, 34, 34), "mnist test")
+    assert data == replace(dense, spikes=dense.events)
 
 
 def test_validation_is_the_last_sixth_of_the_training_file(tmp_path):
     write_mnist(tmp_path)
-    both, train, validation = (mnist(tmp_path, split) for split in ("train+validation", "train", "validation"))
+    both, train, validation = (
+        mnist(split, folder=tmp_path, cache=False) for split in ("train+validation", "train", "validation")
+    )
     assert (len(both), len(train), len(validation)) == (12, 10, 2)
-    np.testing.assert_array_equal(both.spikes, np.concatenate([train.spikes, validation.spikes]))
+    np.testing.assert_array_equal(both.dense(), np.concatenate([train.dense(), validation.dense()]))
     np.testing.assert_array_equal(both.labels, np.concatenate([train.labels, validation.labels]))
-    assert mnist(tmp_path, "train", limit=3).spikes.tobytes() == train.spikes[:3].tobytes()
+    for limit in (3, 11):
+        first = mnist("train+validation", folder=tmp_path, limit=limit)
+        assert (first.spikes, first.labels.tolist()) == (both.spikes[:limit], both.labels[:limit].tolist())
+    assert mnist("train+test", folder=tmp_path, limit=11).labels.tolist() == [*train.labels.tolist(), 0]
 
 
 def test_a_missing_file_is_named_in_one_line(tmp_path):
-    with pytest.raises(InvalidValue, match=r"t10k-images-idx3-ubyte\.gz = 'missing'.*put there") as error:
-        mnist(tmp_path, "test")
+    with pytest.raises(
+        InvalidValue, match=r"mnist: t10k-images-idx3-ubyte or .*\.gz and .* = 'missing': must be put in"
+    ) as error:
+        mnist("test", folder=tmp_path, cache=False)
     assert str(tmp_path) in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -214,20 +223,20 @@ def test_damaged_and_foreign_files_are_named(tmp_path, content, words):
     write_mnist(tmp_path)
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(content)
     with pytest.raises(InvalidValue, match=rf"t10k-.*{words}"):
-        mnist(tmp_path, "test")
+        mnist("test", folder=tmp_path, cache=False)
 
 
 @pytest.mark.parametrize(("change", "words"), [({"split": "all"}, "split = 'all'"), ({"limit": 0}, "limit = 0.*>= 1")])
 def test_bad_arguments_of_mnist_are_named(tmp_path, change, words):
     with pytest.raises(InvalidValue, match=rf"mnist\.{words}"):
-        mnist(**{"folder": tmp_path, "split": "test"} | change)
+        mnist(**{"folder": tmp_path, "split": "test", "cache": False} | change)
 
 
 @pytest.mark.skipif(not MNIST.is_dir(), reason="MNIST files are not in ../shared/data/mnist")
 def test_real_mnist_has_the_activity_of_n_mnist():
     """About 1,000 events per sample, as the first saccade of N-MNIST."""
-    data = mnist(MNIST, "test", limit=1000)
+    data = mnist("test", folder=MNIST, limit=1000)
     assert data.shape == (2, 34, 34)
-    assert 0.03 < data.spikes.mean() < 0.05
+    assert 0.03 < data.dense().mean() < 0.05
     assert np.bincount(data.labels, minlength=10).min() > 80
-    assert not data.spikes.reshape(-1, 2, 34, 34, 10)[:, :, [0, -1]].any()  # digits stay clear of the border
+    assert not data.dense().reshape(-1, 2, 34, 34, 10)[:, :, [0, -1]].any()  # digits stay clear of the border

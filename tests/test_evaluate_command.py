@@ -61,13 +61,14 @@ def test_people_get_a_table(files, capsys):
     ("argv", "said"),
     [
         (["missing.net"], "missing.net: cannot be read: No such file"),
-        (["plain.net", "--data", "mnist"], "--folder = None: must be given"),
+        (["plain.net", "--data", "mnist"], "t10k-labels-idx1-ubyte.gz = None: must be put in a folder"),
         (["plain.net", "--data", "mnist", "--folder", "."], "missing"),
     ],
     ids=" ".join,
 )  # fmt: skip
 def test_what_cannot_be_evaluated_gives_one_line(files, capsys, monkeypatch, argv, said):
     monkeypatch.chdir(files)
+    monkeypatch.delenv("LAVA_ASYNC_DATA", raising=False)
     code, shown = call(capsys, *argv)
     assert code == 1
     assert said in shown.err

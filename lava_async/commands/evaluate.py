@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lava_async.commands import Command, Report, table, whole
-from lava_async.data import SPLITS
-from lava_async.errors import InvalidValue
+from lava_async.data import SPLITS, registry
 from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, schedule
 from lava_async.stopping import Quiescence, stop_rule
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from lava_async.data import SpikeDataset
     from lava_async.training import Evaluation
 
-DATA = ("digits", "mnist")
 #: Heads of the columns of :func:`cells`.
 COLUMNS = ["accuracy", "at first output", "spikes", "steps to first output", "synaptic operations"]
 UNITS = "Spikes and synaptic operations are per sample, forward steps per time step."
@@ -32,8 +30,10 @@ def cells(found: Evaluation) -> list[str]:
 def _arguments(parser: ArgumentParser) -> None:
     names = [name for name in SCHEDULES if name != Replay.name]
     parser.add_argument("model", type=Path, metavar="MODEL.net", help="a network of netx, slayer or lava-async")
-    parser.add_argument("--data", choices=DATA, default="digits", help="what it is run on (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, metavar="FOLDER", help="where the files of mnist are")
+    parser.add_argument("--data", choices=list(registry.DATA), default="digits",
+                        help="what it is run on (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--folder", type=Path, metavar="FOLDER",
+                        help="where the files of the data are (default: $LAVA_ASYNC_DATA)")  # fmt: skip
     parser.add_argument("--split", choices=SPLITS, default="test", help="part of the data (default: %(default)s)")
     parser.add_argument("--limit", type=whole(1), metavar="N", help="only the first N samples")
     parser.add_argument("--schedule", choices=names, nargs="+", metavar="NAME",
@@ -78,15 +78,9 @@ def _schedules(args: Namespace, noted: dict[str, Any]) -> list[Schedule]:
 
 
 def _data(args: Namespace) -> SpikeDataset:
-    if args.data == "mnist":
-        if args.folder is None:
-            raise InvalidValue("--folder", None, "given, with the four files of MNIST")
-        from lava_async.data.mnist import mnist
-
-        return mnist(args.folder, args.split, args.limit)
-    from lava_async.data.digits import digits
-
-    data = digits(args.split)
+    folder = {} if args.folder is None else {"folder": args.folder}
+    limit = {"limit": args.limit} if args.data == "mnist" else {}  # It encodes no more than that.
+    data = registry.load(args.data, args.split, **folder, **limit)
     return data if args.limit is None else data.subset(range(min(args.limit, len(data))))
 
 

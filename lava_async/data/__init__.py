@@ -1,8 +1,8 @@
 """Labelled spikes: one noun for all data sets, and the names of their splits.
 
 Every reader in this folder returns a :class:`SpikeDataset`. How to add a data set: a module with one function
-``name(split, ...) -> SpikeDataset`` whose splits are those of :data:`SPLITS`; still images become spikes with
-:func:`lava_async.data.events.saccade`.
+``name(split, *, ...) -> SpikeDataset`` whose splits are those of :data:`SPLITS`, and a line in
+:mod:`lava_async.data.registry`; still images become spikes with :mod:`lava_async.data.encoders`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lava_async.data.store import EventBatch, as_events
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import ArrayRecord, count, integer_array, within
 
-__all__ = ["SPLITS", "SpikeDataset", "split_names"]
+__all__ = ["SPLITS", "EventBatch", "SpikeDataset", "held_out", "split_names"]
 
 #: Parts of a data set. Settings are chosen on `validation`; `test` is for final numbers only.
 SPLITS = ("train", "validation", "test")
@@ -27,9 +28,10 @@ class SpikeDataset(ArrayRecord):
 
     Parameters
     ----------
-    spikes : (B, C, T) uint8
-        Spikes of each channel in each time step, time last. Channels are polarity-major, as slayer flattens (C, H, W):
-        channel = polarity * height * width + y * width + x.
+    spikes : (B, C, T) uint8 or EventBatch
+        Spikes of each channel in each time step, time last, as an array or as a list of events. Channels are
+        polarity-major, as slayer flattens (C, H, W): channel = polarity * height * width + y * width + x. Either form
+        may be indexed by sample, and what comes out goes into :func:`lava_async.simulate_batch` and training.
     labels : (B,) int64
         Class of each sample, 0 .. n_classes - 1.
     shape : (polarity, height, width)
@@ -42,12 +44,12 @@ class SpikeDataset(ArrayRecord):
     Raises
     ------
     InvalidType
-        If `spikes` is no array of uint8 or `labels` no array of int64.
+        If `spikes` is neither an array of uint8 nor an EventBatch, or `labels` no array of int64.
     InvalidValue
         If the shapes do not fit together, or a label is out of range.
     """
 
-    spikes: NDArray[np.uint8]
+    spikes: NDArray[np.uint8] | EventBatch
     labels: NDArray[np.int64]
     shape: tuple[int, int, int]
     name: str
@@ -55,6 +57,8 @@ class SpikeDataset(ArrayRecord):
 
     def __post_init__(self) -> None:
         for field, array, dtype, ndim in (("spikes", self.spikes, np.uint8, 3), ("labels", self.labels, np.int64, 1)):
+            if isinstance(array, EventBatch) and ndim == 3:
+                continue
             if not isinstance(array, np.ndarray) or array.dtype != dtype:
                 found = f"array of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
                 raise InvalidType(f"SpikeDataset.{field}", found, f"an array of {np.dtype(dtype)}")
@@ -80,6 +84,15 @@ class SpikeDataset(ArrayRecord):
     def n_steps(self) -> int:
         """Number of time steps T."""
         return self.spikes.shape[2]
+
+    @property
+    def events(self) -> EventBatch:
+        """The spikes as a list of events."""
+        return as_events(self.spikes)
+
+    def dense(self) -> NDArray[np.uint8]:
+        """Return the spikes as an array of shape (B, C, T); one byte per sample, channel and time step."""
+        return self.spikes if isinstance(self.spikes, np.ndarray) else self.spikes.to_dense()
 
     def subset(self, indices: ArrayLike) -> SpikeDataset:
         """Return the samples `indices` (integers in 0 .. B - 1, in the given order) as a data set of the same name.
@@ -110,3 +123,19 @@ def split_names(where: str, split: str) -> tuple[str, ...]:
     if not names or len(set(names)) < len(names) or not set(names) <= set(SPLITS):
         raise InvalidValue(where, split, " or ".join(map(repr, SPLITS)) + ", or several of them joined by '+'")
     return tuple(name for name in SPLITS if name in names)
+
+
+def held_out(groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which samples of a training file are kept back for validation: all of a fifth of the groups.
+
+    Groups (speakers, users) are not torn apart, since those of the test file are others as well. Which fifth, at least
+    one group of several, is drawn once and for all: the first of ``default_rng(0).permutation(sorted groups)``.
+
+    Parameters
+    ----------
+    groups : (B,) int64
+        The group of each sample.
+    """
+    names = np.unique(groups)
+    n = 0 if len(names) < 2 else max(1, round(len(names) / 5))
+    return np.isin(groups, np.random.default_rng(0).permutation(names)[:n])

@@ -1,6 +1,6 @@
 """Data sets by name, as configs and commands call them.
 
-To add one, write ``name(split=..., **options) -> LabelledData`` in a module of this folder and add a line to `DATA`.
+To add one, write ``name(split, *, ...) -> SpikeDataset`` in a module of this folder and add a line to `DATA`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ from lava_async.errors import InvalidValue
 DATA: dict[str, str] = {
     "digits": "lava_async.data.digits:digits",
     "mnist": "lava_async.data.mnist:mnist",
+    "spoken_digits": "lava_async.data.speech:spoken_digits",
+    "shd": "lava_async.data.speech:shd",
+    "ssc": "lava_async.data.speech:ssc",
 }
+#: Arguments that are no options of a data set: not for configs.
+_NO_OPTIONS = ("split", "progress")
 
 
 def loader(name: str) -> Callable[..., Any]:
@@ -34,7 +39,12 @@ def loader(name: str) -> Callable[..., Any]:
     return found
 
 
-def check_options(name: str, options: dict[str, Any]) -> None:
+def options(name: str) -> dict[str, Parameter]:
+    """Return the options of a data set, by name."""
+    return {key: p for key, p in signature(loader(name)).parameters.items() if key not in _NO_OPTIONS}
+
+
+def check_options(name: str, given: dict[str, Any]) -> None:
     """Raise an error unless these are options of a data set, and all that it needs.
 
     Raises
@@ -42,13 +52,13 @@ def check_options(name: str, options: dict[str, Any]) -> None:
     InvalidValue
         Naming the option.
     """
-    taken = {key: p for key, p in signature(loader(name)).parameters.items() if key != "split"}
+    taken = options(name)
     listed = ", ".join(taken) or "nothing"
-    for key, value in options.items():
+    for key, value in given.items():
         if key not in taken:
             raise InvalidValue(f"data.options.{key}", value, f"left out: {name} takes {listed}")
     for key, p in taken.items():
-        if p.default is Parameter.empty and key not in options:
+        if p.default is Parameter.empty and key not in given:
             raise InvalidValue(f"data.options.{key}", None, f"given: {name} needs it")
 
 

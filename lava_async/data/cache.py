@@ -1,0 +1,137 @@
+"""A cache on disk of what takes long to read or encode. A crash leaves no half of a file, damage is seen.
+
+A file holds plain arrays (npz, nothing pickled) and the key that it was made for: name, parameters, and name, size and
+time of change of every source file. It is written under a temporary name and renamed; the archive has a checksum of
+each array, which is verified whenever it is read. What is damaged or of another key is made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import secrets
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.data.store import EventBatch
+
+__all__ = ["FOLDER_VARIABLE", "cache_folder", "cached_events", "sources"]
+
+log = logging.getLogger(__name__)
+
+#: Environment variable that says where the cache is.
+FOLDER_VARIABLE = "LAVA_ASYNC_CACHE"
+#: Changes when files or encoders change: older files are then made anew.
+_FORMAT = 1
+_ARRAYS = {"channel", "count", "sizes", "labels", "groups", "n_channels"}
+
+
+def cache_folder(folder: str | Path | None = None) -> Path:
+    """Return the folder of the cache: `folder`, or $LAVA_ASYNC_CACHE, or lava-async in the user's cache folder."""
+    if folder is None:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = os.environ.get(FOLDER_VARIABLE) or home / "lava-async"
+    return Path(folder).expanduser()
+
+
+def sources(files: Iterable[Path]) -> str:
+    """Return a checksum of the names, sizes and times of change of files."""
+    digest = hashlib.sha256()
+    for path in files:
+        status = path.stat()
+        digest.update(f"{path.parent.name}/{path.name}:{status.st_size}:{status.st_mtime_ns};".encode())
+    return digest.hexdigest()
+
+
+def cached_events(
+    name: str, key: Mapping[str, Any], build: Callable[[], tuple[EventBatch, NDArray[Any], NDArray[Any]]],
+    cache: str | Path | bool | None = None,
+) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+    """Return events, labels and groups from the cache, or build and keep them.
+
+    Parameters
+    ----------
+    name : str
+        Of the data set, which the file's name begins with.
+    key : dict of JSON values
+        All that the result depends on.
+    build : function
+        Makes (events, (B,) labels, (B,) groups): a group is what splits must not tear apart, such as a speaker.
+    cache : path or bool, optional
+        The folder; None or True: see :func:`cache_folder`; False: no cache.
+
+    Returns
+    -------
+    (EventBatch, (B,) int64, (B,) int64)
+    """
+    if cache is False:
+        events, labels, groups = build()
+        return events, labels.astype(np.int64), groups.astype(np.int64)
+    text = json.dumps({"format": _FORMAT, "name": name, **key}, sort_keys=True)
+    folder = cache_folder(None if cache is True else cache)
+    path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
+    found = _read(path, text)
+    if found is None:
+        log.info("%s: building %s", name, path)
+        events, labels, groups = build()
+        found = events, labels.astype(np.int64), groups.astype(np.int64)
+        try:
+            _write(path, text, *found)
+        except OSError as error:
+            log.warning("%s is not kept in the cache %s: %s", name, folder, error)
+    return found
+
+
+def _write(path: Path, key: str, events: EventBatch, labels: NDArray[Any], groups: NDArray[Any]) -> None:
+    """Write a file, in the smallest types that hold the numbers."""
+    arrays = {"channel": events.channel, "count": events.count, "sizes": np.diff(events.start, axis=1),
+              "labels": labels, "groups": groups, "n_channels": np.array(events.n_channels)}  # fmt: skip
+    small = {name: _smallest(array) for name, array in arrays.items()}
+    if events.count.max(initial=1) == 1:
+        small["count"] = np.ones(0, np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, key=np.frombuffer(key.encode(), np.uint8), **small)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read(path: Path, key: str) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]] | None:
+    """Return what a file holds; None if it is missing, damaged or not of this key."""
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            if file["key"].tobytes() != key.encode():
+                raise ValueError("made for another key")
+            arrays = {name: file[name] for name in _ARRAYS}
+        sizes, channel = arrays["sizes"].astype(np.int64), arrays["channel"]
+        bounds = np.concatenate([[0], np.cumsum(sizes.ravel())])
+        n_steps = sizes.shape[1]
+        start = bounds[np.arange(len(sizes))[:, None] * n_steps + np.arange(n_steps + 1)]
+        counts = arrays["count"] if len(arrays["count"]) else np.ones(len(channel), np.int32)
+        events = EventBatch(channel, counts, start, int(arrays["n_channels"]))
+        labels, groups = (arrays[name].astype(np.int64) for name in ("labels", "groups"))
+        if labels.shape != (len(events),) or groups.shape != labels.shape:
+            raise ValueError("labels or groups missing")
+        return events, labels, groups
+    except FileNotFoundError:
+        return None
+    except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, zipfile.BadZipFile) as error:
+        log.warning("%s is damaged and made anew: %s", path, error)
+        return None
+
+
+def _smallest(array: NDArray[Any]) -> NDArray[Any]:
+    """Return non-negative integers in the smallest type that holds them."""
+    return array.astype(np.min_scalar_type(int(array.max(initial=0))))
