@@ -86,9 +86,13 @@ def table(rows: list[list[str]]) -> str:
 from lava_async.commands.bench import COMMAND as BENCH  # noqa: E402
 from lava_async.commands.demo import COMMAND as DEMO  # noqa: E402
 from lava_async.commands.evaluate import COMMAND as EVALUATE  # noqa: E402
+from lava_async.commands.export import COMMAND as EXPORT  # noqa: E402
 from lava_async.commands.inspect import COMMAND as INSPECT  # noqa: E402
+from lava_async.commands.run import COMMAND as RUN  # noqa: E402
 from lava_async.commands.train import COMMAND as TRAIN  # noqa: E402
 
-COMMANDS: dict[str, Command] = {command.name: command for command in (DEMO, TRAIN, EVALUATE, INSPECT, BENCH)}
+COMMANDS: dict[str, Command] = {
+    command.name: command for command in (DEMO, TRAIN, EVALUATE, EXPORT, RUN, INSPECT, BENCH)
+}
 
 __all__ = ["COMMANDS", "Command", "Report", "table", "whole"]

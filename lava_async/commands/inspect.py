@@ -105,7 +105,7 @@ def _fit(fit: Fit) -> dict[str, Any]:
     }  # fmt: skip
 
 
-COMMAND = Command(
+COMMAND: Command = Command(
     "inspect",
     "show what stands in a .net file and whether it fits on Loihi",
     "Show the layers, weights, neurons and metadata of a .net file, the cores that it needs on Loihi 1 and Loihi 2 by\n"

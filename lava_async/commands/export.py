@@ -1,0 +1,72 @@
+"""``lava-async export``: a model in another format."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+
+from lava_async.commands import Command, Report
+from lava_async.commands.models import load
+from lava_async.errors import InvalidValue
+from lava_async.neurons import LoihiParams
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is no positive number of seconds")
+    return value
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
+    parser.add_argument("--nir", type=Path, metavar="FILE", help="write it as NIR")
+    parser.add_argument("--net", type=Path, metavar="FILE", help="write it as .net, with all that is noted in MODEL")
+    parser.add_argument("--float", action="store_true",
+                        help="turn Loihi's integers into floating point, in which decays do not round")  # fmt: skip
+    parser.add_argument("--dt", type=_seconds, metavar="SECONDS",
+                        help="length of a time step in NIR (default: what MODEL says, else 1e-4)")  # fmt: skip
+
+
+def _run(args: Namespace) -> Report:
+    from lava_async import netx, nir
+
+    if args.nir is None and args.net is None:
+        raise InvalidValue("--nir, --net", None, "one of them given: where to write")
+    network, noted = load(args.model, args.dt)
+    if args.float:
+        network = nir.as_float(network)
+    elif args.nir is not None and isinstance(network.params, LoihiParams):
+        raise InvalidValue("--float", False, f"given: {args.model} has Loihi's integers, which NIR cannot say")
+    written = {}
+    if args.nir is not None:
+        nir.write(network, args.nir, dt=args.dt or nir.DT)
+        written["nir"] = str(args.nir)
+    if args.net is not None:
+        netx.save(network, args.net, **noted)
+        written["net"] = str(args.net)
+    data = {"model": str(args.model), "arithmetic": network.params.tag, "neurons": network.n_neurons, **written}
+    if args.net is not None:
+        data |= {name: value for name, value in netx.metadata(args.net).items() if name.startswith("stock_")}
+    text = (
+        f"{args.model}: {network.n_neurons:,} neurons, {network.params.tag}, written to {', '.join(written.values())}"
+    )
+    if data.get("stock_reason"):
+        text += f"\nStock netx will not read {args.net}: {data['stock_reason']}"
+    return Report(text, data)
+
+
+COMMAND: Command = Command(
+    "export",
+    "write a model in another format: NIR or .net",
+    "Write a model as NIR, which other simulators and chips read, or as .net. What a format cannot say is named in an\n"
+    "error, and nothing is written.",
+    "  lava-async export model.net --nir model.nir --float      Loihi's integers as floating point\n"
+    "  lava-async export theirs.nir --net ours.net --dt 1e-3\n"
+    "  lava-async export old.net --net new.net                  an old .net file in today's format",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,56 @@
+"""Models that commands take: files of netx and of NIR."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from lava_async.network import Network
+
+NIR_SUFFIX = ".nir"
+
+
+def load(path: Path, dt: float | None = None) -> tuple[Network, dict[str, Any]]:
+    """Return a network and what is noted about it.
+
+    Parameters
+    ----------
+    path : Path
+        A .net file, or one of NIR if its name ends with .nir.
+    dt : float, optional
+        Length of a time step of NIR in seconds.
+    """
+    if path.suffix == NIR_SUFFIX:
+        from lava_async import nir
+
+        return nir.read(path, dt=dt), {}
+    from lava_async import netx
+
+    return netx.load(path), netx.metadata(path)
+
+
+def rules(args: Namespace, noted: dict[str, Any]) -> dict[str, Any]:
+    """Return schedule, stop rule and switches of a run: what the options say, else what is noted, else the defaults.
+
+    Parameters
+    ----------
+    args : Namespace
+        Its `schedule`, `group_size` and `seed` count.
+    noted : dict
+        Metadata of the model.
+    """
+    from lava_async.schedules import Layered, schedule
+    from lava_async.stopping import Quiescence, stop_rule
+
+    if args.schedule is not None:
+        order = schedule(args.schedule, **({} if args.schedule == Layered.name else {"group_size": args.group_size}))
+    else:
+        order = schedule(**noted["schedule"]) if "schedule" in noted else Layered()
+    return {
+        "schedule": order,
+        "until": stop_rule(**noted["until"]) if "until" in noted else Quiescence(),
+        "refractory": bool(noted.get("refractory", True)),
+        "input_first": bool(noted.get("input_first", True)),
+        "seed": noted.get("seed") or 0 if args.seed is None else args.seed,
+    }

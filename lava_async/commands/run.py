@@ -1,0 +1,188 @@
+"""``lava-async run``: a model on data, on a file of spikes or on random spikes, and what it did."""
+
+from __future__ import annotations
+
+import csv
+import io
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.commands import Command, Report, table, whole
+from lava_async.commands.models import load, rules
+from lava_async.data import SPLITS, registry
+from lava_async.errors import InvalidValue
+from lava_async.schedules import SCHEDULES, Layered, Replay
+
+if TYPE_CHECKING:
+    from lava_async.engine import BatchResult
+    from lava_async.network import Network
+
+SHOWN = 20
+
+
+class Input(NamedTuple):
+    """Spikes (B, C, T), labels (B,) or None, and a name."""
+
+    spikes: NDArray[Any]
+    labels: NDArray[np.int64] | None
+    name: str
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ArgumentTypeError(f"{text!r} is no share of 0 .. 1")
+    return value
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    names = [name for name in SCHEDULES if name != Replay.name]
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--data", choices=list(registry.DATA), help="run it on a data set (default: digits)")
+    source.add_argument("--spikes", type=Path, metavar="FILE.npy", help="run it on counts (C, T) or (B, C, T)")
+    source.add_argument("--random", type=_share, metavar="SHARE",
+                        help="run it on spikes that channels send with this probability in each time step")  # fmt: skip
+    parser.add_argument("--split", choices=SPLITS, default="test", help="part of the data (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, metavar="FOLDER", help="where the files of the data are")
+    parser.add_argument("--samples", type=whole(1), default=10, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("--steps", type=whole(1), default=20, metavar="T", help="time steps of random spikes (default: "
+                        "%(default)s)")  # fmt: skip
+    parser.add_argument("--schedule", choices=names, metavar="NAME", help=f"one of {', '.join(names)} (default: as in "
+                        "the file, else layered)")  # fmt: skip
+    parser.add_argument("--group-size", type=whole(1), default=8, metavar="F", help="of it (default: %(default)s)")
+    parser.add_argument("--seed", type=whole(0), metavar="N",
+                        help="of random schedules and random spikes (default: as in the file, else 0)")  # fmt: skip
+    parser.add_argument(
+        "--cost", choices=("davies2018", "sanafe"), help="add energy and time on Loihi 1, at these prices"
+    )
+    parser.add_argument("--csv", action="store_true", help="print every spike as a line: sample, step, neuron, count")
+
+
+def _run(args: Namespace) -> Report:
+    from lava_async.simulation import simulate_batch
+
+    network, noted = load(args.model)
+    how = rules(args, noted)
+    given = _input(args, network, how["seed"])
+    result = simulate_batch(network, given.spikes, **how)
+    order = how["schedule"]
+    data = {
+        "model": str(args.model), "input": given.name, "samples": len(given.spikes), "seed": how["seed"],
+        "schedule": order.config(), "until": how["until"].config(),
+        "layers": _layers(network, result), "runs": _runs(result, given.labels),
+    }  # fmt: skip
+    parts = [f"{args.model} on {given.name}, {order}:", _layer_table(data["layers"]), _run_table(data["runs"])]
+    if args.cost:
+        from lava_async import hardware
+
+        found = hardware.cost(network, result, args.cost, layered=order.name == Layered.name,
+                              mapping=hardware.place(network, "loihi1"))  # fmt: skip
+        data["cost"] = {
+            "preset": args.cost, "source": found.preset.source, "not_published": found.not_published,
+            "energy": {group: found.energy(group) / found.samples for group in hardware.GROUPS},
+            "entries": {e.name: {"count": e.count, "energy": e.energy, "serial_time": e.time} for e in found.entries},
+        }  # fmt: skip
+        parts.append(f"Cost, {found.preset.source}:\n{table(found.rows())}")
+    return Report(_csv(result) if args.csv else "\n\n".join(parts), data)
+
+
+def _input(args: Namespace, network: Network, seed: int) -> Input:
+    if args.random is not None:
+        rng = np.random.default_rng(seed)
+        shape = (args.samples, network.n_inputs, args.steps)
+        return Input(
+            (rng.random(shape) < args.random).astype(np.uint8), None, f"random spikes of share {args.random:g}"
+        )
+    if args.spikes is not None:
+        return Input(_from_file(args.spikes)[: args.samples], None, str(args.spikes))
+    folder = {} if args.folder is None else {"folder": args.folder}
+    data = registry.load(args.data or "digits", args.split, **folder)
+    data = data.subset(range(min(args.samples, len(data))))
+    return Input(data.spikes, data.labels, data.name)
+
+
+def _from_file(path: Path) -> NDArray[Any]:
+    """Return counts (B, C, T) of a file of numpy; pickles are refused."""
+    try:
+        spikes = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InvalidValue("--spikes", str(path), f"a file of numpy with an array of integers ({error})") from None
+    if not isinstance(spikes, np.ndarray) or spikes.ndim not in (2, 3):
+        raise InvalidValue("--spikes", str(path), "one array of counts, (C, T) or (B, C, T)")
+    return spikes if spikes.ndim == 3 else spikes[None]
+
+
+def _layers(network: Network, result: BatchResult) -> list[dict[str, Any]]:
+    rows = []
+    for layer, here in zip(network.layers, network.layer_slices, strict=True):
+        counts = result.counts[:, here]
+        rows.append({"name": layer.name, "neurons": layer.size, "spikes_per_sample": counts.sum() / len(counts),
+                     "active": float((counts.sum(axis=2) > 0).mean())})  # fmt: skip
+    return rows
+
+
+def _runs(result: BatchResult, labels: NDArray[np.int64] | None) -> list[dict[str, Any]]:
+    outputs = result.output.sum(axis=2)
+    return [
+        {"sample": b, "label": None if labels is None else int(labels[b]), "class": int(np.argmax(outputs[b])),
+         "output": outputs[b].tolist(), "spikes": int(result.counts[b].sum()),
+         "forward_steps": int(result.forward_steps[b].sum()),
+         "synaptic_operations": int(result.synaptic_operations[b]), "neuron_updates": int(result.neuron_updates[b]),
+         "dropped": int(result.dropped[b])}
+        for b in range(len(outputs))
+    ]  # fmt: skip
+
+
+def _layer_table(layers: list[dict[str, Any]]) -> str:
+    rows = [["layer", "neurons", "spikes per sample", "neurons that fire"]]
+    for i, layer in enumerate(layers):
+        spikes, active = f"{layer['spikes_per_sample']:,.1f}", f"{layer['active']:.1%}"
+        rows.append([layer["name"] or f"layer {i}", f"{layer['neurons']:,}", spikes, active])
+    return table(rows)
+
+
+def _run_table(runs: list[dict[str, Any]]) -> str:
+    rows = [["sample", "label", "class", "spikes", "forward steps", "synaptic operations", "output spikes"]]
+    for run in runs[:SHOWN]:
+        label = "-" if run["label"] is None else str(run["label"])
+        numbers = [f"{run[name]:,}" for name in ("spikes", "forward_steps", "synaptic_operations")]
+        rows.append([str(run["sample"]), label, str(run["class"]), *numbers, _list(run["output"])])
+    more = f"\n... and {len(runs) - SHOWN} samples more (--json shows all)" if len(runs) > SHOWN else ""
+    return table(rows) + more
+
+
+def _list(values: list[int]) -> str:
+    return " ".join(map(str, values[:SHOWN])) + (" ..." if len(values) > SHOWN else "")
+
+
+def _csv(result: BatchResult) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["sample", "step", "neuron", "count"])
+    for b, counts in enumerate(result.counts):
+        steps, neurons = np.nonzero(counts.T)
+        writer.writerows(zip([b] * len(steps), steps.tolist(), neurons.tolist(), counts[neurons, steps].tolist(),
+                             strict=True))  # fmt: skip
+    return text.getvalue().rstrip("\n")
+
+
+COMMAND: Command = Command(
+    "run",
+    "run a model on data or random spikes and show what it did",
+    "Run a model, in the arithmetic it was made for, and show per layer and per sample what happened: spikes, output\n"
+    "counts, forward steps, synaptic operations; on request what that would cost on Loihi 1.",
+    "  lava-async run model.net                                   ten digits, as it was trained\n"
+    "  lava-async run model.net --schedule momentum --cost davies2018\n"
+    "  lava-async run model.net --random 0.05 --steps 50 --csv > spikes.csv\n"
+    "  lava-async run model.nir --spikes mine.npy --json",
+    _arguments,
+    _run,
+)
