@@ -7,6 +7,8 @@ own blocks give, called one after another, and so is the gradient of every param
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.neurons.loihi import ONE
 from lava_async.spikes import SpikeBatch
 from lava_async.training import ATan, UnlayeredNetwork
-from lava_async.training.blocks import slayer
+from lava_async.training.blocks import ADAPTERS, REFUSED, slayer
 from lava_async.training.unlayered import ENGINES
 
 NEURON = {"threshold": 0.5, "current_decay": 0.4, "voltage_decay": 0.2}
@@ -221,6 +223,35 @@ def test_a_recurrent_layer_is_slayers_in_every_sample():
     assert torch.equal(ours[0], block(spikes().flatten(1, 3)))
     assert torch.equal(*ours)
     assert ours[0].sum() > 10
+
+
+@pytest.mark.slow
+def test_47_000_neurons_and_6_million_parameters_train():
+    blocks = [conv(2, 20, 5, padding=2), cuba("Pool", 2), conv(20, 32, 3, padding=1), cuba("Pool", 2),
+              conv(32, 64, 3, padding=1), flatten(), dense(64 * 81, 1160), dense(1160, 10)]  # fmt: skip
+    net = UnlayeredNetwork(blocks, schedule=Random(64), surrogate=ATan(), input_shape=(2, 34, 34))
+    assert net.to_network().n_neurons > 47_000
+    assert sum(p.numel() for p in net.parameters()) > 6_000_000
+    x = torch.from_numpy(np.random.default_rng(0).random((2, 2, 34, 34, 4)) < 0.02)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(5):
+        optimizer.zero_grad()
+        losses.append(torch.nn.functional.cross_entropy(net(x).sum(2), torch.tensor([3, 7])))
+        losses[-1].backward()
+        optimizer.step()
+    assert losses[-1] < losses[0]
+
+
+def test_the_page_about_blocks_runs():
+    page = (Path(__file__).parents[1] / "docs" / "slayer_blocks.md").read_text()
+    parts = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(parts) == 2
+    names: dict[str, object] = {}
+    for code in parts:
+        exec(compile(code, "slayer_blocks.md", "exec"), names)
+    blocks = {adapter.name.removeprefix("block.cuba.") for adapter in ADAPTERS}
+    assert not {name for name in (*blocks, *REFUSED) if f"`{name}`" not in page and f"`slayer.{name}`" not in page}
 
 
 # ------------------------------------------------------------------------------------------------- delays

@@ -97,8 +97,8 @@ class NeuronBlock(Block):
     straight line between the spikes y as they are and one time step later, ``dL/d delay = sum_t dL/dy[t] (y[t - 1] -
     y[t])``. So while a delay learns (`learning` below), each synapse of weight w is two: one of weight ``(1 - f) w``
     and one of ``f w`` that takes one time step more, where f is 0. Forward nothing changes; backward the chain rule
-    gives slayer's gradient, whatever the schedule. The synapse of weight 0 counts as a synapse in the sense of
-    section 6 of the semantics: it touches its target in forward step 0.
+    gives that derivative. The synapse of weight 0 counts as a synapse in the sense of section 6 of the semantics: it
+    touches its target in forward step 0.
     """
 
     kind: ClassVar[str]

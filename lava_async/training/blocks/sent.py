@@ -47,9 +47,9 @@ class Sent(NamedTuple):
         return np.asarray(whole.cpu().numpy(), np.int64)
 
     def step(self) -> Tensor:
-        """Return 0 for each neuron, whose derivative by a delay is slayer's ``grad_scale``."""
+        """Return 0 for each neuron of delayed axons, whose derivative by a delay is slayer's ``grad_scale``."""
         each = [axon.grad_scale * (axon.delay - axon.delay.detach()) for axon in self.axons]
-        return sum((per_neuron(d, self.size) for d in each), torch.zeros(self.size))
+        return torch.stack([per_neuron(d, self.size) for d in each]).sum(0)
 
 
 def prepare_axon(where: str, axon: Any, shape: tuple[int, ...]) -> None:
