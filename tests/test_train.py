@@ -275,7 +275,7 @@ def test_a_loss_that_is_not_finite_leaves_its_batch(tmp_path):
     spikes = SpikeBatch(bad["channel"], bad["count"], bad["start"], int(bad["n_channels"]))
     assert spikes == SpikeBatch.of(samples.spikes[bad["indices"]])
     np.testing.assert_array_equal(bad["labels"], samples.labels[bad["indices"]])
-    network = build_network(config, 200, 10)
+    network = build_network(config, (200,), 10)
     network.load_state_dict({name[8:]: torch.tensor(bad[name]) for name in bad.files if name.startswith("weights/")})
     counts = network.train().run(spikes, bad["samples"]).counts
     assert SpikeMax("probability")(counts[:, -10:], torch.tensor(bad["labels"])).isinf()
@@ -284,7 +284,7 @@ def test_a_loss_that_is_not_finite_leaves_its_batch(tmp_path):
 
 def test_a_gradient_that_is_not_finite_stops_training_before_it_does_harm():
     samples, _ = read_data(SMALL.data)
-    network = build_network(SMALL, 200, 10)
+    network = build_network(SMALL, (200,), 10)
     before = [p.detach().clone() for p in network.parameters()]
     network.blocks[0].synapse.weight.register_hook(lambda gradient: gradient / 0)
     with pytest.raises(NonFiniteError, match="the gradient is not finite in epoch 1, batch 1 of 4"):
@@ -293,11 +293,11 @@ def test_a_gradient_that_is_not_finite_stops_training_before_it_does_harm():
 
 
 def test_decays_are_learned_where_asked(trained):
-    first = build_network(SMALL, 200, 10).state_dict()
+    first = build_network(SMALL, (200,), 10).state_dict()
     last = trained.network.state_dict()
     assert first["blocks.0.neuron.voltage_decay"].shape == (8,)
     assert not torch.equal(first["blocks.0.neuron.voltage_decay"], last["blocks.0.neuron.voltage_decay"])
-    frozen = build_network(SMALL.with_values({"network.learn_decays": False}), 200, 10)
+    frozen = build_network(SMALL.with_values({"network.learn_decays": False}), (200,), 10)
     assert not frozen.blocks[0].neuron.voltage_decay.requires_grad
 
 
@@ -315,7 +315,7 @@ def test_training_makes_slayers_losses_small(tmp_path, name):
 
 
 def test_a_penalty_counts_hidden_layers_or_each_layer():
-    network = build_network(SMALL, 200, 10).to_network()
+    network = build_network(SMALL, (200,), 10).to_network()
     assert activity_weights(network, 2.0).tolist() == [2.0] * 8 + [0.0] * 10
     assert activity_weights(network, [1.0, 3.0]).tolist() == [1.0] * 8 + [3.0] * 10
     with pytest.raises(InvalidValue, match="penalty: numbers in it = 1: must be 2, one per layer"):
@@ -345,7 +345,7 @@ def test_no_batch_is_ever_the_whole_data_set(monkeypatch):
     results = []
     monkeypatch.setattr("lava_async.training.trainer._CHUNK", 20)
     for data in (samples, Events()):
-        network = build_network(SMALL, 200, 10)
+        network = build_network(SMALL, (200,), 10)
         results.append(build_trainer(SMALL, network, data, data, Ranks()).run())
     assert [replace(epoch, seconds=0) for epoch in results[0]] == [replace(epoch, seconds=0) for epoch in results[1]]
     assert max(asked) <= 20
@@ -369,6 +369,44 @@ def test_the_part_kept_back_for_validation_is_the_same_for_all_seeds():
 def test_a_network_that_does_not_fit_the_data_is_an_error(tmp_path, sizes, error):
     with pytest.raises(InvalidValue, match=error):
         train(SMALL.with_values({"network.sizes": sizes}), tmp_path)
+
+
+LAYERS = SMALL.with_values({"network": {"gain": 2.0, "voltage_decay": 0.5, "layers": [
+    {"type": "conv", "features": 4, "kernel_size": 3, "stride": 2, "padding": [1, 1], "threshold": 0.5},
+    {"type": "pool", "kernel_size": 2},
+    {"type": "flatten"},
+    {"type": "recurrent", "neurons": 6, "voltage_decay": [0.1, 0.9]},
+    {"type": "dense", "neurons": 10, "gain": 0.5},
+]}})  # fmt: skip
+
+
+def test_layers_of_all_kinds_learn_and_are_exported(tmp_path):
+    trained = train(LAYERS.with_values({"training.epochs": 2}), tmp_path)
+    assert trained.history[-1].loss < trained.history[0].loss
+    network = netx.load(tmp_path / "network.net")
+    assert network == trained.network.to_network()
+    assert [layer.shape for layer in network.layers] == [(4, 5, 5), (4, 3, 3), (6,), (10,)]
+    conv, _, recurrent, dense = (block for block in trained.network.blocks if hasattr(block, "neuron"))
+    assert conv.neuron.threshold == 0.5
+    assert conv.neuron.voltage_decay.shape == (1,)
+    assert recurrent.neuron.voltage_decay.shape == (6,)
+    first = build_network(LAYERS, (2, 10, 10), 10).blocks
+    assert float(first[0].synapse.weight.detach().abs().max()) <= 2.0 * 0.5 * (6 / (6 * 9)) ** 0.5
+    assert float(first[4].synapse.weight.detach().abs().max()) <= 0.5 * (6 / 16) ** 0.5
+    assert dense.synapse.weight.shape[:2] == (10, 6)
+
+
+@pytest.mark.parametrize(
+    ("layers", "error"),
+    [
+        ([{"type": "dense", "neurons": 10}], r"layers\[0\] \(dense\): .* = \(2, 10, 10\): must be \(neurons,\)"),
+        ([{"type": "flatten"}, {"type": "pool", "kernel_size": 2}], r"layers\[1\] \(pool\): .*must be \(channels, "),
+        ([{"type": "conv", "features": 2, "kernel_size": 11}], r"layers\[0\] \(conv\): .*kernel is larger"),
+    ],
+)
+def test_layers_that_do_not_fit_are_named(layers, error):
+    with pytest.raises(InvalidValue, match=error):
+        build_network(SMALL.with_values({"network": {"layers": layers}}), (2, 10, 10), 10)
 
 
 # ---------------------------------------------------------------------------------------------------- fine-tuning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +15,7 @@ from lava_async import netx
 from lava_async.data import registry
 from lava_async.errors import InvalidValue
 from lava_async.experiments.config import Config, DataConfig, GradientConfig, LossConfig, NetworkConfig
+from lava_async.experiments.layers import layer_blocks, neuron_settings
 from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.finetune import blocks_of
@@ -46,30 +48,34 @@ def read_data(config: DataConfig) -> tuple[Any, Any]:
     return train.subset(np.sort(order[kept_back:])), train.subset(np.sort(order[:kept_back]))
 
 
-def build_network(config: Config, n_channels: int, n_classes: int) -> UnlayeredNetwork:
+def build_network(config: Config, shape: tuple[int, ...], n_classes: int) -> UnlayeredNetwork:
     """Return the untrained network, or the one to go on with.
 
     Parameters
     ----------
     config : Config
         Its tables network, schedule, until, gradient and training.
-    n_channels, n_classes : int
-        What the data need.
+    shape : tuple of int
+        Of what the data send: (polarity, height, width), or (channels,).
+    n_classes : int
+        Of the data.
 
     Raises
     ------
     InvalidValue
         If network and data do not fit together.
     """
+    seed, threads = config.training.seed, config.training.threads
     network = UnlayeredNetwork(
-        _blocks(config.network, config.training.seed), schedule=config.schedule.deployed, until=config.until.rule(),
-        surrogate=_surrogate(config.gradient), seed=config.training.seed, engine=_engine(config.training.threads),
+        _blocks(config.network, shape, seed), schedule=config.schedule.deployed, until=config.until.rule(),
+        surrogate=_surrogate(config.gradient), seed=seed, engine=_engine(threads),
+        input_shape=None if config.network.layers is None else shape,
         **{name: getattr(config.gradient, name)
            for name in ("credit", "peak", "reset", "refractory_dropout", "input_dropout")},
     )  # fmt: skip
     inputs = network.to_network().n_inputs
-    if inputs != n_channels:
-        raise InvalidValue("network: input channels", inputs, f"{n_channels}, those of the data")
+    if inputs != math.prod(shape):
+        raise InvalidValue("network: input channels", inputs, f"{math.prod(shape)}, those of the data")
     if network.n_outputs < n_classes:
         raise InvalidValue(
             "network: output neurons", network.n_outputs, f"at least {n_classes}, the classes of the data"
@@ -100,17 +106,12 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _blocks(config: NetworkConfig, seed: int) -> list[Any]:
+def _blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> list[Any]:
     if config.from_ is not None:
         return blocks_of(netx.load(config.from_), learn_decays=config.learn_decays)
-    ranges = [config.current_decay, config.voltage_decay]
-    drawn = any(isinstance(decay, tuple) for decay in ranges)
-    decays: list[Any] = [(d if isinstance(d, tuple) else (d, d)) if drawn else d for d in ranges]
-    assert config.sizes is not None
-    return dense_blocks(
-        config.sizes, threshold=config.threshold, current_decay=decays[0], voltage_decay=decays[1], gain=config.gain,
-        seed=seed, shared_param=not drawn, requires_grad=config.learn_decays,
-    )  # fmt: skip
+    if config.sizes is not None:
+        return dense_blocks(config.sizes, gain=config.gain, seed=seed, **neuron_settings(config))
+    return layer_blocks(config, shape, seed)
 
 
 def _engine(threads: int) -> str:

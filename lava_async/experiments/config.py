@@ -53,9 +53,9 @@ class LayerConfig(Table):
     neurons: int | None = key("Dense, recurrent: neurons.", None, least=1)
     features: int | None = key("Conv: output channels.", None, least=1)
     kernel_size: int | tuple[int, ...] | None = key("Conv, pool: size of the kernel.", None, least=1)
-    stride: int | tuple[int, ...] | None = key("Conv, pool: its step (pool: the kernel's size).", None, least=1)
-    padding: int | tuple[int, ...] | None = key("Conv, pool: zeros around the image.", None, least=0)
-    dilation: int | tuple[int, ...] | None = key("Conv, pool: gaps in the kernel, plus 1.", None, least=1)
+    stride: int | tuple[int, ...] | None = key("Conv: its step.", None, least=1)
+    padding: int | tuple[int, ...] | None = key("Conv: zeros around the image.", None, least=0)
+    dilation: int | tuple[int, ...] | None = key("Conv: gaps in the kernel, plus 1.", None, least=1)
     groups: int | None = key("Conv: groups of channels.", None, least=1)
     threshold: float | None = key("As in network.", None, least=0.0)
     current_decay: float | tuple[float, ...] | None = share("As in network.", None)
@@ -65,7 +65,7 @@ class LayerConfig(Table):
     def check(self) -> None:  # noqa: D102
         taken = {"dense": ("neurons",), "recurrent": ("neurons",), "flatten": (),
                  "conv": ("features", "kernel_size", "stride", "padding", "dilation", "groups"),
-                 "pool": ("kernel_size", "stride", "padding", "dilation")}[self.type]  # fmt: skip
+                 "pool": ("kernel_size",)}[self.type]  # fmt: skip
         for name in ("neurons", "features", "kernel_size"):
             if name in taken and getattr(self, name) is None:
                 raise self.wrong(name, f"given: a {self.type} layer needs it")

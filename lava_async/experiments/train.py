@@ -95,7 +95,7 @@ def train(
     """
     with ranks() as group, build.one_torch_thread(), _owned(folder, group):
         samples, validation = build.read_data(config.data)
-        network = build.build_network(config, samples.n_channels, samples.n_classes)
+        network = build.build_network(config, samples.shape, samples.n_classes)
         trainer = build.build_trainer(config, network, samples, validation, group)
         identity = {"samples": len(samples.labels), "labels": zlib.crc32(np.asarray(samples.labels).tobytes())}
         state = _state(config, folder, identity, group) if group.writes else None

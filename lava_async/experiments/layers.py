@@ -1,0 +1,105 @@
+"""Blocks of slayer for the layers of a config."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from lava_async.errors import InvalidValue
+from lava_async.experiments.config import LayerConfig, NetworkConfig
+from lava_async.training.blocks import slayer
+
+_GEOMETRY = ("stride", "padding", "dilation", "groups")
+
+
+def layer_blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> list[Any]:
+    """Return the blocks of the layers of a network, initialized by a seed of their own.
+
+    Weights are uniform in ``+- gain * threshold * sqrt(6 / (fan_in + fan_out))``, as those of
+    :func:`~lava_async.training.dense_blocks`; pools sum by slayer's fixed weight.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        Its layers.
+    shape : tuple of int
+        Shape of the input, ``(channels, height, width)`` or ``(C,)``.
+    seed : int
+        Seed of the weights; the global random state stays as it is.
+
+    Raises
+    ------
+    InvalidValue
+        If a layer does not fit what reaches it.
+    """
+    blocks = []
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        for i, layer in enumerate(config.layers or ()):
+            if layer.type in ("conv", "pool") and len(shape) != 3:
+                raise _misfit(i, layer, shape, "(channels, height, width)")
+            if layer.type in ("dense", "recurrent") and math.prod(shape) != max(shape):
+                raise _misfit(i, layer, shape, "(neurons,): it needs a flatten layer before it")
+            block = _block(config, layer, shape)
+            for synapse in _synapses(layer, block):
+                channels, fan = sum(synapse.weight.shape[:2]), math.prod(synapse.weight.shape[2:])
+                bound = _own(config, layer, "gain") * _own(config, layer, "threshold") * math.sqrt(6 / (channels * fan))
+                synapse.weight.uniform_(-bound, bound, generator=generator)
+            shape = _sent(layer, block, shape)
+            if min(shape) < 1:
+                raise _misfit(i, layer, shape, "at least one neuron: the kernel is larger than the image")
+            blocks.append(block)
+    return blocks
+
+
+def neuron_settings(config: NetworkConfig, layer: LayerConfig | None = None) -> dict[str, Any]:
+    """Return the arguments of slayer's neuron for a layer, or for all layers that do not say otherwise."""
+    decays = {name: _own(config, layer, name) for name in ("current_decay", "voltage_decay")}
+    drawn = any(isinstance(decay, tuple) for decay in decays.values())
+    if drawn:  # A single number would be spread by slayer.
+        decays = {name: d if isinstance(d, tuple) else (d, d) for name, d in decays.items()}
+    settings = {"threshold": _own(config, layer, "threshold"), "shared_param": not drawn}
+    return {**settings, **decays, "requires_grad": config.learn_decays}
+
+
+def _own(config: NetworkConfig, layer: LayerConfig | None, name: str) -> Any:
+    value = getattr(layer, name, None)
+    return getattr(config, name) if value is None else value
+
+
+def _block(config: NetworkConfig, layer: LayerConfig, shape: tuple[int, ...]) -> Any:
+    cuba, neuron = slayer().block.cuba, neuron_settings(config, layer)
+    geometry = {name: value for name in _GEOMETRY if (value := getattr(layer, name)) is not None}
+    if layer.type == "flatten":
+        return cuba.Flatten()
+    if layer.type == "conv":
+        return cuba.Conv(neuron, shape[0], layer.features, layer.kernel_size, delay_shift=False, **geometry)
+    if layer.type == "pool":
+        return cuba.Pool(neuron, layer.kernel_size, delay_shift=False)
+    kind = cuba.Dense if layer.type == "dense" else cuba.Recurrent
+    return kind(neuron, math.prod(shape), layer.neurons, delay_shift=False)
+
+
+def _synapses(layer: LayerConfig, block: Any) -> list[Any]:
+    """Return the synapses of a block that are learned."""
+    if layer.type == "recurrent":
+        return [block.input_synapse, block.recurrent_synapse]
+    return [block.synapse] if layer.type in ("dense", "conv") else []
+
+
+def _sent(layer: LayerConfig, block: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of what a block sends on when something of a shape reaches it."""
+    if layer.type == "flatten":
+        return (math.prod(shape),)
+    if layer.neurons is not None:
+        return (layer.neurons,)
+    try:
+        return tuple(block.synapse(torch.zeros(1, *shape, 1)).shape[1:-1])
+    except RuntimeError:  # of torch: the kernel does not fit
+        return (0,)
+
+
+def _misfit(i: int, layer: LayerConfig, shape: tuple[int, ...], allowed: str) -> InvalidValue:
+    return InvalidValue(f"network.layers[{i}] ({layer.type}): shape of what reaches it", shape, allowed)
