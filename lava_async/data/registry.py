@@ -19,6 +19,8 @@ DATA: dict[str, str] = {
     "spoken_digits": "lava_async.data.speech:spoken_digits",
     "shd": "lava_async.data.speech:shd",
     "ssc": "lava_async.data.speech:ssc",
+    "nmnist": "lava_async.data.nmnist:nmnist",
+    "dvs_gesture": "lava_async.data.gesture:dvs_gesture",
 }
 #: Arguments that are no options of a data set: not for configs.
 _NO_OPTIONS = ("split", "progress")

@@ -1,0 +1,54 @@
+"""Fetching data sets onto this machine, with the package tonic (``pip install "lava-async[datasets]"``).
+
+tonic knows the addresses and checksums and shows the progress. The files are read by this package.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lava_async.errors import InvalidValue
+
+__all__ = ["DOWNLOADS", "download"]
+
+#: Class of tonic, and the arguments of each of its parts.
+DOWNLOADS: dict[str, tuple[str, tuple[dict[str, Any], ...]]] = {
+    "nmnist": ("NMNIST", ({"train": True}, {"train": False})),
+    "shd": ("SHD", ({"train": True}, {"train": False})),
+    "ssc": ("SSC", ({"split": "train"}, {"split": "valid"}, {"split": "test"})),
+    "dvs_gesture": ("DVSGesture", ({"train": True}, {"train": False})),
+}
+
+
+def download(name: str, folder: str | Path) -> Path:
+    """Fetch a data set, unless it is there, and return the folder that its loader takes.
+
+    Parameters
+    ----------
+    name : str
+        One of `DOWNLOADS`.
+    folder : path
+        Where to put it: into a folder named by tonic's class, such as NMNIST.
+
+    Raises
+    ------
+    InvalidValue
+        If it cannot be fetched: tonic is not installed, there is no such data set, or no connection.
+    """
+    if name not in DOWNLOADS:
+        raise InvalidValue("download: data", name, "one of " + ", ".join(DOWNLOADS))
+    try:
+        datasets = import_module("tonic.datasets")
+    except ImportError as error:
+        raise InvalidValue("package tonic", str(error), 'installed: pip install "lava-async[datasets]"') from None
+    kind, parts = DOWNLOADS[name]
+    folder = Path(folder).expanduser()
+    for part in parts:
+        try:
+            getattr(datasets, kind)(save_to=str(folder), **part)
+        except (OSError, RuntimeError) as error:
+            allowed = f"a download (is there a connection?), or put the files into {folder / kind} yourself"
+            raise InvalidValue(f"download of {name}", " ".join(str(error).split()), allowed) from None
+    return folder

@@ -1,0 +1,209 @@
+"""DVS128 Gesture: eleven gestures of 29 people under three lights, recorded by an event camera of 128 x 128 pixels.
+
+Two forms are read: the archive of the authors, with AEDAT 3.1 files of several gestures each, and that of tonic, cut
+into an array per gesture.
+
+References
+----------
+A. Amir et al., "A low power, fully event-based gesture recognition system", CVPR 2017, pages 7243-7252.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.data import SpikeDataset, held_out, split_names
+from lava_async.data.cache import cached_events, sources
+from lava_async.data.frames import Frames, Recording
+from lava_async.data.places import find
+from lava_async.data.store import EventBatch
+from lava_async.errors import InvalidValue
+from lava_async.records import within
+
+__all__ = ["dvs_gesture", "read_aedat", "read_gesture_array"]
+
+_SENSOR = (128, 128)
+N_CLASSES = 11
+_PARTS = {
+    "ibmGestureTrain|trials_to_train.txt": ("train", "validation"),
+    "ibmGestureTest|trials_to_test.txt": ("test",),
+}
+_END_OF_HEADER = b"#!END-HEADER\r\n"
+_POLARITY_EVENTS = 1
+
+
+def dvs_gesture(
+    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int = 75, reduce: int = 4,
+    polarity: str = "both", max_count: int | None = None, cache: str | bool | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> SpikeDataset:  # fmt: skip
+    """Return DVS128 Gesture from a folder ``dvs_gesture``, ``DVSGesture`` or ``DvsGesture``.
+
+    There are either ``ibmGestureTrain/userNN_LIGHT/LABEL.npy`` and ``ibmGestureTest/...`` (tonic), or
+    ``userNN_LIGHT.aedat``, ``userNN_LIGHT_labels.csv``, ``trials_to_train.txt`` and ``trials_to_test.txt`` (the
+    authors). The authors test on users 24 to 29; validation are whole users of 1 to 23
+    (:func:`lava_async.data.held_out`).
+
+    Parameters
+    ----------
+    split : str
+        "train", "validation", "test", or several joined by "+".
+    folder : path, optional
+        Where the files are; default: :data:`lava_async.data.places.DATA_VARIABLE`.
+    window_ms, steps, reduce, polarity, max_count
+        As in :class:`~lava_async.data.frames.Frames`. By default, 1.5 s of the about 6 s are used.
+    cache : path or bool, optional
+        As in :func:`~lava_async.data.cache.cached_events`.
+    progress : function, optional
+        Called with the files that are done, and all of them.
+
+    Returns
+    -------
+    SpikeDataset
+        Of events; shape (2 or 1, 128 // reduce, 128 // reduce), T = steps, 11 classes. Time begins with the first event
+        of a gesture (authors: with the label).
+
+    Raises
+    ------
+    InvalidValue
+        If a file is missing (which, and where to put it), damaged, or an argument is not as above.
+    """
+    names = split_names("dvs_gesture.split", split)
+    frames = Frames(_SENSOR, window_ms, steps, reduce, polarity, max_count, "dvs_gesture")
+    parts = {place: held for place, held in _PARTS.items() if set(held) & set(names)}
+    hint = "lava-async data build dvs_gesture --download DIR"
+    found = find("dvs_gesture", list(parts), folder, names=["DVSGesture", "DvsGesture"], hint=hint)
+    events, labels = [], []
+    for path, held in zip(found, parts.values(), strict=True):
+        files = _files(path)
+        key = {"frames": frames.key(), "part": held[0], "source": sources(files)}
+        batch, classes, users = cached_events("dvs_gesture", key, partial(_read_all, files, frames, progress), cache)
+        if len(held) > 1:
+            chosen = np.isin(np.where(held_out(users), "validation", "train"), names)
+            batch, classes = batch[chosen], classes[chosen]
+        events.append(batch)
+        labels.append(classes)
+    name = f"dvs_gesture {'+'.join(names)}"
+    return SpikeDataset(EventBatch.concatenate(events), np.concatenate(labels), frames.shape, name, N_CLASSES)
+
+
+def read_gesture_array(path: str | Path) -> Recording:
+    """Return the events of one gesture from an array (E, 4) of x, y, polarity, milliseconds.
+
+    Raises
+    ------
+    InvalidValue
+        If the file is damaged or of another format.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InvalidValue(f"file {path}", " ".join(str(error).split()), "an array in npy format") from None
+    if array.ndim != 2 or array.shape[1] != 4 or array.dtype.kind not in "biuf":
+        raise InvalidValue(f"file {path}: shape", array.shape, "(E, 4): x, y, polarity, milliseconds")
+    x, y, on, time = array.T.astype(np.float64)
+    return _recording(path, x, y, on > 0, (time - time.min(initial=np.inf)) * 1000.0)
+
+
+def read_aedat(path: str | Path) -> Recording:
+    """Return the polarity events in an AEDAT 3.1 file; times are those of the camera.
+
+    Lines that begin with ``#`` end with ``#!END-HEADER``. Packets follow, all little-endian: a header of 28 bytes
+    (type, source: 2 bytes each; size of an event, offset of its time, overflows of time, capacity, number, number
+    valid: 4 bytes each), then the events. One of type 1 has 8 bytes: bit 0 valid, bit 1 ON, bits 2 .. 16 y, bits
+    17 .. 31 x; 4 bytes of microseconds, to which 2^31 is added per overflow.
+
+    Raises
+    ------
+    InvalidValue
+        If the file is cut off or of another format.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidValue(f"file {path}", error.strerror, "readable") from None
+    end = content.find(_END_OF_HEADER)
+    if not content.startswith(b"#!AER-DAT3.1") or end < 0:
+        raise InvalidValue(f"file {path}: first bytes", content[:12], "those of AEDAT 3.1, #!AER-DAT3.1")
+    place, words, times = end + len(_END_OF_HEADER), [], []
+    while place < len(content):
+        header = content[place : place + 28]
+        kind, _ = np.frombuffer(header[:4].ljust(4), "<u2")
+        size, _, overflow, capacity, _, _ = np.frombuffer(header[4:].ljust(24), "<u4").astype(np.int64)
+        place += 28
+        if len(header) < 28 or place + size * capacity > len(content):
+            raise InvalidValue(f"file {path}: bytes", len(content), "more: its last packet is cut off")
+        if kind == _POLARITY_EVENTS:
+            packet = np.frombuffer(content, "<u4", 2 * capacity, offset=place).reshape(-1, 2)
+            valid = packet[:, 0] & 1 == 1
+            words.append(packet[valid, 0])
+            times.append(packet[valid, 1].astype(np.int64) + (overflow << 31))
+        place += int(size * capacity)
+    word = np.concatenate(words or [np.zeros(0, np.uint32)]).astype(np.int64)
+    time = np.concatenate(times or [np.zeros(0, np.int64)]).astype(np.float64)
+    return _recording(path, word >> 17 & 0x7FFF, word >> 2 & 0x7FFF, word >> 1 & 1 == 1, time)
+
+
+def _recording(path: str | Path, x: NDArray[Any], y: NDArray[Any], on: NDArray[np.bool_], time: Any) -> Recording:
+    for name, pixel in (("x", x), ("y", y)):
+        within(f"file {path}: {name}", pixel, 0, _SENSOR[0] - 1)
+    return Recording(time, x.astype(np.int64), y.astype(np.int64), on)
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the files of a part, in order: arrays, or recordings each followed by its labels."""
+    if path.is_dir():
+        files = sorted(path.glob("user*/*.npy"), key=lambda file: (file.parent.name, int(file.stem)))
+        if not files:
+            raise InvalidValue(f"data dvs_gesture: files in {path}", 0, "userNN_LIGHT/LABEL.npy, of tonic's archive")
+        return files
+    files = []
+    for line in path.read_text().split():
+        recording = path.parent / line
+        files += [recording, recording.with_name(f"{recording.stem}_labels.csv")]
+    for file in files:
+        if not file.is_file():
+            raise InvalidValue(f"data dvs_gesture: {file.name}", "missing", f"beside {path}, which names it")
+    return files
+
+
+def _read_all(
+    files: list[Path], frames: Frames, progress: Callable[[int, int], None] | None
+) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
+    parts, labels, users = [], [], []
+    for number, path in enumerate(files):
+        if path.suffix == ".npy":
+            gestures = iter([(int(path.stem), read_gesture_array(path))])
+        elif path.suffix == ".aedat":
+            gestures = _cut(read_aedat(path), path.with_name(f"{path.stem}_labels.csv"))
+        else:
+            continue
+        who = path.parent.name if path.suffix == ".npy" else path.name
+        for label, recording in gestures:
+            parts.append(frames.encode([recording]))
+            labels.append(label)
+            users.append(int(who[len("user") : who.index("_")]))
+        if progress:
+            progress(number + 1, len(files))
+    within("dvs_gesture: labels", np.array(labels), 0, N_CLASSES - 1)
+    return EventBatch.concatenate(parts), np.array(labels), np.array(users)
+
+
+def _cut(recording: Recording, path: Path) -> Iterator[tuple[int, Recording]]:
+    """Cut a recording into its gestures; a table says class (from 1), first and last microsecond of each."""
+    try:
+        rows = np.loadtxt(path, np.int64, delimiter=",", skiprows=1, ndmin=2)
+    except ValueError as error:
+        raise InvalidValue(f"file {path}", str(error), "a table class,startTime_usec,endTime_usec") from None
+    for label, first, last in rows:
+        inside = (recording.time >= first) & (recording.time <= last)
+        yield (
+            int(label) - 1,
+            Recording(recording.time[inside] - first, recording.x[inside], recording.y[inside], recording.on[inside]),
+        )

@@ -1,0 +1,132 @@
+"""N-MNIST: MNIST digits on a screen, recorded by an event camera that made three saccades.
+
+An event is 5 bytes: x, y, then a bit of polarity (1 is ON) and 23 bits of time in microseconds, high byte first. An
+event with y = 240 is none: all times from it on are 2^13 us later.
+
+References
+----------
+G. Orchard, A. Jayawant, G. K. Cohen, N. Thakor, "Converting static image datasets to spiking neuromorphic datasets
+using saccades", Frontiers in Neuroscience 9:437, 2015.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.data import SpikeDataset, split_names
+from lava_async.data.cache import cached_events, sources
+from lava_async.data.frames import Frames, Recording
+from lava_async.data.places import find
+from lava_async.data.store import EventBatch
+from lava_async.errors import InvalidValue
+
+__all__ = ["nmnist", "read_nmnist"]
+
+_SENSOR = (34, 34)
+#: Milliseconds of one saccade, and of all three.
+SACCADE_MS, ALL_MS = 100.0, 300.0
+_OVERFLOW_ROW, _OVERFLOW_US = 240, 2**13
+#: Recordings that are read at once.
+_CHUNK = 1000
+#: Folder and splits in it.
+_FOLDERS = {"Train": ("train", "validation"), "Test": ("test",)}
+
+
+def nmnist(
+    split: str, *, folder: str | Path | None = None, window_ms: float = 10.0, first_saccade: bool = True,
+    reduce: int = 1, polarity: str = "both", max_count: int | None = None, cache: str | bool | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> SpikeDataset:  # fmt: skip
+    """Return N-MNIST from ``Train/0 .. 9/*.bin`` and ``Test/0 .. 9/*.bin`` in a folder ``nmnist`` or ``NMNIST``.
+
+    Samples are in the order of the files' numbers, those of the MNIST images. Validation is the last sixth of the
+    training files, as of :func:`~lava_async.data.mnist.mnist`: 50,000 / 10,000 / 10,000 samples.
+
+    Parameters
+    ----------
+    split : str
+        "train", "validation", "test", or several joined by "+".
+    folder : path, optional
+        Where the files are; default: :data:`lava_async.data.places.DATA_VARIABLE`.
+    first_saccade : bool
+        Only the first 100 ms; False: 300 ms, three saccades.
+    window_ms, reduce, polarity, max_count
+        As in :class:`~lava_async.data.frames.Frames`.
+    cache : path or bool, optional
+        As in :func:`~lava_async.data.cache.cached_events`.
+    progress : function, optional
+        Called with the samples that are done, and all of them.
+
+    Returns
+    -------
+    SpikeDataset
+        Of events; shape (2 or 1, 34 // reduce, 34 // reduce), T = 100 or 300 ms / window_ms, rounded up.
+
+    Raises
+    ------
+    InvalidValue
+        If a file is missing (which, and where to put it), damaged, or an argument is not as above.
+    """
+    names = split_names("nmnist.split", split)
+    frames = Frames(_SENSOR, window_ms, 1, reduce, polarity, max_count, "nmnist")
+    frames = replace(frames, steps=math.ceil((SACCADE_MS if first_saccade else ALL_MS) / window_ms))
+    wanted = [place for place, held in _FOLDERS.items() if set(held) & set(names)]
+    hint = "lava-async data build nmnist --download DIR"
+    events, labels = [], []
+    for place in find("nmnist", wanted, folder, names=["NMNIST"], hint=hint):
+        files = sorted(place.glob("[0-9]/*.bin"), key=lambda path: (path.stem.zfill(9), path.parent.name))
+        if not files:
+            raise InvalidValue(f"data nmnist: files in {place}", 0, "recordings 0/*.bin .. 9/*.bin")
+        key = {"frames": frames.key(), "part": place.name, "source": sources(files)}
+        batch, classes, _ = cached_events("nmnist", key, partial(_read_all, files, frames, progress), cache)
+        if place.name == "Train":
+            train = len(files) - len(files) // 6
+            first, last = 0 if "train" in names else train, len(files) if "validation" in names else train
+            batch, classes = batch[first:last], classes[first:last]
+        events.append(batch)
+        labels.append(classes)
+    everything = events[0] if len(events) == 1 else EventBatch.concatenate(events)
+    return SpikeDataset(everything, np.concatenate(labels), frames.shape, f"nmnist {'+'.join(names)}")
+
+
+def read_nmnist(path: str | Path) -> Recording:
+    """Return the events of a recording.
+
+    Raises
+    ------
+    InvalidValue
+        If the file cannot be read, is cut off or has an event outside the sensor.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidValue(f"file {path}", error.strerror, "readable") from None
+    if len(content) % 5:
+        raise InvalidValue(f"file {path}: bytes", len(content), "a multiple of 5 (is it cut off?)")
+    x, y, high, middle, low = np.frombuffer(content, np.uint8).reshape(-1, 5).T.astype(np.int64)
+    later = y == _OVERFLOW_ROW
+    time = ((high & 0x7F) << 16 | middle << 8 | low) + _OVERFLOW_US * np.cumsum(later)
+    events = Recording(time[~later].astype(np.float64), x[~later], y[~later], (high >> 7 == 1)[~later])
+    if max(events.x.max(initial=0), events.y.max(initial=0)) >= _SENSOR[0]:
+        raise InvalidValue(
+            f"file {path}: pixel", int(max(events.x.max(), events.y.max())), "in 0 .. 33, N-MNIST's sensor"
+        )
+    return events
+
+
+def _read_all(
+    files: list[Path], frames: Frames, progress: Callable[[int, int], None] | None
+) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
+    parts = []
+    for first in range(0, len(files), _CHUNK):
+        parts.append(frames.encode([read_nmnist(path) for path in files[first : first + _CHUNK]]))
+        if progress:
+            progress(min(first + _CHUNK, len(files)), len(files))
+    return EventBatch.concatenate(parts), np.array([int(f.parent.name) for f in files]), np.arange(len(files))
