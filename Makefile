@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format lock clean distclean
+.PHONY: help setup demo test bench docs lint format lock clean distclean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,9 @@ test: lint ## Lint, check types, run the tests; ARGS go to pytest
 
 bench: setup ## Measure speed (lava-async bench)
 	@.venv/bin/lava-async bench $(ARGS)
+
+docs: setup ## Build the documentation into build/site
+	$(PYTHON) -m mkdocs build --strict $(ARGS)
 
 lint: setup ## Lint, check the format, check types
 	$(PYTHON) -m ruff check .

@@ -1,0 +1,119 @@
+"""Draw the pictures of the documentation: ``python docs/draw_pictures.py`` (a minute on one core).
+
+Two networks 200-64-64-10 are trained on the digits, as in tutorial 03; equal seeds give equal pictures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import torch
+
+from lava_async import (
+    CubaParams,
+    FirstOutput,
+    Layered,
+    Momentum,
+    Network,
+    Random,
+    metrics,
+    plots,
+    simulate,
+    simulate_batch,
+)  # fmt: skip
+from lava_async.data.digits import digits
+from lava_async.training import ATan, UnlayeredNetwork, dense_blocks, evaluate, fit
+
+FOLDER = Path(__file__).parent / "pictures"
+#: Six neurons and one input event: with layers the inhibition of neuron 3 comes in time, by momentum too late.
+SIX = Network.feedforward(
+    [[[1.0], [0.9], [0.8]], [[0.5, 0.4, -0.6], [0.3, 0.4, 0.5]], [[1.0, -0.4]]], CubaParams(du=1, dv=1, vth=0.6)
+)
+
+
+def main() -> None:
+    """Draw all of them."""
+    FOLDER.mkdir(exist_ok=True)
+    torch.set_num_threads(1)
+    draw_six()
+    train, test = digits("train+validation"), digits("test")
+    trained = {}
+    for name, schedule in (("layered", Layered()), ("unlayered", Random(8))):
+        blocks = dense_blocks([200, 64, 64, 10], gain=2.0, seed=0)
+        network = UnlayeredNetwork(blocks, schedule=schedule, surrogate=ATan(2.4), seed=0)
+        fit(network, train, epochs=20, batch_size=32, learning_rate=1e-2, seed=0)
+        trained[name] = network.eval().to_network()
+    draw_runs(trained["unlayered"], test.spikes[0])
+    draw_results(trained, test)
+
+
+def draw_six() -> None:
+    """Draw one event through six neurons: a strip, a film, a page."""
+    schedules = {"layered": Layered(), "momentum, F = 1": Momentum(1)}
+    waves = {name: plots.wave(SIX, simulate(SIX, [[1]], schedule=s, record="trace"), 0, [[1]])
+             for name, s in schedules.items()}  # fmt: skip
+    figure, panels = plt.subplots(2, 4, figsize=(11, 3.6))
+    figure.subplots_adjust(0, 0.1, 1, 0.95, wspace=0, hspace=0.15)
+    for row, (name, wave) in zip(panels, waves.items(), strict=True):
+        for k, axes in enumerate(row):
+            plots.wavefront(axes, wave, k, title=name)
+    plots.wavefronts.legend(figure)
+    save(figure, "wavefront")
+    figure = plt.figure(figsize=(7.5, 2.6))
+    plots.animate(figure, waves).save(FOLDER / "wavefront.gif", writer="pillow", dpi=80)
+    plt.close(figure)
+    text = "One input event, six neurons, two schedules: layer by layer the output stays silent, by momentum it fires."
+    page = plots.wavefront_html(waves, title="One input event", text=text)
+    (FOLDER / "wavefront.html").write_text(page, encoding="utf-8")
+
+
+def draw_runs(network: Network, spikes: Any) -> None:
+    """Draw the raster of one sample under three schedules."""
+    schedules = {"layered": Layered(), "random, F = 8": Random(8), "momentum, F = 8": Momentum(8)}
+    runs = {name: simulate(network, spikes, schedule=s, record="trace") for name, s in schedules.items()}
+    last = max(int(plots.delivery_order(run)[:, 1].max()) for run in runs.values())
+    figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained", sharey=True)
+    for axes, (name, run) in zip(panels, runs.items(), strict=True):
+        plots.raster(axes, run, network, steps=range(5), last=last).set_title(name)
+    figure.colorbar(axes.collections[-1], ax=axes, label="delivered after forward step", ticks=range(last + 1))
+    save(figure, "raster")
+
+
+def draw_results(trained: dict[str, Network], test: Any) -> None:
+    """Draw what the two networks are worth when they are run in several ways."""
+    executions = {"layered": Layered(), "random, F = 8": Random(8), "momentum, F = 8": Momentum(8),
+                  "random, F = 2": Random(2)}  # fmt: skip
+    found = {(i, j): evaluate(trained[i], test, schedule=s) for i in trained for j, s in executions.items()}
+    figure, panels = plt.subplots(1, 2, figsize=(13, 2.4), layout="constrained")
+    for axes, field in zip(panels, ("accuracy", "accuracy_at_first_output"), strict=True):
+        matrix = [[getattr(found[i, j], field) for j in executions] for i in trained]
+        plots.mismatch_matrix(axes, matrix, list(trained), list(executions), limits=(0.75, 1.0))
+        axes.set_title(field.replace("_", " "))
+    save(figure, "mismatch")
+
+    steps, curves = range(0, 13, 2), {}
+    for name, network in trained.items():
+        runs = [simulate_batch(network, test.spikes, schedule=Random(2), until=FirstOutput(k)) for k in steps]
+        curves[f"{name} training"] = (steps, [metrics.accuracy(run.output, test.labels) for run in runs])
+    figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    plots.latency_curve(axes, curves).set_title("executed random, F = 2")
+    save(figure, "latency")
+
+    counts = {f"{name} training": simulate_batch(network, test.spikes, schedule=Random(8)).counts
+              for name, network in trained.items()}  # fmt: skip
+    figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    plots.activity_histogram(axes, counts).set_title("executed random, F = 8")
+    save(figure, "activity")
+
+
+def save(figure: Any, name: str) -> None:
+    """Write a picture of few colours, which is small."""
+    figure.savefig(FOLDER / f"{name}.png", dpi=80)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    plt.switch_backend("agg")
+    main()

@@ -1,0 +1,129 @@
+"""The documentation builds without warnings and network, its examples run, its pictures are shown."""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+import lava_async
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = {path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8") for path in sorted(DOCS.rglob("*.md"))}
+
+
+def examples(page):
+    return re.findall(r"^```python\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("page", ["index.md", "how_to.md"])
+def test_the_examples_of_a_page_run_one_after_another(page, tmp_path, monkeypatch, capsys):
+    import matplotlib.pyplot as plt
+
+    monkeypatch.chdir(tmp_path)
+    plt.switch_backend("agg")
+    names = {}
+    for code in examples(page):
+        exec(compile(code, page, "exec"), names)
+    plt.close("all")
+    assert examples(page)
+    assert capsys.readouterr().out
+
+
+def test_every_picture_is_shown_and_small():
+    shown = {Path(link).name for text in PAGES.values() for link in re.findall(r"\]\(([^)]*pictures/[^)]+)\)", text)}
+    pictures = list((DOCS / "pictures").iterdir())
+    assert {path.name for path in pictures} == shown
+    assert all(path.stat().st_size < 100_000 for path in pictures)
+
+
+def test_every_picture_has_a_text_instead():
+    for page, text in PAGES.items():
+        assert not re.search(r"!\[\s*\]\(", text), page
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    if not importlib.util.find_spec("mkdocs"):
+        pytest.skip("no mkdocs here (the extra `docs`)")
+    folder = tmp_path_factory.mktemp("site")
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, env=os.environ | nowhere)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_site_loads_nothing_from_elsewhere(site):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 20
+    for page in pages:
+        loaded = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"?(https?://[^\" >]*)", page.read_text())
+        assert not loaded, page.name
+
+
+def test_the_reference_says_what_the_docstrings_say(site):
+    core = (site / "api" / "core.html").read_text()
+    assert "As in <code>simulate</code>" in core
+    assert ":func:" not in core
+    for name in ("simulate", "Network", "CubaParams", "FirstOutput", "metrics.latency"):
+        assert f'id="lava_async.{name}"' in core or re.search(rf'id="lava_async\.[\w.]*{re.escape(name)}"', core), name
+
+
+def test_tutorials_are_pages(site):
+    for notebook in (ROOT / "tutorials").glob("*.ipynb"):
+        assert "You will know at the end" in (site / "tutorials" / f"{notebook.stem}.html").read_text()
+
+
+# ------------------------------------------------------------------------------------------------- around the code
+
+
+def test_the_citation_names_the_version_and_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == lava_async.__version__
+    assert "Layer Synchronization" in citation["preferred-citation"]["title"]
+
+
+def test_contributing_answers_how_do_i_add_in_a_few_lines():
+    answers = re.findall(r"^## How do I add an? ([^\n?]+)\?\n(.*?)(?=^## |\Z)",
+                         (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL | re.MULTILINE)  # fmt: skip
+    assert [what for what, _ in answers] == ["schedule", "neuron", "layer type", "data set", "ProcessModel"]
+    assert all(len(re.findall(r"^\d\. ", text, re.MULTILINE)) <= 10 for _, text in answers)
+
+
+def test_contributing_names_files_that_are_there():
+    for name in re.findall(r"`((?:lava_async|tests|docs)/[\w./]+)`", (ROOT / "CONTRIBUTING.md").read_text()):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda p: p.stem)
+def test_workflows_call_what_is_there(path):
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    steps = [step for job in yaml.safe_load(path.read_text())["jobs"].values() for step in job["steps"]]
+    runs = "\n".join(step.get("run", "") for step in steps)
+    assert set(re.findall(r"\bmake ([a-z]+)", runs)) <= set(targets)
+    assert all((ROOT / name).exists() for name in re.findall(r"(\.ci/[\w.]+)", runs))
+
+
+def test_hooks_before_a_commit_lint_type_and_strip():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert {hook["id"] for hook in hooks} == {"ruff-check", "ruff-format", "notebooks", "mypy"}
+
+
+def test_outputs_are_taken_out_of_notebooks(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1", execution_count=3)])
+    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text="2")]
+    file = tmp_path / "a.ipynb"
+    nbformat.write(notebook, file)
+    command = [sys.executable, str(ROOT / ".ci" / "strip_notebooks.py"), str(file)]
+    assert [subprocess.run(command).returncode for _ in range(2)] == [1, 0]
+    cell = json.loads(file.read_text())["cells"][0]
+    assert (cell["outputs"], cell["execution_count"]) == ([], None)
