@@ -14,7 +14,7 @@ from lava_async.hardware import TARGETS, place
 from lava_async.hardware.lists import list_bits, list_lengths, weight_bits
 from lava_async.hardware.targets import LOIHI1, LOIHI2, Limit
 from lava_async.network import Layer
-from lava_async.synapses import INPUT, Conv
+from lava_async.synapses import INPUT, Conv, Dense
 
 WITHOUT_LIMIT = Limit(None, "test")
 
@@ -118,6 +118,13 @@ def test_many_target_cores_split_the_core_of_their_sources():
     assert [load.neurons for load in mapping.loads] == [8, 6]
     mapping = place(network, tiny(axons_out=12, neurons=2, axons_in=8))
     assert max(load.axons_out for load in mapping.loads) <= 12
+
+
+def test_a_recurrent_layer_that_no_cut_helps_is_named_and_left_in_few_cores():
+    network = Network((1,), (Layer((64,)),), (Dense(0, 0, np.ones((64, 64))),), CubaParams(1, 1, 1), [0])
+    mapping = place(network, tiny(neurons=16, axons_out=40))
+    assert mapping.too_large == ((0, "axons_out", 64),)  # 16 neurons reach 4 cores each, 8 would reach 8
+    assert mapping.n_cores <= 8
 
 
 def test_hops_are_a_distance_on_the_mesh():

@@ -4,8 +4,8 @@ Layers are placed one after another; each starts with a fresh core, as Lava's co
 are taken in their order, those of a picture place by place with all channels of a place together (neighbours read the
 same inputs). A core takes as many of them as its limits allow: neurons, memory for the synapses that lead into them,
 lists of synapses (axons in: one per source neuron). Then cores whose neurons reach too many cores (axons out: one per
-neuron and target core) are cut in halves until none does. A limit that not even a single neuron meets is left aside
-for its layer and reported.
+neuron and target core) are cut in halves, as long as that helps. A limit that not even a single neuron meets is left
+aside for its layer and reported.
 
 Memory is counted as in nengo-loihi (:mod:`lava_async.hardware.lists`). The kernel of a convolution is stored once per
 core (Davies et al. 2018: "population-based hierarchical connectivity"); what kernels at borders need beside that is
@@ -166,31 +166,55 @@ def place(network: Network, target: Target | str = "loihi1") -> Mapping:
     too_large: list[tuple[int, str, int]] = []
     for layer in range(len(network.layers)):
         _fill(network, layer, chip, cores, too_large)
-    while True:
-        core_of = np.empty(network.n_neurons, np.int64)
-        for c, core in enumerate(cores):
-            core_of[core.neurons + network.start_of(core.layer)] = c
-        edges = Edges(
-            np.concatenate([core.source for core in cores]),
-            np.repeat(np.arange(len(cores)), [len(core.source) for core in cores]),
-            np.concatenate([core.lengths for core in cores]),
-        )
-        axons_out = np.bincount(core_of[edges.source[edges.source >= 0]], minlength=len(cores))
-        most = chip.axons_out.value
-        full = [most is not None and n > most and len(core.neurons) > 1
-                for n, core in zip(axons_out, cores, strict=True)]  # fmt: skip
-        if not any(full):
-            break
-        halves = [np.array_split(core.neurons, 1 + cut) for core, cut in zip(cores, full, strict=True)]
-        cores = [_core(network, core.layer, half, chip) if cut else core
-                 for core, cut, parts in zip(cores, full, halves, strict=True) for half in parts]  # fmt: skip
-    for n, core in zip(axons_out, cores, strict=True):
-        if most is not None and n > most:
-            too_large.append((core.layer, "axons_out", int(n)))
+    cores = _split(network, cores, chip)
+    core_of, edges, axons_out = _join(network, cores)
+    most = chip.axons_out.value
+    for layer in range(len(network.layers)):
+        need = max(int(n) for n, core in zip(axons_out, cores, strict=True) if core.layer == layer)
+        if most is not None and need > most:
+            too_large.append((layer, "axons_out", need))
     loads = [Load(core.layer, len(core.neurons), int(core.lengths.sum()), core.bits, len(core.source), int(n))
              for n, core in zip(axons_out, cores, strict=True)]  # fmt: skip
     core_of.flags.writeable = False
     return Mapping(chip, core_of, tuple(loads), edges, tuple(too_large))
+
+
+def _join(network: Network, cores: list[_Core]) -> tuple[NDArray[np.int64], Edges, NDArray[np.int64]]:
+    """Return the core of each neuron, who reaches which core, and the axons out of each core."""
+    core_of = np.empty(network.n_neurons, np.int64)
+    for c, core in enumerate(cores):
+        core_of[core.neurons + network.start_of(core.layer)] = c
+    edges = Edges(
+        np.concatenate([core.source for core in cores]),
+        np.repeat(np.arange(len(cores)), [len(core.source) for core in cores]),
+        np.concatenate([core.lengths for core in cores]),
+    )
+    return core_of, edges, np.bincount(core_of[edges.source[edges.source >= 0]], minlength=len(cores))
+
+
+def _split(network: Network, cores: list[_Core], chip: Target) -> list[_Core]:
+    """Cut cores with too many axons out in halves, layer by layer as long as that lowers the largest need."""
+    most = chip.axons_out.value
+    if most is None:
+        return cores
+    least: dict[int, int] = {}
+    while True:
+        axons_out = _join(network, cores)[2].tolist()
+        need: dict[int, int] = {}
+        for n, core in zip(axons_out, cores, strict=True):
+            if n > most and len(core.neurons) > 1:
+                need[core.layer] = max(n, need.get(core.layer, 0))
+        # In a large recurrent layer, halves reach twice as many cores: cutting does not help.
+        need = {layer: n for layer, n in need.items() if n < least.get(layer, n + 1)}
+        if not need:
+            return cores
+        least |= need
+        parts: list[_Core] = []
+        for n, core in zip(axons_out, cores, strict=True):
+            cut = n > most and core.layer in need
+            halves = np.array_split(core.neurons, 2) if cut and len(core.neurons) > 1 else []
+            parts += [_core(network, core.layer, half, chip) for half in halves] or [core]
+        cores = parts
 
 
 def _fill(
