@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,11 +94,11 @@ class SpikeTrain(ArrayRecord):
     @classmethod
     def from_dense(cls, spikes: ArrayLike) -> SpikeTrain:
         """Build a train from counts of shape (C, T)."""
-        dense = dense_counts("SpikeTrain.spikes", spikes, "(C, T)")
-        time, channel = np.nonzero(dense.T)
-        return cls.from_events(
-            channel, time, n_channels=dense.shape[0], n_steps=dense.shape[1], counts=dense[channel, time]
-        )
+        dense = array_of("SpikeTrain.spikes", spikes, "biuf", "spike counts")
+        if dense.ndim != 2:
+            raise InvalidValue("SpikeTrain.spikes.shape", dense.shape, "(C, T)")
+        channel, counts, start = _events_of("SpikeTrain.spikes", dense[None], "(B, C, T)")
+        return _listed(cls, channel, counts, start[0], len(dense))
 
     def to_dense(self) -> NDArray[np.int32]:
         """Return the counts as an array of shape (C, T)."""
@@ -128,6 +128,11 @@ class SpikeBatch(ArrayRecord):
 
     def __post_init__(self) -> None:
         _check_entries(self, ndim=2)
+
+    @classmethod
+    def of_one(cls, train: SpikeTrain) -> SpikeBatch:
+        """Return a batch of one sample, which shares the arrays of the train."""
+        return _listed(cls, train.channel, train.count, train.start[None], train.n_channels)
 
     @property
     def n_steps(self) -> int:
@@ -180,17 +185,7 @@ class SpikeBatch(ArrayRecord):
         dense = array_of("SpikeBatch.spikes", spikes, "biuf", "spike counts")
         if dense.ndim != 3:
             raise InvalidValue("SpikeBatch.spikes.shape", dense.shape, "(B, C, T)")
-        if dense.dtype not in _LISTED:
-            dense = dense_counts("SpikeBatch.spikes", dense, "(B, C, T)")
-        dense = np.ascontiguousarray(dense)
-        start = np.zeros((len(dense), dense.shape[2] + 1), np.int64)
-        place, none = np.zeros(dense.shape[2], np.int64), np.zeros(0, np.int32)
-        n = _list_spikes(dense, start, place, none, none)
-        if n < 0:
-            dense_counts("SpikeBatch.spikes", dense, "(B, C, T)")
-        channel, counts = np.zeros(n, np.int32), np.zeros(n, np.int32)
-        _list_spikes(dense, start, place, channel, counts)
-        return cls(channel, counts, start, dense.shape[1])
+        return _listed(cls, *_events_of("SpikeBatch.spikes", dense, "(B, C, T)"), dense.shape[1])
 
 
 _LISTED = tuple(np.dtype(name) for name in ("uint8", "int32", "int64", "float32"))
@@ -222,6 +217,33 @@ def _list_spikes(dense: Any, start: Any, place: Any, channel: Any, counts: Any) 
                 n += place[t]
             start[b, n_steps] = n
     return n if not len(channel) else len(channel)
+
+
+def _events_of(where: str, dense: NDArray[Any], shape: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return channel, count and start of a dense (B, C, T) array, or raise an error that names `where`."""
+    if dense.dtype not in _LISTED:
+        dense = dense_counts(where, dense, shape)
+    dense = np.ascontiguousarray(dense)
+    start = np.zeros((len(dense), dense.shape[2] + 1), np.int64)
+    place, none = np.zeros(dense.shape[2], np.int64), np.zeros(0, np.int32)
+    n = _list_spikes(dense, start, place, none, none)
+    if n < 0:
+        dense_counts(where, dense, shape)
+    channel, counts = np.zeros(n, np.int32), np.zeros(n, np.int32)
+    _list_spikes(dense, start, place, channel, counts)
+    return channel, counts, start
+
+
+R = TypeVar("R", SpikeTrain, SpikeBatch)
+
+
+def _listed(kind: type[R], channel: Any, counts: Any, start: Any, n_channels: int) -> R:
+    """Return a train or a batch of lists that are right by the way they were made, without a look at each entry."""
+    entries = object.__new__(kind)
+    for array in (channel, counts, start):
+        array.flags.writeable = False
+    vars(entries).update(channel=channel, count=counts, start=start, n_channels=n_channels)
+    return entries
 
 
 def dense_counts(where: str, spikes: ArrayLike, shape: str) -> NDArray[np.int64]:

@@ -16,6 +16,9 @@ from lava_async.network import Network
 from lava_async.schedules import Layered, Schedule
 from lava_async.stopping import Quiescence, StopRule
 
+_LONGEST = "_longest_delays"
+"""Under this name a network keeps D and D_in, see `State`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Setup:
@@ -59,13 +62,16 @@ class State:
     @classmethod
     def zeros(cls, network: Network) -> State:
         """Return the state at the start of a sample: everything zero."""
+        kept = vars(network)
+        if _LONGEST not in kept:
+            longest = {True: [0], False: [1]}
+            for s in network.synapses:
+                longest[s.source < 0].append(s.max_delay)
+            kept[_LONGEST] = max(longest[False]), max(longest[True])
+        of_neurons, of_inputs = kept[_LONGEST]
         u: NDArray[Any] = np.zeros(network.n_neurons, dtype=network.params.dtype)
-        longest = {-1: 0, 0: 1}
-        for s in network.synapses:
-            end = min(s.source, 0)
-            longest[end] = max(longest[end], s.max_delay)
-        return cls(u, u.copy(), np.zeros((longest[0], network.n_neurons), np.int32),
-                   np.zeros((longest[-1], network.n_inputs), np.int32))  # fmt: skip
+        return cls(u, u.copy(), np.zeros((of_neurons, network.n_neurons), np.int32),
+                   np.zeros((of_inputs, network.n_inputs), np.int32))  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +166,7 @@ class BatchResult:
         return len(self.counts)
 
     def __getitem__(self, b: int) -> Result:
-        column = {f.name: getattr(self, f.name) for f in fields(self)}
-        one: dict[str, Any] = {name: None if values is None else values[b] for name, values in column.items()}
+        one: dict[str, Any] = {name: None if values is None else values[b] for name, values in vars(self).items()}
         for name in ("synaptic_operations", "neuron_updates", "dropped"):
             one[name] = int(one[name])
         return Result(**one)

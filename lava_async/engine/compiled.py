@@ -20,7 +20,7 @@ from lava_async.engine import BatchResult, Checked, Result, Setup, State, kernel
 from lava_async.engine.deliver import Work
 from lava_async.engine.kernels import Record, Rules
 from lava_async.engine.plan import Plan, lay_out
-from lava_async.engine.select import make_queue
+from lava_async.engine.select import Queue, make_queue
 from lava_async.engine.tape import Tape, no_tape
 from lava_async.errors import ForwardStepLimit, InvalidType
 from lava_async.network import Network
@@ -30,18 +30,20 @@ from lava_async.spikes import SpikeBatch, SpikeTrain
 
 T = TypeVar("T")
 _EVERYTHING = 2**31 - 1
+_NO_TAPE = no_tape()
+_NO_REPLAY = np.zeros((1, 3), np.int64), np.zeros(0, np.int32)
 _PLAN = "_plan"
 """Under this name a network keeps its plan, as a cached property would."""
 
 
 def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
-    batch = SpikeBatch(spikes.channel, spikes.count, spikes.start[None], spikes.n_channels)
+    batch = SpikeBatch.of_one(spikes)
     room = 0 if setup.record == "counts" else 64
     while True:
         job = Job(setup, batch, np.array([sample]), state)
-        record = _make_record(job, room, trace=setup.record == "trace")
-        status = job.run(slice(0, 1), record, no_tape())
+        record = _make_record(job, room, trace=setup.record == "trace") if room else job.no_record
+        status = job.run(slice(0, 1), record, _NO_TAPE)
         if status != kernels.RECORD_FULL:
             break
         room *= 4
@@ -53,11 +55,30 @@ def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     return _with_record(setup, result, record)
 
 
+class Steps:
+    """Runs one time step after another; what :func:`run` makes for each call is made once."""
+
+    def __init__(self, setup: Setup, state: State) -> None:
+        silence = SpikeTrain.from_dense(np.zeros((setup.network.n_inputs, 1), np.int32))
+        self.job = Job(setup, SpikeBatch.of_one(silence), np.zeros(1, np.int64), state)
+        self.memory = self.job.memory()
+
+    def run(self, spikes: SpikeTrain, sample: int, state: State) -> Result:
+        """Run one time step; arguments as of :func:`run`."""
+        self.job.load(SpikeBatch.of_one(spikes), np.array([sample]), state)
+        status = self.job.run(slice(0, 1), self.job.no_record, _NO_TAPE, self.memory)
+        if status != kernels.DONE:
+            self.memory = self.job.memory()
+        self.job.raise_for(status, 1, 0)
+        self.job.carry(state)
+        return self.job.result()[0]
+
+
 def run_batch(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int | None = None) -> BatchResult:
     """Run the samples of a batch from rest, on `threads` threads (default: the cores that this process may use)."""
     job = Job(setup, batch, samples, State.zeros(setup.network))
     slices = share(len(batch), threads)
-    statuses = in_threads(lambda part: job.run(part, job.no_record, no_tape()), slices)
+    statuses = in_threads(lambda part: job.run(part, job.no_record, _NO_TAPE), slices)
     for part, status in zip(slices, statuses, strict=True):
         job.raise_for(status, part.stop - part.start, part.start)
     return job.result()
@@ -99,12 +120,19 @@ class Job:
         self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], state: State,
         plan: tuple[Plan, Any] | None = None,
     ) -> None:  # fmt: skip
-        if setup.input_dropout > 0:
-            batch = batch.thinned(setup.input_dropout, setup.seed, samples, state.t)
-        self.setup, self.batch, self.samples, self.t0 = setup, batch, samples, state.t
+        self.setup = setup
         self.plan, self.p = plan or plan_of(setup.network)
         self.rules = _rules(setup)
         self.replay = _replay_arrays(setup.schedule, self.plan.n_inputs)
+        self.load(batch, samples, state)
+        self.no_record = _make_record(self, 0, trace=False)
+
+    def load(self, batch: SpikeBatch, samples: NDArray[np.int64], state: State) -> None:
+        """Get ready to run these samples, from this state."""
+        setup = self.setup
+        if setup.input_dropout > 0:
+            batch = batch.thinned(setup.input_dropout, setup.seed, samples, state.t)
+        self.batch, self.samples, self.t0 = batch, samples, state.t
         n, n_steps = len(batch), batch.n_steps
         self.D, d_in = len(state.history), len(state.inputs)
         self.past = np.zeros((n, self.D + n_steps, self.plan.n_neurons), np.int32)
@@ -114,19 +142,22 @@ class Job:
         self.u, self.v = np.repeat(state.u[None], n, axis=0), np.repeat(state.v[None], n, axis=0)
         self.forward_steps, self.first_output = np.zeros((n, n_steps), np.int32), np.zeros((n, n_steps), np.int32)
         self.tally = np.zeros((n, kernels.N_TALLY), np.int64)
-        self.no_record = _make_record(self, 0, trace=False)
 
-    def run(self, part: slice, record: Record, tape: Tape) -> int:
-        """Run the samples of a slice in this thread; return the status of the kernel."""
+    def memory(self) -> tuple[Work, Queue]:
+        """Return what one thread needs; a run that ends well leaves it as it was."""
         plan = self.plan
         work = Work(
             np.zeros(plan.n_neurons, self.u.dtype), np.zeros(plan.n_neurons, np.bool_),
             np.zeros(len(plan.layer_start) - 1, np.bool_), np.zeros(plan.n_neurons, np.bool_),
             np.zeros(plan.n_neurons, np.int32), np.zeros(3, np.int64), *self.replay,
         )  # fmt: skip
-        queue = make_queue(plan.n_inputs + plan.n_neurons)
+        return work, make_queue(plan.n_inputs + plan.n_neurons)
+
+    def run(self, part: slice, record: Record, tape: Tape, memory: tuple[Work, Queue] | None = None) -> int:
+        """Run the samples of a slice in this thread; return the status of the kernel."""
+        work, queue = memory or self.memory()
         status: int = kernels.run_slice(
-            plan, self.p, self.rules, self.samples[part], self.t0, self.batch.channel, self.batch.count,
+            self.plan, self.p, self.rules, self.samples[part], self.t0, self.batch.channel, self.batch.count,
             self.batch.start[part], self.inputs[part], self.past[part], self.u[part], self.v[part],
             self.forward_steps[part], self.first_output[part], self.tally[part], work, queue, record, tape,
         )  # fmt: skip
@@ -176,7 +207,9 @@ def _rules(setup: Setup) -> Rules:
 
 def _replay_arrays(schedule: Schedule, n_inputs: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Return `Work.replay_at` and `Work.replay_source`."""
-    groups = schedule.groups if isinstance(schedule, Replay) else ()
+    if not isinstance(schedule, Replay):
+        return _NO_REPLAY
+    groups = schedule.groups
     sizes = np.cumsum([0] + [len(ids) for _, _, ids in groups])
     at = [(t, k, size) for (t, k, _), size in zip(groups, sizes[:-1], strict=True)] + [(0, 0, sizes[-1])]
     sources = [i + n_inputs for _, _, ids in groups for i in ids]

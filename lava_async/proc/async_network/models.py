@@ -57,10 +57,12 @@ class Answering:
         result = self.stepper.step(frame.T)  # (W, H, C) becomes slayer's C, H, W
         self.shown = result.current, result.voltage
         self.u[:], self.v[:] = self.shown
-        self.counts += result.counts[:, 0]
-        self.forward_steps += result.forward_steps[0]
-        for name in ("synaptic_operations", "neuron_updates", "dropped"):
-            getattr(self, name)[:] += getattr(result, name)
+        for var, more in (
+            (self.counts, result.counts[:, 0]), (self.forward_steps, result.forward_steps),
+            (self.synaptic_operations, result.synaptic_operations), (self.neuron_updates, result.neuron_updates),
+            (self.dropped, result.dropped),
+        ):  # fmt: skip
+            var += more
         return result.output[:, 0].reshape(self.settings["out_shape"][::-1]).T
 
     @staticmethod
@@ -180,7 +182,8 @@ class SubAsyncNetworkModel(AbstractSubProcessModel):
         self.scheduler = SpikeScheduler(
             shape=(net.n_neurons,), schedule=proc.schedule, until=proc.until, seed=proc.proc_params["seed"],
             layer_of=net.layer_of, outputs=net.outputs, queued=queued[net.n_inputs :],
-            n_inputs=0 if early else net.n_inputs, queued_inputs=early or queued[: net.n_inputs], offset=offset, **clock,
+            n_inputs=0 if early else net.n_inputs, queued_inputs=early or queued[: net.n_inputs],
+            offset=offset, **clock,
         )  # fmt: skip
         for child in (self.neurons, self.synapses, self.scheduler):
             child.arithmetic = p.tag
