@@ -504,12 +504,6 @@ def test_shares_are_all_of_a_batch_and_no_more():
 # ------------------------------------------------------------------------------------------------ shipped configs
 
 
-@pytest.mark.parametrize("name", shipped())
-def test_shipped_configs_load(name):
-    config = Config.load(shipped()[name])
-    assert Config.from_toml(config.to_toml()) == config
-
-
 def test_the_shipped_digits_reach_90_percent(tmp_path):
     """355 test samples that were never looked at, in some seconds."""
     results = train(Config.load(shipped()["digits"]), tmp_path).results

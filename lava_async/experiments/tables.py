@@ -167,6 +167,8 @@ def _name(hint: Any, limits: str = "") -> str:
         return " or ".join(repr(option) for option in get_args(hint))
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
+        if isinstance(item, type) and issubclass(item, Table):
+            return "an array of tables"
         return f"an array of {' or '.join(_SEVERAL.get(arm) or _name(arm) for arm in _arms(item))}{limits}"
     names = {bool: "true or false", int: f"an integer{limits}", float: f"a number{limits}", str: "a string"}
     return names.get(hint, "a table")
@@ -245,7 +247,7 @@ def _lines(table: dict[str, Any], path: tuple[str, ...]) -> Iterable[str]:
               if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)}  # fmt: skip
     for name, value in table.items():
         if name not in tables and name not in arrays:
-            yield f"{_key(name)} = {_value(value)}"
+            yield f"{_key(name)} = {toml_value(value)}"
     for name, value in tables.items():
         yield from ("", f"[{'.'.join(map(_key, (*path, name)))}]", *_lines(value, (*path, name)))
     for name, items in arrays.items():
@@ -257,7 +259,8 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """Return a value as TOML text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -265,9 +268,9 @@ def _value(value: Any) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(name)} = {_value(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(name)} = {toml_value(item)}" for name, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(toml_value, value)) + "]"
     raise InvalidType("value for TOML", value, "a string, number, true, false, or an array or table of such")
 
 
