@@ -262,15 +262,15 @@ def test_files_are_found_in_the_folder_or_in_its_own_folder_there(tmp_path, monk
     for name in ("train.h5", "test.h5.gz"):
         (tmp_path / "SHD" / name).touch()
     there = [tmp_path / "SHD" / "train.h5", tmp_path / "SHD" / "test.h5.gz"]
-    assert find("shd", wanted, names=["SHD"]) == there
-    assert find("shd", wanted, tmp_path, names=["SHD"]) == there
+    assert find("shd", wanted) == there
+    assert find("shd", wanted, tmp_path) == there
     assert find("shd", wanted, tmp_path / "SHD") == there
 
 
 def test_what_is_missing_is_said_in_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
     (tmp_path / "train.h5").touch()
-    with pytest.raises(InvalidValue, match=r"data shd: test\.h5 = 'missing': must be put in .*shd or .*; see the page"):
-        find("shd", ["train.h5", "test.h5"], tmp_path, hint="see the page")
-    with pytest.raises(InvalidValue, match=r"a.h5 or b.h5 = None: must be put in a folder named by.*LAVA_ASYNC_DATA"):
+    with pytest.raises(InvalidValue, match=r"data shd: test\.h5 = 'missing': must be put in .*shd or .*; .*--download"):
+        find("shd", ["train.h5", "test.h5"], tmp_path)
+    with pytest.raises(InvalidValue, match=r"a.h5 or b.h5 = None: must be put in a folder that.*LAVA_ASYNC_DATA"):
         find("shd", ["a.h5|b.h5"])

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import count, real_array, within
 
-__all__ = ["saccade", "triangle"]
+__all__ = ["crossings", "saccade", "triangle"]
 
 #: Pixels that are encoded together; their temporary arrays (0.25 MB each) stay in the cache.
 _CHUNK_PIXELS = 1 << 15
@@ -138,11 +138,25 @@ def saccade(
         level = np.zeros_like(start)
         for t, position in enumerate(positions[1:]):
             contrast = (np.log(scene.seen_from(*position) + black) - start) / threshold
-            crossed = np.trunc(contrast - level)
-            level += crossed
-            events[part, 0, :, :, t] = np.clip(crossed, 0, max_count)
-            events[part, 1, :, :, t] = np.clip(-crossed, 0, max_count)
+            events[part, 0, :, :, t], events[part, 1, :, :, t] = crossings(contrast, level, max_count)
     return events.reshape(len(light), 2 * height * width, steps)
+
+
+def crossings(
+    values: NDArray[np.float64], level: NDArray[np.float64], max_count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ON and the OFF events of one time step, and move the remembered levels on, in place.
+
+    Parameters
+    ----------
+    values, level : (...) float64
+        What is seen now, and what is remembered, in thresholds.
+    max_count : int
+        Most events that are counted.
+    """
+    crossed = np.trunc(values - level)
+    level += crossed
+    return np.clip(crossed, 0, max_count), np.clip(-crossed, 0, max_count)
 
 
 class _Scene:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from lava_async.data import SpikeDataset, held_out, split_names
 from lava_async.data.cache import cached_events, sources
 from lava_async.data.frames import Frames, Recording
-from lava_async.data.places import find
+from lava_async.data.places import SOURCES, find
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.records import within
@@ -30,10 +30,8 @@ __all__ = ["dvs_gesture", "read_aedat", "read_gesture_array"]
 
 _SENSOR = (128, 128)
 N_CLASSES = 11
-_PARTS = {
-    "ibmGestureTrain|trials_to_train.txt": ("train", "validation"),
-    "ibmGestureTest|trials_to_test.txt": ("test",),
-}
+#: Files, and the splits in them.
+_PARTS = dict(zip(SOURCES["dvs_gesture"].files, (("train", "validation"), ("test",)), strict=True))
 _END_OF_HEADER = b"#!END-HEADER\r\n"
 _POLARITY_EVENTS = 1
 
@@ -77,8 +75,7 @@ def dvs_gesture(
     names = split_names("dvs_gesture.split", split)
     frames = Frames(_SENSOR, window_ms, steps, reduce, polarity, max_count, "dvs_gesture")
     parts = {place: held for place, held in _PARTS.items() if set(held) & set(names)}
-    hint = "lava-async data build dvs_gesture --download DIR"
-    found = find("dvs_gesture", list(parts), folder, names=["DVSGesture", "DvsGesture"], hint=hint)
+    found = find("dvs_gesture", list(parts), folder)
     events, labels = [], []
     for path, held in zip(found, parts.values(), strict=True):
         files = _files(path)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import cached_events, sources
 from lava_async.data.events import saccade
-from lava_async.data.places import find
+from lava_async.data.places import SOURCES, find
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.records import count
@@ -82,7 +82,7 @@ def mnist(
         wanted = [name for name in splits if name in names]
         if not wanted or room == 0:
             continue
-        paths = find("mnist", [f"{file}|{file}.gz" for file in _names(prefix)], folder, names=["MNIST"])
+        paths = find("mnist", [file for file in SOURCES["mnist"].files if file.startswith(prefix)], folder)
         if limit is None:
             key = {"file": prefix, "size": _SENSOR, "source": sources(paths)}
             batch, classes, _ = cached_events("mnist", key, partial(_encode_files, paths, progress), cache)
@@ -160,10 +160,6 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     if len(content) - start != math.prod(shape):
         raise InvalidValue(f"file {path}: elements", len(content) - start, f"{math.prod(shape)}, its shape {shape}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-
-
-def _names(prefix: str) -> tuple[str, str]:
-    return f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
 
 
 def _read_pair(paths: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

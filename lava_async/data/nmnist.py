@@ -78,9 +78,8 @@ def nmnist(
     frames = Frames(_SENSOR, window_ms, 1, reduce, polarity, max_count, "nmnist")
     frames = replace(frames, steps=math.ceil((SACCADE_MS if first_saccade else ALL_MS) / window_ms))
     wanted = [place for place, held in _FOLDERS.items() if set(held) & set(names)]
-    hint = "lava-async data build nmnist --download DIR"
     events, labels = [], []
-    for place in find("nmnist", wanted, folder, names=["NMNIST"], hint=hint):
+    for place in find("nmnist", wanted, folder):
         files = sorted(place.glob("[0-9]/*.bin"), key=lambda path: (path.stem.zfill(9), path.parent.name))
         if not files:
             raise InvalidValue(f"data nmnist: files in {place}", 0, "recordings 0/*.bin .. 9/*.bin")

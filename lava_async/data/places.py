@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lava_async.errors import InvalidValue
 
-__all__ = ["DATA_VARIABLE", "find", "places"]
+__all__ = ["DATA_VARIABLE", "SOURCES", "Source", "find", "places"]
 
 #: Environment variable that says where data sets are: a folder with a folder for each.
 DATA_VARIABLE = "LAVA_ASYNC_DATA"
@@ -31,30 +32,59 @@ def places(names: Sequence[str], folder: str | Path | None = None) -> list[Path]
     return [*(base / name for name in names), base]
 
 
-def find(
-    name: str, wanted: Sequence[str], folder: str | Path | None = None, *, names: Sequence[str] = (), hint: str = ""
-) -> list[Path]:
-    """Return the paths of the files (or folders) of a data set, all from the first place that has them all.
+@dataclass(frozen=True)
+class Source:
+    """The files of a data set.
+
+    Parameters
+    ----------
+    files : tuple of str
+        Names of files or folders; ``a|b`` means that either will do.
+    names : tuple of str
+        What its own folder may be called, besides its name.
+    download : bool
+        It can be fetched.
+    """
+
+    files: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    download: bool = False
+
+
+_IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+#: Data sets that have files, by name.
+SOURCES: dict[str, Source] = {
+    "mnist": Source(tuple(f"{name}|{name}.gz" for name in _IDX), ("MNIST",)),
+    "spoken_digits": Source(("shd_train.h5", "shd_test.h5")),
+    "shd": Source(("shd_train.h5", "shd_test.h5"), ("SHD",), download=True),
+    "ssc": Source(("ssc_train.h5", "ssc_valid.h5", "ssc_test.h5"), ("SSC",), download=True),
+    "nmnist": Source(("Train", "Test"), ("NMNIST",), download=True),
+    "dvs_gesture": Source(
+        ("ibmGestureTrain|trials_to_train.txt", "ibmGestureTest|trials_to_test.txt"), ("DVSGesture", "DvsGesture"),
+        download=True,
+    ),
+}  # fmt: skip
+
+
+def find(name: str, wanted: Sequence[str], folder: str | Path | None = None) -> list[Path]:
+    """Return the paths of files of a data set, all from the first place that has them all.
 
     Parameters
     ----------
     name : str
-        The data set; its own folder may be called so.
+        One of `SOURCES`.
     wanted : list of str
-        Names of the files; ``a|b`` means that either will do.
+        Some of its files.
     folder : path, optional
         See :func:`places`.
-    names : list of str
-        What else its own folder may be called.
-    hint : str
-        How to get the files, for the error.
 
     Raises
     ------
     InvalidValue
         If they are not there, in one line: which files to put where.
     """
-    looked = places([name, *names], folder)
+    source = SOURCES[name]
+    looked = places([name, *source.names], folder)
     missing: list[str] = []
     for place in looked:
         found = [next((p for o in options.split("|") if (p := place / o).exists()), None) for options in wanted]
@@ -66,6 +96,6 @@ def find(
     if looked:
         where = f"in {looked[0]} or {looked[-1]}"
     else:
-        where = f"in a folder named by the option folder or by {DATA_VARIABLE} (or in its subfolder {name})"
-    found_or_not = "missing" if looked else None
-    raise InvalidValue(f"data {name}: {files}", found_or_not, f"put {where}{'; ' if hint else ''}{hint}")
+        where = f"in a folder that the option folder or {DATA_VARIABLE} names (or in its subfolder {name})"
+    hint = f"; lava-async data build {name} --download FOLDER fetches them" if source.download else ""
+    raise InvalidValue(f"data {name}: {files}", "missing" if looked else None, f"put {where}{hint}")

@@ -11,7 +11,7 @@ spiking neural networks", IEEE Transactions on Neural Networks and Learning Syst
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from lava_async.data import SpikeDataset, held_out, split_names
 from lava_async.data.cache import cached_events, sources
 from lava_async.data.frames import Frames, Recording
-from lava_async.data.places import find
+from lava_async.data.places import SOURCES, find
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.records import within
@@ -70,8 +70,7 @@ def spoken_digits(
         If a file is missing (which, and where to put it), is not of this format, or an argument is not as above.
     """
     frames = _frames("spoken_digits", window_ms, steps, reduce, max_count)
-    files = {"train": ("shd_train.h5", ("train", "validation")), "test": ("shd_test.h5", ("test",))}
-    return _load("spoken_digits", split, files, folder, frames, cache, progress, 20, "")
+    return _load("spoken_digits", split, folder, frames, cache, progress, 20)
 
 
 def shd(
@@ -89,8 +88,7 @@ def shd(
         As in :func:`spoken_digits`, as are result and errors.
     """
     frames = _frames("shd", window_ms, steps, reduce, max_count)
-    files = {"train": ("shd_train.h5", ("train", "validation")), "test": ("shd_test.h5", ("test",))}
-    return _load("shd", split, files, folder, frames, cache, progress, 20, "lava-async data build shd --download DIR")
+    return _load("shd", split, folder, frames, cache, progress, 20)
 
 
 def ssc(
@@ -107,9 +105,7 @@ def ssc(
         As in :func:`spoken_digits`, as are result and errors.
     """
     frames = _frames("ssc", window_ms, steps, reduce, max_count)
-    files = {"train": ("ssc_train.h5", ("train",)), "validation": ("ssc_valid.h5", ("validation",)),
-             "test": ("ssc_test.h5", ("test",))}  # fmt: skip
-    return _load("ssc", split, files, folder, frames, cache, progress, 35, "lava-async data build ssc --download DIR")
+    return _load("ssc", split, folder, frames, cache, progress, 35)
 
 
 def read_speech(
@@ -164,23 +160,21 @@ def _frames(name: str, window_ms: float, steps: int, reduce: int, max_count: int
 
 
 def _load(
-    name: str, split: str, files: Mapping[str, tuple[str, tuple[str, ...]]], folder: str | Path | None, frames: Frames,
-    cache: str | bool | None, progress: Progress | None, n_classes: int, hint: str,
+    name: str, split: str, folder: str | Path | None, frames: Frames, cache: str | bool | None,
+    progress: Progress | None, n_classes: int,
 ) -> SpikeDataset:  # fmt: skip
-    """Return splits of a data set whose files each hold some of them."""
-    names = split_names(f"{name}.split", split)
-    wanted = [(file, held) for file, held in files.values() if set(held) & set(names)]
-    paths = find(name, [file for file, _ in wanted], folder, names=[name.upper()], hint=hint)
+    """Return splits of a data set; of two files, the first holds train and validation."""
+    names, files = split_names(f"{name}.split", split), SOURCES[name].files
+    held = [("train",), ("validation",), ("test",)] if len(files) == 3 else [("train", "validation"), ("test",)]
+    wanted = {file: splits for file, splits in zip(files, held, strict=True) if set(splits) & set(names)}
     events, labels = [], []
-    for path, (_, held) in zip(paths, wanted, strict=True):
+    for path, splits in zip(find(name, list(wanted), folder), wanted.values(), strict=True):
         key = {"frames": frames.key(), "file": path.name, "source": sources([path])}
         batch, classes, speakers = cached_events(name, key, partial(read_speech, path, frames, progress), cache)
         within(f"file {path}: labels", classes, 0, n_classes - 1)
-        if len(held) > 1:
-            kept_back = held_out(speakers)
-            chosen = np.isin(np.where(kept_back, "validation", "train"), names)
-            if not chosen.all():
-                batch, classes = batch[chosen], classes[chosen]
+        if len(splits) > 1 and not set(splits) <= set(names):
+            chosen = held_out(speakers) == ("validation" in names)
+            batch, classes = batch[chosen], classes[chosen]
         events.append(batch)
         labels.append(classes)
     everything = events[0] if len(events) == 1 else EventBatch.concatenate(events)

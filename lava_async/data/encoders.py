@@ -1,0 +1,165 @@
+"""Encoders: from numbers to spikes. Pure functions, one equation each.
+
+==========  ==========================  ================================================================
+encoder     takes                       a spike means
+==========  ==========================  ================================================================
+`rate`      values                      by chance: more of them, the larger the value
+`latency`   values                      the value, by its time: the earlier, the larger; one per channel
+`delta`     signals                     the signal has risen (ON) or fallen (OFF) by a threshold
+`saccade`   images                      a pixel got brighter (ON) or darker (OFF) while the sensor moved
+==========  ==========================  ================================================================
+
+All return (B, C, T) uint8 as :class:`~lava_async.data.SpikeDataset` takes it; (B, height, width) values give channels
+in the order y * width + x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lava_async import draws
+from lava_async.data.events import crossings, saccade
+from lava_async.errors import InvalidValue
+from lava_async.records import count, integer_array, real_array, within
+
+__all__ = ["ENCODERS", "delta", "latency", "rate", "saccade"]
+
+#: Stream of :func:`lava_async.draws.key`; those before it belong to runs.
+_RATE_STREAM = 4
+
+
+def rate(
+    values: ArrayLike, *, steps: int, most: float = 1.0, seed: int = 0, samples: ArrayLike | None = None
+) -> NDArray[np.uint8]:
+    """Encode values as rates: in each time step, a channel spikes with a probability that its value says.
+
+    With U uniform in [0, 1), drawn anew for every sample b, channel c and time step t::
+
+        s_c(t) = 1 if U(b, t, c) < most * x_c, else 0
+
+    Parameters
+    ----------
+    values : (B, ...) floats
+        x, in 0 .. 1.
+    steps : int
+        Number of time steps T, at least 1.
+    most : float
+        Spikes per time step of the value 1, in 0 .. 1.
+    seed : int
+        Of the draws.
+    samples : (B,) int, optional
+        Numbers of the samples, which key the draws, so that a part of a batch gets the same spikes; default 0 .. B - 1.
+
+    Returns
+    -------
+    (B, C, T) uint8
+        0 or 1.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If an argument is not as above.
+    """
+    x = _values("rate.values", values)
+    steps = count("rate.steps", steps, least=1)
+    within("rate.most", real_array("rate.most", most), 0, 1)
+    numbers = np.arange(len(x)) if samples is None else integer_array("rate.samples", samples)
+    if numbers.shape != (len(x),):
+        raise InvalidValue("rate.samples.shape", numbers.shape, f"({len(x)},), one number per sample")
+    b, t, c = numbers[:, None, None], np.arange(steps), np.arange(x.shape[1])[:, None]
+    drawn = draws.unit(draws.key(count("rate.seed", seed, most=2**63 - 1), _RATE_STREAM, b, t, 0, c))
+    return (drawn < most * x[:, :, None]).astype(np.uint8)
+
+
+def latency(values: ArrayLike, *, steps: int, threshold: float = 0.01) -> NDArray[np.uint8]:
+    """Encode values as latencies: every channel spikes once, the earlier the larger its value.
+
+    The time step of the spike is ::
+
+        t_c = round((1 - x_c) * (T - 1)) if x_c >= threshold, else never
+
+    Parameters
+    ----------
+    values : (B, ...) floats
+        x, in 0 .. 1. 1 spikes in time step 0.
+    steps : int
+        Number of time steps T, at least 1.
+    threshold : float
+        Smallest value that spikes, in 0 .. 1.
+
+    Returns
+    -------
+    (B, C, T) uint8
+        At most one spike per channel.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If an argument is not as above.
+    """
+    x = _values("latency.values", values)
+    steps = count("latency.steps", steps, least=1)
+    within("latency.threshold", real_array("latency.threshold", threshold), 0, 1)
+    when = np.rint((1 - x) * (steps - 1)).astype(np.int64)
+    return ((when[:, :, None] == np.arange(steps)) & (x >= threshold)[:, :, None]).astype(np.uint8)
+
+
+def delta(signals: ArrayLike, *, threshold: float, max_count: int = 1) -> NDArray[np.uint8]:
+    """Encode signals by their changes: send on delta, as an event camera does with the light of a pixel.
+
+    A channel remembers the level r of its last event and emits one event for every threshold that the signal x has
+    moved since::
+
+        n(t) = trunc((x(t) - r(t - 1)) / threshold)      events: ON if positive, OFF if negative
+        r(t) = r(t - 1) + threshold * n(t),  r(-1) = x(0)
+
+    Parameters
+    ----------
+    signals : (B, C, T) floats
+        x, time last.
+    threshold : float
+        Change that makes an event, > 0.
+    max_count : int
+        Most events of one channel, polarity and time step that are counted, 1 .. 255. The rest is lost, but not for r.
+
+    Returns
+    -------
+    (B, 2 C, T) uint8
+        ON events of all channels, then OFF events.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If an argument is not as above.
+    """
+    x = real_array("delta.signals", signals)
+    if x.ndim != 3 or not x.shape[2]:
+        raise InvalidValue("delta.signals.shape", x.shape, "(B, C, T), T at least 1")
+    if not real_array("delta.threshold", threshold) > 0:
+        raise InvalidValue("delta.threshold", threshold, "> 0")
+    within("delta.max_count", np.array(count("delta.max_count", max_count)), 1, 255)
+    n_samples, n_channels, n_steps = x.shape
+    events = np.empty((n_samples, 2, n_channels, n_steps), np.uint8)
+    level = np.zeros((n_samples, n_channels))
+    for t in range(n_steps):
+        events[:, 0, :, t], events[:, 1, :, t] = crossings((x[:, :, t] - x[:, :, 0]) / threshold, level, max_count)
+    return events.reshape(n_samples, 2 * n_channels, n_steps)
+
+
+#: The encoders by name.
+ENCODERS: dict[str, Callable[..., NDArray[np.uint8]]] = {
+    "rate": rate, "latency": latency, "delta": delta, "saccade": saccade,
+}  # fmt: skip
+
+
+def _values(where: str, values: ArrayLike) -> NDArray[Any]:
+    """Return values in 0 .. 1 as (B, C)."""
+    x = real_array(where, values)
+    if x.ndim < 2:
+        raise InvalidValue(f"{where}.shape", x.shape, "(B, ...), samples first")
+    within(where, x, 0, 1)
+    return x.reshape(len(x), int(np.prod(x.shape[1:])))
