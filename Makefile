@@ -15,8 +15,9 @@ setup: ## Create .venv and install everything; does nothing when that is done
 demo: setup ## Run the main job (lava-async demo)
 	@.venv/bin/lava-async demo $(ARGS)
 
+# Each core takes tests from the others when it has done its own.
 test: lint ## Lint, check types, run the tests; ARGS go to pytest
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 bench: setup ## Measure speed (lava-async bench)
 	@.venv/bin/lava-async bench $(ARGS)

@@ -119,7 +119,8 @@ class _Backpropagation(torch.autograd.Function):
 
 def _rule(gradient: Gradient, n: int, dtype: Any, states: bool) -> Rule:
     kind, a, b = _surrogate(gradient.surrogate)
-    a, b = (np.ascontiguousarray(np.broadcast_to(np.asarray(x, dtype), (n,))) for x in (a, b))
+    # Copies: numba compiles once more for arrays that cannot be written to, as the parameters of a network are.
+    a, b = (np.array(np.broadcast_to(x, (n,)), dtype) for x in (a, b))
     differentiated = gradient.reset == "differentiated"
     return Rule(CREDITS.index(gradient.credit), gradient.peak, differentiated, kind, a, b, states)
 
