@@ -57,6 +57,13 @@ def test_a_truncated_file(tmp_path, kept):
     assert "cannot be read" in problem(path) or "not an HDF5 file" in problem(path)
 
 
+def test_a_group_of_neurons_under_another_name(tmp_path):
+    path = write(tmp_path / "a.net")
+    with h5py.File(path, "a") as file:
+        file.move("layer/2/neuron", "layer/2/on")
+    assert problem(path) == "/layer/2/on: is a group, and there is none of the name neuron"
+
+
 def test_a_layer_group_without_layers(tmp_path):
     with h5py.File(tmp_path / "a.net", "w") as file:
         file.create_group("layer")
@@ -196,6 +203,8 @@ def test_fields_that_nobody_knows_are_not_skipped_silently(tmp_path, caplog):
         ),
         ({"layer2__neuron__wgtExp": 2}, "/layer/2/neuron/wgtExp: 2, an exponent of the weights: stock netx ignores it"),
         ({"layer2__neuron__weight_exp": -1.0}, "/layer/2/neuron/weight_exp: -1, the exponent by which training scaled"),
+        ({"layer0__weight": [36.0]}, "/layer/0/weight: without neurons: slayer transforms the input with it"),
+        ({"layer2__neuron__theta": 5121}, "/layer/2/neuron/vThMant: 80 is not theta / 64 = 80.0156: the file may be"),
         ({"layer2__weight": np.full((3, 4), -64)}, "/layer/2/weight: Lava runs 0 for the weight -64"),
         ({"layer2__weight": np.array([[255, -1, 0, 0]] * 3)}, "/layer/2/weight: netx clips 255 to 254"),
         (

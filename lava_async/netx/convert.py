@@ -34,11 +34,19 @@ def read_layers(group: Node) -> list[LayerType]:
         kind = node.text("type")
         if kind not in LAYER_TYPES:
             raise node.fail("type", f" = {kind}: must be one of {', '.join(LAYER_TYPES)}")
+        _check_groups(node)
         layers.append(LAYER_TYPES[kind].read(node))
         for unused in (node, *(member for member in node.members.values() if isinstance(member, Node))):
             if unused.unused():
                 log.warning("%s: %s: not used: %s", node.file, unused.where, ", ".join(unused.unused()))
     return layers
+
+
+def _check_groups(node: Node) -> None:
+    """Raise if a layer has no neurons but a group of another name: a corrupted file would load as another network."""
+    groups = [name for name, member in node.members.items() if isinstance(member, Node)]
+    if groups and "neuron" not in groups:
+        raise node.fail(groups[0], "is a group, and there is none of the name neuron")
 
 
 def to_network(layers: list[LayerType], group: Node) -> Network:

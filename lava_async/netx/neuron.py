@@ -19,6 +19,8 @@ from lava_async.records import ArrayRecord
 BIAS_EXP = 6
 MOST_BIAS = 2**25 - 1
 MOST_THRESHOLD = 2**25 - 1
+NEVER = (131071, 131072, 262143)
+"""Thresholds that stand for neurons that shall not fire, in files of lava-dl."""
 CUBA = ("CUBA", "LOIHI")
 IGNORED = {
     "refDelay": (1, "the time steps of a refractory period"),
@@ -58,8 +60,8 @@ class Neuron(ArrayRecord):
         for name, (normal, meaning) in IGNORED.items():
             if name in node and (found := node.integer(name, -1024, 1024)) != normal:
                 warn(node, name, f"{found}, {meaning}: stock netx ignores it, and so does the network that was loaded")
-        # Of the surrogate gradient and the threshold in other units; nothing to run.
-        node.used.update(("theta", "tauRho", "scaleRho"))
+        _compare_theta(node, values[-1])
+        node.used.update(("tauRho", "scaleRho"))  # Of the surrogate gradient; nothing to run.
         return cls(*values)
 
     def write(self, layer: h5py.Group) -> None:
@@ -99,6 +101,17 @@ def _per_channel(node: Node, name: str, high: int, channels: int) -> NDArray[np.
     if values.size != channels or max(values.shape) != channels:
         raise node.fail(name, f".shape = {values.shape}: must be one number or {channels}, one per channel")
     return values.reshape(-1)
+
+
+def _compare_theta(node: Node, threshold: NDArray[np.int64]) -> None:
+    """Warn if old files, which say the threshold twice, contradict themselves; but neurons may be kept from firing."""
+    if "theta" not in node:
+        return
+    theta = node.numbers("theta")
+    if theta.size == threshold.size == 1 and theta.item() != threshold.item() << 6 and threshold not in NEVER:
+        warn(
+            node, "vThMant", f"{threshold.item()} is not theta / 64 = {theta.item() / 64:g}: the file may be corrupted"
+        )
 
 
 def _check_type(node: Node) -> None:

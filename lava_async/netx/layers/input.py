@@ -45,6 +45,10 @@ class InputLayer(LayerType):
     def read(cls, node: Node) -> InputLayer:  # noqa: D102
         shape = node.shape("shape", MOST_NEURONS)
         if "neuron" not in node:
+            for name in ("weight", "bias"):
+                if name in node:
+                    warn(node, name, "without neurons: slayer transforms the input with it, stock netx and the network "
+                         "that was loaded do not")  # fmt: skip
             return cls(shape)
         neuron = Neuron.read(node.group("neuron"), shape[0])
         if (neuron.i_decay != 4096).any():
