@@ -11,6 +11,8 @@ from lava_async.commands import Command, Report, table, whole
 from lava_async.hardware.limits import Fit, check
 from lava_async.hardware.summary import Histogram, LayerSummary, histogram, summarize
 from lava_async.hardware.targets import TARGETS
+from lava_async.network import Network
+from lava_async.schedules import Momentum, schedule
 
 BAR = 48
 
@@ -18,6 +20,7 @@ BAR = 48
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL.net", help="a network of netx, slayer or lava-async")
     parser.add_argument("--target", choices=TARGETS, help="only this chip; exit code 1 if the network does not fit")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report for browsers, too")
     parser.add_argument("--largest-input", type=whole(0), default=1, metavar="N",
                         help="largest count of an input spike, its payload (default: %(default)s)")  # fmt: skip
 
@@ -43,7 +46,20 @@ def _run(args: Namespace) -> Report:
     if noted:
         parts.append("Noted in the file:\n" + "\n".join(f"  {name}: {_short(value)}" for name, value in noted.items()))
     parts += [_target(fit) for fit in fits]
+    if args.html is not None:
+        _write(args.html, network, fits, str(args.model), noted)
+        parts.append(f"Written to {args.html}")
     return Report("\n\n".join(parts), data, ok=not args.target or fits[0].ok)
+
+
+def _write(file: Path, network: Network, fits: list[Fit], name: str, noted: dict[str, Any]) -> None:
+    from lava_async.experiments.files import replacing
+    from lava_async.experiments.inspection import inspection_html
+
+    order = schedule(**noted["schedule"]) if "schedule" in noted else Momentum(8)
+    with replacing(file) as temporary:
+        page = inspection_html(network, fits, name=name, metadata=noted, schedule=order)
+        temporary.write_text(page, encoding="utf-8")
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -112,6 +128,7 @@ COMMAND: Command = Command(
     "a simple mapping, and every limit of the chips: what fits, what does not, what to change.",
     "  lava-async inspect lava-async-demo/unlayered.net\n"
     "  lava-async inspect model.net --target loihi1        exit code 1 if it does not fit\n"
+    "  lava-async inspect model.net --html model.html      a report for browsers, with one time step to step through\n"
     "  lava-async inspect model.net --json",
     _arguments,
     _run,
