@@ -44,6 +44,7 @@ from lava_async import (
     simulate_batch,
 )
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
+from lava_async.network import Layer
 from lava_async.proc.async_lif.process import AsyncLIF
 from lava_async.proc.async_network.models import SubAsyncNetworkModel
 from lava_async.proc.async_network.process import AsyncNetwork
@@ -51,11 +52,15 @@ from lava_async.proc.event_source.process import EventSource
 from lava_async.proc.readout.process import Readout
 from lava_async.proc.runtime import run, running
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
+from lava_async.synapses import INPUT
+from lava_async.synapses import Conv as Convolution
 
 pytestmark = pytest.mark.lava
 
 TAGS = ("floating_pt", "fixed_pt")
 RULES = (Quiescence(), FirstOutput(), FirstOutput(2))
+SOME = 40
+"""Networks that are drawn each time; the slow tests draw 200 for every schedule and arithmetic."""
 
 
 @pytest.fixture
@@ -193,10 +198,21 @@ class TestItIsSimulate:
         np.testing.assert_array_equal(wired.counts[0], recorded.counts)
         np.testing.assert_array_equal(wired.v, recorded.voltage)
 
-    @settings(max_examples=200)
+    @settings(max_examples=SOME)
     @given(st.data(), st.sampled_from(["float", "fixed"]), st.booleans(), st.booleans())
-    def test_for_two_hundred_random_networks(self, data, kind, memory, bias):
-        net, r = self.draw(data, kind, memory, bias)
+    def test_for_random_networks(self, data, kind, memory, bias):
+        self.check(data, kind, memory, bias, QUEUES)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("member", QUEUES)
+    @pytest.mark.parametrize("kind", ["float", "fixed"])
+    @settings(max_examples=200)
+    @given(data=st.data(), memory=st.booleans(), bias=st.booleans())
+    def test_for_two_hundred_random_networks(self, kind, member, data, memory, bias):
+        self.check(data, kind, memory, bias, [member])
+
+    def check(self, data, kind, memory, bias, members):
+        net, r = self.draw(data, kind, memory, bias, members)
         rules = {"schedule": r.schedule, "seed": r.seed}
         spikes = np.stack([r.spikes, r.spikes[:, ::-1]])
         Wired(net, spikes, **rules).run_by_hand().assert_is(simulate_batch(net, spikes, **rules))
@@ -206,11 +222,11 @@ class TestItIsSimulate:
     @settings(max_examples=200)
     @given(st.data(), st.sampled_from(["float", "fixed"]), st.booleans(), st.booleans())
     def test_for_two_hundred_random_networks_in_lava(self, data, kind, memory, bias):
-        net, r = self.draw(data, kind, memory, bias)
+        net, r = self.draw(data, kind, memory, bias, QUEUES)
         rules = {"schedule": r.schedule, "seed": r.seed}
         Wired(net, r.spikes[None], **rules).run().assert_is(simulate_batch(net, r.spikes[None], **rules))
 
-    def draw(self, data, kind, memory, bias):
+    def draw(self, data, kind, memory, bias, members):
         """Return a network for stock connections, and a run of it."""
         net = on_the_grid(data.draw(graphs(Arithmetic(kind, memory, bias))))
         assume(net.n_inputs and len(net.outputs))
@@ -219,7 +235,8 @@ class TestItIsSimulate:
             net = replace(net, params=CubaParams(*halves))
         else:
             net = replace(net, params=replace(net.params, weight_exp=0))
-        return net, data.draw(runs(network=st.just(net), layered=False, until=st.just(Quiescence()), refractory=True))
+        return net, data.draw(runs(network=st.just(net), layered=False, until=st.just(Quiescence()), refractory=True,
+                                   members=tuple(members)))  # fmt: skip
 
 
 class TestLocalSchedules:
@@ -398,12 +415,39 @@ class TestSubProcessModel:
         assume(r.network.n_inputs and len(r.network.outputs))
         self.check(r.network, np.stack([r.spikes, rng.permutation(r.spikes, axis=1)]), **r.rules)
 
-    @settings(max_examples=200)
+    @settings(max_examples=SOME)
     @given(runs(refractory=True, until=st.sampled_from(RULES)), generators())
-    def test_for_two_hundred_networks_of_every_kind(self, r, rng):
+    def test_for_networks_of_every_kind(self, r, rng):
         """Any graph, delays, any floats, one weight exponent per neuron."""
+        self.check_by_hand(r, rng)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("member", [Layered, *QUEUES])
+    @pytest.mark.parametrize("kind", ["float", "fixed"])
+    @settings(max_examples=200)
+    @given(data=st.data(), rng=generators())
+    def test_for_two_hundred_networks_of_every_kind(self, kind, member, data, rng):
+        self.check_by_hand(data.draw(runs(kind, refractory=True, until=st.sampled_from(RULES), members=(member,))), rng)
+
+    def check_by_hand(self, r, rng):
         assume(r.network.n_inputs and len(r.network.outputs))
         self.check(r.network, np.stack([r.spikes, rng.permutation(r.spikes, axis=1)]), in_lava=False, **r.rules)
+
+    @pytest.mark.parametrize("tag", TAGS)
+    def test_for_images(self, tag, rng):
+        """Polarities, height, width at the input; feature maps at the output."""
+        whole = tag == "fixed_pt"
+        kernel, loop = (rng.integers(-20, 60, shape) / (1 if whole else 64) for shape in ((3, 2, 2, 2), (3, 1, 3, 3)))
+        first = Convolution(INPUT, 0, kernel.astype(int) if whole else kernel, (2, 4, 3), padding=1)
+        second = Convolution(0, 1, loop.astype(int) if whole else loop, first.output_shape, stride=2, groups=3)
+        n = first.n_target + second.n_target
+        params = LoihiParams(2047, 1024, 40) if whole else CubaParams(0.5, 0.25, 0.6)
+        net = Network((2, 4, 3), (Layer(first.output_shape), Layer(second.output_shape)), (first, second), params,
+                      np.arange(first.n_target, n))  # fmt: skip
+        process = AsyncNetwork(net_config=net)
+        assert (process.inp.shape, process.out.shape) == ((3, 4, 2), second.output_shape[::-1])
+        assert simulate(net, np.ones((24, 2), int)).output.any()
+        self.check(net, rng.integers(0, 2, (2, 24, 2)), schedule=Random(4))
 
     def test_neurons_that_fire_again_need_a_length_of_the_time_step(self):
         net = example("fixed_pt", np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""In a notebook, what fails in a ProcessModel is shown in its cell, and the kernel goes on as if nothing had happened."""
+"""In a notebook, what fails in a ProcessModel is shown in its cell, and the kernel goes on as before."""
 
 from __future__ import annotations
 
