@@ -110,43 +110,71 @@ def test_a_training_that_stops_after_any_batch_goes_on_bit_for_bit(trained, tmp_
     assert netx.load(tmp_path / "network.net") == netx.load(trained.folder / "network.net")
 
 
-KILL = """
-import os, signal, sys, time
+FORKS = """
+import os, signal, socket, sys, time
 from pathlib import Path
 import numpy as np
 from lava_async.experiments.config import Config
 from lava_async.experiments.train import train
 
-config, out = Config.load(sys.argv[1]), Path(sys.argv[2])
-rng, kills = np.random.default_rng(3), 0
-while True:
+folder = Path(sys.argv[1])
+killed, joint = (Config.load(folder / name) for name in ("killed.toml", "joint.toml"))
+train(joint, folder / "one")  # Children need not load the kernels again.
+
+def fork(config, out, told=None, **environment):
     child = os.fork()
     if not child:
         try:
-            train(config, out)
+            os.environ.update(environment)
+            train(config, out, on_batch=lambda _: told is None or os.write(told, b"."))
             os._exit(0)
         finally:
             os._exit(1)
-    if kills < 10:
-        time.sleep(rng.random() / 2)
+    return child
+
+rng, kills = np.random.default_rng(3), 0
+while True:
+    reads, writes = os.pipe()
+    child = fork(killed, folder / "killed", writes)
+    os.close(writes)
+    if kills < 6:
+        for _ in range(rng.integers(1, 4)):
+            os.read(reads, 1)
+        time.sleep(rng.random() / 20)
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
+    os.close(reads)
     if not os.WIFSIGNALED(status):
         assert os.WEXITSTATUS(status) == 0
         break
     kills += 1
 print(kills)
+
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+for child in [fork(joint, folder / "two", RANK=str(rank), **where) for rank in (0, 1)]:
+    assert os.waitpid(child, 0)[1] == 0
 """
+JOINT = SMALL.with_values({"data.limit": 13, "training.batch_size": 13, "training.epochs": 1,
+                           "optimizer": {"name": "sgd", "learning_rate": 1.0}})  # fmt: skip
 
 
-def test_a_training_killed_at_any_moment_goes_on_bit_for_bit(trained, tmp_path):
-    """Ten times, after random parts of half a second, whatever it does then."""
-    (tmp_path / "config.toml").write_text(SMALL.with_values({"training.checkpoint_seconds": 0}).to_toml())
-    command = [sys.executable, "-c", KILL, str(tmp_path / "config.toml"), str(tmp_path / "out")]
-    run = subprocess.run(command, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory):
+    """A training that is killed again and again, and one of two processes, all forked to save time."""
+    folder = tmp_path_factory.mktemp("forks")
+    (folder / "killed.toml").write_text(SMALL.with_values({"training.checkpoint_seconds": 0}).to_toml())
+    (folder / "joint.toml").write_text(JOINT.to_toml())
+    run = subprocess.run([sys.executable, "-c", FORKS, str(folder)], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert int(run.stdout) > 0
-    assert same(weights(tmp_path / "out"), weights(trained.folder))
+    return SimpleNamespace(folder=folder, kills=int(run.stdout))
+
+
+def test_a_training_killed_at_any_moment_goes_on_bit_for_bit(trained, forks):
+    """Again and again, some batches and a random part of a second after it began, whatever it does then."""
+    assert forks.kills >= 3
+    assert same(weights(forks.folder / "killed"), weights(trained.folder))
 
 
 def test_a_training_runs_twice_to_the_same_bits_and_global_random_states_do_not_matter(trained, tmp_path):
@@ -157,6 +185,13 @@ def test_a_training_runs_twice_to_the_same_bits_and_global_random_states_do_not_
     assert same(weights(tmp_path), weights(trained.folder))
     other = train(SMALL.with_values({"training.seed": 1}), tmp_path / "other")
     assert not same(other.network.state_dict(), again.network.state_dict())
+
+
+def test_threads_change_last_bits_at_most_and_always_the_same_ones(trained, tmp_path):
+    config = SMALL.with_values({"training.threads": 2, "training.epochs": 1})
+    runs = [train(config, tmp_path / name) for name in ("once", "twice")]
+    assert same(weights(runs[0].folder), weights(runs[1].folder))
+    assert runs[0].history[0].loss == pytest.approx(trained.history[0].loss, rel=1e-2)
 
 
 def test_a_finished_training_is_not_trained_further(trained, tmp_path):
@@ -466,33 +501,35 @@ def test_what_blocks_cannot_say_is_named(network, error):
 # --------------------------------------------------------------------------------------------- several processes
 
 
-@pytest.fixture(scope="module")
-def two_processes(tmp_path_factory):
-    """The command under torchrun, two processes on this machine."""
-    folder = tmp_path_factory.mktemp("two")
-    (folder / "config.toml").write_text(SMALL.to_toml())
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
-              "lava_async"]  # fmt: skip
-    command = ["train", str(folder / "config.toml"), "--out", str(folder / "out"), "--json"]
-    run = subprocess.run(
-        [*launch, *command], capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    assert run.returncode == 0, run.stderr
-    return folder / "out", json.loads(run.stdout)
-
-
-def test_two_processes_learn_what_one_does(trained, two_processes):
-    """Each takes its share of every batch; sums of floats have another order."""
-    folder, printed = two_processes
-    assert printed["processes"] == 2
-    assert printed == json.loads((folder / "results.json").read_text())
-    one, two = weights(trained.folder), weights(folder)
-    for name, expected in one["network"].items():
-        torch.testing.assert_close(two["network"][name], expected, rtol=1e-4, atol=1e-4, msg=name)
+def check_joint_step(one, two):
+    before = build_network(JOINT, (200,), 10).state_dict()
+    for name, start in before.items():
+        step = one["network"][name] - start
+        assert step.any() or "synapse" not in name
+        torch.testing.assert_close(two["network"][name] - start, step, rtol=1e-4, atol=1e-6, msg=name)
     for a, b in zip(one["history"], two["history"], strict=True):
-        assert a["accuracy"] == b["accuracy"]
+        assert {**a, "seconds": 0, "loss": 0} == {**b, "seconds": 0, "loss": 0}
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
-        assert a["validation"] == b["validation"]
+
+
+def test_two_processes_take_the_step_of_one_on_their_joint_batch(forks):
+    """Shares of 7 and 6 samples; only sums of floats have another order."""
+    assert json.loads((forks.folder / "two" / "results.json").read_text())["processes"] == 2
+    check_joint_step(weights(forks.folder / "one"), weights(forks.folder / "two"))
+
+
+@pytest.mark.slow
+def test_torchrun_runs_the_command_and_one_process_reports(tmp_path):
+    (tmp_path / "config.toml").write_text(JOINT.to_toml())
+    launch = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "lava_async", "train"]
+    command = [sys.executable, "-m", *launch, str(tmp_path / "config.toml"), "--out", str(tmp_path / "two"), "--json"]
+    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert run.returncode == 0, run.stderr
+    printed = json.loads(run.stdout)
+    assert printed["processes"] == 2
+    assert printed == json.loads((tmp_path / "two" / "results.json").read_text())
+    train(JOINT, tmp_path / "one")
+    check_joint_step(weights(tmp_path / "one"), weights(tmp_path / "two"))
 
 
 def test_shares_are_all_of_a_batch_and_no_more():
