@@ -133,12 +133,13 @@ def test_digits_are_binary_two_polarity_frames_of_ten_steps(parts):
 
 
 def test_a_linear_classifier_reads_the_digits(parts):
-    """Chosen on validation, as everything must be."""
-    from sklearn.linear_model import LogisticRegression
-
-    train, validation = parts["train"], parts["validation"]
-    model = LogisticRegression(C=0.1, max_iter=300).fit(train.spikes.reshape(len(train), -1), train.labels)
-    assert model.score(validation.spikes.reshape(len(validation), -1), validation.labels) > 0.95
+    """Ridge regression, chosen on validation, as everything must be. (That of sklearn settles how Python starts
+    processes, after which Lava cannot be imported.)"""
+    train, validation = (parts[split].spikes.reshape(-1, 2000) - parts["train"].spikes.reshape(-1, 2000).mean(axis=0)
+                         for split in ("train", "validation"))  # fmt: skip
+    wanted = np.eye(10)[parts["train"].labels] - 0.1
+    weights = train.T @ np.linalg.solve(train @ train.T + 30 * np.eye(len(train)), wanted)
+    assert ((validation @ weights).argmax(axis=1) == parts["validation"].labels).mean() > 0.95
 
 
 @pytest.mark.parametrize("split", ["training", "", "train+train", "train,test", None])
@@ -196,7 +197,7 @@ def test_validation_is_the_last_sixth_of_the_training_file(tmp_path):
 
 def test_a_missing_file_is_named_in_one_line(tmp_path):
     with pytest.raises(
-        InvalidValue, match=r"mnist: t10k-images-idx3-ubyte or .*\.gz and .* = 'missing': must be put in"
+        InvalidValue, match=r"mnist: t10k-images-idx3-ubyte\[\.gz\] and .* = 'missing': must be put in"
     ) as error:
         mnist("test", folder=tmp_path, cache=False)
     assert str(tmp_path) in str(error.value)

@@ -272,5 +272,7 @@ def test_what_is_missing_is_said_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "train.h5").touch()
     with pytest.raises(InvalidValue, match=r"data shd: test\.h5 = 'missing': must be put in .*shd or .*; .*--download"):
         find("shd", ["train.h5", "test.h5"], tmp_path)
-    with pytest.raises(InvalidValue, match=r"a.h5 or b.h5 = None: must be put in a folder that.*LAVA_ASYNC_DATA"):
+    with pytest.raises(InvalidValue, match=r"a\.h5 or b\.h5 = None: must be put in a folder that.*LAVA_ASYNC_DATA"):
         find("shd", ["a.h5|b.h5"])
+    with pytest.raises(InvalidValue, match=r"a\[\.gz\] = None"):
+        find("mnist", ["a|a.gz"])

@@ -61,7 +61,7 @@ def test_people_get_a_table(files, capsys):
     ("argv", "said"),
     [
         (["missing.net"], "missing.net: cannot be read: No such file"),
-        (["plain.net", "--data", "mnist"], "t10k-labels-idx1-ubyte.gz = None: must be put in a folder"),
+        (["plain.net", "--data", "mnist"], "t10k-labels-idx1-ubyte[.gz] = None: must be put in a folder"),
         (["plain.net", "--data", "mnist", "--folder", "."], "missing"),
     ],
     ids=" ".join,

@@ -84,6 +84,7 @@ def table(rows: list[list[str]]) -> str:
 
 
 from lava_async.commands.bench import COMMAND as BENCH  # noqa: E402
+from lava_async.commands.data import COMMAND as DATA  # noqa: E402
 from lava_async.commands.demo import COMMAND as DEMO  # noqa: E402
 from lava_async.commands.evaluate import COMMAND as EVALUATE  # noqa: E402
 from lava_async.commands.export import COMMAND as EXPORT  # noqa: E402
@@ -92,7 +93,7 @@ from lava_async.commands.run import COMMAND as RUN  # noqa: E402
 from lava_async.commands.train import COMMAND as TRAIN  # noqa: E402
 
 COMMANDS: dict[str, Command] = {
-    command.name: command for command in (DEMO, TRAIN, EVALUATE, EXPORT, RUN, INSPECT, BENCH)
+    command.name: command for command in (DEMO, TRAIN, EVALUATE, EXPORT, RUN, INSPECT, DATA, BENCH)
 }
 
 __all__ = ["COMMANDS", "Command", "Report", "table", "whole"]

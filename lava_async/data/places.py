@@ -92,10 +92,15 @@ def find(name: str, wanted: Sequence[str], folder: str | Path | None = None) -> 
             return [path for path in found if path is not None]
         here = [options for options, path in zip(wanted, found, strict=True) if path is None]
         missing = here if not missing or len(here) < len(missing) else missing
-    files = " and ".join(options.replace("|", " or ") for options in missing or wanted)
+    files = " and ".join(_either(options) for options in missing or wanted)
     if looked:
         where = f"in {looked[0]} or {looked[-1]}"
     else:
         where = f"in a folder that the option folder or {DATA_VARIABLE} names (or in its subfolder {name})"
     hint = f"; lava-async data build {name} --download FOLDER fetches them" if source.download else ""
     raise InvalidValue(f"data {name}: {files}", "missing" if looked else None, f"put {where}{hint}")
+
+
+def _either(options: str) -> str:
+    first, *others = options.split("|")
+    return f"{first}[.gz]" if others == [f"{first}.gz"] else " or ".join([first, *others])

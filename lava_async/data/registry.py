@@ -10,6 +10,7 @@ from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
+from lava_async.data import SpikeDataset
 from lava_async.errors import InvalidValue
 
 #: Module and function of each data set. Modules are imported when they are asked for.
@@ -64,7 +65,7 @@ def check_options(name: str, given: dict[str, Any]) -> None:
             raise InvalidValue(f"data.options.{key}", None, f"given: {name} needs it")
 
 
-def load(name: str, split: str, **options: Any) -> Any:
+def load(name: str, split: str, *, progress: Callable[[int, int], None] | None = None, **options: Any) -> SpikeDataset:
     """Return a split of a data set.
 
     Parameters
@@ -73,6 +74,8 @@ def load(name: str, split: str, **options: Any) -> Any:
         One of `DATA`.
     split : str
         "train", "validation", "test", or several joined by "+".
+    progress : function, optional
+        Called with the samples that are done, and all of them, where there is something to build.
     **options
         What this data set takes besides.
 
@@ -82,4 +85,7 @@ def load(name: str, split: str, **options: Any) -> Any:
         If there is no such data set, split or option.
     """
     check_options(name, options)
-    return loader(name)(split=split, **options)
+    if progress and "progress" in signature(loader(name)).parameters:
+        options["progress"] = progress
+    found: SpikeDataset = loader(name)(split=split, **options)
+    return found
