@@ -1,4 +1,4 @@
-"""Runs in Lava: AsyncNetwork against stock netx, and what Lava adds to a plain simulation."""
+"""Runs in Lava: AsyncNetwork against stock netx, what Lava adds to a plain simulation, and 100,000 neurons."""
 
 from __future__ import annotations
 
@@ -18,20 +18,32 @@ from numpy.typing import NDArray
 from lava_async import netx
 from lava_async.bench import Case, Contender
 from lava_async.bench.workloads import SCHEDULE, W1
-from lava_async.network import Network
+from lava_async.network import Layer, Network
+from lava_async.neurons import LoihiParams
 from lava_async.proc.async_network.process import AsyncNetwork
 from lava_async.proc.runtime import running
-from lava_async.simulation import simulate_batch
+from lava_async.schedules import Random
+from lava_async.simulation import simulate, simulate_batch
+from lava_async.synapses import INPUT, Sparse
 
 SAMPLES = 10
 #: How many times as long stock netx shall take at least.
 NETX_TARGET = 3.0
+#: Milliseconds that Lava may add to a time step.
+OVERHEAD_TARGET = 0.6
+MANY = 100_000
 RUN_IN_LAVA = ("run(RunSteps({0})) from frames in a RingBuffer to frames in one; neither compile() nor the start of "
                "processes nor reading the sink")  # fmt: skip
 
 
 def cases(threads: int) -> Iterator[Case]:
     """Make the cases; Lava decides itself about processes, so `threads` is for the simulation alone."""
+    yield _against_netx(threads)
+    yield _overhead()
+    yield _many_neurons()
+
+
+def _against_netx(threads: int) -> Case:
     network, spikes = W1.loihi_network(), W1.spikes()[:SAMPLES]
     steps = SAMPLES * W1.n_steps
     frames = np.concatenate(list(spikes), axis=1)
@@ -39,7 +51,7 @@ def cases(threads: int) -> Iterator[Case]:
     ours = start(AsyncNetwork(net_config=network, schedule=SCHEDULE, reset_interval=W1.n_steps), frames, open_runs)
     stock = start(stock_network(network, open_runs), frames, open_runs)
     includes = RUN_IN_LAVA.format(steps)
-    yield Case(
+    return Case(
         f"{W1.name} in Lava",
         f"{SAMPLES} samples, {steps} time steps, of {W1}; fixed point",
         [
@@ -49,6 +61,57 @@ def cases(threads: int) -> Iterator[Case]:
                       "the whole call on a dense (B, C, T) array; numba has compiled"),
         ],
         targets={"stock netx in Lava": NETX_TARGET},
+        close=open_runs.close,
+    )  # fmt: skip
+
+
+def _overhead() -> Case:
+    """What Lava adds to a time step: the first two differ by it, divided by the time steps; the third is its floor."""
+    network, frames = W1.loihi_network(), np.concatenate(list(W1.spikes()[:SAMPLES]), axis=1)
+    steps = frames.shape[1]
+    open_runs = ExitStack()
+    ours = start(AsyncNetwork(net_config=network, schedule=SCHEDULE), frames, open_runs)
+    source, sink = Source(data=frames.astype(np.int32)), Sink(shape=frames.shape[:1], buffer=steps)
+    source.s_out.connect(sink.a_in)
+    empty = open_runs.enter_context(running(sink, Loihi2SimCfg(select_tag="fixed_pt"))).run
+    return Case(
+        f"{W1.name}, overhead of Lava",
+        f"{steps} time steps of {W1}; fixed point. Overhead per time step: first minus second, divided by {steps}; "
+        f"wanted: < {OVERHEAD_TARGET} ms",
+        [
+            Contender("AsyncNetwork in Lava", lambda: ours(steps), RUN_IN_LAVA.format(steps), in_process=False),
+            Contender("simulate", lambda: simulate(network, frames, schedule=SCHEDULE),
+                      "the whole call on a dense (C, T) array; numba has compiled"),
+            Contender("no network in Lava", lambda: empty(steps),
+                      f"{RUN_IN_LAVA.format(steps)}; nothing between them", in_process=False),
+        ],
+        close=open_runs.close,
+    )  # fmt: skip
+
+
+def _many_neurons() -> Case:
+    """As many neurons as Lava's own Processes hold in one: two layers, linked at random."""
+    rng = np.random.default_rng(0)
+    half, steps, schedule = MANY // 2, 10, Random(1000)
+    pairs = ((INPUT, 0, 1000, 100), (0, 1, half, 10))  # source, target, neurons there, synapses of each
+    links = []
+    for source, target, n, fan in pairs:
+        pre = np.repeat(np.arange(n), fan)
+        post = ((np.arange(fan) * (half // fan))[None] + rng.integers(0, half // fan, (n, fan))).ravel()
+        links.append(Sparse(source, target, pre, post, rng.integers(1, 60, n * fan) * 2, (half, n)))
+    network = Network((1000,), (Layer((half,)),) * 2, tuple(links), LoihiParams(4095, 1024, 60), np.arange(half, MANY))
+    frames = (rng.random((1000, steps)) < 0.03).astype(np.int32)
+    open_runs = ExitStack()
+    ours = start(AsyncNetwork(net_config=network, schedule=schedule), frames, open_runs)
+    return Case(
+        f"{MANY:,} neurons in one Process",
+        f"1000 inputs, {half:,} + {half:,} neurons, {sum(len(s.pre) for s in links):,} synapses, {steps} time steps, "
+        f"input density 0.03, random schedule, F = {schedule.group_size}; fixed point",
+        [
+            Contender("AsyncNetwork in Lava", lambda: ours(steps), RUN_IN_LAVA.format(steps), in_process=False),
+            Contender("simulate", lambda: simulate(network, frames, schedule=schedule),
+                      "the whole call on a dense (C, T) array; numba has compiled"),
+        ],
         close=open_runs.close,
     )  # fmt: skip
 
