@@ -46,7 +46,9 @@ def _arguments(parser: ArgumentParser) -> None:
     names = [name for name in SCHEDULES if name != Replay.name]
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--data", choices=list(registry.DATA), metavar="NAME", help="run it on this data (default: digits)")
+    source.add_argument(
+        "--data", choices=list(registry.DATA), metavar="NAME", help="run it on this data (default: digits)"
+    )
     source.add_argument("--spikes", type=Path, metavar="FILE.npy", help="run it on counts (C, T) or (B, C, T)")
     source.add_argument("--random", type=_share, metavar="SHARE",
                         help="run it on spikes that channels send with this probability in each time step")  # fmt: skip
