@@ -51,6 +51,11 @@ def _run(args: Namespace) -> Report | None:
     validation, first = "", os.environ.get("RANK", "0") == "0"
     with ProgressBar(disable=not first, unit="batch", dynamic_ncols=True) as bar:
 
+        def on_read(done: int, of: int) -> None:
+            bar.set_description_str("read data", refresh=False)
+            bar.total, bar.n = of, done
+            bar.refresh()
+
         def on_start(trainer: Trainer) -> None:
             bar.reset(trainer.epochs * trainer.n_batches)
             bar.update(trainer.step)
@@ -66,7 +71,7 @@ def _run(args: Namespace) -> Report | None:
             bar.set_postfix_str(_numbers(epoch) + validation)
 
         out = args.out or Path("lava-async-train") / path.stem
-        trained = train(config, out, on_start=on_start, on_batch=on_batch, on_epoch=on_epoch)
+        trained = train(config, out, on_read=on_read, on_start=on_start, on_batch=on_batch, on_epoch=on_epoch)
     return None if trained.results is None else Report(_text(trained), trained.results)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -26,21 +26,24 @@ from lava_async.training.surrogates import Surrogate
 from lava_async.training.trainer import Trainer
 from lava_async.training.unlayered import ENGINES
 
+Progress = Callable[[int, int], Any]
+"""Called with the samples that are read, and all of them, where reading takes long."""
 
-def read_split(config: DataConfig, split: str) -> Any:
+
+def read_split(config: DataConfig, split: str, progress: Progress | None = None) -> Any:
     """Return a split of a data set, as much of it as is wanted."""
-    data = registry.load(config.name, split, **config.options)
+    data = registry.load(config.name, split, progress=progress, **config.options)
     return data if config.limit is None else data.subset(np.arange(min(config.limit, len(data.labels))))
 
 
-def read_data(config: DataConfig) -> tuple[Any, Any]:
+def read_data(config: DataConfig, progress: Progress | None = None) -> tuple[Any, Any]:
     """Return the training samples and the validation samples, None for none.
 
     A fraction of the training samples is the same one whatever the seed of the training.
     """
-    train = read_split(config, config.train)
+    train = read_split(config, config.train, progress)
     if isinstance(config.validation, str):
-        return train, read_split(config, config.validation)
+        return train, read_split(config, config.validation, progress)
     order = np.random.default_rng(0).permutation(len(train.labels))
     kept_back = round(config.validation * len(order))
     if not kept_back:

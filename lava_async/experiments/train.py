@@ -69,6 +69,7 @@ class Trained:
 def train(
     config: Config, folder: Path, *, on_start: Callable[[Trainer], Any] | None = None,
     on_batch: Callable[[Batch], Any] | None = None, on_epoch: Callable[[Epoch], Any] | None = None,
+    on_read: build.Progress | None = None,
 ) -> Trained:  # fmt: skip
     """Train as a config says, or go on where a training of the same config stopped.
 
@@ -84,6 +85,8 @@ def train(
         Called with the trainer before the first batch; it tells where training goes on from.
     on_batch, on_epoch : function, optional
         Called after each.
+    on_read : function, optional
+        Called with the samples that are read, and all of them, where reading takes long.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def train(
         If the loss is not finite; the batch is then in bad_batch.npz.
     """
     with ranks() as group, build.one_torch_thread(), _owned(folder, group):
-        samples, validation = build.read_data(config.data)
+        samples, validation = build.read_data(config.data, on_read)
         network = build.build_network(config, samples.shape, samples.n_classes)
         trainer = build.build_trainer(config, network, samples, validation, group)
         identity = {"samples": len(samples.labels), "labels": zlib.crc32(np.asarray(samples.labels).tobytes())}
