@@ -17,7 +17,7 @@ demo: setup ## Run the main job (lava-async demo)
 
 # Each core takes tests from the others when it has done its own.
 test: lint ## Lint, check types, run the tests; ARGS go to pytest
-	$(PYTHON) -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+	$(PYTHON) -m pytest -n logical --maxprocesses 8 --dist worksteal $(ARGS)
 
 bench: setup ## Measure speed (lava-async bench)
 	@.venv/bin/lava-async bench $(ARGS)
