@@ -54,6 +54,7 @@ from lava_async.proc.runtime import run, running
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
 from lava_async.synapses import INPUT
 from lava_async.synapses import Conv as Convolution
+from lava_async.synapses import Dense as Full
 
 pytestmark = pytest.mark.lava
 
@@ -449,6 +450,13 @@ class TestSubProcessModel:
         assert simulate(net, np.ones((24, 2), int)).output.any()
         self.check(net, rng.integers(0, 2, (2, 24, 2)), schedule=Random(4))
 
+    def test_input_that_waits_for_later_time_steps_only_does_not_queue(self):
+        """It would take a place in a group, and a forward step."""
+        into = Full(INPUT, 0, [[40, 30, 20], [10, 50, 5]], [0, 1, 1])
+        net = Network((3,), (Layer((2,)),), (into,), LoihiParams(4095, 4096, 30), [0, 1])
+        spikes = np.array([[[1, 1, 0], [1, 0, 1], [0, 1, 1]]])
+        self.check(net, spikes, in_lava=False, schedule=Fifo(1), input_first=False)
+
     def test_neurons_that_fire_again_need_a_length_of_the_time_step(self):
         net = example("fixed_pt", np.random.default_rng(0))
         process = AsyncNetwork(net_config=net, schedule=Fifo(1), refractory=False)
@@ -610,6 +618,7 @@ class TestBadInput:
         ({"seed": -1}, InvalidValue, "SpikeScheduler.seed"),
         ({"layer_of": [0]}, InvalidValue, "SpikeScheduler.layer_of.shape"),
         ({"outputs": [2]}, InvalidValue, "SpikeScheduler.outputs"),
+        ({"queued_inputs": [True, False]}, InvalidValue, r"SpikeScheduler.queued_inputs.shape = \(2,\).* \(0,\)"),
         ({"until": None}, InvalidType, "SpikeScheduler.until"),
         ({"steps_per_bin": 1.5}, InvalidType, "SpikeScheduler.steps_per_bin"),
     ])  # fmt: skip
