@@ -90,10 +90,11 @@ from lava_async.commands.evaluate import COMMAND as EVALUATE  # noqa: E402
 from lava_async.commands.export import COMMAND as EXPORT  # noqa: E402
 from lava_async.commands.inspect import COMMAND as INSPECT  # noqa: E402
 from lava_async.commands.run import COMMAND as RUN  # noqa: E402
+from lava_async.commands.study import COMMAND as STUDY  # noqa: E402
 from lava_async.commands.train import COMMAND as TRAIN  # noqa: E402
 
 COMMANDS: dict[str, Command] = {
-    command.name: command for command in (DEMO, TRAIN, EVALUATE, EXPORT, RUN, INSPECT, DATA, BENCH)
+    command.name: command for command in (DEMO, TRAIN, STUDY, EVALUATE, EXPORT, RUN, INSPECT, DATA, BENCH)
 }
 
 __all__ = ["COMMANDS", "Command", "Report", "table", "whole"]

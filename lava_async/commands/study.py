@@ -1,0 +1,85 @@
+"""``lava-async study``: networks trained in several ways and executed in several ways, over seeds."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lava_async.commands import Command, Report, table, whole
+from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped, summary
+from lava_async.experiments.sweep import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    names = ", ".join(shipped())
+    parser.add_argument("study", metavar="CONFIG.toml", help=f"the study; or the name of one that is shipped: {names}")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go; a study that is there goes on "
+                        "(default: ./lava-async-study/CONFIG)")  # fmt: skip
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="run cells on a Dask cluster, which sees the same DIR")
+    parser.add_argument("--workers", type=whole(1), default=1, metavar="N",
+                        help="run cells in N processes, by Dask (default: 1, this process)")  # fmt: skip
+    parser.add_argument("--report-only", action="store_true", help="run nothing: report what is there")
+
+
+def _run(args: Namespace) -> Report:
+    path = Path(args.study)
+    if not path.exists() and path.parent == Path("."):
+        path = shipped().get(path.name.removesuffix(".toml"), path)
+    study = StudyConfig.load(path)
+    out = (args.out or Path("lava-async-study") / path.stem).absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    from lava_async.progress import ProgressBar
+
+    failed: list[tuple[Cell, Exception]] = []
+    cells = [] if args.report_only else [cell for cell in study.cells() if cell.missing(out)]
+    with ProgressBar(total=len(study.cells()), initial=len(study.cells()) - len(cells), unit="cell",
+                     dynamic_ncols=True, disable=not cells) as bar:  # fmt: skip
+
+        def on_done(cell: Cell, error: Exception | None) -> None:
+            bar.set_postfix_str(cell.name if error is None else f"{cell.name}: {error}")
+            bar.update()
+
+        work = partial(run_cell, out=out)
+        failed += sweep(cells, work, scheduler=args.scheduler, workers=args.workers, on_done=on_done)
+    rows = summary(study, out)
+    missing = [cell.name for cell in study.cells() if cell.missing(out)]
+    data = {
+        "study": study.plain(),
+        "rows": rows,
+        "failed": {cell.name: str(error) for cell, error in failed},
+        "missing": missing,
+    }
+    return Report(_text(rows, data, out), data, ok=not failed)
+
+
+def _text(rows: list[dict[str, Any]], data: Mapping[str, Any], out: Path) -> str:
+    lines = [["setting", "trained", "executed", "read out at", "seeds", "accuracy", "spikes", "steps to first output",
+              "synaptic operations"]]  # fmt: skip
+    for row in rows:
+        lines.append([row["setting"], row["training"], row["execution"], row["readout"], str(len(row["seeds"])),
+                      f"{row['accuracy']:.1%}", f"{row['spikes']:.0f}", f"{row['steps_to_first_output']:.2f}",
+                      f"{row['synaptic_operations']:,.0f}"])  # fmt: skip
+    text = [table(lines)] if rows else []
+    text += [f"Failed: {name}: {error}" for name, error in data["failed"].items()]
+    if data["missing"]:
+        text.append(f"{len(data['missing'])} cells are not finished; the same command goes on with them.")
+    return "\n".join([*text, f"In {out}"])
+
+
+COMMAND = Command(
+    "study",
+    "train in several ways, execute in several ways, compare",
+    "Run a study as a TOML file says: networks trained in several ways, each executed under several schedules and\n"
+    "read out at several times, over seeds. A study that was stopped, even killed, goes on when it is started again;\n"
+    "what is finished is not done again. Evaluated samples are test samples unless the file says otherwise.",
+    "  lava-async study digits                                    a shipped study, some minutes\n"
+    "  lava-async study my.toml --out studies/1 --workers 4       in four processes, by Dask\n"
+    "  lava-async study my.toml --scheduler tcp://host:8786       on a cluster",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,327 @@
+"""A study: networks trained in several ways, each executed in several ways, over seeds.
+
+::
+
+    seeds = [0, 1, 2]
+
+    [base.network]                    # a training, as for `lava-async train`
+    sizes = [200, 64, 64, 10]
+
+    [base.data]
+    name = "digits"
+
+    [[settings]]                      # what all trainings share
+    name = "no memory"
+    values = { "network.voltage_decay" = 1.0 }
+
+    [[trainings]]                     # in what they differ
+    name = "layered"
+    values = { "schedule.name" = "layered" }
+
+    [[executions]]                    # how every trained network is run
+    schedule = "random"
+    group_size = [8, 2]
+    extra_steps = [0, 4]
+
+A *cell* is one network: a setting, a training and a seed. Its folder holds the training and ``cell.json`` with what the
+network is worth under every execution. A study that was stopped goes on; what is finished is not done again, also if
+executions, seeds, settings or trainings are added later.
+"""
+
+# ruff: noqa: RUF009 (key() makes a dataclass field)
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.experiments.config import ALL, Config
+from lava_async.experiments.files import write_json
+from lava_async.experiments.tables import Table, key, parse, parse_toml, read_toml
+from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, schedule
+from lava_async.stopping import FirstOutput, Quiescence, StopRule
+
+CELLS, CELL, TRAINING = "cells", "cell.json", "training"
+#: What the read-outs are called.
+QUIESCENCE, FIRST_OUTPUT = "quiescence", "first output"
+
+
+@dataclass(frozen=True)
+class VariantConfig(Table):
+    """A name, and what it changes in the base."""
+
+    name: str = key("What reports call it.")
+    values: dict[str, Any] = key("Keys of the training, dotted, and their values.", {})
+
+
+@dataclass(frozen=True)
+class ExecutionConfig(Table):
+    """How trained networks are run: a schedule, with each group size, read out in several ways."""
+
+    schedule: str = key("Schedule.", options=lambda: [name for name in SCHEDULES if name != Replay.name])
+    group_size: tuple[int | Literal["all"], ...] = key(
+        'Group sizes F; "all": everything pending; none: that of the schedule.', (), least=1
+    )
+    extra_steps: tuple[int, ...] = key(
+        "Read-outs at the first output spike plus so many forward steps, besides that at quiescence.", (), least=0
+    )
+    options: dict[str, Any] = key("Other options of the schedule.", {})
+
+    def check(self) -> None:  # noqa: D102
+        if self.schedule == Layered.name and (self.group_size or self.extra_steps):
+            raise self.wrong("schedule", "one with groups and forward steps, or group_size and extra_steps left out")
+        self.schedules()
+
+    def schedules(self) -> list[Schedule]:
+        """Return the schedule with each group size."""
+        sizes: list[dict[str, Any]] = [{"group_size": None if size == ALL else size} for size in self.group_size]
+        return [schedule(self.schedule, **size, **self.options) for size in sizes or [{}]]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One way to run a network and to read it out.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        Which pending neurons are delivered next.
+    until : StopRule
+        When a time step ends.
+    """
+
+    schedule: Schedule
+    until: StopRule
+
+    @property
+    def name(self) -> str:
+        """What reports call the schedule, as in "random F=8"."""
+        if self.schedule.name == Layered.name:
+            return self.schedule.name
+        return f"{self.schedule.name} F={self.schedule.group_size or ALL}"
+
+    @property
+    def readout(self) -> str:
+        """What reports call the read-out, as in "first output + 4"."""
+        if not isinstance(self.until, FirstOutput):
+            return QUIESCENCE
+        return FIRST_OUTPUT + (f" + {self.until.extra_steps}" if self.until.extra_steps else "")
+
+    def config(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"schedule": self.schedule.config(), "until": self.until.config()}
+
+
+@dataclass(frozen=True)
+class StudyConfig(Table):
+    """A study.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If a value cannot be used, naming table, key, value and what is allowed.
+    """
+
+    base: Config = key("The training that all share.")
+    trainings: tuple[VariantConfig, ...] = key("The ways of training that are compared.")
+    executions: tuple[ExecutionConfig, ...] = key("The ways of execution that are compared.")
+    settings: tuple[VariantConfig, ...] = key("Settings under which they are compared.", (VariantConfig("base"),))
+    seeds: tuple[int, ...] = key("Seeds of the trainings.", (0, 1, 2), least=0)
+    split: Literal["test", "validation"] = key(
+        "Samples that the networks are evaluated on; to choose settings: validation.", "test"
+    )
+
+    def check(self) -> None:  # noqa: D102
+        for name in ("trainings", "executions", "settings", "seeds"):
+            found = [getattr(each, "name", each) for each in getattr(self, name)]
+            if not found:
+                raise self.wrong(name, "at least one")
+            if name != "executions" and len(set(found)) < len(found):
+                raise InvalidValue(f"StudyConfig.{name}", found, "different from each other")
+        try:
+            self.cells()
+        except (InvalidValue, InvalidType) as error:
+            where = "StudyConfig." + error.where.removeprefix("config: ")
+            raise type(error)(where, error.value, error.allowed) from None
+
+    @classmethod
+    def load(cls, path: str | Path) -> StudyConfig:
+        """Return the study in a file; errors begin with its path."""
+        return parse(cls, read_toml(Path(path)), f"{path}: ")
+
+    @classmethod
+    def from_toml(cls, text: str, where: str = "study") -> StudyConfig:
+        """Return the study in a text; errors begin with `where`."""
+        return parse(cls, parse_toml(text, where), f"{where}: ")
+
+    def runs(self) -> list[Execution]:
+        """Return all ways of running and reading out."""
+        return [
+            Execution(order, rule)
+            for each in self.executions
+            for order in each.schedules()
+            for rule in (Quiescence(), *(FirstOutput(extra) for extra in each.extra_steps))
+        ]
+
+    def cells(self) -> list[Cell]:
+        """Return all cells, seed by seed: a study that is stopped early has whole seeds."""
+        return [Cell(setting.name, training.name, seed, self._training(setting, training, seed), self.split,
+                     tuple(self.runs()))
+                for seed in self.seeds for setting in self.settings for training in self.trainings]  # fmt: skip
+
+    def _training(self, setting: VariantConfig, training: VariantConfig, seed: int) -> Config:
+        own = {"training.seed": seed, "data.test": ""}  # Tested by the cell, under every execution.
+        return self.base.with_values({**setting.values, **training.values, **own})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A network of a study.
+
+    Parameters
+    ----------
+    setting, training : str
+        Their names.
+    seed : int
+        Of the training.
+    config : Config
+        How it is trained.
+    split : str
+        What it is evaluated on.
+    executions : tuple of Execution
+        How it is evaluated.
+    """
+
+    setting: str
+    training: str
+    seed: int
+    config: Config
+    split: str
+    executions: tuple[Execution, ...]
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.setting}, {self.training}, seed {self.seed}"
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder, which the config of its training determines."""
+        text = json.dumps(self.config.plain(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def read(self, out: Path) -> dict[str, Any] | None:
+        """Return what is known about it in the folder of a study, None if nothing is."""
+        path = out / CELLS / self.folder / CELL
+        if not path.exists():
+            return None
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InvalidValue(f"file {path}", str(error), "JSON; delete it to measure again") from None
+        return found
+
+    def missing(self, out: Path) -> list[Execution]:
+        """Return the executions that are still to be measured."""
+        found = self.read(out)
+        known = [] if found is None else [(e["split"], e["execution"]) for e in found["evaluations"]]
+        return [each for each in self.executions if (self.split, each.config()) not in known]
+
+
+def run_cell(cell: Cell, out: Path) -> None:
+    """Train a cell's network and evaluate it, as far as that is not done.
+
+    Parameters
+    ----------
+    cell : Cell
+        Which.
+    out : Path
+        Folder of the study.
+    """
+    missing = cell.missing(out)
+    if not missing:
+        return
+    from lava_async import netx  # torch takes seconds: only if there is something to do
+    from lava_async.experiments import build
+    from lava_async.experiments.measure import measure
+    from lava_async.experiments.train import NETWORK, train
+
+    folder = out / CELLS / cell.folder
+    found = cell.read(out)
+    if found is None:
+        results = train(cell.config, folder / TRAINING).results
+        assert results is not None
+        kept = {name: results[name] for name in ("lava_async", "history", "seconds", "kept_epoch", "validation")}
+        found = {"setting": cell.setting, "training": cell.training, "seed": cell.seed, "config": cell.config.plain(),
+                 "trained": kept, "evaluations": []}  # fmt: skip
+    path = folder / TRAINING / NETWORK
+    network, found["versions"] = netx.load(path), netx.metadata(path)["versions"]
+    data = build.read_split(cell.config.data, cell.split)
+    for execution in missing:
+        threads = cell.config.training.threads
+        how: dict[str, Any] = {"schedule": execution.schedule, "until": execution.until}
+        measured = measure(network, data, seed=cell.seed, threads=threads, **how)
+        found["evaluations"].append({"split": cell.split, "execution": execution.config(), **measured})
+        write_json(folder / CELL, found)
+
+
+def evaluations(study: StudyConfig, out: Path) -> Iterator[tuple[Cell, Execution, dict[str, Any]]]:
+    """Yield what is measured so far: cell, execution and what :func:`measure` gave, with ``trained`` of the cell."""
+    for cell in study.cells():
+        found = cell.read(out)
+        for each in found["evaluations"] if found else []:
+            for execution in cell.executions:
+                if (each["split"], each["execution"]) == (cell.split, execution.config()):
+                    yield cell, execution, {**each, "trained": found["trained"]}  # type: ignore[index]
+
+
+def summary(study: StudyConfig, out: Path) -> list[dict[str, Any]]:
+    """Return a row per setting, training, execution and read-out, with mean and spread over seeds.
+
+    Parameters
+    ----------
+    study : StudyConfig
+        What was run.
+    out : Path
+        Its folder.
+
+    Returns
+    -------
+    list of dict
+        ``setting``, ``training``, ``execution``, ``readout``, ``seeds`` (those that are measured), and for each number
+        its mean over seeds, and with ``_sd`` its standard deviation (of a sample; NaN for one seed).
+    """
+    rows: dict[tuple[str, str, str, str], list[tuple[int, dict[str, float]]]] = {}
+    for cell, execution, found in evaluations(study, out):
+        numbers = {**found["numbers"], "training_seconds": found["trained"]["seconds"]}
+        numbers |= {f"density_{layer['name'].replace(' ', '_')}": layer["density"] for layer in found["layers"]}
+        place = cell.setting, cell.training, execution.name, execution.readout
+        rows.setdefault(place, []).append((cell.seed, numbers))
+    order = {name: i for i, name in enumerate(dict.fromkeys((e.name, e.readout) for e in study.runs()))}
+    named = []
+    for place in sorted(rows, key=lambda p: (_rank(study.settings, p[0]), _rank(study.trainings, p[1]), order[p[2:]])):
+        row: dict[str, Any] = dict(zip(("setting", "training", "execution", "readout"), place, strict=True))
+        row["seeds"] = [seed for seed, _ in rows[place]]
+        for name in rows[place][0][1]:
+            values = [math.nan if n[name] is None else n[name] for _, n in rows[place]]
+            row[name] = float(np.mean(values))
+            row[f"{name}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+        named.append(row)
+    return named
+
+
+def _rank(variants: tuple[VariantConfig, ...], name: str) -> int:
+    return [each.name for each in variants].index(name)
+
+
+def shipped() -> dict[str, Path]:
+    """Return the studies that come with the package, by name."""
+    folder = Path(__file__).with_name("configs") / "studies"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}

@@ -1,0 +1,282 @@
+"""Studies: what is trained and measured, what is not done twice, and what a lost worker costs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lava_async import CubaParams, Network, Random, simulate
+from lava_async.cli import main
+from lava_async.data import SpikeDataset
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.experiments import measure as measuring
+from lava_async.experiments import study as studies
+from lava_async.experiments.study import StudyConfig, run_cell, shipped, summary
+from lava_async.experiments.sweep import sweep
+from lava_async.stopping import FirstOutput, Quiescence
+
+TINY = """
+seeds = [0, 1]
+split = "validation"
+
+[base.network]
+sizes = [200, 12, 10]
+gain = 2.0
+
+[base.data]
+name = "digits"
+limit = 100
+
+[base.optimizer]
+learning_rate = 0.02
+
+[base.training]
+epochs = 1
+
+[[trainings]]
+name = "layered"
+values = { "schedule.name" = "layered" }
+
+[[trainings]]
+name = "random"
+
+[[executions]]
+schedule = "layered"
+
+[[executions]]
+schedule = "random"
+group_size = [2]
+extra_steps = [0]
+"""
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A study that is finished, and its folder."""
+    study, out = StudyConfig.from_toml(TINY), tmp_path_factory.mktemp("study")
+    assert sweep(study.cells(), partial(run_cell, out=out)) == []
+    return study, out
+
+
+def network() -> Network:
+    rng = np.random.default_rng(0)
+    sizes = (6, 8, 8, 3)
+    weights = [rng.normal(0.3, 0.5, (n, m)).astype(np.float32) for m, n in itertools.pairwise(sizes)]
+    return Network.feedforward(weights, CubaParams(du=1, dv=0.2, vth=0.5))
+
+
+def samples(n: int = 20) -> SpikeDataset:
+    rng = np.random.default_rng(1)
+    spikes = (rng.random((n, 6, 5)) < 0.4).astype(np.uint8)
+    return SpikeDataset(spikes, rng.integers(0, 3, n), (1, 2, 3), "noise", n_classes=3)
+
+
+# ------------------------------------------------------------------------------------------------- the config
+
+
+def test_a_study_written_as_toml_is_read_as_the_same_study():
+    study = StudyConfig.from_toml(TINY)
+    assert StudyConfig.from_toml(study.to_toml()) == study
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_studies_can_be_read(name):
+    study = StudyConfig.load(shipped()[name])
+    assert len(study.seeds) == 3
+    assert study.split == "test"
+
+
+def test_cells_are_all_settings_trainings_and_seeds_seed_by_seed():
+    study = StudyConfig.from_toml(TINY)
+    assert [(c.training, c.seed) for c in study.cells()] == [
+        ("layered", 0), ("random", 0), ("layered", 1), ("random", 1)]  # fmt: skip
+    assert len({cell.folder for cell in study.cells()}) == 4
+
+
+def test_trainings_do_not_look_at_the_test_samples():
+    assert all(cell.config.data.test == "" for cell in StudyConfig.from_toml(TINY).cells())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seeds = [0, 1]": "seeds = [0, 0]"}, "seeds"),
+        ({"group_size = [2]": "group_size = [0]"}, "group_size"),
+        ({'name = "random"\n\n[[exec': 'name = "layered"\n\n[[exec'}, "trainings"),
+        ({'"schedule.name" = "layered"': '"schedule.nam" = "layered"'}, "schedule.nam"),
+        ({'schedule = "layered"': 'schedule = "layered"\ngroup_size = [8]'}, "group_size"),
+        ({"extra_steps = [0]": "extra_steps = [0]\noptions = { nose = 1 }"}, "nose"),
+    ],
+)
+def test_what_is_wrong_in_a_study_is_named(change, words):
+    text = TINY
+    for old, new in change.items():
+        assert old in text
+        text = text.replace(old, new)
+    with pytest.raises((InvalidValue, InvalidType), match=words):
+        StudyConfig.from_toml(text)
+
+
+# ---------------------------------------------------------------------------------------- what is measured
+
+
+def test_a_sample_is_decided_when_its_class_becomes_the_label_and_stays_so():
+    output = np.zeros((4, 2, 4), np.int32)
+    output[0, 0] = [0, 1, 0, 0]  # class 0 always: ties go to the lower class
+    output[1, 1] = [0, 1, 0, 1]  # class 1 from the second time step on
+    output[2, :, :] = [[0, 2, 0, 0], [1, 0, 0, 2]]  # class 1, 0, 0, 1: for good in the last one
+    output[3, 1] = [1, 0, 0, 0]  # class 1 throughout, and wrong
+    assert measuring.decided(output, np.array([0, 1, 1, 0])).tolist() == [1, 2, 4, 0]
+
+
+@pytest.mark.parametrize("until", [Quiescence(), FirstOutput(), FirstOutput(2)], ids=str)
+def test_what_a_decision_took_is_what_samples_that_end_there_take(until):
+    net, data, schedule = network(), samples(), Random(group_size=2)
+    numbers = measuring.measure(net, data, schedule=schedule, until=until)["numbers"]
+    steps, operations, spikes = [], [], []
+    for b, label in enumerate(data.labels):
+        alone = partial(simulate, net, schedule=schedule, until=until, sample=b)
+        end = measuring.decided(alone(data.spikes[b]).output[None], [label])[0]
+        if end:
+            cut = alone(data.spikes[b, :, :end])
+            steps.append(cut.forward_steps.sum())
+            operations.append(cut.synaptic_operations)
+            spikes.append(cut.counts.sum())
+    assert len(steps) / len(data) == numbers["accuracy"]
+    assert np.mean(steps) == pytest.approx(numbers["forward_steps_to_decision"])
+    assert np.mean(operations) == pytest.approx(numbers["synaptic_operations_to_decision"])
+    assert np.mean(spikes) == pytest.approx(numbers["spikes_to_decision"])
+
+
+def test_layers_and_neurons_add_up_to_the_spikes():
+    found = measuring.measure(network(), samples(), schedule=Random(group_size=2), until=Quiescence())
+    spikes = found["numbers"]["spikes"]
+    assert sum(layer["spikes"] for layer in found["layers"]) == pytest.approx(spikes)
+    assert sum(found["neurons"]) == pytest.approx(spikes, abs=0.01)
+    assert sum(found["spikes_histogram"]["samples"]) == found["samples"] == 20
+
+
+# --------------------------------------------------------------------------------- cells, and going on
+
+
+def test_a_summary_has_mean_and_spread_over_seeds(done):
+    study, out = done
+    rows = summary(study, out)
+    assert [(r["training"], r["execution"], r["readout"]) for r in rows[:3]] == [
+        ("layered", "layered", "quiescence"),
+        ("layered", "random F=2", "quiescence"),
+        ("layered", "random F=2", "first output"),
+    ]
+    one = [
+        cell.read(out)["evaluations"][0]["numbers"]["spikes"] for cell in study.cells() if cell.training == "layered"
+    ]
+    assert rows[0]["seeds"] == [0, 1]
+    assert rows[0]["spikes"] == pytest.approx(np.mean(one))
+    assert rows[0]["spikes_sd"] == pytest.approx(np.std(one, ddof=1))
+
+
+def test_what_is_finished_is_not_done_again(done, monkeypatch):
+    study, out = done
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    for cell in study.cells():
+        run_cell(cell, out)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_an_execution_that_is_added_later_needs_no_new_training(done):
+    study, out = done
+    more = StudyConfig.from_toml(TINY + '\n[[executions]]\nschedule = "fifo"\ngroup_size = [4]\n')
+    cell = more.cells()[0]
+    assert [each.name for each in cell.missing(out)] == ["fifo F=4"]
+    trained = out / studies.CELLS / cell.folder / studies.TRAINING / "network.net"
+    before = trained.stat().st_mtime_ns
+    run_cell(cell, out)
+    assert cell.missing(out) == []
+    assert trained.stat().st_mtime_ns == before
+    assert study.cells()[0].missing(out) == []
+
+
+def test_a_cell_that_was_stopped_goes_on_with_the_next_execution(done, tmp_path, monkeypatch):
+    study, out = done
+    cell, real = study.cells()[1], measuring.measure
+    calls = []
+
+    def stopped(*args, **kwargs):
+        calls.append(kwargs["schedule"].name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(measuring, "measure", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run_cell(cell, tmp_path)
+    run_cell(cell, tmp_path)
+    assert calls == ["layered", "random", "random", "random"]
+    again, first = (cell.read(folder)["evaluations"] for folder in (tmp_path, out))
+    assert again == first
+
+
+def test_a_damaged_cell_is_named(tmp_path):
+    cell = StudyConfig.from_toml(TINY).cells()[0]
+    path = tmp_path / studies.CELLS / cell.folder / studies.CELL
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    with pytest.raises(InvalidValue, match=studies.CELL):
+        cell.read(tmp_path)
+
+
+def test_the_command_reports_what_is_there(done, tmp_path, capsys):
+    _, out = done
+    (tmp_path / "tiny.toml").write_text(TINY)
+    assert main(["study", str(tmp_path / "tiny.toml"), "--out", str(out), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["missing"] == []
+    assert len(report["rows"]) == 6
+
+
+# ------------------------------------------------------------------------------------------------- sweeps
+
+
+def worker(folder: Path):
+    """Return work that notes its process; the cell "fails" fails, and the first worker at "kills" dies."""
+
+    def work(cell: str) -> None:  # Nested, so that it is pickled as it is: workers know no tests.
+        if cell == "fails":
+            raise InvalidValue("cell", cell, "another")
+        mark = folder / "killed"
+        if cell == "kills" and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        (folder / cell).write_text(str(os.getpid()))
+
+    return work
+
+
+def test_a_cell_that_fails_does_not_stop_the_others(tmp_path):
+    seen = []
+    failed = sweep(["a", "fails", "b"], worker(tmp_path), on_done=lambda cell, _: seen.append(cell))
+    assert [(cell, type(error)) for cell, error in failed] == [("fails", InvalidValue)]
+    assert seen == ["a", "fails", "b"]
+    assert (tmp_path / "b").exists()
+
+
+def test_a_lost_worker_costs_only_its_cell(tmp_path):
+    pytest.importorskip("distributed")
+    cells = ["a", "kills", "b", "fails", "c"]
+    failed = sweep(cells, worker(tmp_path), workers=2)
+    assert [(cell, type(error)) for cell, error in failed] == [("fails", InvalidValue)]
+    assert all((tmp_path / cell).exists() for cell in ("a", "kills", "b", "c"))
+    assert str(os.getpid()) not in {(tmp_path / cell).read_text() for cell in ("a", "b", "c")}
+
+
+def test_a_scheduler_that_does_not_answer_is_named():
+    pytest.importorskip("distributed")
+    with pytest.raises(InvalidValue, match="nowhere"):
+        sweep(["a"], print, scheduler="nowhere://")
