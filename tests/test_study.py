@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import os
+import re
 import signal
 from functools import partial
 from pathlib import Path
@@ -18,8 +20,10 @@ from lava_async.data import SpikeDataset
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments import measure as measuring
 from lava_async.experiments import study as studies
+from lava_async.experiments.report import write_report
 from lava_async.experiments.study import StudyConfig, run_cell, shipped, summary
 from lava_async.experiments.sweep import sweep
+from lava_async.experiments.tables import parse
 from lava_async.stopping import FirstOutput, Quiescence
 
 TINY = """
@@ -239,6 +243,25 @@ def test_the_command_reports_what_is_there(done, tmp_path, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["missing"] == []
     assert len(report["rows"]) == 6
+
+
+def test_the_report_is_one_page_that_loads_nothing_and_tables_for_programs(done):
+    study, out = done
+    rows = write_report(study, out, "Tiny <study>")
+    page = (out / "report.html").read_text()
+    assert "Tiny &lt;study&gt;" in page
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+    assert all(f"accuracy at {readout}" in page for readout in ("quiescence", "first output"))
+    lines = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
+    assert [float(line["accuracy"]) for line in lines] == [row["accuracy"] for row in rows]
+    written = json.loads((out / "results.json").read_text())
+    assert parse(StudyConfig, written["study"], "study: ") == study
+    assert written["versions"]
+
+
+def test_a_study_that_has_just_begun_has_a_report(tmp_path):
+    assert write_report(StudyConfig.from_toml(TINY), tmp_path, "Tiny") == []
+    assert "Nothing yet" in (tmp_path / "report.html").read_text()
 
 
 # ------------------------------------------------------------------------------------------------- sweeps

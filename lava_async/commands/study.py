@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lava_async.commands import Command, Report, table, whole
-from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped, summary
+from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped
 from lava_async.experiments.sweep import sweep
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--scheduler", metavar="ADDRESS", help="run cells on a Dask cluster, which sees the same DIR")
     parser.add_argument("--workers", type=whole(1), default=1, metavar="N",
                         help="run cells in N processes, by Dask (default: 1, this process)")  # fmt: skip
-    parser.add_argument("--report-only", action="store_true", help="run nothing: report what is there")
+    parser.add_argument("--report-only", action="store_true", help="run nothing: write the report of what is there")
 
 
 def _run(args: Namespace) -> Report:
@@ -46,7 +46,9 @@ def _run(args: Namespace) -> Report:
 
         work = partial(run_cell, out=out)
         failed += sweep(cells, work, scheduler=args.scheduler, workers=args.workers, on_done=on_done)
-    rows = summary(study, out)
+    from lava_async.experiments.report import write_report
+
+    rows = write_report(study, out, f"Study: {path.stem}")
     missing = [cell.name for cell in study.cells() if cell.missing(out)]
     data = {
         "study": study.plain(),
@@ -68,7 +70,7 @@ def _text(rows: list[dict[str, Any]], data: Mapping[str, Any], out: Path) -> str
     text += [f"Failed: {name}: {error}" for name, error in data["failed"].items()]
     if data["missing"]:
         text.append(f"{len(data['missing'])} cells are not finished; the same command goes on with them.")
-    return "\n".join([*text, f"In {out}"])
+    return "\n".join([*text, f"In {out}: report.html, results.csv, results.json, cells"])
 
 
 COMMAND = Command(
@@ -76,7 +78,8 @@ COMMAND = Command(
     "train in several ways, execute in several ways, compare",
     "Run a study as a TOML file says: networks trained in several ways, each executed under several schedules and\n"
     "read out at several times, over seeds. A study that was stopped, even killed, goes on when it is started again;\n"
-    "what is finished is not done again. Evaluated samples are test samples unless the file says otherwise.",
+    "what is finished is not done again. Networks are evaluated on test samples unless the file says otherwise. The\n"
+    "folder gets report.html, which opens from disk, results.csv and results.json.",
     "  lava-async study digits                                    a shipped study, some minutes\n"
     "  lava-async study my.toml --out studies/1 --workers 4       in four processes, by Dask\n"
     "  lava-async study my.toml --scheduler tcp://host:8786       on a cluster",

@@ -53,7 +53,7 @@ def inspection_html(
         verdict = fit.verdict[0].upper() + fit.verdict[1:]
         parts.append(Section(fit.mapping.target.title, f"{verdict}.", table=_limits(fit)))
     if network.n_neurons + network.n_inputs <= MOST_NEURONS:
-        parts.append(_one_time_step(network, schedule))
+        parts.append(one_time_step(network, schedule))
     if metadata:
         rows = [["name", "value"], *([str(key), str(value)] for key, value in metadata.items())]
         parts.append(Section("Noted in the file", table=rows))
@@ -97,7 +97,8 @@ def _limits(fit: Fit) -> list[list[str]]:
     return rows
 
 
-def _one_time_step(network: Network, schedule: Schedule) -> Section:
+def one_time_step(network: Network, schedule: Schedule) -> Section:
+    """Return a part that shows a time step of a network under the layered and another schedule."""
     spikes = (np.random.default_rng(SEED).random((network.n_inputs, 1)) < DENSITY).astype(np.int64)
     shown = {"layered": Layered(), schedule.name if schedule.group_size is None else
              f"{schedule.name}, F = {schedule.group_size}": schedule}  # fmt: skip

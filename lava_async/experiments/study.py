@@ -217,6 +217,10 @@ class Cell:
         text = json.dumps(self.config.plain(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def network(self, out: Path) -> Path:
+        """Return the file of its trained network."""
+        return out / CELLS / self.folder / TRAINING / "network.net"
+
     def read(self, out: Path) -> dict[str, Any] | None:
         """Return what is known about it in the folder of a study, None if nothing is."""
         path = out / CELLS / self.folder / CELL
@@ -251,7 +255,7 @@ def run_cell(cell: Cell, out: Path) -> None:
     from lava_async import netx  # torch takes seconds: only if there is something to do
     from lava_async.experiments import build
     from lava_async.experiments.measure import measure
-    from lava_async.experiments.train import NETWORK, train
+    from lava_async.experiments.train import train
 
     folder = out / CELLS / cell.folder
     found = cell.read(out)
@@ -261,7 +265,7 @@ def run_cell(cell: Cell, out: Path) -> None:
         kept = {name: results[name] for name in ("lava_async", "history", "seconds", "kept_epoch", "validation")}
         found = {"setting": cell.setting, "training": cell.training, "seed": cell.seed, "config": cell.config.plain(),
                  "trained": kept, "evaluations": []}  # fmt: skip
-    path = folder / TRAINING / NETWORK
+    path = cell.network(out)
     network, found["versions"] = netx.load(path), netx.metadata(path)["versions"]
     data = build.read_split(cell.config.data, cell.split)
     for execution in missing:
@@ -273,13 +277,15 @@ def run_cell(cell: Cell, out: Path) -> None:
 
 
 def evaluations(study: StudyConfig, out: Path) -> Iterator[tuple[Cell, Execution, dict[str, Any]]]:
-    """Yield what is measured so far: cell, execution and what :func:`measure` gave, with ``trained`` of the cell."""
+    """Yield what is measured so far: cell, execution, and what `measure` gave with ``trained`` and ``versions``."""
     for cell in study.cells():
         found = cell.read(out)
-        for each in found["evaluations"] if found else []:
+        if found is None:
+            continue
+        for each in found["evaluations"]:
             for execution in cell.executions:
                 if (each["split"], each["execution"]) == (cell.split, execution.config()):
-                    yield cell, execution, {**each, "trained": found["trained"]}  # type: ignore[index]
+                    yield cell, execution, {**each, **{name: found[name] for name in ("trained", "versions")}}
 
 
 def summary(study: StudyConfig, out: Path) -> list[dict[str, Any]]:
