@@ -158,6 +158,9 @@ document.querySelector("#panels .fires").dispatchEvent(new PointerEvent("pointer
 seen.hovered = document.getElementById("tip").textContent;
 document.querySelector("#panels .delivering").focus();
 seen.focused = document.getElementById("tip").textContent;
+document.querySelector("#panels .fires").focus();
+const who = document.activeElement.dataset.who;
+press("ArrowRight"); seen.stays = who !== undefined && document.activeElement.dataset.who === who;
 seen.width = [document.documentElement.scrollWidth, window.innerWidth];
 seen.small = [...document.querySelectorAll("button")].filter(b => b.offsetHeight < 40).length;
 """
@@ -182,3 +185,4 @@ def test_the_page_works_in_a_browser_by_keyboard_pointer_and_on_a_phone(tmp_path
     assert "an input spike; delivered in forward step 0, order 1" in seen["focused"]
     assert seen["width"][0] <= seen["width"][1] <= width
     assert not seen["small"]
+    assert seen["stays"]
