@@ -108,6 +108,28 @@ def test_trainings_do_not_look_at_the_test_samples():
     assert all(cell.config.data.test == "" for cell in StudyConfig.from_toml(TINY).cells())
 
 
+def test_a_training_may_be_for_some_settings_only():
+    text = (
+        TINY
+        + """
+[[settings]]
+name = "a"
+
+[[settings]]
+name = "b"
+
+[[trainings]]
+name = "special"
+only = ["b"]
+"""
+    )
+    cells = StudyConfig.from_toml(text).cells()
+    assert [c.setting for c in cells if c.training == "special"] == ["b", "b"]
+    assert len(cells) == 10
+    with pytest.raises(InvalidValue, match="special"):
+        StudyConfig.from_toml(text.replace('only = ["b"]', 'only = ["c"]'))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -59,6 +59,7 @@ class VariantConfig(Table):
 
     name: str = key("What reports call it.")
     values: dict[str, Any] = key("Keys of the training, dotted, and their values.", {})
+    only: tuple[str, ...] = key("Of a training: the settings under which it is done; none: all.", ())
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,10 @@ class StudyConfig(Table):
                 raise self.wrong(name, "at least one")
             if name != "executions" and len(set(found)) < len(found):
                 raise InvalidValue(f"StudyConfig.{name}", found, "different from each other")
+        known = [setting.name for setting in self.settings]
+        for training in self.trainings:
+            if not set(training.only) <= set(known):
+                raise InvalidValue(f"StudyConfig.trainings, only of {training.name}", training.only, f"from {known}")
         try:
             self.cells()
         except (InvalidValue, InvalidType) as error:
@@ -174,7 +179,8 @@ class StudyConfig(Table):
         """Return all cells, seed by seed: a study that is stopped early has whole seeds."""
         return [Cell(setting.name, training.name, seed, self._training(setting, training, seed), self.split,
                      tuple(self.runs()))
-                for seed in self.seeds for setting in self.settings for training in self.trainings]  # fmt: skip
+                for seed in self.seeds for setting in self.settings for training in self.trainings
+                if not training.only or setting.name in training.only]  # fmt: skip
 
     def _training(self, setting: VariantConfig, training: VariantConfig, seed: int) -> Config:
         own = {"training.seed": seed, "data.test": ""}  # Tested by the cell, under every execution.
