@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lava_async.commands import Command, Report, table, whole
+from lava_async.errors import InvalidValue
 from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped
 from lava_async.experiments.sweep import sweep
 
@@ -23,6 +24,9 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--scheduler", metavar="ADDRESS", help="run cells on a Dask cluster, which sees the same DIR")
     parser.add_argument("--workers", type=whole(1), default=1, metavar="N",
                         help="run cells in N processes, by Dask (default: 1, this process)")  # fmt: skip
+    parser.add_argument("--export", nargs=4, action="append", default=[],
+                        metavar=("SETTING", "TRAINING", "SEED", "FOLDER"),
+                        help="also write this network with its card into a folder; may be repeated")  # fmt: skip
     parser.add_argument("--report-only", action="store_true", help="run nothing: write the report of what is there")
 
 
@@ -49,6 +53,7 @@ def _run(args: Namespace) -> Report:
     from lava_async.experiments.report import write_report
 
     rows = write_report(study, out, f"Study: {path.stem}")
+    _export(study, out, args.export)
     missing = [cell.name for cell in study.cells() if cell.missing(out)]
     data = {
         "study": study.plain(),
@@ -57,6 +62,17 @@ def _run(args: Namespace) -> Report:
         "missing": missing,
     }
     return Report(_text(rows, data, out), data, ok=not failed)
+
+
+def _export(study: StudyConfig, out: Path, wanted: list[list[str]]) -> None:
+    """Write the networks that are to be given away."""
+    from lava_async.experiments.cards import write_model
+
+    cells = {(cell.setting, cell.training, str(cell.seed)): cell for cell in study.cells()}
+    for setting, training, seed, folder in wanted:
+        if (setting, training, seed) not in cells:
+            raise InvalidValue("--export", f"{setting}, {training}, {seed}", "setting, training and seed of a network")
+        write_model(cells[setting, training, seed], out, Path(folder))
 
 
 def _text(rows: list[dict[str, Any]], data: Mapping[str, Any], out: Path) -> str:

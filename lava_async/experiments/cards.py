@@ -1,0 +1,146 @@
+"""A trained network of a study as a folder that can be given away.
+
+::
+
+    network.net       for netx and Lava
+    config.toml       how it was trained, and will be again by `lava-async train config.toml`
+    results.json      what it is worth under every execution of the study
+    samples.npz       some samples with the spikes that the network answers, to check a run against
+    card.md           all that in words
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lava_async import netx
+from lava_async.data.store import as_events
+from lava_async.errors import InvalidValue
+from lava_async.experiments import build
+from lava_async.experiments.files import replacing, write_json
+from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, Execution
+from lava_async.schedules import Layered, Random
+from lava_async.simulation import simulate_batch
+
+NETWORK, CONFIG, RESULTS, SAMPLES, CARD = "network.net", "config.toml", "results.json", "samples.npz", "card.md"
+#: How many samples are recorded, and under which schedules; draws are keyed by seed 0 and samples 0, 1, ...
+RECORDED, SCHEDULES = 3, {"layered": Layered(), "random": Random(group_size=8)}
+#: What the data sets are.
+_DATA = {
+    "digits": "scikit-learn's 1,797 handwritten 8x8 digits as events of a simulated camera, 200 channels, 10 steps",
+    "mnist": "MNIST as events of a simulated event camera that moves (saccades), 2312 channels, 10 time steps",
+    "spoken_digits": "synthetic spoken digits in the format of SHD (English and German, 20 classes), 700 channels, "
+                     "53 time steps; not the Heidelberg recordings",
+}  # fmt: skip
+
+
+def write_model(cell: Cell, out: Path, folder: Path) -> None:
+    """Write the folder of a cell's network.
+
+    Parameters
+    ----------
+    cell : Cell
+        One that is trained and evaluated.
+    out : Path
+        Folder of the study.
+    folder : Path
+        Where the files go; it is made if missing.
+
+    Raises
+    ------
+    InvalidValue
+        If the cell is not evaluated yet.
+    """
+    found = cell.read(out)
+    if found is None:
+        raise InvalidValue("write_model.cell", cell.name, "one that is trained and evaluated")
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / NETWORK) as temporary:
+        shutil.copyfile(cell.network(out), temporary)
+    executions = [each.config() for each in cell.executions]
+    kept = [{name: each[name] for name in ("split", "execution", "samples", "numbers", "layers")}
+            for each in found["evaluations"] if each["execution"] in executions]  # fmt: skip
+    steps = _record(cell, folder)
+    card = _card(cell, found, kept, folder.name, steps)
+    for name, text in ((CONFIG, cell.config.to_toml()), (CARD, card)):
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    write_json(folder / RESULTS, {"study": [cell.setting, cell.training, cell.seed], "versions": found["versions"],
+                                  "trained": found["trained"], "evaluations": kept})  # fmt: skip
+
+
+def _record(cell: Cell, folder: Path) -> int:
+    """Write some samples and what the network answers, and return their time steps."""
+    data = build.read_split(cell.config.data, cell.split)
+    events, network = as_events(data.spikes)[:RECORDED], netx.load(folder / NETWORK)
+    counts = {f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)
+              for name, order in SCHEDULES.items()}  # fmt: skip
+    arrays: dict[str, Any] = {"channel": events.channel, "count": events.count, "start": events.start,
+                              "n_channels": np.array(events.n_channels), "labels": data.labels[:RECORDED]}  # fmt: skip
+    with replacing(folder / SAMPLES) as temporary:
+        np.savez_compressed(temporary, **arrays, **counts)
+    return events.n_steps
+
+
+def _card(cell: Cell, found: dict[str, Any], kept: list[dict[str, Any]], name: str, steps: int) -> str:
+    config, trained = cell.config, found["trained"]
+    samples = kept[0]["samples"] if kept else 0
+    size = " - ".join(map(str, config.network.sizes or ()))
+    rows = [
+        "| executed | accuracy | at first output | spikes per sample | synaptic operations |",
+        "|---|---|---|---|---|",
+    ]
+    by_place = {_place(cell, each): each["numbers"] for each in kept}
+    for execution, numbers in ((e, n) for (e, readout), n in by_place.items() if readout == QUIESCENCE):
+        first = by_place.get((execution, FIRST_OUTPUT))
+        at_first = f"{first['accuracy']:.1%}" if first else "-"
+        rows.append(f"| {execution} | {numbers['accuracy']:.1%} | {at_first} | {numbers['spikes']:.0f} | "
+                    f"{numbers['synaptic_operations']:,.0f} |")  # fmt: skip
+    names = config.schedule.name if isinstance(config.schedule.name, tuple) else (config.schedule.name,)
+    sizes = config.schedule.group_size
+    order = " or ".join(names)
+    if names != (Layered.name,):
+        drawn = " or ".join(map(str, sizes)) if isinstance(sizes, tuple) else sizes
+        order += f", F = {drawn}" + (", drawn for each batch" if isinstance(sizes, tuple) else "")
+    table = "\n".join(rows)
+    return f"""# {name}
+
+**Data.** {_DATA.get(config.data.name, config.data.name)}.
+
+**Network.** Dense layers {size}, CUBA neurons, fixed point; exported for netx.
+
+**Training.** Schedule {order}; {config.training.epochs} epochs, batches of {config.training.batch_size}, seed
+{config.training.seed}; voltage decay {config.network.voltage_decay}, penalty on spikes {config.loss.penalty}, reset
+{config.gradient.reset}. The weights are those of epoch {trained["kept_epoch"]}, the best on the validation samples
+({trained["validation"]:.1%}). All settings: `config.toml`; again: `lava-async train config.toml`.
+
+**Results**, {samples} {cell.split} samples, one network; read out at quiescence unless said otherwise. More numbers:
+`results.json`.
+
+{table}
+
+**Limits.** One seed. Run on CPUs only, in the integers of Loihi, on no chip. Stock netx runs the file layer by layer.
+
+**In Lava**, without layer synchronization:
+
+```python
+from lava.magma.core.run_configs import Loihi2SimCfg
+from lava_async import Random
+from lava_async.proc.async_network.process import AsyncNetwork
+from lava_async.proc.runtime import run
+net = AsyncNetwork(net_config="{name}/{NETWORK}", schedule=Random(group_size=8))
+run(net, {steps}, Loihi2SimCfg(select_tag="fixed_pt"))  # spikes go into net.inp and come out of net.out
+```
+
+`{SAMPLES}` holds {RECORDED} samples and the spikes of all neurons that they make.
+"""
+
+
+def _place(cell: Cell, evaluation: dict[str, Any]) -> tuple[str, str]:
+    """Return execution and read-out of an evaluation, as reports call them."""
+    found: Execution = next(each for each in cell.executions if each.config() == evaluation["execution"])
+    return found.name, found.readout
