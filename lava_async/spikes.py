@@ -189,49 +189,64 @@ class SpikeBatch(ArrayRecord):
 
 
 _LISTED = tuple(np.dtype(name) for name in ("uint8", "int32", "int64", "float32"))
-"""What :func:`_list_spikes` is compiled for; other types are converted first."""
+"""What spikes are listed from; other types are converted first."""
 
 
 @jit
-def _list_spikes(dense: Any, start: Any, place: Any, channel: Any, counts: Any) -> int:
-    """Fill the lists of a batch (nothing but `start` if they are empty); return their length, -1 if a count is bad."""
-    n_samples, n_channels, n_steps = dense.shape
+def _find_spikes(flat: Any, words: Any, per_word: int, found: Any) -> int:
+    """List where `flat`, seen as `words` of 8 bytes, is not zero; return how many there are, -1 if the list is full."""
     n = 0
-    for b in range(n_samples):
-        for t in range(n_steps):
-            place[t] = start[b, t] if len(channel) else 0
-        for c in range(n_channels):
-            for t in range(n_steps):
-                x = dense[b, c, t]
-                if x != 0:
-                    whole = np.int64(x)
-                    if whole != x or whole < 0 or whole > MAX_PAYLOAD:
+    for w in range(len(words) + 1):
+        end = len(flat) if w == len(words) else (w + 1) * per_word
+        if w == len(words) or words[w] != 0:
+            for e in range(w * per_word, end):
+                if flat[e] != 0:
+                    if n == len(found):
                         return -1
-                    if len(channel):
-                        channel[place[t]] = c
-                        counts[place[t]] = whole
-                    place[t] += 1
-        if not len(channel):
-            for t in range(n_steps):
-                start[b, t] = n
-                n += place[t]
-            start[b, n_steps] = n
-    return n if not len(channel) else len(channel)
+                    found[n] = e
+                    n += 1
+    return n
+
+
+@jit
+def _arrange_spikes(flat: Any, found: Any, n_channels: int, n_steps: int, start: Any, channel: Any, counts: Any) -> bool:
+    """Fill the lists of a batch, given where its spikes are; return False if a count is bad."""
+    for e in found:
+        x = flat[e]
+        whole = np.int64(x)
+        if whole != x or whole < 0 or whole > MAX_PAYLOAD:
+            return False
+        start[e // (n_channels * n_steps) * n_steps + e % n_steps + 1] += 1
+    for row in range(len(start) - 1):
+        start[row + 1] += start[row]
+    for e in found:
+        row = e // (n_channels * n_steps) * n_steps + e % n_steps
+        channel[start[row]] = e // n_steps % n_channels
+        counts[start[row]] = flat[e]
+        start[row] += 1
+    # Each row now tells where it ends, and that is where the next one begins.
+    for row in range(len(start) - 1, 0, -1):
+        start[row] = start[row - 1]
+    start[0] = 0
+    return True
 
 
 def _events_of(where: str, dense: NDArray[Any], shape: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return channel, count and start of a dense (B, C, T) array, or raise an error that names `where`."""
     if dense.dtype not in _LISTED:
         dense = dense_counts(where, dense, shape)
-    dense = np.ascontiguousarray(dense)
-    start = np.zeros((len(dense), dense.shape[2] + 1), np.int64)
-    place, none = np.zeros(dense.shape[2], np.int64), np.zeros(0, np.int32)
-    n = _list_spikes(dense, start, place, none, none)
-    if n < 0:
+    flat = np.ascontiguousarray(dense).ravel()
+    per_word = 8 // flat.itemsize
+    words = flat[: len(flat) - len(flat) % per_word].view(np.uint64)
+    found = np.empty(len(flat) // 16 + 1, np.int64)
+    while (n := _find_spikes(flat, words, per_word, found)) < 0:
+        found = np.empty(min(4 * len(found), len(flat)), np.int64)
+    n_samples, n_channels, n_steps = dense.shape
+    start = np.zeros(n_samples * n_steps + 1, np.int64)
+    channel, counts = np.empty(n, np.int32), np.empty(n, np.int32)
+    if not _arrange_spikes(flat, found[:n], n_channels, n_steps, start, channel, counts):
         dense_counts(where, dense, shape)
-    channel, counts = np.zeros(n, np.int32), np.zeros(n, np.int32)
-    _list_spikes(dense, start, place, channel, counts)
-    return channel, counts, start
+    return channel, counts, start[np.arange(n_samples)[:, None] * n_steps + np.arange(n_steps + 1)]
 
 
 R = TypeVar("R", SpikeTrain, SpikeBatch)

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine.deliver import delay_of
-from lava_async.engine.deliver_back import add_products, deliver_back, due_back, walk_back
+from lava_async.engine.deliver_back import add_products, deliver_back, due_back, input_back, walk_back
+from lava_async.engine.exponential import exp_minus
 from lava_async.engine.plan import (
     DELAYS,
     KIND,
@@ -76,6 +77,8 @@ class Scratch(NamedTuple):
     """(L,) layers for which there is such a step."""
     touched: NDArray[np.bool_]
     """(L,) layers that the current step touched."""
+    slope: NDArray[Any]
+    """(N,) what checks add to gv, for a moment only."""
 
 
 def make_scratch(n_neurons: int, n_layers: int, dtype: Any) -> Scratch:
@@ -84,16 +87,21 @@ def make_scratch(n_neurons: int, n_layers: int, dtype: Any) -> Scratch:
     return Scratch(
         gu, gu.copy(), gu.copy(), gu.copy(), np.full(n_neurons, _LATER), gu.copy(),
         np.zeros(n_neurons, np.bool_), gu.copy(), np.zeros(n_layers, np.bool_), np.zeros(n_layers, np.bool_),
+        gu.copy(),
     )  # fmt: skip
 
 
 @inner
-def _slope(rule: Any, i: int, x: Any) -> Any:
-    """Return the derivative of the surrogate at x = v - vth."""
+def _times_surrogate(slope: Any, voltage: Any, vth: Any, rule: Any, first: int) -> None:
+    """Multiply by the derivative of the surrogate at v - vth, for neurons from `first` on."""
+    p, q = rule.a[first : first + len(slope)], rule.b[first : first + len(slope)]
     if rule.surrogate == EXPONENTIAL:
-        return rule.b[i] * np.exp(-abs(rule.a[i] * x))
-    y = rule.a[i] * x
-    return rule.b[i] / (rule.b[i] + y * y)
+        for i in range(len(slope)):
+            slope[i] *= q[i] * exp_minus(abs(p[i] * (voltage[i] - vth[i])))
+    else:
+        for i in range(len(slope)):
+            y = p[i] * (voltage[i] - vth[i])
+            slope[i] *= q[i] / (q[i] + y * y)
 
 
 @inner
@@ -110,38 +118,49 @@ def _zero_spike(plan: Any, i: int, s: Any, w: Any, g: Any) -> Any:
 
 @inner
 def _check_back(
-    plan: Any, rule: Any, i: int, k: int, v: Any, silent: bool, peak: Any, counts: Any, keep_voltage: bool,
-    pending: bool, s: Any, w: Any, g: Any,
+    plan: Any, rule: Any, a: int, b: int, k: int, voltage: Any, fired: Any, peaks: Any, counts: Any,
+    keep_voltage: bool, layered: bool, s: Any, w: Any, g: Any,
 ) -> None:  # fmt: skip
-    """Go back through the check of neuron i at voltage v (-inf: none was made) and set its gI.
+    """Go back through the checks of neurons a .. b - 1 at these voltages (-inf: none was made) and set their gI.
 
-    `silent` tells that it never fired in this time step, `counts` is the derivative by its spike count.
+    `fired` are spike counts of the time step, `counts` the derivatives by them.
     """
-    if v == -np.inf:
-        # Refractory; or, in forward step 0, not touched: then what arrives has the value 0 and reaches the voltage too.
-        s.arriving[i] = s.gu[i] if k else s.gu[i] + s.gv[i]
-        return
-    x = v - w.vth[i]
-    fired = x > 0
-    gv = s.gv[i]
-    after = w.vth.dtype.type(0) if fired and not keep_voltage else gv
-    if fired:
-        s.refractory[i] = False
-    if fired or not rule.peak or (silent and v == peak):
-        owed = counts
-        if fired or pending or rule.credit == DELIVERED:
-            owed += s.owed[i]
-        elif rule.credit == LAST:
-            owed += s.zero[i]
-        else:
-            owed += _zero_spike(plan, i, s, w, g)
-        if rule.differentiated:
-            owed -= gv * v
-        slope = owed * _slope(rule, i, x)
-        after += slope
-        g.vth[i] -= slope
-    s.gv[i] = after
-    s.arriving[i] = s.gu[i] + after
+    n = b - a
+    gu, gv, arriving, refractory = s.gu[a:b], s.gv[a:b], s.arriving[a:b], s.refractory[a:b]
+    vth, counted, peak, derivative = w.vth[a:b], fired[a:b], peaks[a:b], counts[a:b]
+    owed, zero, since, slope = s.owed[a:b], s.zero[a:b], s.since[a:b], s.slope[:n]
+    none, nothing = w.vth.dtype.type(-np.inf), w.vth.dtype.type(0)
+    if rule.credit == ALL or rule.credit == KEEP:
+        for i in range(n):
+            x = voltage[i] - vth[i]
+            if not layered and k < since[i] and x <= 0 and (not rule.peak or voltage[i] == peak[i]):
+                zero[i] = _zero_spike(plan, a + i, s, w, g)
+    # Each loop writes one array, for the compiler must tell it from all that the loop reads before it takes several
+    # neurons at once.
+    mine = layered or rule.credit == DELIVERED
+    for i in range(n):
+        own = mine | (voltage[i] > vth[i]) | (k >= since[i])
+        slope[i] = derivative[i] + (owed[i] if own else zero[i])
+    if rule.differentiated:
+        for i in range(n):
+            slope[i] -= gv[i] * (nothing if voltage[i] == none else voltage[i])
+    every = not rule.peak
+    for i in range(n):
+        has_slope = (voltage[i] > vth[i]) | every | ((layered | (counted[i] == 0)) & (voltage[i] == peak[i]))
+        slope[i] = slope[i] if (voltage[i] != none) & has_slope else nothing
+    _times_surrogate(slope, voltage, vth, rule, a)
+    for i in range(n):
+        gv[i] = (nothing if (voltage[i] > vth[i]) & (not keep_voltage) else gv[i]) + slope[i]
+    # Without a check: refractory; or, in forward step 0, not touched, and then what arrives (the value 0) reaches the
+    # voltage too.
+    reaches = k == 0
+    for i in range(n):
+        arriving[i] = gu[i] + (gv[i] if reaches | (voltage[i] != none) else nothing)
+    for i in range(n):
+        refractory[i] &= not voltage[i] > vth[i]
+    threshold = g.vth[a:b]
+    for i in range(n):
+        threshold[i] -= slope[i]
 
 
 @inner
@@ -162,24 +181,19 @@ def _leak_back(plan: Any, rule: Any, open_u: Any, open_v: Any, s: Any, w: Any, g
 @inner
 def _layered_back(
     plan: Any, rule: Any, step: int, tape: Any, channel: Any, count: Any, inputs: Any, in_now: int, past: Any, now: int,
-    row: int, counts: Any, s: Any, w: Any, g: Any,
+    row: int, peaks: Any, counts: Any, s: Any, w: Any, g: Any,
 ) -> None:  # fmt: skip
     """Go back through the check of one layer, and through what was delivered into it."""
     k = tape.step[step, STEP]
     a, b = plan.layer_start[k], plan.layer_start[k + 1]
-    place = tape.step[step, VOLTAGE_END] - (b - a)
-    for i in range(a, b):
-        # A later layer already added what it owes to this time step's spike count.
-        v = tape.voltage[place + i - a]
-        _check_back(plan, rule, i, k, v, True, v, counts[row, i], not rule.differentiated, True, s, w, g)
+    voltage = tape.voltage[tape.step[step, VOLTAGE_END] - (b - a) : tape.step[step, VOLTAGE_END]]
+    # A later layer already added what it owes to this time step's spike count.
+    _check_back(plan, rule, a, b, k, voltage, past[now], peaks, counts[row],
+                not rule.differentiated, True, s, w, g)  # fmt: skip
     if len(inputs) > 0:
         due_back(plan, -1, inputs, in_now, k, 0, True, s.arriving, w, g, counts, row, True)
     else:
-        for e in range(len(channel)):
-            c = channel[e]
-            for q in range(plan.outgoing[0], plan.outgoing[1]):
-                if plan.part[q, TARGET] == k:
-                    walk_back(plan, q, c, count[e], s.arriving, w, g)
+        input_back(plan, channel, count, k, s.arriving, w, g)
     for layer in range(len(plan.layer_start) - 1):
         due_back(plan, layer, past, now, k, 1 if layer >= k else 0, True, s.arriving, w, g, counts, row, False)
 
@@ -200,24 +214,23 @@ def _asynchronous_back(
     k, layers = tape.step[step, STEP], tape.step[step, FULL_LAYERS]
     group, voltage, touched = _begins(tape, b, step)
     n_layers = len(plan.layer_start) - 1
+    # Whole layers, then single neurons of other layers; in forward step 0 everyone at once, instead of both.
+    for place in range(1 if k == 0 else n_layers + tape.step[step, TOUCHED_END] - touched):
+        if k == 0:
+            first, last = 0, plan.n_neurons
+        elif place < n_layers:
+            s.touched[place] = (layers >> np.int64(place)) & np.int64(1) == 1
+            first, last = plan.layer_start[place], plan.layer_start[place + 1] if s.touched[place] else 0
+        else:
+            first = tape.touched[touched + place - n_layers]
+            last = first + 1
+            s.touched[plan.layer_of[first]] = True
+        if last > first:
+            here = tape.voltage[voltage : voltage + last - first]
+            voltage += last - first
+            _check_back(plan, rule, first, last, k, here, fired, peaks, counts, False, False, s, w, g)
     if k == 0:
-        for i in range(plan.n_neurons):
-            _check_back(plan, rule, i, k, tape.voltage[voltage + i], fired[i] == 0, peaks[i], counts[i], False,
-                        k >= s.since[i], s, w, g)  # fmt: skip
         return
-    for layer in range(n_layers):
-        s.touched[layer] = (layers >> np.int64(layer)) & np.int64(1) == 1
-        if s.touched[layer]:
-            for i in range(plan.layer_start[layer], plan.layer_start[layer + 1]):
-                _check_back(plan, rule, i, k, tape.voltage[voltage], fired[i] == 0, peaks[i], counts[i], False,
-                            k >= s.since[i], s, w, g)  # fmt: skip
-                voltage += 1
-    for place in range(touched, tape.step[step, TOUCHED_END]):
-        i = tape.touched[place]
-        _check_back(plan, rule, i, k, tape.voltage[voltage], fired[i] == 0, peaks[i], counts[i], False,
-                    k >= s.since[i], s, w, g)  # fmt: skip
-        voltage += 1
-        s.touched[plan.layer_of[i]] = True
     for place in range(group, tape.step[step, GROUP_END]):
         source = tape.source[place]
         owed = deliver_back(plan, source, tape.payload[place], s.arriving, w, g)
@@ -300,7 +313,7 @@ def backward_slice(
             while step >= tape.end[b, 0] and tape.step[step, ROW] == row:
                 if rules.layered:
                     _layered_back(plan, rule, step, tape, channel[begin:end], count[begin:end],
-                                  inputs[b], in_now, past[b], now, row, counts[b], s, w, g)  # fmt: skip
+                                  inputs[b], in_now, past[b], now, row, tape.peak[b, row], counts[b], s, w, g)  # fmt: skip
                 elif tape.step[step, STEP] < 0:
                     for place in range(_begins(tape, b, step)[0], tape.step[step, GROUP_END]):
                         if tape.source[place] >= plan.n_inputs:
@@ -327,10 +340,7 @@ def _opening_back(
     if len(inputs) > 0:
         due_back(plan, -1, inputs, in_now, -1, 0, rules.input_first, s.arriving, w, g, counts, row, True)
     elif rules.input_first:
-        for e in range(len(channel)):
-            c = channel[e]
-            for q in range(plan.outgoing[0], plan.outgoing[1]):
-                walk_back(plan, q, c, count[e], s.arriving, w, g)
+        input_back(plan, channel, count, -1, s.arriving, w, g)
     for layer in range(len(plan.layer_start) - 1):
         if plan.delayed[layer + 1]:
             due_back(plan, layer, past, now, -1, 0, False, s.arriving, w, g, counts, row, False)

@@ -145,13 +145,14 @@ class Job:
 
     def memory(self) -> tuple[Work, Queue]:
         """Return what one thread needs; a run that ends well leaves it as it was."""
-        plan = self.plan
+        plan, n_sources = self.plan, self.plan.n_inputs + self.plan.n_neurons
         work = Work(
             np.zeros(plan.n_neurons, self.u.dtype), np.zeros(plan.n_neurons, np.bool_),
             np.zeros(len(plan.layer_start) - 1, np.bool_), np.zeros(plan.n_neurons, np.bool_),
             np.zeros(plan.n_neurons, np.int32), np.zeros(3, np.int64), *self.replay,
+            np.zeros(n_sources, np.int32), np.zeros(n_sources, np.int32),
         )  # fmt: skip
-        return work, make_queue(plan.n_inputs + plan.n_neurons)
+        return work, make_queue(n_sources)
 
     def run(self, part: slice, record: Record, tape: Tape, memory: tuple[Work, Queue] | None = None) -> int:
         """Run the samples of a slice in this thread; return the status of the kernel."""

@@ -44,6 +44,33 @@ def _dot(a: Any, b: Any) -> Any:
 
 
 @reassociating
+def _row_back(weights: Any, gradient: Any, at: Any, payload: Any) -> Any:
+    """Return the dot product of weights with `at`, and add `payload` times `at` to their gradient."""
+    total = at.dtype.type(0)
+    for i in range(len(at)):
+        total += weights[i] * at[i]
+        gradient[i] += payload * at[i]
+    return total
+
+
+@inner
+def input_back(plan: Any, channel: Any, count: Any, target: int, at: Any, w: Any, g: Any) -> None:
+    """Add to the gradient what input spikes brought; with `target` >= 0 only into that layer."""
+    for q in range(plan.outgoing[0], plan.outgoing[1]):
+        if target >= 0 and plan.part[q, TARGET] != target:
+            continue
+        n, a, start = plan.part[q, N_TARGET], plan.part[q, TARGET_START], plan.part[q, WEIGHTS]
+        here, gradient = at[a : a + n], g.weights[start:]
+        for e in range(len(channel)):
+            if plan.part[q, KIND] == ROWS:  # nobody asks what a channel is owed
+                row, factor = gradient[channel[e] * n :], w.weights.dtype.type(count[e])
+                for i in range(n):
+                    row[i] += factor * here[i]
+            else:
+                walk_back(plan, q, channel[e], count[e], at, w, g)
+
+
+@reassociating
 def add_products(rows: Any, x: Any, to: Any) -> None:
     """Add the product of a matrix, given row by row, with x; four rows at once, to load x once for them."""
     n, m = len(to), len(x)
@@ -96,13 +123,10 @@ def walk_back(plan: Any, q: int, row: int, payload: Any, at: Any, w: Any, g: Any
     if part[KIND] == ROWS:
         n, a = part[N_TARGET], part[TARGET_START]
         start = part[WEIGHTS] + row * n
-        here = at[a : a + n]
-        if payload != 0:
-            gradient = g.weights[start : start + n]
-            factor = w.weights.dtype.type(payload)
-            for i in range(n):
-                gradient[i] += factor * here[i]
-        return _dot(w.weights[start : start + n], here)
+        here, weights = at[a : a + n], w.weights[start : start + n]
+        if payload == 0:
+            return _dot(weights, here)
+        return _row_back(weights, g.weights[start : start + n], here, w.weights.dtype.type(payload))
     if part[KIND] == PATCHES:
         return _walk_patch_back(plan, q, row, payload, at, w, g)
     total = w.weights.dtype.type(0)

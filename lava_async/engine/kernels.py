@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.draws import MOMENTUM_NOISE, RANDOM_SCHEDULE, REFRACTORY_DROPOUT, G, fold, mix, unit
-from lava_async.engine.deliver import N_PENDING, N_TOUCHED, OUTPUT_FIRED, deliver, deliver_due, walk
-from lava_async.engine.plan import TARGET
+from lava_async.engine.deliver import N_PENDING, N_TOUCHED, OUTPUT_FIRED, deliver, deliver_due
 from lava_async.engine.select import select
 from lava_async.engine.tape import OVERFLOW, close_row, close_sample, open_row, write_group, write_step, write_voltages
 from lava_async.jit import inner, jit
@@ -102,10 +101,14 @@ def _check_range(
         fires += int((v_here[i] > vth[i]) & (not refractory[i]))
     if tape.on[0]:
         write_voltages(tape, plan, work, a, b, v, everyone)
-    if fires > 0:
-        for i in range(b - a):
-            if v_here[i] > vth[i] and not refractory[i]:
-                _emit(plan, rules, a + i, v, counts, k, drop, work, queue)
+    if fires == 0:
+        return
+    n = 0
+    for i in range(b - a):  # A list without a branch for each neuron: who fires cannot be predicted.
+        work.listed[n] = i
+        n += int((v_here[i] > vth[i]) & (not refractory[i]))
+    for place in range(n):
+        _emit(plan, rules, a + work.listed[place], v, counts, k, drop, work, queue)
 
 
 @inner
@@ -209,17 +212,19 @@ def _open_input(plan: Any, rules: Any, channel: Any, count: Any, inputs: Any, no
     """Let the input of a time step in: delivered at once (the rest is due later), or queued."""
     walked = 0
     has_history = len(inputs) > 0
-    for e in range(len(channel)):
-        c = channel[e]
-        if has_history:
-            inputs[now, c] = count[e]
-        if not rules.layered and not rules.input_first:
-            if plan.queued[c]:
-                _push(queue, work, c, count[e], np.inf, -1)
-        elif not has_history and not rules.layered:
-            walked += deliver(plan, -1, c, count[e], work)
-    if has_history and not rules.layered:
+    if has_history:
+        for e in range(len(channel)):
+            inputs[now, channel[e]] = count[e]
+    if rules.layered:
+        return 0
+    if not rules.input_first:
+        for e in range(len(channel)):
+            if plan.queued[channel[e]]:
+                _push(queue, work, channel[e], count[e], np.inf, -1)
+    if has_history:
         walked += deliver_due(plan, -1, inputs, now, -1, 0, rules.input_first, work)
+    elif rules.input_first:
+        walked += deliver(plan, channel, count, -1, work)
     return walked
 
 
@@ -237,10 +242,7 @@ def _layered_step(
         if len(inputs) > 0:
             walked += deliver_due(plan, -1, inputs, in_now, k, 0, True, work)
         else:
-            for e in range(len(channel)):
-                for q in range(plan.outgoing[0], plan.outgoing[1]):
-                    if plan.part[q, TARGET] == k:
-                        walked += walk(plan, q, channel[e], count[e], work)
+            walked += deliver(plan, channel, count, k, work)
         for layer in range(n_layers):
             walked += deliver_due(plan, layer, past, now, k, 1 if layer >= k else 0, True, work)
         tally[OPERATIONS] += walked
@@ -330,12 +332,10 @@ def _run_sample(
             work.counter[N_PENDING] = n - m
             if tape.on[0]:
                 write_group(tape, queue, group)
-            walked = 0
             for place in range(m):
-                source = group[place]
-                layer = -1 if source < plan.n_inputs else plan.layer_of[source - plan.n_inputs]
-                walked += deliver(plan, layer, source, queue.payload[source], work)
-                queue.payload[source] = 0
+                work.payload[place] = queue.payload[group[place]]
+                queue.payload[group[place]] = 0
+            walked = deliver(plan, group, work.payload[:m], -1, work)
             k += 1
         forward_steps[row] = k + 1
         if tape.on[0]:

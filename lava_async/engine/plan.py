@@ -47,6 +47,8 @@ class Plan(NamedTuple):
     output: NDArray[np.bool_]
     delayed: NDArray[np.bool_]
     """(L + 1,) whether a part that leaves layer s has delays; at s + 1."""
+    shared: NDArray[np.bool_]
+    """(L + 1,) whether two parts that leave layer s have a target layer in common; at s + 1."""
 
 
 _KINDS = {Rows: ROWS, Lists: LISTS, Patches: PATCHES}
@@ -104,8 +106,14 @@ def lay_out(network: Network) -> Plan:
         network.layer_of.astype(np.int32), part,
         np.searchsorted(part[:, SOURCE], np.arange(-1, n_layers + 1)).astype(np.int64),
         weights.array(), starts.array(), targets.array(), delays.array(), np.concatenate(geometry), immediate | silent,
-        np.isin(np.arange(network.n_neurons), network.outputs), delayed,
+        np.isin(np.arange(network.n_neurons), network.outputs), delayed, _shared(part, n_layers),
     )  # fmt: skip
+
+
+def _shared(part: NDArray[np.int64], n_layers: int) -> NDArray[np.bool_]:
+    """Return `Plan.shared`."""
+    pairs, times = np.unique(part[:, [SOURCE, TARGET]], axis=0, return_counts=True)
+    return np.isin(np.arange(-1, n_layers), pairs[times > 1, 0])
 
 
 def flat_order(network: Network) -> tuple[NDArray[np.int64], Any]:
@@ -156,4 +164,12 @@ def _reaches(s: Synapses, form: Lowered) -> NDArray[np.bool_]:
         return np.ones(s.n_source, bool)
     if isinstance(form, Lists):
         return np.diff(form.start) > 0
-    return np.array([len(s.fan_out(j).target) > 0 for j in range(s.n_source)])
+    channels = form.geometry[0]
+    rows, columns = (_windows(*form.geometry[axis + np.array([1, 4, 7, 9, 11, 13])]) for axis in (0, 1))
+    return np.tile(np.outer(rows, columns).ravel(), channels)
+
+
+def _windows(size: int, n_windows: int, kernel: int, stride: int, padding: int, dilation: int) -> NDArray[np.bool_]:
+    """Return which places of one axis of an image lie in some window of a convolution."""
+    places = np.arange(n_windows)[:, None] * stride - padding + np.arange(kernel) * dilation
+    return np.isin(np.arange(size), places)

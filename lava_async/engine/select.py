@@ -18,6 +18,8 @@ from lava_async.schedules import Term
 _SIGN = np.uint64(1 << 63)
 _FEW = 16
 """Up to this group size a sorted list of the best is faster than a partition."""
+_MANY = 48
+"""Up to so many, comparing each with each is faster than anything with branches."""
 _NONE, _DRAW, _MOMENTUM, _EMITTED = int(Term.NONE), int(Term.DRAW), int(Term.MOMENTUM), int(Term.EMITTED)
 
 
@@ -36,7 +38,8 @@ class Queue(NamedTuple):
     """Keys of the pending sources, by the terms of the order."""
     second: NDArray[np.uint64]
     best: NDArray[np.int32]
-    """(C + N,) positions of entries that come first."""
+    """(C + N,) positions of entries that come first, or how many come before each."""
+    picked: NDArray[np.int32]
     number: NDArray[np.float64]
     """(1,) and the same memory as bits, to turn floats into keys."""
     bits: NDArray[np.uint64]
@@ -48,28 +51,36 @@ def make_queue(n_sources: int) -> Queue:
     keys = np.zeros(n_sources, np.uint64)
     return Queue(
         np.zeros(n_sources, np.int32), np.full(n_sources, np.inf), np.full(n_sources, -1, np.int32),
-        np.zeros(n_sources, np.int32), keys, keys.copy(), np.zeros(n_sources, np.int32), number, number.view(np.uint64),
+        np.zeros(n_sources, np.int32), keys, keys.copy(), np.zeros(n_sources, np.int32),
+        np.zeros(n_sources + 1, np.int32), number, number.view(np.uint64),
     )  # fmt: skip
 
 
 @inner
-def _key(term: int, noise: float, queue: Any, j: int, layer: int, draw: Any, noise_draw: Any, i: Any) -> Any:
-    """Return the key of source j by one term: ascending keys are the order of the schedule."""
-    kind = abs(term)
+def _make_keys(keys: Any, term: int, noise: float, queue: Any, n: int, plan: Any, draw: Any, noise_draw: Any) -> None:
+    """Fill in the keys of n pending sources by one term: ascending keys are the order of the schedule."""
+    kind, pending = abs(term), queue.pending[:n]
     if kind == _DRAW:
-        key = fold(draw, i)
-    elif kind == _MOMENTUM:
-        x = queue.momentum[j]
-        if noise != 0.0:
-            x += noise * unit(fold(noise_draw, i))
-        queue.number[0] = x
-        bits = queue.bits[0]
-        key = ~bits if bits >= _SIGN else bits | _SIGN
+        for a in range(n):
+            keys[a] = fold(draw, np.uint64(pending[a] - plan.n_inputs))
     elif kind == _EMITTED:
-        key = np.uint64(queue.emission[j] + 1)
+        for a in range(n):
+            keys[a] = np.uint64(queue.emission[pending[a]] + 1)
+    elif kind == _MOMENTUM:
+        for a in range(n):
+            x = queue.momentum[pending[a]]
+            if noise != 0.0:
+                x += noise * unit(fold(noise_draw, np.uint64(pending[a] - plan.n_inputs)))
+            queue.number[0] = x
+            bits = queue.bits[0]
+            keys[a] = ~bits if bits >= _SIGN else bits | _SIGN
     else:
-        key = np.uint64(layer + 1)
-    return ~key if term < 0 else key
+        for a in range(n):
+            i = pending[a] - plan.n_inputs
+            keys[a] = np.uint64(plan.layer_of[i] + 1 if i >= 0 else 0)
+    if term < 0:
+        for a in range(n):
+            keys[a] = ~keys[a]
 
 
 @inner
@@ -154,6 +165,51 @@ def _top(queue: Any, n: int, m: int) -> None:
 
 
 @inner
+def _rank(queue: Any, n: int, m: int) -> None:
+    """Move the m entries that come first to the end of the n entries; for small n.
+
+    Each entry counts who comes before it: n^2 comparisons without a branch, which the processor does several at a time.
+    """
+    first, second, pending, rank = queue.first[:n], queue.second[:n], queue.pending[:n], queue.best[:n]
+    ties = -n
+    for a in range(n):
+        key, before, equal = first[a], 0, 0
+        for b in range(n):
+            before += int(first[b] < key)
+            equal += int(first[b] == key)
+        rank[a] = before
+        ties += equal
+    if ties > 0:
+        for a in range(n):
+            key, then, j, before = first[a], second[a], pending[a], 0
+            for b in range(n):
+                later = (second[b] < then) | ((second[b] == then) & (pending[b] < j))
+                before += int((first[b] < key) | ((first[b] == key) & later))
+            rank[a] = before
+    rest = picked = 0
+    for a in range(n):
+        j, chosen = pending[a], int(rank[a] < m)
+        pending[rest] = queue.picked[picked] = j
+        picked += chosen
+        rest += 1 - chosen
+    for a in range(m):
+        pending[rest + a] = queue.picked[a]
+
+
+@inner
+def _sort_few(a: Any, scratch: Any) -> None:
+    """Sort a few different integers in place: each counts the smaller ones."""
+    for place in range(len(a)):
+        scratch[place] = a[place]
+    few = scratch[: len(a)]
+    for place in range(len(a)):
+        x, smaller = few[place], 0
+        for other in range(len(a)):
+            smaller += int(few[other] < x)
+        a[smaller] = x
+
+
+@inner
 def select(queue: Any, n: int, order: Any, group_size: int, plan: Any, draw: Any, noise_draw: Any) -> int:
     """Pick from n pending sources; the picked ones are moved to the end and sorted. Return how many.
 
@@ -161,17 +217,18 @@ def select(queue: Any, n: int, order: Any, group_size: int, plan: Any, draw: Any
     """
     m = min(n, group_size)
     if m < n:
-        for a in range(n):
-            j = queue.pending[a]
-            i = j - plan.n_inputs
-            layer = plan.layer_of[i] if i >= 0 else -1
-            word = np.uint64(i)
-            queue.first[a] = _key(order.first, order.noise, queue, j, layer, draw, noise_draw, word)
-            if order.second != _NONE:
-                queue.second[a] = _key(order.second, order.noise, queue, j, layer, draw, noise_draw, word)
-        if m <= _FEW:
+        _make_keys(queue.first, order.first, order.noise, queue, n, plan, draw, noise_draw)
+        if order.second != _NONE:
+            _make_keys(queue.second, order.second, order.noise, queue, n, plan, draw, noise_draw)
+        if n <= _MANY:
+            _rank(queue, n, m)
+        elif m <= _FEW:
             _top(queue, n, m)
         else:
             _partition(queue, n, m)
-    _sort(queue.pending[n - m : n])
+    group = queue.pending[n - m : n]
+    if m <= _MANY:
+        _sort_few(group, queue.picked)
+    else:
+        _sort(group)
     return m

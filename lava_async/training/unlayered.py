@@ -152,7 +152,6 @@ class UnlayeredNetwork(torch.nn.Module):
         Run
         """
         if isinstance(spikes, Tensor):
-            spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
             if len(self.input_shape) == 3 and spikes.shape[1:-1] == self.input_shape:
                 spikes = spikes.flatten(1, 3)
             shape = tuple(spikes.shape)
@@ -163,6 +162,10 @@ class UnlayeredNetwork(torch.nn.Module):
         network, engine = self._prepare(learning)
         if len(shape) != 3 or shape[1] != network.n_inputs:
             raise InvalidValue("spikes.shape", shape, f"(B, {network.n_inputs}, T), the inputs of blocks[0]")
+        if isinstance(spikes, Tensor) and isinstance(engine, CompiledEngine):
+            spikes = SpikeBatch.of(spikes.detach().cpu().numpy())  # which checks them as it lists them
+        elif isinstance(spikes, Tensor):
+            spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
         setup = Setup(
             network, self.schedule, self.until, seed=self.seed,
             refractory_dropout=self.refractory_dropout if self.training else 0.0,
