@@ -150,7 +150,7 @@ class Job:
             np.zeros(plan.n_neurons, self.u.dtype), np.zeros(plan.n_neurons, np.bool_),
             np.zeros(len(plan.layer_start) - 1, np.bool_), np.zeros(plan.n_neurons, np.bool_),
             np.zeros(plan.n_neurons, np.int32), np.zeros(3, np.int64), *self.replay,
-            np.zeros(n_sources, np.int32), np.zeros(n_sources, np.int32),
+            np.zeros(plan.n_neurons, np.int32), np.zeros(n_sources, np.int32), np.zeros(n_sources, np.int32),
         )  # fmt: skip
         return work, make_queue(n_sources)
 

@@ -48,8 +48,10 @@ class Work(NamedTuple):
     replay_at: NDArray[np.int64]
     """(n, 3) t, k and place in `replay_source` of recorded groups, and a last row that ends them."""
     replay_source: NDArray[np.int32]
+    fired: NDArray[np.int32]
+    """(N,) neurons that fire in a check, counted from its first one."""
     listed: NDArray[np.int32]
-    """(C + N,) neurons that fire, or sources that deliver; for a moment only."""
+    """(C + N,) sources that deliver."""
     payload: NDArray[np.int32]
     """(C + N,) payloads of `listed` sources."""
 
@@ -133,8 +135,8 @@ def delay_of(plan: Any, q: int, row: int) -> int:
 
 
 @inner
-def _add_rows(plan: Any, q: int, sources: Any, payloads: Any, work: Any) -> int:
-    """Deliver spikes of some sources of one layer through part q, of kind rows; return the synapses walked.
+def _add_rows(plan: Any, q: int, begin: int, end: int, work: Any) -> int:
+    """Deliver the listed spikes begin .. end - 1 through part q, of kind rows; return the synapses walked.
 
     Four rows at a time, since a sum in a register costs a quarter of one in memory; each sum keeps the sources' order.
     """
@@ -142,45 +144,53 @@ def _add_rows(plan: Any, q: int, sources: Any, payloads: Any, work: Any) -> int:
     n, a, first = part[N_TARGET], part[TARGET_START], part[SOURCE_START] + plan.n_inputs
     # Slices, since an index that may be negative keeps the compiler from vectorizing.
     to, weights = work.arriving[a : a + n], plan.weights[part[WEIGHTS] :]
+    sources, payloads = work.listed[begin:end], work.payload[begin:end]
     e = 0
-    while e + 3 < len(sources) and payloads[e] == payloads[e + 1] == payloads[e + 2] == payloads[e + 3] == 1:
-        w0, w1 = weights[(sources[e] - first) * n :], weights[(sources[e + 1] - first) * n :]
-        w2, w3 = weights[(sources[e + 2] - first) * n :], weights[(sources[e + 3] - first) * n :]
-        for i in range(n):
-            to[i] = to[i] + w0[i] + w1[i] + w2[i] + w3[i]
-        e += 4
     while e < len(sources):
-        walk(plan, q, sources[e] - first, payloads[e], work)
+        w0 = weights[(sources[e] - first) * n :]
+        if e + 3 < len(sources) and payloads[e] == payloads[e + 1] == payloads[e + 2] == payloads[e + 3] == 1:
+            w1, w2 = weights[(sources[e + 1] - first) * n :], weights[(sources[e + 2] - first) * n :]
+            w3 = weights[(sources[e + 3] - first) * n :]
+            for i in range(n):
+                to[i] = to[i] + w0[i] + w1[i] + w2[i] + w3[i]
+            e += 4
+            continue
+        if payloads[e] == 1:
+            for i in range(n):
+                to[i] += w0[i]
+        else:
+            for i in range(n):
+                to[i] += weights.dtype.type(payloads[e]) * w0[i]
         e += 1
     work.full[part[TARGET]] = True
     return n * len(sources)
 
 
 @inner
-def deliver(plan: Any, sources: Any, payloads: Any, target: int, work: Any) -> int:
-    """Deliver spikes of sources in ascending order through their synapses without delay; return the synapses walked.
+def deliver(plan: Any, n: int, target: int, work: Any) -> int:
+    """Deliver the n listed spikes, of sources in ascending order, through their synapses without delay.
 
-    With `target` >= 0 only into that layer.
+    With `target` >= 0 only into that layer. Return the synapses walked.
     """
     walked = begin = 0
-    while begin < len(sources):
-        i = sources[begin] - plan.n_inputs
+    while begin < n:
+        i = work.listed[begin] - plan.n_inputs
         layer = plan.layer_of[i] if i >= 0 else -1
         stop = plan.layer_start[layer + 1] + plan.n_inputs
         end = begin + 1
         # Parts that share targets take turns spike by spike: the order of sums is that of the sources.
-        while end < len(sources) and sources[end] < stop and not plan.shared[layer + 1]:
+        while end < n and work.listed[end] < stop and not plan.shared[layer + 1]:
             end += 1
         for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
             if target >= 0 and plan.part[q, TARGET] != target:
                 continue
             if plan.part[q, KIND] == ROWS and plan.part[q, DELAYS] == NO_DELAY:
-                walked += _add_rows(plan, q, sources[begin:end], payloads[begin:end], work)
+                walked += _add_rows(plan, q, begin, end, work)
                 continue
             for place in range(begin, end):
-                row = sources[place] - plan.n_inputs - plan.part[q, SOURCE_START]
+                row = work.listed[place] - plan.n_inputs - plan.part[q, SOURCE_START]
                 if delay_of(plan, q, row) == 0:
-                    walked += walk(plan, q, row, payloads[place], work)
+                    walked += walk(plan, q, row, work.payload[place], work)
         begin = end
     return walked
 
@@ -198,15 +208,6 @@ def deliver_due(plan: Any, layer: int, past: Any, now: int, target: int, feedbac
         return 0
     n_sources = plan.n_inputs if layer < 0 else plan.layer_start[layer + 1] - plan.layer_start[layer]
     offset = 0 if layer < 0 else plan.layer_start[layer]
-    if not plan.delayed[layer + 1]:
-        n = 0
-        if direct:
-            payloads = past[now - feedback, offset : offset + n_sources]
-            for row in range(n_sources):
-                work.listed[n] = offset + row + (0 if layer < 0 else plan.n_inputs)
-                work.payload[n] = payloads[row]
-                n += int(payloads[row] > 0)
-        return deliver(plan, work.listed[:n], work.payload[:n], target, work)
     for row in range(n_sources):
         for q in range(first, last):
             if target >= 0 and plan.part[q, TARGET] != target:

@@ -28,8 +28,8 @@ def exp_minus(y: Any) -> Any:
 
 @overload(exp_minus, jit_options={"_nrt": False})
 def _compile_exp_minus(y: Any) -> Any:
-    if y is not types.float32:
-        return lambda y: np.exp(-y)
+    def double(y: Any) -> Any:
+        return np.exp(-y)
 
     def single(y: Any) -> Any:
         inside = y <= _LARGEST
@@ -39,4 +39,4 @@ def _compile_exp_minus(y: Any) -> Any:
         p = ((((((_C0 * r + _C1) * r + _C2) * r + _C3) * r + _C4) * r) + _C5) * r + _C6
         return p * np.int32((127 - (n if inside else _ZERO)) << 23).view(np.float32)
 
-    return single
+    return single if y is types.float32 else double

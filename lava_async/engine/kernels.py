@@ -105,33 +105,36 @@ def _check_range(
         return
     n = 0
     for i in range(b - a):  # A list without a branch for each neuron: who fires cannot be predicted.
-        work.listed[n] = i
+        work.fired[n] = i
         n += int((v_here[i] > vth[i]) & (not refractory[i]))
     for place in range(n):
-        _emit(plan, rules, a + work.listed[place], v, counts, k, drop, work, queue)
+        _emit(plan, rules, a + work.fired[place], v, counts, k, drop, work, queue)
 
 
 @inner
-def _check_touched(
-    plan: Any, p: Any, rules: Any, u: Any, v: Any, counts: Any, k: int, drop: Any, everyone: bool,
-    work: Any, queue: Any, tape: Any,
-) -> int:  # fmt: skip
-    """Integrate and check what was touched, or everyone; forget the touches. Return the neurons touched."""
+def _check(
+    plan: Any, p: Any, rules: Any, u: Any, v: Any, counts: Any, k: int, drop: Any, work: Any, queue: Any, tape: Any
+) -> int:
+    """Integrate and check what was touched, or everyone, or layer k; forget the touches. Return the neurons touched."""
     updates = 0
     n_layers = len(plan.layer_start) - 1
-    # Whole layers, then single neurons of other layers, then, instead of both, everyone.
-    for place in range(n_layers + work.counter[N_TOUCHED] + 1):
+    last = n_layers + work.counter[N_TOUCHED]
+    # Whole layers, then single neurons of other layers, then, instead of both, everyone. One loop, compiled once.
+    for place in range(1 if rules.layered else last + 1):
         a = b = 0
-        if place < n_layers:
+        if rules.layered:
+            a, b = plan.layer_start[k], plan.layer_start[k + 1]
+        elif place < n_layers:
             if work.full[place]:
                 a, b = plan.layer_start[place], plan.layer_start[place + 1]
-        elif place < n_layers + work.counter[N_TOUCHED]:
+        elif place < last:
             i = work.touched[place - n_layers]
             if not work.full[plan.layer_of[i]]:
                 a, b = i, i + 1
         updates += b - a
+        everyone = k == 0 and not rules.layered
         if everyone:
-            a, b = 0, plan.n_neurons if place == n_layers + work.counter[N_TOUCHED] else 0
+            a, b = 0, plan.n_neurons if place == last else 0
         if b > a:
             _check_range(plan, p, rules, a, b, u, v, counts, k, drop, everyone, work, queue, tape)
     if tape.on[0]:
@@ -209,55 +212,56 @@ def _select_replay(plan: Any, work: Any, queue: Any, t: int, k: int, tally: Any)
 
 @inner
 def _open_input(plan: Any, rules: Any, channel: Any, count: Any, inputs: Any, now: int, work: Any, queue: Any) -> int:
-    """Let the input of a time step in: delivered at once (the rest is due later), or queued."""
-    walked = 0
-    has_history = len(inputs) > 0
-    if has_history:
-        for e in range(len(channel)):
-            inputs[now, channel[e]] = count[e]
-    if rules.layered:
-        return 0
-    if not rules.input_first:
-        for e in range(len(channel)):
-            if plan.queued[channel[e]]:
-                _push(queue, work, channel[e], count[e], np.inf, -1)
-    if has_history:
-        walked += deliver_due(plan, -1, inputs, now, -1, 0, rules.input_first, work)
-    elif rules.input_first:
-        walked += deliver(plan, channel, count, -1, work)
-    return walked
+    """Let the input of a time step in: queued, or listed for delivery; return the length of the list."""
+    n = 0
+    for e in range(len(channel)):
+        c = channel[e]
+        if len(inputs) > 0:
+            inputs[now, c] = count[e]
+        if not rules.layered and not rules.input_first:
+            if plan.queued[c]:
+                _push(queue, work, c, count[e], np.inf, -1)
+        elif len(inputs) == 0:
+            work.listed[n], work.payload[n] = c, count[e]
+            n += 1
+    return n
 
 
 @inner
-def _layered_step(
-    plan: Any, p: Any, rules: Any, channel: Any, count: Any, inputs: Any, in_now: int, past: Any, now: int,
-    u: Any, v: Any, t: int, work: Any, queue: Any, record: Any, tape: Any, tally: Any,
+def _list_layered(plan: Any, n_inputs: int, k: int, past: Any, now: int, work: Any) -> int:
+    """List after the input what reaches layer k in a network without delays: later layers are a time step late."""
+    n = n_inputs
+    for i in range(plan.n_neurons):
+        payload = past[now - int(i >= plan.layer_start[k]), i]
+        work.listed[n], work.payload[n] = plan.n_inputs + i, payload
+        n += int(payload > 0)
+    return n
+
+
+@inner
+def _pick(
+    plan: Any, rules: Any, t: int, k: int, draw: Any, noise_draw: Any, work: Any, queue: Any, record: Any, tape: Any,
+    tally: Any,
 ) -> int:  # fmt: skip
-    """Run one time step with layer synchronization; return the layer whose check made the first output, or -1."""
-    first_output = -1
-    counts = past[now]
-    n_layers = len(plan.layer_start) - 1
-    for k in range(n_layers):
-        walked = 0
-        if len(inputs) > 0:
-            walked += deliver_due(plan, -1, inputs, in_now, k, 0, True, work)
-        else:
-            walked += deliver(plan, channel, count, k, work)
-        for layer in range(n_layers):
-            walked += deliver_due(plan, layer, past, now, k, 1 if layer >= k else 0, True, work)
-        tally[OPERATIONS] += walked
-        work.counter[OUTPUT_FIRED] = 0
-        _forget_touches(work)
-        _check_range(plan, p, rules, plan.layer_start[k], plan.layer_start[k + 1],
-                     u, v, counts, k, np.uint64(0), False, work, queue, tape)  # fmt: skip
-        if tape.on[0]:
-            write_step(tape, plan, work, k)
-        if work.counter[OUTPUT_FIRED] and first_output < 0:
-            first_output = k
-        if len(record.checks) and not _record_check(record, t, k, u, v, counts):
-            return -2
-    tally[UPDATES] += plan.n_neurons
-    return first_output
+    """List the next group for delivery and take it from the queue; return its length, or minus what went wrong."""
+    n = work.counter[N_PENDING]
+    if rules.replay:
+        m = _select_replay(plan, work, queue, t, k, tally)
+        if m < 0:
+            tally[STEP] = k
+            return -NOT_PENDING
+    else:
+        m = select(queue, n, rules, rules.group_size, plan, draw, noise_draw)
+    group = queue.pending[n - m : n]
+    if len(record.groups) and m > 0 and not _record_group(record, t, k, group):
+        return -RECORD_FULL
+    work.counter[N_PENDING] = n - m
+    if tape.on[0]:
+        write_group(tape, queue, group)
+    for place in range(m):
+        work.listed[place], work.payload[place] = group[place], queue.payload[group[place]]
+        queue.payload[group[place]] = 0
+    return m
 
 
 @inner
@@ -268,6 +272,7 @@ def _run_sample(
 ) -> int:  # fmt: skip
     """Run one sample from its state; see :func:`run_slice` for the arrays."""
     n_layers = len(plan.layer_start) - 1
+    has_delays = len(plan.delay) > 0
     base = mix(np.uint64(rules.seed) + G)
     number = np.uint64(sample)
     draws_schedule = fold(fold(base, np.uint64(RANDOM_SCHEDULE)), number)
@@ -280,65 +285,54 @@ def _run_sample(
         now, in_now = len(past) - n_steps + row, len(inputs) - n_steps + row
         counts = past[now]
         begin, end = start[row], start[row + 1]
+        tally[AT] = t
         if tape.on[0] and not open_row(tape, row, u, v):
             return RECORD_FULL
         for i in range(plan.n_neurons):
             u[i], v[i] = leak(p, i, u[i], v[i])
             work.refractory[i] = False
-        walked = _open_input(plan, rules, channel[begin:end], count[begin:end], inputs, in_now, work, queue)
-        tally[AT] = t
-        if rules.layered:
-            made = _layered_step(plan, p, rules, channel[begin:end], count[begin:end], inputs, in_now, past, now,
-                                 u, v, t, work, queue, record, tape, tally)  # fmt: skip
-            if made == -2:
-                return RECORD_FULL
-            first_output[row] = made + 1
-            forward_steps[row] = n_layers
-            continue
-        for layer in range(n_layers):
-            if plan.delayed[layer + 1]:
-                walked += deliver_due(plan, layer, past, now, -1, 0, False, work)
-        k, last = 0, -1
+        n_inputs = _open_input(plan, rules, channel[begin:end], count[begin:end], inputs, in_now, work, queue)
+        k, last, n = 0, -1, n_inputs
         while True:
             step = np.uint64(k)
+            if rules.layered and not has_delays:
+                n = _list_layered(plan, n_inputs, k, past, now, work)
+            walked = deliver(plan, n, k if rules.layered else -1, work)
+            if has_delays and (rules.layered or k == 0):
+                target = k if rules.layered else -1
+                for layer in range(-1, n_layers):
+                    history, place = (inputs, in_now) if layer < 0 else (past, now)
+                    direct = rules.layered or (layer < 0 and rules.input_first)
+                    if (len(inputs) > 0 if layer < 0 else rules.layered or plan.delayed[layer + 1]):
+                        feedback = int(rules.layered and layer >= k)
+                        walked += deliver_due(plan, layer, history, place, target, feedback, direct, work)
             tally[OPERATIONS] += walked
             work.counter[OUTPUT_FIRED] = 0
             drop = fold(fold(draws_refractory, word), step)
-            tally[UPDATES] += _check_touched(plan, p, rules, u, v, counts, k, drop, k == 0, work, queue, tape)
+            tally[UPDATES] += _check(plan, p, rules, u, v, counts, k, drop, work, queue, tape)
             if len(record.checks) and not _record_check(record, t, k, u, v, counts):
                 return RECORD_FULL
             if work.counter[OUTPUT_FIRED] and first_output[row] == 0:
                 first_output[row] = k + 1
                 if rules.extra_steps >= 0:
                     last = k + rules.extra_steps
-            n = work.counter[N_PENDING]
-            if n == 0 or k == last:
-                break
-            if k + 1 >= rules.limit:
-                if rules.truncate:
+            if rules.layered:
+                if k + 1 == n_layers:
                     break
-                return LIMIT_REACHED
-            if rules.replay:
-                m = _select_replay(plan, work, queue, t, k, tally)
-                if m < 0:
-                    tally[STEP] = k
-                    return NOT_PENDING
             else:
-                m = select(queue, n, rules, rules.group_size, plan, fold(fold(draws_schedule, word), step),
-                           fold(fold(draws_noise, word), step))  # fmt: skip
-            group = queue.pending[n - m : n]
-            if len(record.groups) and m > 0 and not _record_group(record, t, k, group):
-                return RECORD_FULL
-            work.counter[N_PENDING] = n - m
-            if tape.on[0]:
-                write_group(tape, queue, group)
-            for place in range(m):
-                work.payload[place] = queue.payload[group[place]]
-                queue.payload[group[place]] = 0
-            walked = deliver(plan, group, work.payload[:m], -1, work)
+                if work.counter[N_PENDING] == 0 or k == last:
+                    break
+                if k + 1 >= rules.limit:
+                    if rules.truncate:
+                        break
+                    return LIMIT_REACHED
+                n = _pick(plan, rules, t, k, fold(fold(draws_schedule, word), step),
+                          fold(fold(draws_noise, word), step), work, queue, record, tape, tally)  # fmt: skip
+                if n < 0:
+                    return -n
             k += 1
         forward_steps[row] = k + 1
-        if tape.on[0]:
+        if tape.on[0] and not rules.layered:
             write_group(tape, queue, queue.pending[: work.counter[N_PENDING]])
             write_step(tape, plan, work, -1)
             close_row(tape, work.refractory)
