@@ -209,7 +209,9 @@ def _find_spikes(flat: Any, words: Any, per_word: int, found: Any) -> int:
 
 
 @jit
-def _arrange_spikes(flat: Any, found: Any, n_channels: int, n_steps: int, start: Any, channel: Any, counts: Any) -> bool:
+def _arrange_spikes(
+    flat: Any, found: Any, n_channels: int, n_steps: int, start: Any, channel: Any, counts: Any
+) -> bool:
     """Fill the lists of a batch, given where its spikes are; return False if a count is bad."""
     for e in found:
         x = flat[e]

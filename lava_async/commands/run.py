@@ -108,7 +108,7 @@ def _input(args: Namespace, network: Network, seed: int) -> Input:
     folder = {} if args.folder is None else {"folder": args.folder}
     data = registry.load(args.data or "digits", args.split, **folder)
     data = data.subset(range(min(args.samples, len(data))))
-    return Input(data.spikes, data.labels, data.name)
+    return Input(data.dense(), data.labels, data.name)
 
 
 def _from_file(path: Path) -> NDArray[Any]:

@@ -313,7 +313,8 @@ def backward_slice(
             while step >= tape.end[b, 0] and tape.step[step, ROW] == row:
                 if rules.layered:
                     _layered_back(plan, rule, step, tape, channel[begin:end], count[begin:end],
-                                  inputs[b], in_now, past[b], now, row, tape.peak[b, row], counts[b], s, w, g)  # fmt: skip
+                                  inputs[b], in_now, past[b], now, row, tape.peak[b, row], counts[b],
+                                  s, w, g)  # fmt: skip
                 elif tape.step[step, STEP] < 0:
                     for place in range(_begins(tape, b, step)[0], tape.step[step, GROUP_END]):
                         if tape.source[place] >= plan.n_inputs:

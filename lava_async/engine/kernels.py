@@ -303,7 +303,7 @@ def _run_sample(
                 for layer in range(-1, n_layers):
                     history, place = (inputs, in_now) if layer < 0 else (past, now)
                     direct = rules.layered or (layer < 0 and rules.input_first)
-                    if (len(inputs) > 0 if layer < 0 else rules.layered or plan.delayed[layer + 1]):
+                    if len(inputs) > 0 if layer < 0 else rules.layered or plan.delayed[layer + 1]:
                         feedback = int(rules.layered and layer >= k)
                         walked += deliver_due(plan, layer, history, place, target, feedback, direct, work)
             tally[OPERATIONS] += walked

@@ -156,7 +156,7 @@ def run_demo(config: DemoConfig, folder: Path, progress: Progress = lambda what,
                 for name, network in networks.items() for executed, schedule in config.schedules().items()]  # fmt: skip
         clock.tick("evaluate")
         for name, network in networks.items():
-            chosen = _first(test, config.lava_samples).spikes
+            chosen = _first(test, config.lava_samples).dense()
             exactness[name] = compare(network, files[name], chosen, lambda s: progress(f"compare: {s}", _COMPARE / 4))
         clock.tick("compare with Lava")
     progress("draw", 0)
