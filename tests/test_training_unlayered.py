@@ -25,8 +25,8 @@ from lava_async.neurons.loihi import ONE
 from lava_async.spikes import SpikeBatch
 from lava_async.training import ATan, UnlayeredNetwork, dense_blocks
 from lava_async.training.blocks import slayer
-from lava_async.training.unlayered import ENGINES
 
+ENGINES = ("compiled", "dense")
 NEURON = {"threshold": 0.7, "current_decay": 0.3, "voltage_decay": 0.2}
 SCHEDULES = [Layered(), Random(2), Momentum(3, noise=0.5), Fifo(1)]
 
