@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,12 @@ from lava_async.errors import InvalidValue
 from lava_async.experiments.config import Config, DataConfig, GradientConfig, LossConfig, NetworkConfig
 from lava_async.experiments.layers import layer_blocks, neuron_settings
 from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
-from lava_async.training.compiled import CompiledEngine
 from lava_async.training.finetune import blocks_of
 from lava_async.training.gradient import STATE_SCALE
 from lava_async.training.losses import CrossEntropy, Loss, SpikeMax, SpikeRate
 from lava_async.training.ranks import Ranks
 from lava_async.training.surrogates import Surrogate
 from lava_async.training.trainer import Trainer
-from lava_async.training.unlayered import ENGINES
 
 Progress = Callable[[int, int], Any]
 """Called with the samples that are read, and all of them, where reading takes long."""
@@ -71,7 +68,7 @@ def build_network(config: Config, shape: tuple[int, ...], n_classes: int) -> Unl
     seed, threads = config.training.seed, config.training.threads
     network = UnlayeredNetwork(
         _blocks(config.network, shape, seed), schedule=config.schedule.deployed, until=config.until.rule(),
-        surrogate=_surrogate(config.gradient), seed=seed, engine=_engine(threads),
+        surrogate=_surrogate(config.gradient), seed=seed, threads=threads,
         input_shape=None if config.network.layers is None else shape,
         **{name: getattr(config.gradient, name)
            for name in ("credit", "peak", "reset", "refractory_dropout", "input_dropout")},
@@ -115,13 +112,6 @@ def _blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> list[An
     if config.sizes is not None:
         return dense_blocks(config.sizes, gain=config.gain, seed=seed, **neuron_settings(config))
     return layer_blocks(config, shape, seed)
-
-
-def _engine(threads: int) -> str:
-    """Return the name of the gradient engine that runs on so many threads."""
-    name = f"compiled, {threads} threads"
-    ENGINES.setdefault(name, partial(CompiledEngine, threads=threads))  # type: ignore[arg-type]
-    return name
 
 
 def _surrogate(config: GradientConfig) -> Surrogate | None:

@@ -40,7 +40,7 @@ from lava_async.training.wiring import Wiring
 class DenseEngine:
     """The :class:`~lava_async.training.gradient.GradientEngine` in plain torch; slow, and the one to compare with."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, threads: int | None = None) -> None:  # torch has threads of its own
         self.network = network
         self._wiring: dict[bool, Wiring] = {}
 

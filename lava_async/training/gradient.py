@@ -121,8 +121,8 @@ class Run(NamedTuple):
 class GradientEngine(Protocol):
     """Runs a batch so that torch can differentiate the spike counts."""
 
-    def __init__(self, network: Network) -> None:
-        """Prepare for a topology; the weights of `network` are not used."""
+    def __init__(self, network: Network, threads: int | None = None) -> None:
+        """Prepare for a topology, whose weights are not used; `threads` share a batch (default: the cores)."""
 
     def run(
         self, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor | SpikeBatch,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,8 @@ class UnlayeredNetwork(torch.nn.Module):
         Seed of the random schedule and of the dropouts.
     engine : {"compiled", "dense"}
         What works out the gradient: event by event on the CPU, or readable torch on any device, many times slower.
+    threads : int, optional
+        Threads that share a batch in the compiled engine; default: the cores that this process may use.
     connections : list of (source, target)
         Skip connections besides the chain, as numbers of blocks, -1 being the input: what block `source` sends is
         appended along the channels to what block `target` takes, as ``torch.cat([before, skipped], 1)``.
@@ -101,6 +104,7 @@ class UnlayeredNetwork(torch.nn.Module):
         self, blocks: Sequence[torch.nn.Module], *, schedule: Schedule, until: StopRule = Quiescence(),  # noqa: B008
         credit: str = "last", peak: bool = True, reset: str = "detached", surrogate: Surrogate | None = None,
         refractory_dropout: float = 0.0, input_dropout: float = 0.0, seed: int = 0, engine: str = "compiled",
+        threads: int | None = None,
         connections: Sequence[tuple[int, int]] = (), input_shape: tuple[int, ...] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -121,7 +125,7 @@ class UnlayeredNetwork(torch.nn.Module):
         self.schedule, self.until, self.seed = schedule, until, seed
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout
         self.gradient = Gradient(credit, peak, reset, self._own_surrogate() if surrogate is None else surrogate)
-        self._engine = ENGINES[engine]
+        self._engine = partial(ENGINES[engine], threads=threads)
         self._prepared: dict[bool, tuple[Any, Network, GradientEngine]] = {}
         self._prepare(learning=False)
         self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
