@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from browser import Browser
 from hypothesis import HealthCheck, settings
 
 # An example may wait for a kernel to compile, so time says nothing about it.
@@ -24,6 +26,14 @@ common: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthChec
 settings.register_profile("ci", max_examples=60, derandomize=True, **common)
 settings.register_profile("thorough", max_examples=3000, derandomize=False, print_blob=True, **common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium, once for all tests of pages; they are skipped where there is none."""
+    started = Browser(tmp_path_factory.mktemp("browser"))
+    yield started
+    started.close()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

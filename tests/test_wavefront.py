@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from browser import visit
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -139,50 +138,49 @@ def test_waves_that_do_not_belong_together_are_refused():
         plots.wavefront_html({})
 
 
-#: What a user does, and what is to be seen then; the page's own code runs before it.
-VISIT = """
-const where = () => document.getElementById("where").textContent;
-const look = () => ({ where: where(), marks: document.querySelectorAll("#panels .mark").length,
-  fires: document.querySelectorAll("#panels .fires").length });
-seen.start = look();
-press("ArrowRight"); seen.right = look();
-press("ArrowLeft"); seen.left = look();
-press("End"); seen.end = look();
-press("ArrowRight"); seen.beyond = look();
-press("Home");
-document.getElementById("next").click(); seen.button = look();
-press(" "); seen.playing = document.getElementById("play").getAttribute("aria-pressed");
-press(" "); seen.paused = document.getElementById("play").getAttribute("aria-pressed");
-press("Home");
-document.querySelector("#panels .fires").dispatchEvent(new PointerEvent("pointerenter"));
-seen.hovered = document.getElementById("tip").textContent;
-document.querySelector("#panels .delivering").focus();
-seen.focused = document.getElementById("tip").textContent;
-document.querySelector("#panels .fires").focus();
-const who = document.activeElement.dataset.who;
-press("ArrowRight"); seen.stays = who !== undefined && document.activeElement.dataset.who === who;
-seen.width = [document.documentElement.scrollWidth, window.innerWidth];
-seen.small = [...document.querySelectorAll("button")].filter(b => b.offsetHeight < 40).length;
-"""
-
-
 @pytest.mark.parametrize("width", [390, 1200])
-def test_the_page_works_in_a_browser_by_keyboard_pointer_and_on_a_phone(tmp_path, width):
+def test_the_page_works_in_a_browser_by_keyboard_pointer_and_on_a_phone(browser, tmp_path, width):
     runs, html = page()
-    seen, said = visit(tmp_path, html, VISIT, width)
-    assert not said
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    tab = browser.open(tmp_path / "page.html", width)
+
+    def look():
+        numbers = [tab.ask(f"document.querySelectorAll('#panels .{kind}').length") for kind in ("mark", "fires")]
+        return [tab.ask("document.getElementById('where').textContent"), *numbers]
+
     neurons = 2 * (INTEGERS.n_inputs + INTEGERS.n_neurons)
     fires = [sum(len(run[0].fired(k)) for run in runs.values()) for k in (0, 1)]
-    assert seen["start"] == {"where": "time step 0, forward step 0", "marks": neurons, "fires": fires[0]}
-    assert seen["right"] == {"where": "time step 0, forward step 1", "marks": neurons, "fires": fires[1]}
-    assert (seen["left"], seen["button"]) == (seen["start"], seen["right"])
-    assert seen["end"] == seen["beyond"] == {"where": "time step 2, all done", "marks": neurons, "fires": 0}
-    assert (seen["playing"], seen["paused"]) == ("true", "false")
+    start, second = ([f"time step 0, forward step {k}", neurons, fires[k]] for k in (0, 1))
+    assert look() == start
+    tab.press("ArrowRight")
+    assert look() == second
+    tab.press("ArrowLeft")
+    assert look() == start
+    tab.press("End", "ArrowRight")
+    assert look() == ["time step 2, all done", neurons, 0]
+    tab.press("Home")
+    tab.ask("document.getElementById('next').click()")
+    assert look() == second
+
+    tab.press(" ")
+    assert tab.ask("document.getElementById('play').getAttribute('aria-pressed')") == "true"
+    tab.press(" ", "Home")
+    assert tab.ask("document.getElementById('play').getAttribute('aria-pressed')") == "false"
+
     first = runs["layered"][0].fired(0)[0]
     facts = f"order {first.order}; momentum {first.momentum} (threshold {60 << 6})."
     told = f"layered: dense 0, neuron {first.neuron}; emitted in forward step 0; delivered in forward step 1, {facts}"
-    assert seen["hovered"] == told
-    assert "an input spike; delivered in forward step 0, order 1" in seen["focused"]
-    assert seen["width"][0] <= seen["width"][1] <= width
-    assert not seen["small"]
-    assert seen["stays"]
+    tab.point("#panels .fires")
+    assert tab.ask("tip.textContent") == told
+    while tab.ask("document.activeElement.getAttribute('class')") != "mark delivering":
+        tab.press("Tab")
+    assert "an input spike; delivered in forward step 0, order 1" in tab.ask("tip.textContent")
+    who = "document.activeElement.dataset.who"
+    tab.ask("document.querySelector('#panels .fires').focus()")
+    before = tab.ask(who)
+    tab.press("ArrowRight")
+    assert tab.ask(who) == before is not None
+
+    assert tab.ask("document.documentElement.scrollWidth <= innerWidth && innerWidth") == width
+    assert tab.ask("[...document.querySelectorAll('button')].every(b => b.offsetHeight >= 40)")
+    assert not tab.said

@@ -75,7 +75,7 @@ def table(rows: list[list[str]]) -> str:
     """Return rows, the first of them the head, as aligned text: words to the left, numbers to the right."""
     columns = list(zip(*rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
-    numeric = [all(cell[:1].isdigit() or cell in ("", "-") for cell in column[1:]) for column in columns]
+    numeric = [all(cell.lstrip("-")[:1].isdigit() or cell in ("", "-") for cell in column[1:]) for column in columns]
     lines = []
     for row in rows:
         cells = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lava_async.commands import Command, Report, table, whole
-from lava_async.hardware.limits import Fit, check
-from lava_async.hardware.summary import Histogram, LayerSummary, histogram, summarize
 from lava_async.hardware.targets import TARGETS
-from lava_async.network import Network
-from lava_async.schedules import Momentum, schedule
 
-BAR = 48
+if TYPE_CHECKING:
+    from lava_async.experiments.inspection import Inspection
+    from lava_async.hardware.summary import Histogram
+
+#: Longest bar of the histogram, and longest note of a file, in characters.
+BAR, NOTE = 48, 100
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -26,64 +26,33 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Report:
-    from lava_async import netx
+    from lava_async.experiments.inspection import Inspection, limit_rows, verdict
 
-    network, noted = netx.load(args.model), netx.metadata(args.model)
-    layers, weights = summarize(network), histogram(network)
-    fits = [check(network, target, largest_input=args.largest_input) for target in ([args.target] if args.target
-            else TARGETS)]  # fmt: skip
-    synapses = sum(c.synapses for layer in layers for c in layer.incoming)
-    data = {
-        "model": str(args.model), "arithmetic": network.params.tag, "input_shape": network.input_shape,
-        "neurons": network.n_neurons, "synapses": synapses, "outputs": len(network.outputs),
-        "layers": [asdict(layer) for layer in layers],
-        "weights": {"edges": weights.edges.tolist(), "counts": weights.counts.tolist()},
-        "metadata": noted, "targets": [_fit(fit) for fit in fits],
-    }  # fmt: skip
-    head = (f"{args.model}: {network.n_neurons:,} neurons, {synapses:,} synapses, input {_shape(network.input_shape)}, "
-            f"{len(network.outputs)} outputs, {network.params.tag}")  # fmt: skip
-    parts = [head, _layers(layers), "Weights:\n" + _bars(weights), "Neurons (least .. largest):\n" + _neurons(layers)]
-    if noted:
-        parts.append("Noted in the file:\n" + "\n".join(f"  {name}: {_short(value)}" for name, value in noted.items()))
-    parts += [_target(fit) for fit in fits]
+    targets = [args.target] if args.target else list(TARGETS)
+    found = Inspection.load(args.model, targets, largest_input=args.largest_input)
+    parts = [f"{found.name}: {found.headline}", table(found.layer_rows()), "Weights:\n" + _bars(found.weights),
+             "Neurons (least .. largest):\n" + table(found.neuron_rows())]  # fmt: skip
+    if found.metadata:
+        notes = [f"  {name}: {_short(str(value))}" for name, value in found.metadata.items()]
+        parts.append("\n".join(["Noted in the file:", *notes]))
+    for fit in found.fits:
+        parts.append(f"{fit.mapping.target.title}:\n{table(limit_rows(fit, brief=True))}\n{verdict(fit)}")
     if args.html is not None:
-        _write(args.html, network, fits, str(args.model), noted)
+        _write(args.html, found)
         parts.append(f"Written to {args.html}")
-    return Report("\n\n".join(parts), data, ok=not args.target or fits[0].ok)
+    return Report("\n\n".join(parts), found.plain(), ok=not args.target or found.fits[0].ok)
 
 
-def _write(file: Path, network: Network, fits: list[Fit], name: str, noted: dict[str, Any]) -> None:
+def _write(file: Path, found: Inspection) -> None:
     from lava_async.experiments.files import replacing
-    from lava_async.experiments.inspection import inspection_html
+    from lava_async.experiments.inspection_page import inspection_html
 
-    order = schedule(**noted["schedule"]) if "schedule" in noted else Momentum(8)
     with replacing(file) as temporary:
-        page = inspection_html(network, fits, name=name, metadata=noted, schedule=order)
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(inspection_html(found), encoding="utf-8")
 
 
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 100 else text[:97] + "..."
-
-
-def _layers(layers: tuple[LayerSummary, ...]) -> str:
-    head = ["layer", "shape", "neurons", "receives from", "type", "synapses", "weights", "values", "bits", "delay"]
-    rows = [head]
-    for layer in layers:
-        first = [layer.name, _shape(layer.shape), f"{layer.neurons:,}"]
-        for c in layer.incoming:
-            values, bits = f"{c.low:g} .. {c.high:g}", "-" if c.bits is None else str(c.bits)
-            numbers = [f"{c.synapses:,}", f"{c.weights:,}", values, bits, str(c.longest_delay)]
-            rows.append([*first, c.source, c.kind, *numbers])
-            first = [""] * 3
-        if not layer.incoming:
-            rows.append([*first, "nothing", "-", "0", "0", "-", "-", "0"])
-    return table(rows)
+def _short(text: str) -> str:
+    return text if len(text) <= NOTE else text[: NOTE - 3] + "..."
 
 
 def _bars(weights: Histogram) -> str:
@@ -93,32 +62,6 @@ def _bars(weights: Histogram) -> str:
         bar = "#" * -(-count * BAR // most)
         rows.append(f"{low:>9.4g} .. {high - weights.whole:<9.4g} {count:>10,}  {bar}".rstrip())
     return "\n".join(rows)
-
-
-def _neurons(layers: tuple[LayerSummary, ...]) -> str:
-    names = list(layers[0].parameters)
-    rows = [["layer", *names]]
-    for layer in layers:
-        ranges = layer.parameters.values()
-        rows.append([layer.name, *(f"{a:g}" if a == b else f"{a:g} .. {b:g}" for a, b in ranges)])
-    return table(rows)
-
-
-def _target(fit: Fit) -> str:
-    words = {True: "ok", False: "NO", None: "?"}
-    rows = [["limit", "needed", "allowed", "", "layers"]]
-    for c in fit.checks:
-        rows.append([c.title, c.needed, c.allowed, words[c.ok], ", ".join(map(str, c.layers))])
-    return f"{fit.mapping.target.title}:\n{table(rows)}\n{fit.verdict[0].upper()}{fit.verdict[1:]}."
-
-
-def _fit(fit: Fit) -> dict[str, Any]:
-    mapping = fit.mapping
-    return {
-        "target": mapping.target.name, "fits": fit.ok, "verdict": fit.verdict, "cores": mapping.n_cores,
-        "chips": mapping.n_chips, "checks": [asdict(c) for c in fit.checks],
-        "loads": [asdict(load) for load in mapping.loads],
-    }  # fmt: skip
 
 
 COMMAND: Command = Command(

@@ -1,108 +1,165 @@
-"""What stands in a network, as a report for browsers."""
+"""What stands in a network file: as rows of tables, for terminals and browsers, and as data for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from matplotlib.figure import Figure
-
-from lava_async import plots
-from lava_async.hardware.limits import Fit
+from lava_async import netx
+from lava_async.hardware.limits import Fit, check
 from lava_async.hardware.summary import Histogram, LayerSummary, histogram, summarize
 from lava_async.network import Network
-from lava_async.plots.report import Section, report_html
-from lava_async.schedules import Layered, Schedule
-from lava_async.simulation import simulate
 
-#: Larger networks are not drawn neuron by neuron.
-MOST_NEURONS = 3000
-#: Share of the input channels that get a spike for the wavefront, and the seed that says which.
-DENSITY, SEED = 0.1, 0
+Rows = list[list[str]]
 
 
-def inspection_html(
-    network: Network, fits: Sequence[Fit], *, name: str, metadata: dict[str, Any], schedule: Schedule
-) -> str:
-    """Return a page with the layers, weights, neurons, limits of chips, and one time step of a network.
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in a network.
 
     Parameters
     ----------
+    name : str
+        Of the network, for titles.
     network : Network
         What is inspected.
-    fits : list of Fit
+    layers : tuple of LayerSummary
+        What stands in each layer.
+    weights : Histogram
+        Of the stored weights.
+    fits : tuple of Fit
         What :func:`lava_async.hardware.check` said about each chip.
-    name : str
-        Of the network, for the title.
     metadata : dict
         What is noted in its file.
-    schedule : Schedule
-        Shown beside the layered one.
     """
-    layers, weights = summarize(network), histogram(network)
-    synapses = sum(c.synapses for layer in layers for c in layer.incoming)
-    text = (f"{network.n_neurons:,} neurons, {synapses:,} synapses, {network.n_inputs:,} input channels, "
-            f"{len(network.outputs):,} outputs, {network.params.tag}")  # fmt: skip
-    parts = [
-        Section("Layers", table=_layers(layers)),
-        Section("Weights", picture=_weights(weights), says="Histogram of the stored weights"),
-        Section("Neurons", "Least .. largest of each parameter.", table=_neurons(layers)),
-    ]
-    for fit in fits:
-        verdict = fit.verdict[0].upper() + fit.verdict[1:]
-        parts.append(Section(fit.mapping.target.title, f"{verdict}.", table=_limits(fit)))
-    if network.n_neurons + network.n_inputs <= MOST_NEURONS:
-        parts.append(one_time_step(network, schedule))
-    if metadata:
-        rows = [["name", "value"], *([str(key), str(value)] for key, value in metadata.items())]
-        parts.append(Section("Noted in the file", table=rows))
-    return report_html(name, parts, text=text)
+
+    name: str
+    network: Network
+    layers: tuple[LayerSummary, ...]
+    weights: Histogram
+    fits: tuple[Fit, ...]
+    metadata: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls, network: Network, targets: Sequence[str], *, name: str = "network",
+        metadata: Mapping[str, Any] | None = None, largest_input: int = 1,
+    ) -> Inspection:  # fmt: skip
+        """Inspect a network.
+
+        Parameters
+        ----------
+        network : Network
+            What is inspected.
+        targets : list of str
+            Chips, names of `lava_async.hardware.targets.TARGETS`.
+        name : str
+            For titles.
+        metadata : dict, optional
+            What is noted in its file.
+        largest_input : int
+            Largest count of an input spike, its payload.
+        """
+        fits = tuple(check(network, target, largest_input=largest_input) for target in targets)
+        return cls(name, network, summarize(network), histogram(network), fits, dict(metadata or {}))
+
+    @classmethod
+    def load(cls, path: Path, targets: Sequence[str], *, largest_input: int = 1) -> Inspection:
+        """Inspect a .net file; the other parameters are those of :meth:`of`."""
+        return cls.of(netx.load(path), targets, name=str(path), metadata=netx.metadata(path),
+                      largest_input=largest_input)  # fmt: skip
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of synapses."""
+        return sum(c.synapses for layer in self.layers for c in layer.incoming)
+
+    @property
+    def headline(self) -> str:
+        """Sizes in one line."""
+        network = self.network
+        return (f"{network.n_neurons:,} neurons, {self.n_synapses:,} synapses, input {_shape(network.input_shape)}, "
+                f"{len(network.outputs):,} outputs, {network.params.tag}")  # fmt: skip
+
+    def layer_rows(self) -> Rows:
+        """Return a row for what leads into a layer from each of its sources."""
+        rows = [["layer", "shape", "neurons", "receives from", "type", "synapses", "weights", "least", "largest",
+                 "bits", "longest delay"]]  # fmt: skip
+        for layer in self.layers:
+            first = [layer.name, _shape(layer.shape), f"{layer.neurons:,}"]
+            for c in layer.incoming:
+                numbers = [f"{c.synapses:,}", f"{c.weights:,}", f"{c.low:g}", f"{c.high:g}"]
+                bits = "-" if c.bits is None else str(c.bits)
+                rows.append([*first, c.source, c.kind, *numbers, bits, str(c.longest_delay)])
+            if not layer.incoming:
+                rows.append([*first, "nothing", "-", "0", "0", "-", "-", "-", "-"])
+        return rows
+
+    def neuron_rows(self) -> Rows:
+        """Return a row per layer with least and largest value of each parameter."""
+        rows = [["layer", *self.layers[0].parameters]]
+        for layer in self.layers:
+            ranges = layer.parameters.values()
+            rows.append([layer.name, *(f"{a:g}" if a == b else f"{a:g} .. {b:g}" for a, b in ranges)])
+        return rows
+
+    def note_rows(self) -> Rows:
+        """Return a row for each note in the file, of nested ones under names like ``config.data.name``."""
+        return [["name", "value"], *([name, str(value)] for name, value in _flat(self.metadata))]
+
+    def plain(self) -> dict[str, Any]:
+        """Return all of it as plain data."""
+        return {
+            "model": self.name, "arithmetic": self.network.params.tag, "input_shape": self.network.input_shape,
+            "neurons": self.network.n_neurons, "synapses": self.n_synapses, "outputs": len(self.network.outputs),
+            "layers": [asdict(layer) for layer in self.layers],
+            "weights": {"edges": self.weights.edges.tolist(), "counts": self.weights.counts.tolist()},
+            "metadata": self.metadata, "targets": [_plain(fit) for fit in self.fits],
+        }  # fmt: skip
 
 
-def _layers(layers: Sequence[LayerSummary]) -> list[list[str]]:
-    rows = [["layer", "shape", "neurons", "receives from", "type", "synapses", "weights", "least", "largest", "bits",
-             "longest delay"]]  # fmt: skip
-    for layer in layers:
-        for c in layer.incoming:
-            shape = " x ".join(map(str, layer.shape))
-            rows.append([layer.name, shape, f"{layer.neurons:,}", c.source, c.kind, f"{c.synapses:,}", f"{c.weights:,}",
-                         f"{c.low:g}", f"{c.high:g}", "-" if c.bits is None else str(c.bits),
-                         str(c.longest_delay)])  # fmt: skip
-    return rows
+def limit_rows(fit: Fit, *, brief: bool = False) -> Rows:
+    """Return a row per limit of a chip; columns in which nothing stands are left out.
 
-
-def _neurons(layers: Sequence[LayerSummary]) -> list[list[str]]:
-    rows = [["layer", *layers[0].parameters]]
-    for layer in layers:
-        ranges = layer.parameters.values()
-        rows.append([layer.name, *(f"{a:g}" if a == b else f"{a:g} .. {b:g}" for a, b in ranges)])
-    return rows
-
-
-def _weights(weights: Histogram) -> Figure:
-    figure = Figure(figsize=(8, 2.6), layout="constrained")
-    axes = figure.add_subplot()
-    axes.bar(weights.edges[:-1], weights.counts, width=np.diff(weights.edges), align="edge", color="0.7",
-             edgecolor="0.2")  # fmt: skip
-    axes.set(xlabel="weight", ylabel="stored weights")
-    return figure
-
-
-def _limits(fit: Fit) -> list[list[str]]:
+    Parameters
+    ----------
+    fit : Fit
+        What :func:`lava_async.hardware.check` said.
+    brief : bool
+        Leave out what the verdict says, what to do, and where the limit was published.
+    """
     words = {True: "ok", False: "NO", None: "not published"}
     rows = [["limit", "needed", "allowed", "verdict", "layers", "what to do", "source"]]
     for c in fit.checks:
         rows.append([c.title, c.needed, c.allowed, words[c.ok], ", ".join(map(str, c.layers)), c.advice, c.source])
-    return rows
+    columns = zip(*rows, strict=True)
+    used = [any(column[1:]) and not (brief and column[0] in ("what to do", "source")) for column in columns]
+    return [[cell for cell, kept in zip(row, used, strict=True) if kept] for row in rows]
 
 
-def one_time_step(network: Network, schedule: Schedule) -> Section:
-    """Return a part that shows a time step of a network under the layered and another schedule."""
-    spikes = (np.random.default_rng(SEED).random((network.n_inputs, 1)) < DENSITY).astype(np.int64)
-    shown = {"layered": Layered(), schedule.name if schedule.group_size is None else
-             f"{schedule.name}, F = {schedule.group_size}": schedule}  # fmt: skip
-    waves = {title: plots.wave(network, simulate(network, spikes, schedule=s, record="trace"), 0, spikes)
-             for title, s in shown.items()}  # fmt: skip
-    text = f"A spike in a tenth of the input channels, drawn at random (seed {SEED}), and what it sets off."
-    return Section("One time step", text, page=plots.wavefront_html(waves, title="One time step"))
+def verdict(fit: Fit) -> str:
+    """Return in a sentence whether the network fits a chip."""
+    return f"{fit.verdict[0].upper()}{fit.verdict[1:]}."
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _flat(notes: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in notes.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield before + name, value
+
+
+def _plain(fit: Fit) -> dict[str, Any]:
+    mapping = fit.mapping
+    return {
+        "target": mapping.target.name, "fits": fit.ok, "verdict": fit.verdict, "cores": mapping.n_cores,
+        "chips": mapping.n_chips, "checks": [asdict(c) for c in fit.checks],
+        "loads": [asdict(load) for load in mapping.loads],
+    }  # fmt: skip

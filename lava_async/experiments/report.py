@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from lava_async import netx
 from lava_async.experiments.files import replacing, write_json
-from lava_async.experiments.inspection import one_time_step
+from lava_async.experiments.inspection_page import one_time_step
 from lava_async.experiments.measure import PRESET
 from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, Execution, StudyConfig, evaluations, summary
 from lava_async.hardware import preset_of
-from lava_async.plots.report import Section, report_html
+from lava_async.plots.report_page import Section, report_html
 from lava_async.plots.results import latency_curve, mismatch_matrix
 from lava_async.plots.style import LINES, colours
 from lava_async.schedules import Layered
@@ -114,14 +114,15 @@ def _of_setting(name: str, rows: list[dict[str, Any]], found: list[Found]) -> li
     parts = []
     for readout in (QUIESCENCE, FIRST_OUTPUT):
         if any(row["readout"] == readout for row in rows):
-            parts.append(Section(f"{name}: accuracy at {readout}", picture=_mismatch(rows, readout),
-                                 says=f"Matrix of accuracies: trained against executed, at {readout}"))  # fmt: skip
+            says = f"Matrix of accuracies: trained against executed, at {readout}"
+            parts.append(Section(f"{name}: accuracy at {readout}", pictures={says: _mismatch(rows, readout)}))
     executions = _names(row["execution"] for row in rows if row["readout"] == FIRST_OUTPUT)
     shown = ("forward steps after the first output", "activity per neuron", "forward steps to the first output")
     for title, draw in zip(shown, (_after_output, _activity, _latency), strict=True):
         if executions:
-            picture = _beside(executions, partial(draw, rows=rows, found=found))
-            parts.append(Section(f"{name}: {title}", picture=picture, says=f"{title}, a panel per execution"))
+            panel = partial(draw, rows=rows, found=found)
+            pictures = {f"{title}, executed {execution}": _of_execution(execution, panel) for execution in executions}
+            parts.append(Section(f"{name}: {title}", pictures=pictures))
     return parts
 
 
@@ -138,14 +139,11 @@ def _mismatch(rows: list[dict[str, Any]], readout: str) -> Figure:
     return figure
 
 
-def _beside(names: list[str], draw: Callable[[Any, str], None]) -> Figure:
-    """Return a picture with a panel per execution, two in a row."""
-    lines = -(-len(names) // 2)
-    figure = Figure(figsize=(9, 2.8 * lines), layout="constrained")
-    for i, name in enumerate(names):
-        axes = figure.add_subplot(lines, 2, i + 1)
-        axes.set_title(name)
-        draw(axes, name)
+def _of_execution(name: str, draw: Callable[[Any, str], None]) -> Figure:
+    figure = Figure(figsize=(3.8, 2.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(name)
+    draw(axes, name)
     return figure
 
 

@@ -3,11 +3,11 @@
 What moves is made by :func:`animate`, for GIFs and notebooks, and :func:`wavefront_html`, for browsers.
 """
 
-from lava_async.plots.page import wavefront_html
 from lava_async.plots.rasters import delivery_order, raster
-from lava_async.plots.report import Section, report_html
+from lava_async.plots.report_page import Section, report_html
 from lava_async.plots.results import activity_histogram, latency_curve, mismatch_matrix
 from lava_async.plots.style import ORDER_COLOURS
+from lava_async.plots.wavefront_page import wavefront_html
 from lava_async.plots.wavefronts import animate, wavefront
 from lava_async.plots.waves import Spike, Wave, wave
 

@@ -7,6 +7,7 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from lava_async.errors import InvalidValue
@@ -61,6 +62,7 @@ def latency_curve(axes: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]])
     styles = zip(colours(len(curves)), cycle(MARKERS), cycle(LINES))
     for (name, (steps, accuracy)), (colour, marker, line) in zip(curves.items(), styles, strict=False):
         axes.plot(np.asarray(steps), np.asarray(accuracy), line, color=colour, marker=marker, markersize=4, label=name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="forward steps after the first output spike", ylabel="accuracy")
     axes.legend()
     return axes

@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 from lava_async.errors import InvalidValue
 from lava_async.network import Network
+from lava_async.plots.template import fill
 from lava_async.plots.wavefronts import layout
 from lava_async.plots.waves import Wave
 
@@ -22,7 +22,7 @@ def wavefront_html(waves: Mapping[str, Wave | Sequence[Wave]], *, title: str = "
     waves : dict from str to Wave or list of Wave
         What is shown under each heading; all of one network, and lists of the same time steps.
     title : str
-        Of the page.
+        Of the page; empty in a frame that has one.
     text : str
         A paragraph below it.
 
@@ -46,12 +46,9 @@ def wavefront_html(waves: Mapping[str, Wave | Sequence[Wave]], *, title: str = "
     if any(w.network is not network for w in every) or len(times) != 1:
         raise InvalidValue("wavefront_html.waves", sorted(times), "waves of one network and of the same time steps")
     data = {**_network(network), "runs": [{"name": n, "steps": [_wave(w) for w in run]} for n, run in runs.items()]}
-    page = files("lava_async.plots").joinpath("wavefront_page.html").read_text(encoding="utf-8")
     # "</script>" in a name must not end the data.
     as_json = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
-    for mark, value in (("TITLE", html.escape(title)), ("TEXT", html.escape(text)), ("DATA", as_json)):
-        page = page.replace(f"@@{mark}@@", value)
-    return page
+    return fill("wavefront_page.html", {"TITLE": html.escape(title), "TEXT": html.escape(text), "DATA": as_json})
 
 
 def _network(network: Network) -> dict[str, Any]:

@@ -6,14 +6,19 @@ import base64
 import html
 import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from lava_async.errors import InvalidValue
+from lava_async.plots.template import fill
 
+#: Longer tables get a field to filter their rows.
+LONG = 20
+#: Pictures are shrunk to this part of their width on small screens; what is wider then can be scrolled.
+SMALLEST = 0.65
 #: What the cells of a column of numbers look like.
 _NUMBER = re.compile(r"[-−]?[\d,]*\.?\d+(e[-+]?\d+)?\s?%?|-|", re.IGNORECASE)
 
@@ -29,11 +34,9 @@ class Section:
     text : str
         Paragraph below it; line breaks stay.
     table : list of list of str
-        Rows, the first of them the head; a click on a head sorts by it.
-    picture : matplotlib Figure, optional
-        Shown as a vector graphic.
-    says : str
-        What the picture shows, for those who cannot see it.
+        Rows, the first of them the head; a click on a head sorts by it. Long ones can be filtered by words.
+    pictures : dict from str to matplotlib Figure
+        Shown side by side as vector graphics; the keys say what each shows, for those who cannot see it.
     page : str
         A whole page of HTML in a frame, as :func:`lava_async.plots.wavefront_html` returns.
     """
@@ -41,8 +44,7 @@ class Section:
     title: str
     text: str = ""
     table: Sequence[Sequence[str]] = ()
-    picture: Figure | None = None
-    says: str = ""
+    pictures: Mapping[str, Figure] = field(default_factory=dict)
     page: str = ""
 
 
@@ -76,8 +78,7 @@ def report_html(title: str, sections: Sequence[Section], *, text: str = "") -> s
                          for name, s in zip(names, sections, strict=True)),
         "SECTIONS": "\n".join(_section(name, s) for name, s in zip(names, sections, strict=True)),
     }  # fmt: skip
-    page = files("lava_async.plots").joinpath("report_page.html").read_text(encoding="utf-8")
-    return re.sub("@@([A-Z]+)@@", lambda mark: parts[mark[1]], page)
+    return fill("report_page.html", parts)
 
 
 def _section(name: str, section: Section) -> str:
@@ -85,25 +86,29 @@ def _section(name: str, section: Section) -> str:
     if section.text:
         parts.append(f"<p>{html.escape(section.text)}</p>")
     if section.table:
-        parts.append(_table(section.title, section.table))
-    if section.picture is not None:
-        if not section.says:
-            raise InvalidValue(f"Section({section.title!r}).says", section.says, "what the picture shows")
-        parts.append(_picture(section.picture, section.says))
+        parts.append(_table(name, section.title, section.table))
+    if section.pictures:
+        shown = "".join(_picture(section.title, says, figure) for says, figure in section.pictures.items())
+        parts.append(f'<div class="pictures">{shown}</div>')
     if section.page:
         frame = html.escape(section.page, quote=True)
         parts.append(f'<iframe title="{html.escape(section.title)}" sandbox="allow-scripts" srcdoc="{frame}"></iframe>')
     return "\n".join([*parts, "</section>"])
 
 
-def _table(title: str, rows: Sequence[Sequence[str]]) -> str:
+def _table(name: str, title: str, rows: Sequence[Sequence[str]]) -> str:
     lengths = {len(row) for row in rows}
     if len(lengths) != 1:
         raise InvalidValue(f"Section({title!r}).table, lengths of its rows", sorted(lengths), "one length")
     head, *body = rows
     numeric = [all(_NUMBER.fullmatch(row[j].strip()) for row in body) for j in range(len(head))]
     cells = "".join(f'<th scope="col"><button type="button">{html.escape(cell)}</button></th>' for cell in head)
-    lines = [f'<div class="wide"><table aria-label="{html.escape(title)}"><thead><tr>{cells}</tr></thead><tbody>']
+    lines = []
+    if len(body) > LONG:
+        box = f'<input type="search" data-table="{name}-table">'
+        lines.append(f'<label class="filter">Rows with the words {box}</label>')
+    lines.append(f'<div class="wide"><table id="{name}-table" aria-label="{html.escape(title)}"><thead><tr>{cells}</tr>'
+                 "</thead><tbody>")  # fmt: skip
     for row in body:
         kinds = [' class="number"' if n else "" for n in numeric]
         columns = zip(kinds, row, strict=True)
@@ -111,8 +116,15 @@ def _table(title: str, rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([*lines, "</tbody></table></div>"])
 
 
-def _picture(figure: Figure, says: str) -> str:
+def _picture(title: str, says: str, figure: Figure) -> str:
+    if not says:
+        raise InvalidValue(f"Section({title!r}).pictures, a key", says, "what the picture shows")
     out = io.BytesIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
+    # Letters stay letters: a tenth of the size of outlines.
+    with rc_context({"svg.fonttype": "none"}):
+        figure.savefig(out, format="svg", metadata={"Date": None})
     data = base64.b64encode(out.getvalue()).decode()
-    return f'<img alt="{html.escape(says)}" src="data:image/svg+xml;base64,{data}">'
+    least = round(SMALLEST * figure.get_figwidth() * 96)
+    # Whoever has no pointer scrolls with arrow keys what has the focus.
+    return (f'<div tabindex="0" role="group" aria-label="{html.escape(says)}"><img alt="{html.escape(says)}" '
+            f'style="min-width: {least}px" src="data:image/svg+xml;base64,{data}"></div>')  # fmt: skip
