@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lava_async import FirstOutput, Layered, Momentum, Quiescence, Random
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.config import (
+    AugmentationConfig,
     Config,
     DataConfig,
     GradientConfig,
@@ -57,6 +58,7 @@ configs = st.builds(
         st.builds(DataConfig, name=st.just("digits"), limit=st.none() | sizes, validation=st.floats(0, 0.9)),
         st.builds(DataConfig, name=st.just("mnist"), options=st.fixed_dictionaries({"folder": st.text()})),
     ),
+    augmentation=st.none() | mostly(AugmentationConfig, shift=finite, rotate=finite, drop=part),
     schedule=mostly(
         ScheduleConfig,
         name=st.sampled_from(["layered", "fifo", ("random", "momentum")]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from lava_async import netx
 from lava_async.data import registry
+from lava_async.data.augmentation import Augmentation
 from lava_async.errors import InvalidValue
 from lava_async.experiments.config import Config, DataConfig, GradientConfig, LossConfig, NetworkConfig
 from lava_async.experiments.layers import layer_blocks, neuron_settings
@@ -91,7 +93,7 @@ def build_trainer(config: Config, network: UnlayeredNetwork, train: Any, validat
         optimizer=_optimizer(config, network), cosine=config.optimizer.cosine, loss=_loss(config.loss),
         penalty=config.loss.penalty,
         schedule_at=lambda step, steps: config.schedule.at(seed, step, steps), threads=training.threads,
-        keep_best=training.keep == "best", ranks=ranks,
+        augment=_augmentation(config, train), keep_best=training.keep == "best", ranks=ranks,
     )  # fmt: skip
 
 
@@ -118,6 +120,14 @@ def _surrogate(config: GradientConfig) -> Surrogate | None:
     return {"slayer": None, "atan": ATan(config.alpha), "exponential": Exponential(config.tau, config.area)}[
         config.surrogate
     ]
+
+
+def _augmentation(config: Config, train: Any) -> Callable[[Any, Any], Any] | None:
+    """Return what makes variants of training samples, None if nothing is to change."""
+    if config.augmentation is None:
+        return None
+    vary = Augmentation(**config.augmentation.plain())
+    return partial(vary, shape=train.shape, seed=config.training.seed) if vary else None
 
 
 def _loss(config: LossConfig) -> Loss:

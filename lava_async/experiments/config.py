@@ -136,6 +136,21 @@ class DataConfig(Table):
 
 
 @dataclass(frozen=True)
+class AugmentationConfig(Table):
+    """How far variants of training samples differ from them, drawn anew in each epoch; see data.Augmentation."""
+
+    shift: float = key("Most pixels by which a sample is moved, along each axis; channels of 1-D sensors.", 0.0,
+                       least=0.0)  # fmt: skip
+    zoom: float = key("Factors of its size are 1/(1 + zoom) .. 1 + zoom.", 0.0, least=0.0)
+    rotate: float = key("Largest angle, degrees, either way.", 0.0, least=0.0)
+    delay: float = key("Most time steps by which it is moved, either way.", 0.0, least=0.0)
+    stretch: float = key("Factors of its duration are 1/(1 + stretch) .. 1 + stretch.", 0.0, least=0.0)
+    jitter: float = key("Most pixels by which each event is moved, along each axis.", 0.0, least=0.0)
+    drop: float = share("Share of the events that is lost.", 0.0)
+    band: float = share("Largest share of the columns, side by side, that is lost.", 0.0)
+
+
+@dataclass(frozen=True)
 class ScheduleConfig(Table):
     """Which pending neurons are delivered next. From lists, each batch draws its own."""
 
@@ -269,6 +284,7 @@ class Config(Table):
 
     network: NetworkConfig = key("What is trained.")
     data: DataConfig = key("What is learned from.")
+    augmentation: AugmentationConfig | None = key("How training samples are varied; left out: not at all.", None)
     schedule: ScheduleConfig = key("Which pending neurons are delivered next.", ScheduleConfig())
     until: UntilConfig = key("When a time step ends.", UntilConfig())
     gradient: GradientConfig = key("How a run is differentiated.", GradientConfig())

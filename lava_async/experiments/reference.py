@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from lava_async.experiments.config import Config, LayerConfig
 from lava_async.experiments.tables import Table, describe, hints, toml_name, toml_value
@@ -12,9 +13,14 @@ from lava_async.experiments.tables import Table, describe, hints, toml_name, tom
 
 def reference() -> str:
     """Return one table in Markdown per table of a config: key, what it may hold, default, meaning."""
-    sections = [(toml_name(each), hints(Config)[each.name]) for each in fields(Config)]
+    sections = [(toml_name(each), _table(hints(Config)[each.name])) for each in fields(Config)]
     sections.insert(1, ("network.layers", LayerConfig))
     return "\n\n".join("\n".join(_section(name, kind)) for name, kind in sections)
+
+
+def _table(hint: Any) -> Any:
+    """Return the kind of table that an annotation allows, besides None."""
+    return next((arm for arm in get_args(hint) if arm is not NoneType), hint)
 
 
 def _section(name: str, kind: type[Table]) -> Iterator[str]:

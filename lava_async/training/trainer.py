@@ -129,6 +129,9 @@ class Trainer:
         Seed of the order of the samples.
     schedule_at : function, optional
         ``schedule_at(step, steps)`` returns the schedule of an optimizer step.
+    augment : function, optional
+        ``augment(spikes, numbers)`` returns what is trained on instead of a SpikeBatch; the numbers tell apart all
+        samples of all epochs.
     threads : int, optional
         Threads of validation; default: the cores that this process may use.
     keep_best : bool
@@ -153,8 +156,9 @@ class Trainer:
         self, network: UnlayeredNetwork, train: LabelledSpikes, validation: LabelledSpikes | None = None, *,
         epochs: int, batch_size: int = 128, optimizer: torch.optim.Optimizer | None = None, cosine: bool = True,
         loss: Loss = CrossEntropy(), penalty: Any = 0.0, seed: int = 0,  # noqa: B008 (frozen)
-        schedule_at: Callable[[int, int], Schedule] | None = None, threads: int | None = None, keep_best: bool = True,
-        ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
+        schedule_at: Callable[[int, int], Schedule] | None = None,
+        augment: Callable[[SpikeBatch, NDArray[np.int64]], SpikeBatch] | None = None,
+        threads: int | None = None, keep_best: bool = True, ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
     ) -> None:  # fmt: skip
         self.epochs = count("fit.epochs", epochs)
         count("fit.batch_size", batch_size, least=1)
@@ -170,7 +174,7 @@ class Trainer:
         falling = torch.optim.lr_scheduler.CosineAnnealingLR
         steps = max(epochs * self.n_batches, 1)
         self._falling = falling(self._optimizer, steps) if cosine else None
-        self._loss, self._schedule_at, self._threads = loss, schedule_at, threads
+        self._loss, self._schedule_at, self._threads, self._augment = loss, schedule_at, threads, augment
         self._activity = activity_weights(network.to_network(), penalty)
         self._keep_best = keep_best and validation is not None
         self.history: list[Epoch] = []
@@ -265,6 +269,8 @@ class Trainer:
         try:
             if len(mine):
                 spikes = SpikeBatch.of(self.train.spikes[batch[mine]])
+                if self._augment:
+                    spikes = self._augment(spikes, first + mine)
                 counts = network.run(spikes, first + mine).counts
                 output, labels = counts[:, -network.n_outputs :], torch.from_numpy(self._labels[batch[mine]])
                 labels, activity = labels.to(counts.device), self._activity.to(counts.device)
