@@ -1,5 +1,7 @@
 """Draw the pictures of the documentation: ``python docs/draw_pictures.py`` (a minute on one core).
 
+Two more come from commands: demo.png from `lava-async demo`, encoders.png from `lava-async data encoders`.
+
 Two networks 200-64-64-10 are trained on the digits, as in tutorial 03; equal seeds give equal pictures.
 """
 
@@ -9,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import six_neurons
 import torch
 
 from lava_async import (
-    CubaParams,
     FirstOutput,
     Layered,
     Momentum,
@@ -27,10 +29,6 @@ from lava_async.data.digits import digits
 from lava_async.training import ATan, UnlayeredNetwork, dense_blocks, evaluate, fit
 
 FOLDER = Path(__file__).parent / "pictures"
-#: Six neurons and one input event: with layers the inhibition of neuron 3 comes in time, by momentum too late.
-SIX = Network.feedforward(
-    [[[1.0], [0.9], [0.8]], [[0.5, 0.4, -0.6], [0.3, 0.4, 0.5]], [[1.0, -0.4]]], CubaParams(du=1, dv=1, vth=0.6)
-)
 
 
 def main() -> None:
@@ -50,10 +48,8 @@ def main() -> None:
 
 
 def draw_six() -> None:
-    """Draw one event through six neurons: a strip, a film, a page."""
-    schedules = {"layered": Layered(), "momentum, F = 1": Momentum(1)}
-    waves = {name: plots.wave(SIX, simulate(SIX, [[1]], schedule=s, record="trace"), 0, [[1]])
-             for name, s in schedules.items()}  # fmt: skip
+    """Draw one event through six neurons: a strip and a film."""
+    waves = six_neurons.waves()
     figure, panels = plt.subplots(2, 4, figsize=(11, 3.6))
     figure.subplots_adjust(0, 0.1, 1, 0.95, wspace=0, hspace=0.15)
     for row, (name, wave) in zip(panels, waves.items(), strict=True):
@@ -64,9 +60,6 @@ def draw_six() -> None:
     figure = plt.figure(figsize=(7.5, 2.6))
     plots.animate(figure, waves).save(FOLDER / "wavefront.gif", writer="pillow", dpi=80)
     plt.close(figure)
-    text = "One input event, six neurons, two schedules: layer by layer the output stays silent, by momentum it fires."
-    page = plots.wavefront_html(waves, title="One input event", text=text)
-    (FOLDER / "wavefront.html").write_text(page, encoding="utf-8")
 
 
 def draw_runs(network: Network, spikes: Any) -> None:

@@ -1,4 +1,7 @@
-"""Hooks of MkDocs: notebooks of tutorials/, CONTRIBUTING and CHANGELOG become pages, without copies in the tree."""
+"""Hooks of MkDocs that make pages without copies in the tree.
+
+Notebooks of tutorials/, CONTRIBUTING and CHANGELOG become pages, and the first example one to step through.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import six_neurons
 from mkdocs.structure.files import File, Files
 from pymdownx.highlight import Highlight
 
 ROOT = Path(__file__).parents[1]
+WAVEFRONT = "pictures/wavefront.html"
 
 
 def on_startup(**_: Any) -> None:
@@ -28,6 +33,7 @@ def on_files(files: Files, *, config: Any) -> Files:
         files.append(File.generated(config, page, content=source.read_text(encoding="utf-8")))
     for notebook in sorted((ROOT / "tutorials").glob("*.ipynb")):
         files.append(File.generated(config, f"tutorials/{notebook.stem}.md", content=as_markdown(notebook)))
+    files.append(File.generated(config, WAVEFRONT, content=six_neurons.page()))
     return files
 
 

@@ -230,7 +230,7 @@ def _save(figure: Any, path: Path) -> None:
     from lava_async.experiments.files import replacing
 
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+        figure.savefig(temporary, dpi=80)
 
 
 COMMAND = Command(
