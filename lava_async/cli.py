@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import lava_async
 from lava_async.commands import COMMANDS
-from lava_async.experiments.files import as_json
+from lava_async.files import as_json
 
 INTERRUPTED = 130
 #: Errors of the surroundings, which say what is wrong by themselves, as all errors of this package do.

@@ -18,7 +18,7 @@ from lava_async import bench, cli
 from lava_async.bench.workloads import Workload
 from lava_async.commands import COMMANDS, Command, Report, table
 from lava_async.errors import InvalidValue
-from lava_async.experiments.files import as_json, replacing
+from lava_async.files import as_json, replacing
 
 
 def command(run):

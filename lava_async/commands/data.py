@@ -227,7 +227,7 @@ def _figure(inches: tuple[float, float]) -> Any:
 
 
 def _save(figure: Any, path: Path) -> None:
-    from lava_async.experiments.files import replacing
+    from lava_async.files import replacing
 
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=80)

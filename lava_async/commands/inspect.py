@@ -44,8 +44,8 @@ def _run(args: Namespace) -> Report:
 
 
 def _write(file: Path, found: Inspection) -> None:
-    from lava_async.experiments.files import replacing
     from lava_async.experiments.inspection_page import inspection_html
+    from lava_async.files import replacing
 
     with replacing(file) as temporary:
         temporary.write_text(inspection_html(found), encoding="utf-8")

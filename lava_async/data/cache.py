@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import secrets
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.data.store import EventBatch
+from lava_async.files import replacing
 
 __all__ = ["FOLDER_VARIABLE", "cache_folder", "cached_events", "sources"]
 
@@ -97,15 +97,8 @@ def _write(path: Path, key: str, events: EventBatch, labels: NDArray[Any], group
     if events.count.max(initial=1) == 1:
         small["count"] = np.ones(0, np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, key=np.frombuffer(key.encode(), np.uint8), **small)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path, durable=True) as temporary:
+        np.savez(temporary, key=np.frombuffer(key.encode(), np.uint8), **small)
 
 
 def _read(path: Path, key: str) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]] | None:

@@ -50,16 +50,10 @@ def dvs_gesture(
 
     Parameters
     ----------
-    split : str
-        "train", "validation", "test", or several joined by "+".
-    folder : path, optional
-        Where the files are; default: :data:`lava_async.data.places.DATA_VARIABLE`.
+    split, folder, cache, progress
+        As in :func:`~lava_async.data.registry.load`, for every data set.
     window_ms, steps, reduce, polarity, max_count
         As in :class:`~lava_async.data.frames.Frames`. By default, 1.5 s of the about 6 s are used.
-    cache : path or bool, optional
-        As in :func:`~lava_async.data.cache.cached_events`.
-    progress : function, optional
-        Called with the files that are done, and all of them.
 
     Returns
     -------

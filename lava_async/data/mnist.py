@@ -48,18 +48,14 @@ def mnist(
 
     Parameters
     ----------
-    split : str
-        "train", "validation", "test", or several joined by "+".
+    split, cache, progress
+        As in :func:`~lava_async.data.registry.load`, for every data set.
     folder : path, optional
         Holds ``train-images-idx3-ubyte.gz``, ``train-labels-idx1-ubyte.gz``, ``t10k-images-idx3-ubyte.gz`` and
         ``t10k-labels-idx1-ubyte.gz``, or the same without ``.gz``, or has a folder ``mnist`` that does; only those of
         the split are read. Default: :data:`lava_async.data.places.DATA_VARIABLE`.
     limit : int, optional
         Only the first `limit` samples of the split. They alone are encoded, and not kept in the cache.
-    cache : path or bool, optional
-        As in :func:`~lava_async.data.cache.cached_events`.
-    progress : function, optional
-        Called with the samples that are done, and all of them.
 
     Returns
     -------

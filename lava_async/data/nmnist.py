@@ -51,18 +51,12 @@ def nmnist(
 
     Parameters
     ----------
-    split : str
-        "train", "validation", "test", or several joined by "+".
-    folder : path, optional
-        Where the files are; default: :data:`lava_async.data.places.DATA_VARIABLE`.
+    split, folder, cache, progress
+        As in :func:`~lava_async.data.registry.load`, for every data set.
     first_saccade : bool
         Only the first 100 ms; False: 300 ms, three saccades.
     window_ms, reduce, polarity, max_count
         As in :class:`~lava_async.data.frames.Frames`.
-    cache : path or bool, optional
-        As in :func:`~lava_async.data.cache.cached_events`.
-    progress : function, optional
-        Called with the samples that are done, and all of them.
 
     Returns
     -------

@@ -75,9 +75,11 @@ def load(name: str, split: str, *, progress: Callable[[int, int], None] | None =
     split : str
         "train", "validation", "test", or several joined by "+".
     progress : function, optional
-        Called with the samples that are done, and all of them, where there is something to build.
+        Called with the samples (or files) that are done, and all of them, where there is something to build.
     **options
-        What this data set takes besides.
+        What this data set takes besides. Those that are read from files all take `folder`, a path: where the files
+        are (default: :data:`lava_async.data.places.DATA_VARIABLE`), and `cache`, a path or bool: as in
+        :func:`lava_async.data.cache.cached_events`.
 
     Raises
     ------

@@ -48,16 +48,10 @@ def spoken_digits(
 
     Parameters
     ----------
-    split : str
-        "train", "validation", "test", or several joined by "+".
-    folder : path, optional
-        Where the files are; default: :data:`lava_async.data.places.DATA_VARIABLE`.
+    split, folder, cache, progress
+        As in :func:`~lava_async.data.registry.load`, for every data set.
     window_ms, steps, reduce, max_count
         As in :class:`~lava_async.data.frames.Frames`.
-    cache : path or bool, optional
-        As in :func:`~lava_async.data.cache.cached_events`.
-    progress : function, optional
-        Called with the samples that are done, and all of them.
 
     Returns
     -------

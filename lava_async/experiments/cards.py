@@ -21,8 +21,8 @@ from lava_async import netx
 from lava_async.data.store import as_events
 from lava_async.errors import InvalidValue
 from lava_async.experiments import build
-from lava_async.experiments.files import replacing, write_json
 from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, Execution
+from lava_async.files import replacing, write_json
 from lava_async.schedules import Layered, Random
 from lava_async.simulation import simulate_batch
 

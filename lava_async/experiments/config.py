@@ -32,7 +32,7 @@ import numpy as np
 from lava_async.data import SPLITS
 from lava_async.data.registry import DATA, check_options
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.experiments.tables import Table, key, parse, parse_toml, read_toml
+from lava_async.experiments.tables import Table, key, parse
 from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, schedule
 from lava_async.stopping import STOP_RULES, StopRule, stop_rule
 
@@ -291,16 +291,6 @@ class Config(Table):
     loss: LossConfig = key("What is made small.", LossConfig())
     optimizer: OptimizerConfig = key("How it is made small.", OptimizerConfig())
     training: TrainingConfig = key("How long, in which order.", TrainingConfig())
-
-    @classmethod
-    def load(cls, path: str | Path) -> Config:
-        """Return the config in a file; errors begin with its path."""
-        return parse(cls, read_toml(Path(path)), f"{path}: ")
-
-    @classmethod
-    def from_toml(cls, text: str, where: str = "config") -> Config:
-        """Return the config in a text; errors begin with `where`."""
-        return parse(cls, parse_toml(text, where), f"{where}: ")
 
     def with_values(self, values: Mapping[str, Any]) -> Config:
         """Return a config with other values.

@@ -22,7 +22,7 @@ from lava_async.data import SpikeDataset
 from lava_async.data.digits import digits
 from lava_async.experiments.build import one_torch_thread
 from lava_async.experiments.exactness import Exactness, compare
-from lava_async.experiments.files import replacing, write_json
+from lava_async.files import replacing, write_json
 from lava_async.network import Network
 from lava_async.schedules import Layered, Momentum, Random, Schedule
 from lava_async.simulation import simulate

@@ -21,10 +21,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lava_async import netx
-from lava_async.experiments.files import replacing, write_json
 from lava_async.experiments.inspection_page import one_time_step
 from lava_async.experiments.measure import PRESET
 from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, Execution, StudyConfig, evaluations, summary
+from lava_async.files import replacing, write_json
 from lava_async.hardware import preset_of
 from lava_async.plots.report_page import Section, report_html
 from lava_async.plots.results import latency_curve, mismatch_matrix

@@ -37,14 +37,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.config import ALL, Config
-from lava_async.experiments.files import write_json
-from lava_async.experiments.tables import Table, key, parse, parse_toml, read_toml
+from lava_async.experiments.tables import Table, key
+from lava_async.files import write_json
 from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, schedule
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
 
@@ -130,6 +130,8 @@ class StudyConfig(Table):
         If a value cannot be used, naming table, key, value and what is allowed.
     """
 
+    title: ClassVar[str] = "study"
+
     base: Config = key("The training that all share.")
     trainings: tuple[VariantConfig, ...] = key("The ways of training that are compared.")
     executions: tuple[ExecutionConfig, ...] = key("The ways of execution that are compared.")
@@ -155,16 +157,6 @@ class StudyConfig(Table):
         except (InvalidValue, InvalidType) as error:
             where = "StudyConfig." + error.where.removeprefix("config: ")
             raise type(error)(where, error.value, error.allowed) from None
-
-    @classmethod
-    def load(cls, path: str | Path) -> StudyConfig:
-        """Return the study in a file; errors begin with its path."""
-        return parse(cls, read_toml(Path(path)), f"{path}: ")
-
-    @classmethod
-    def from_toml(cls, text: str, where: str = "study") -> StudyConfig:
-        """Return the study in a text; errors begin with `where`."""
-        return parse(cls, parse_toml(text, where), f"{where}: ")
 
     def runs(self) -> list[Execution]:
         """Return all ways of running and reading out."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import tomli
@@ -59,6 +59,9 @@ class Table:
         If a value cannot be used, naming the key, the value and what is allowed.
     """
 
+    title: ClassVar[str] = "config"
+    """What errors call a text of this kind, unless it has a name."""
+
     def __post_init__(self) -> None:
         annotations = hints(type(self))
         for each in fields(self):
@@ -72,6 +75,17 @@ class Table:
     def wrong(self, name: str, allowed: str) -> InvalidValue:
         """Return the error that says what a field must be."""
         return InvalidValue(f"{type(self).__name__}.{name}", getattr(self, name), allowed)
+
+    @classmethod
+    def load(cls: type[T], path: str | Path) -> T:
+        """Return what stands in a file; errors begin with its path."""
+        return parse(cls, read_toml(Path(path)), f"{path}: ")
+
+    @classmethod
+    def from_toml(cls: type[T], text: str, where: str | None = None) -> T:
+        """Return what stands in a text; errors begin with `where`."""
+        where = where or cls.title
+        return parse(cls, parse_toml(text, where), f"{where}: ")
 
     def plain(self) -> dict[str, Any]:
         """Return the table as TOML knows it: dicts, lists, strings, numbers; what is None is left out."""

@@ -30,7 +30,7 @@ from lava_async.errors import InvalidValue
 from lava_async.experiments import build
 from lava_async.experiments.config import Config
 from lava_async.experiments.curves import Curves
-from lava_async.experiments.files import replacing, write_json
+from lava_async.files import replacing, write_json
 from lava_async.training import UnlayeredNetwork
 from lava_async.training.checkpoint import read_checkpoint, write_checkpoint
 from lava_async.training.loop import evaluate

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.files import replacing
 
 COMPACT = 2**10
 """Datasets of up to so many bytes live in the object header, which HDF5 protects with a checksum."""
@@ -176,29 +176,14 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     Raises
     ------
     NetxError
-        If the folder cannot be written to.
+        If it cannot be written: no such folder, no space, no right.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        handle = h5py.File(temporary, "x", libver=("v110", "v110"))
-    except OSError as error:
-        _cannot_write(target, error)
-    try:
-        with handle:
+        with replacing(Path(path)) as temporary, h5py.File(temporary, "x", libver=("v110", "v110")) as handle:
             yield handle
-        try:
-            os.replace(temporary, target)
-        except OSError as error:
-            _cannot_write(target, error)
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-
-
-def _cannot_write(target: Path, error: OSError) -> NoReturn:
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    raise NetxError(f"{target}: cannot be written: {reason}") from error
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise NetxError(f"{path}: cannot be written: {reason}") from error
 
 
 def put(group: h5py.Group, name: str, value: ArrayLike | str) -> h5py.Dataset:

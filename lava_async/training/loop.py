@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from lava_async import metrics
+from lava_async.files import replacing
 from lava_async.network import Network
 from lava_async.progress import ProgressBar
 from lava_async.records import count
@@ -151,9 +151,5 @@ def fit(
 
 def _save(state: dict[str, Any], path: Path) -> None:
     """Write a state_dict so that a reader never sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         torch.save(state, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

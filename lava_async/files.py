@@ -1,4 +1,4 @@
-"""Files of results: they appear whole or not at all."""
+"""Files that appear whole or not at all, and standard JSON."""
 
 from __future__ import annotations
 
@@ -13,11 +13,22 @@ from typing import Any
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give the path of a temporary file, with the same suffix, that takes the place of `path` at the end."""
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Give the path of a temporary file, with the same suffix, that takes the place of `path` at the end.
+
+    Parameters
+    ----------
+    path : Path
+        What is to be written; as long as that is not done, and if it fails, it stays as it was.
+    durable : bool
+        Wait until the content is on the disk, so that a power failure leaves no half of a file.
+    """
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
+        if durable:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         with suppress(FileNotFoundError):
