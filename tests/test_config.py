@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from lava_async import FirstOutput, Layered, Momentum, Quiescence, Random
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.experiments.config import (
+from lava_async.experiments.config import Config
+from lava_async.experiments.sections import (
     AugmentationConfig,
-    Config,
     DataConfig,
     GradientConfig,
     LayerConfig,
@@ -26,7 +26,8 @@ from lava_async.experiments.config import (
     TrainingConfig,
     UntilConfig,
 )
-from lava_async.experiments.tables import Table, key, parse, parse_toml
+from lava_async.experiments.tables import Table, key, parse
+from lava_async.experiments.toml import parse_toml
 
 SMALLEST = '[network]\nsizes = [200, 10]\n[data]\nname = "digits"\n'
 finite = st.floats(0, 1e300)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lava_async.commands import Command, Report, table
 from lava_async.errors import InvalidValue
 from lava_async.experiments.config import Config, shipped
-from lava_async.experiments.tables import parse_toml
+from lava_async.experiments.toml import parse_toml
 
 if TYPE_CHECKING:
     from lava_async.experiments.train import Trained

@@ -15,8 +15,9 @@ from lava_async import netx
 from lava_async.data import registry
 from lava_async.data.augmentation import Augmentation
 from lava_async.errors import InvalidValue
-from lava_async.experiments.config import Config, DataConfig, GradientConfig, LossConfig, NetworkConfig
+from lava_async.experiments.config import Config
 from lava_async.experiments.layers import layer_blocks, neuron_settings
+from lava_async.experiments.sections import DataConfig, GradientConfig, LossConfig, NetworkConfig
 from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
 from lava_async.training.finetune import blocks_of
 from lava_async.training.gradient import STATE_SCALE

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lava_async.errors import InvalidValue
-from lava_async.experiments.config import LayerConfig, NetworkConfig
+from lava_async.experiments.sections import LayerConfig, NetworkConfig
 from lava_async.training.blocks import slayer
 
 _GEOMETRY = ("stride", "padding", "dilation", "groups")

@@ -7,8 +7,10 @@ from dataclasses import MISSING, Field, fields
 from types import NoneType
 from typing import Any, get_args
 
-from lava_async.experiments.config import Config, LayerConfig
-from lava_async.experiments.tables import Table, describe, hints, toml_name, toml_value
+from lava_async.experiments.config import Config
+from lava_async.experiments.sections import LayerConfig
+from lava_async.experiments.tables import Table, describe, hints, toml_name
+from lava_async.experiments.toml import toml_value
 
 
 def reference() -> str:

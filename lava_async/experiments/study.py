@@ -42,7 +42,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.experiments.config import ALL, Config
+from lava_async.experiments.config import Config
+from lava_async.experiments.sections import ALL
 from lava_async.experiments.tables import Table, key
 from lava_async.files import write_json
 from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, schedule

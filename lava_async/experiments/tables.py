@@ -8,7 +8,6 @@ annotations say what is allowed: numbers, strings, ``Literal``, tuples (arrays),
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -16,9 +15,9 @@ from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
-import tomli
 
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.experiments.toml import parse_toml, read_toml, to_toml
 
 T = TypeVar("T", bound="Table")
 NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
@@ -94,7 +93,7 @@ class Table:
 
     def to_toml(self) -> str:
         """Return the table as TOML text; reading it gives an equal table."""
-        return "\n".join(_lines(self.plain(), ())).strip() + "\n"
+        return to_toml(self.plain())
 
 
 def parse(kind: type[T], data: Any, where: str) -> T:
@@ -130,30 +129,6 @@ def parse(kind: type[T], data: Any, where: str) -> T:
         return kind(**values)
     except (InvalidValue, InvalidType) as error:
         raise type(error)(_join(where, error.where.partition(".")[2]), error.value, error.allowed) from None
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return what a TOML file holds.
-
-    Raises
-    ------
-    InvalidValue
-        If it is missing or no TOML, with the line.
-    """
-    try:
-        return parse_toml(path.read_text(encoding="utf-8"), f"file {path}")
-    except (FileNotFoundError, IsADirectoryError):
-        raise InvalidValue(f"file {path}", "missing", "a TOML file") from None
-    except UnicodeDecodeError as error:
-        raise InvalidValue(f"file {path}", str(error), "TOML, text in UTF-8") from None
-
-
-def parse_toml(text: str, where: str) -> dict[str, Any]:
-    """Return what TOML text holds; errors begin with `where`."""
-    try:
-        return tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
-        raise InvalidValue(where, str(error), "TOML") from None
 
 
 def hints(kind: Any) -> dict[str, Any]:
@@ -252,45 +227,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Table):
         return value.plain()
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _lines(table: dict[str, Any], path: tuple[str, ...]) -> Iterable[str]:
-    """Yield the lines of a table: values first, then the tables in it."""
-    tables = {name: value for name, value in table.items() if isinstance(value, dict) and (value or not path)}
-    arrays = {name: value for name, value in table.items()
-              if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)}  # fmt: skip
-    for name, value in table.items():
-        if name not in tables and name not in arrays:
-            yield f"{_key(name)} = {toml_value(value)}"
-    for name, value in tables.items():
-        yield from ("", f"[{'.'.join(map(_key, (*path, name)))}]", *_lines(value, (*path, name)))
-    for name, items in arrays.items():
-        for item in items:
-            yield from ("", f"[[{'.'.join(map(_key, (*path, name)))}]]", *_lines(item, (*path, name)))
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
-
-
-def toml_value(value: Any) -> str:
-    """Return a value as TOML text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return _string(value)
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(name)} = {toml_value(item)}" for name, item in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(toml_value, value)) + "]"
-    raise InvalidType("value for TOML", value, "a string, number, true, false, or an array or table of such")
-
-
-def _string(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda c: f"\\u{ord(c[0]):04x}", escaped) + '"'
 
 
 def _join(where: str, name: str) -> str:

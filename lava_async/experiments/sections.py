@@ -1,0 +1,262 @@
+"""The tables of a config (network, data, schedule ...), which :mod:`lava_async.experiments.config` puts together."""
+
+# ruff: noqa: RUF009 (key() makes a dataclass field)
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from lava_async.data import SPLITS
+from lava_async.data.registry import DATA, check_options
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.experiments.tables import Table, key
+from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, schedule
+from lava_async.stopping import STOP_RULES, StopRule, stop_rule
+
+#: Group size in configs for "everything pending".
+ALL: Literal["all"] = "all"
+
+
+def share(doc: str, default: Any) -> Any:
+    """Return a key that holds numbers in 0 .. 1."""
+    return key(doc, default, least=0.0, most=1.0)
+
+
+@dataclass(frozen=True)
+class LayerConfig(Table):
+    """A layer: a block of slayer. Its neurons are those of the network unless it says otherwise."""
+
+    type: Literal["dense", "conv", "pool", "flatten", "recurrent"] = key("Block of slayer.")
+    neurons: int | None = key("Dense, recurrent: neurons.", None, least=1)
+    features: int | None = key("Conv: output channels.", None, least=1)
+    kernel_size: int | tuple[int, ...] | None = key("Conv, pool: size of the kernel.", None, least=1)
+    stride: int | tuple[int, ...] | None = key("Conv: its step.", None, least=1)
+    padding: int | tuple[int, ...] | None = key("Conv: zeros around the image.", None, least=0)
+    dilation: int | tuple[int, ...] | None = key("Conv: gaps in the kernel, plus 1.", None, least=1)
+    groups: int | None = key("Conv: groups of channels.", None, least=1)
+    threshold: float | None = key("As in network.", None, least=0.0)
+    current_decay: float | tuple[float, ...] | None = share("As in network.", None)
+    voltage_decay: float | tuple[float, ...] | None = share("As in network.", None)
+    gain: float | None = key("As in network.", None, least=0.0)
+
+    def check(self) -> None:  # noqa: D102
+        taken = {"dense": ("neurons",), "recurrent": ("neurons",), "flatten": (),
+                 "conv": ("features", "kernel_size", "stride", "padding", "dilation", "groups"),
+                 "pool": ("kernel_size",)}[self.type]  # fmt: skip
+        for name in ("neurons", "features", "kernel_size"):
+            if name in taken and getattr(self, name) is None:
+                raise self.wrong(name, f"given: a {self.type} layer needs it")
+        for name in ("neurons", "features", "kernel_size", "stride", "padding", "dilation", "groups"):
+            value = getattr(self, name)
+            if name not in taken and value is not None:
+                raise self.wrong(name, f"left out: a {self.type} layer takes {', '.join(taken) or 'none of these'}")
+            if isinstance(value, tuple) and len(value) != 2:
+                raise self.wrong(name, "one number, or two: height and width")
+        _check_decays(self)
+
+
+@dataclass(frozen=True)
+class NetworkConfig(Table):
+    """What is trained: dense layers of some sizes, or other layers, or a network that is there already."""
+
+    sizes: tuple[int, ...] | None = key("Input channels, then neurons of each dense layer.", None, least=1)
+    layers: tuple[LayerConfig, ...] | None = key("The layers, if not all are dense: see network.layers.", None)
+    from_: str | None = key("File .net to go on with (fine-tuning); relative paths start where the command does.",
+                            None, name="from")  # fmt: skip
+    threshold: float = key("Voltage above which neurons fire.", 1.0, least=0.0)
+    current_decay: float | tuple[float, ...] = share(
+        "Part of the current that a time step loses; an array [low, high]: drawn for each neuron.", 1.0
+    )
+    voltage_decay: float | tuple[float, ...] = share("The same of the voltage.", 1.0)
+    learn_decays: bool = key("Train decays too.", False)
+    gain: float = key(
+        "First weights are uniform in +- gain * threshold * sqrt(6 / (fan in + fan out)).", 1.0, least=0.0
+    )
+
+    def check(self) -> None:  # noqa: D102
+        given = [name for name in ("sizes", "layers", "from_") if getattr(self, name)]
+        if len(given) != 1:
+            raise InvalidValue("NetworkConfig.sizes, layers, from", ", ".join(given).strip("_") or None, "one of them")
+        if self.sizes is not None and len(self.sizes) < 2:
+            raise self.wrong("sizes", "the input channels, then one number of neurons per layer")
+        if self.from_ is not None:
+            for each in ("threshold", "current_decay", "voltage_decay", "gain"):
+                if getattr(self, each) != 1.0:
+                    raise self.wrong(each, "left out: the file says it")
+        _check_decays(self)
+
+
+@dataclass(frozen=True)
+class DataConfig(Table):
+    """What is learned from."""
+
+    name: str = key("Data set.", options=lambda: DATA)
+    options: dict[str, Any] = key("Options of this data set.", {})
+    train: str = key('Split that is learned from; several are joined by "+".', "train")
+    validation: str | float = key(
+        "Split, or part of the training samples, that the best weights are chosen by; 0: none.",
+        "validation",
+        least=0.0,
+        most=0.9,
+    )
+    test: str = key('Split that the trained network is evaluated on; "": none.', "test")
+    limit: int | None = key("Only the first samples of each split.", None, least=1)
+
+    def check(self) -> None:  # noqa: D102
+        check_options(self.name, self.options)
+        splits = {"train": self.train, "validation": self.validation, "test": self.test or SPLITS[-1]}
+        for name, split in splits.items():
+            if isinstance(split, str) and not set(split.split("+")) <= set(SPLITS):
+                raise self.wrong(name, " or ".join(map(repr, SPLITS)) + ", or several of them joined by '+'")
+        if isinstance(self.validation, str) and set(self.validation.split("+")) & set(self.train.split("+")):
+            raise self.wrong("validation", f"samples that are not trained on, unlike those of {self.train!r}; 0: none")
+
+
+@dataclass(frozen=True)
+class AugmentationConfig(Table):
+    """How far variants of training samples differ from them, drawn anew in each epoch; see data.Augmentation."""
+
+    shift: float = key("Most pixels by which a sample is moved, along each axis; channels of 1-D sensors.", 0.0,
+                       least=0.0)  # fmt: skip
+    zoom: float = key("Factors of its size are 1/(1 + zoom) .. 1 + zoom.", 0.0, least=0.0)
+    rotate: float = key("Largest angle, degrees, either way.", 0.0, least=0.0)
+    delay: float = key("Most time steps by which it is moved, either way.", 0.0, least=0.0)
+    stretch: float = key("Factors of its duration are 1/(1 + stretch) .. 1 + stretch.", 0.0, least=0.0)
+    jitter: float = key("Most pixels by which each event is moved, along each axis.", 0.0, least=0.0)
+    drop: float = share("Share of the events that is lost.", 0.0)
+    band: float = share("Largest share of the columns, side by side, that is lost.", 0.0)
+
+
+@dataclass(frozen=True)
+class ScheduleConfig(Table):
+    """Which pending neurons are delivered next. From lists, each batch draws its own."""
+
+    name: str | tuple[str, ...] = key("Schedule, or an array: each batch draws one.", "random",
+                                      options=lambda: [name for name in SCHEDULES if name != Replay.name])  # fmt: skip
+    group_size: int | Literal["all"] | tuple[int | Literal["all"], ...] = key(
+        'Group size F, or an array: each batch draws one; "all": everything pending. No meaning for layered.',
+        8,
+        least=1,
+    )
+    anneal_from: int | None = key("Group size at the beginning, which falls to group_size by equal factors.", None,
+                                  least=1)  # fmt: skip
+    noise: float = key("Momentum: random part of the order, in units of the voltage.", 0.0, least=0.0)
+
+    def check(self) -> None:  # noqa: D102
+        for name in ("name", "group_size"):
+            if getattr(self, name) == ():
+                raise self.wrong(name, "at least one")
+        if self.anneal_from is not None and not isinstance(self.group_size, int):
+            raise self.wrong("anneal_from", "left out, or group_size one number")
+
+    @property
+    def deployed(self) -> Schedule:
+        """The schedule of validation and of the exported file: the first of each list."""
+        return self._made(_listed(self.name)[0], _listed(self.group_size)[0])
+
+    def at(self, seed: int, step: int, steps: int) -> Schedule:
+        """Return the schedule of an optimizer step, of 0 .. steps - 1."""
+        rng = np.random.default_rng([seed, 1, step])
+        names, sizes = _listed(self.name), _listed(self.group_size)
+        name, size = names[rng.integers(len(names))], sizes[rng.integers(len(sizes))]
+        if self.anneal_from is not None:
+            progress = step / max(steps - 1, 1)
+            size = round(self.anneal_from * (size / self.anneal_from) ** progress)
+        return self._made(name, size)
+
+    def _made(self, name: str, size: int | str) -> Schedule:
+        options: dict[str, Any] = {} if name == Layered.name else {"group_size": None if size == ALL else size}
+        return schedule(name, **options, **({"noise": self.noise} if name == "momentum" else {}))
+
+
+@dataclass(frozen=True)
+class UntilConfig(Table):
+    """When a time step ends."""
+
+    name: str = key("Stop rule.", "Quiescence", options=lambda: STOP_RULES)
+    extra_steps: int | None = key("FirstOutput: forward steps after the first output.", None, least=0)
+    limit: int | None = key("MaxForwardSteps: most forward steps.", None, least=1)
+    truncate: bool | None = key("MaxForwardSteps: whether the limit drops what is pending or is an error.", None)
+
+    def check(self) -> None:  # noqa: D102
+        try:
+            self.rule()
+        except InvalidType:
+            taken = {"FirstOutput": "extra_steps", "MaxForwardSteps": "limit, truncate"}.get(self.name, "no options")
+            raise self.wrong("name", f"one that has these options; {self.name} takes {taken}") from None
+
+    def rule(self) -> StopRule:
+        """Return the stop rule."""
+        return stop_rule(**self.plain())
+
+
+@dataclass(frozen=True)
+class GradientConfig(Table):
+    """How a run is differentiated; see ``lava_async.training.Gradient``."""
+
+    credit: Literal["last", "keep", "all", "delivered"] = key("When a silent check is credited.", "last")
+    peak: bool = key("Slope only at checks that fire, or at the highest voltage of a silent time step.", True)
+    reset: Literal["detached", "differentiated"] = key("Whether the gradient passes the reset.", "detached")
+    surrogate: Literal["slayer", "atan", "exponential"] = key("Slope of the threshold.", "atan")
+    alpha: float = key("Of atan: its sharpness.", 2.0, least=1e-6)
+    tau: float = key("Of exponential: its width.", 0.5, least=1e-6)
+    area: float = key("Of exponential: the area under it.", 1.0, least=1e-6)
+    refractory_dropout: float = share("Probability that a spike leaves its neuron free to fire again.", 0.0)
+    input_dropout: float = share("Probability that an input channel loses its spikes in a time step.", 0.0)
+
+
+@dataclass(frozen=True)
+class LossConfig(Table):
+    """What is made small."""
+
+    name: Literal["cross_entropy", "spike_rate", "spike_max"] = key(
+        "Cross-entropy of scaled output counts, or slayer's SpikeRate or SpikeMax.", "cross_entropy"
+    )
+    scale: float = key("Of cross_entropy: factor of the output counts; less for long samples.", 0.5, least=0.0)
+    true_rate: float = share("Of spike_rate: spikes per time step of the right output.", 0.5)
+    false_rate: float = share("Of spike_rate: spikes per time step of the others.", 0.02)
+    mode: Literal["probability", "softmax"] = key("Of spike_max: how rates become probabilities.", "softmax")
+    penalty: float | tuple[float, ...] = key(
+        "Weight of the spikes per sample: one number for all hidden layers, or one per layer, the output included.",
+        0.0,
+        least=0.0,
+    )
+
+
+@dataclass(frozen=True)
+class OptimizerConfig(Table):
+    """How it is made small."""
+
+    name: Literal["adam", "adamw", "sgd"] = key("Optimizer of torch.", "adam")
+    learning_rate: float = key("At the beginning.", 2e-3, least=0.0)
+    decay_learning_rate: float = key("Of the decays, if they are learned.", 2e-3, least=0.0)
+    cosine: bool = key("Let the learning rates fall to 0 along half a cosine.", True)
+    weight_decay: float = key("As torch's.", 0.0, least=0.0)
+    momentum: float = share("Of sgd.", 0.0)
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Table):
+    """How long, in which order, on how many threads."""
+
+    epochs: int = key("Passes over the training samples; 0: only evaluate and export.", 10, least=0, most=10**6)
+    batch_size: int = key("Samples per optimizer step, of all processes together.", 64, least=1, most=10**6)
+    seed: int = key("Of weights, order, schedules and dropouts.", 0, least=0, most=2**63 - 1)
+    threads: int = key("Threads per process; the order of float sums, so the last bits, depend on it.", 1, least=1,
+                       most=4096)  # fmt: skip
+    keep: Literal["best", "last"] = key("Weights at the end: the best on validation samples, or the last.", "best")
+    checkpoint_seconds: float = key("Longest time between two checkpoints; each epoch ends with one.", 60.0, least=0.0)
+    tensorboard: bool = key("Also write curves for TensorBoard.", False)
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _check_decays(table: NetworkConfig | LayerConfig) -> None:
+    for name in ("current_decay", "voltage_decay"):
+        value = getattr(table, name)
+        if isinstance(value, tuple) and not (len(value) == 2 and value[0] <= value[1]):
+            raise table.wrong(name, "one number, or two: [low, high]")

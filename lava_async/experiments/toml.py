@@ -1,0 +1,80 @@
+"""TOML text: read with errors that name the file, written so that reading gives the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from lava_async.errors import InvalidType, InvalidValue
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file holds.
+
+    Raises
+    ------
+    InvalidValue
+        If it is missing or no TOML, with the line.
+    """
+    try:
+        return parse_toml(path.read_text(encoding="utf-8"), f"file {path}")
+    except (FileNotFoundError, IsADirectoryError):
+        raise InvalidValue(f"file {path}", "missing", "a TOML file") from None
+    except UnicodeDecodeError as error:
+        raise InvalidValue(f"file {path}", str(error), "TOML, text in UTF-8") from None
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """Return what TOML text holds; errors begin with `where`."""
+    try:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        raise InvalidValue(where, str(error), "TOML") from None
+
+
+def to_toml(table: dict[str, Any]) -> str:
+    """Return a table as TOML text; reading it gives an equal table."""
+    return "\n".join(_lines(table, ())).strip() + "\n"
+
+
+def _lines(table: dict[str, Any], path: tuple[str, ...]) -> Iterable[str]:
+    """Yield the lines of a table: values first, then the tables in it."""
+    tables = {name: value for name, value in table.items() if isinstance(value, dict) and (value or not path)}
+    arrays = {name: value for name, value in table.items()
+              if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)}  # fmt: skip
+    for name, value in table.items():
+        if name not in tables and name not in arrays:
+            yield f"{_key(name)} = {toml_value(value)}"
+    for name, value in tables.items():
+        yield from ("", f"[{'.'.join(map(_key, (*path, name)))}]", *_lines(value, (*path, name)))
+    for name, items in arrays.items():
+        for item in items:
+            yield from ("", f"[[{'.'.join(map(_key, (*path, name)))}]]", *_lines(item, (*path, name)))
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
+
+
+def toml_value(value: Any) -> str:
+    """Return a value as TOML text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(name)} = {toml_value(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    raise InvalidType("value for TOML", value, "a string, number, true, false, or an array or table of such")
+
+
+def _string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda c: f"\\u{ord(c[0]):04x}", escaped) + '"'
