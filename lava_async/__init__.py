@@ -12,6 +12,7 @@ from lava_async.schedules import (
     Replay,
     Schedule,
     Shallow,
+    Timed,
     schedule,
 )
 from lava_async.simulation import BatchResult, Result, simulate, simulate_batch
@@ -22,4 +23,4 @@ __version__ = "0.1.0"
 
 __all__ = ["BatchResult", "CubaParams", "Deep", "Fifo", "FirstOutput", "Layer", "Layered", "Lifo", "LoihiParams",
            "MaxForwardSteps", "Momentum", "Network", "Quiescence", "Random", "Replay", "Result", "Schedule", "Shallow",
-           "SpikeTrain", "schedule", "simulate", "simulate_batch"]  # fmt: skip
+           "SpikeTrain", "Timed", "schedule", "simulate", "simulate_batch"]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-RANDOM_SCHEDULE, REFRACTORY_DROPOUT, INPUT_DROPOUT, MOMENTUM_NOISE = 0, 1, 2, 3
+RANDOM_SCHEDULE, REFRACTORY_DROPOUT, INPUT_DROPOUT, MOMENTUM_NOISE, RATE = 0, 1, 2, 3, 4
 
 G = np.uint64(0x9E3779B97F4A7C15)
 _A, _B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
 
+PS_PER_NS = 1000
+
 
 def predictions(output: ArrayLike) -> NDArray[np.int64]:
     """Return the class of each sample, ``argmax_i sum_t output[b, i, t]``; ties: the lower class.
@@ -83,6 +85,46 @@ def latency(first_output: ArrayLike) -> float:
     """
     steps = np.asarray(first_output)
     return float(steps[steps > 0].mean()) if (steps > 0).any() else float("nan")
+
+
+def time_to_first_output(first_output_ps: ArrayLike) -> float:
+    """Return the mean time in nanoseconds until an output neuron emitted, over the time steps in which one did.
+
+    Parameters
+    ----------
+    first_output_ps : (B, T) int
+        Picoseconds since the time step opened, -1 where no output neuron emitted (``BatchResult.first_output_ps``, of
+        timed runs).
+
+    Returns
+    -------
+    float
+        NaN if no output neuron ever emitted.
+    """
+    times = np.asarray(first_output_ps)
+    return float(times[times >= 0].mean() / PS_PER_NS) if (times >= 0).any() else float("nan")
+
+
+def decision_time(step_ps: ArrayLike, time_steps: ArrayLike) -> float:
+    """Return the mean time in nanoseconds until the decision, barriers included, over the samples that have one.
+
+    Parameters
+    ----------
+    step_ps : (B, T) int
+        Picoseconds that each time step took (``BatchResult.step_ps``, of timed runs).
+    time_steps : (B,) int
+        After how many time steps the class of each sample was decided; 0: never.
+
+    Returns
+    -------
+    float
+        NaN if no sample has a decision.
+    """
+    steps, ends = np.asarray(step_ps), np.asarray(time_steps)
+    if steps.ndim != 2 or ends.shape != steps.shape[:1]:
+        raise InvalidValue("time_steps.shape", ends.shape, f"{steps.shape[:1]}, one number per sample")
+    until = np.where(np.arange(steps.shape[1]) < ends[:, None], steps, 0).sum(axis=1)
+    return float(until[ends > 0].mean() / PS_PER_NS) if (ends > 0).any() else float("nan")
 
 
 def reactivity(synaptic_operations: ArrayLike, counts: ArrayLike) -> float:

@@ -14,13 +14,27 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from lava_async import CubaParams, FirstOutput, LoihiParams, MaxForwardSteps, Momentum, Network, Quiescence, Replay
+from lava_async import (
+    CubaParams,
+    Fifo,
+    FirstOutput,
+    LoihiParams,
+    MaxForwardSteps,
+    Momentum,
+    Network,
+    Quiescence,
+    Replay,
+    Timed,
+)
+from lava_async.hardware import PRESETS, timing
 from lava_async.network import Layer
 from lava_async.schedules import SCHEDULES, Schedule
+from lava_async.schedules.timed import Times
 from lava_async.synapses import INPUT, Conv, Dense, Sparse
 
-QUEUES = [member for name, member in SCHEDULES.items() if name not in ("layered", "replay")]
-"""Schedules that pick from a queue: a new one is drawn, and so tested, as soon as it is listed in SCHEDULES."""
+QUEUES = [member for member in SCHEDULES.values() if member.grouped]
+"""Schedules that pick from a queue: a new one is drawn, and so tested, as soon as it is listed in SCHEDULES. `timed`
+has no queue of the whole network: `timed_runs` draws it for test_timed.py."""
 
 ARITHMETICS = ("float", "fixed")
 SHAPES = {1: (1,), 2: (2, 1, 1), 3: (3,), 4: (1, 2, 2)}
@@ -242,6 +256,32 @@ def runs(
     rule = draw((stop_rules if once else ending_rules) if until is None else until)
     counts, order = draw(spikes(net.n_inputs, min_steps=min_steps)), draw(schedules(*members, layered=layered))
     return Run(net, counts, order, rule, once, draw(st.booleans()), draw(seeds), draw(st.integers(0, 50)))
+
+
+@st.composite
+def times(draw: st.DrawFn) -> Times:
+    """How long operations take: a preset rounded for one tile, or anything, many of them the same or nothing."""
+    if draw(st.booleans()):
+        return timing.times_of(draw(st.sampled_from(sorted(PRESETS))), 1)
+    rng, most = draw(generators()), draw(st.sampled_from([1, 5, 40_000]))
+    return Times(*rng.integers(0, most + 1, len(Times._fields)).tolist())
+
+
+@st.composite
+def mappings(draw: st.DrawFn, n_neurons: int) -> tuple[int, ...] | None:
+    """A core for each neuron: as placed, all in one, each in its own, any in a few of one to many tiles."""
+    kind = draw(st.sampled_from(["some", "placed", "one", "own"]))
+    if kind == "some":
+        numbers = draw(st.lists(st.sampled_from([0, 1, 3, 4, 9, 33, 200]), min_size=2, max_size=4, unique=True))
+        return tuple(draw(generators()).choice(numbers, n_neurons).tolist())
+    return {"placed": None, "one": (7,) * n_neurons, "own": tuple(range(n_neurons))}[kind]
+
+
+@st.composite
+def timed_runs(draw: st.DrawFn, *kinds: str, dropout: bool = False, **options: Any) -> Run:
+    """As `runs`, or `training_runs`, under `timed` with any times and any mapping."""
+    run = draw((training_runs if dropout else runs)(*kinds, members=(Fifo,), **options))
+    return replace(run, schedule=Timed(preset=draw(times()), mapping=draw(mappings(run.network.n_neurons))))
 
 
 @st.composite

@@ -13,7 +13,7 @@ from lava_async import draws
 
 words = st.integers(-(2**63), 2**63 - 1)
 naturals = st.integers(0, 2**63 - 1)
-STREAMS = (draws.RANDOM_SCHEDULE, draws.REFRACTORY_DROPOUT, draws.INPUT_DROPOUT, draws.MOMENTUM_NOISE)
+STREAMS = (draws.RANDOM_SCHEDULE, draws.REFRACTORY_DROPOUT, draws.INPUT_DROPOUT, draws.MOMENTUM_NOISE, draws.RATE)
 
 
 def chi_square(counts) -> float:
@@ -37,7 +37,7 @@ def test_mix_is_the_finalizer_of_splitmix64():
 
 
 def test_streams_are_numbered_as_in_the_definition():
-    assert STREAMS == (0, 1, 2, 3)
+    assert STREAMS == (0, 1, 2, 3, 4)
 
 
 @given(naturals, naturals, naturals, naturals, words)

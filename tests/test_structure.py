@@ -44,6 +44,9 @@ MAY_IMPORT = {
     "__init__": CORE,
 }
 """Besides itself, what each part of the package may import from the rest."""
+LATE = {Path("schedules/timed.py"): "lava_async.hardware"}
+"""What stands on the core and is asked by it all the same, inside functions: `timed` has to know where neurons lie and
+what takes how long. Importing the core never loads it."""
 
 
 def part_of(path: Path) -> str:
@@ -61,6 +64,19 @@ def imported(tree: ast.AST) -> set[str]:
     return names
 
 
+def without_late(path: Path) -> ast.AST:
+    """Return a file without the imports inside functions that `LATE` grants it."""
+
+    class Late(ast.NodeTransformer):
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+            node.body = [
+                x for x in node.body if not isinstance(x, ast.ImportFrom) or x.module != LATE[path]
+            ] or node.body
+            return node
+
+    return Late().visit(ast.parse((PACKAGE / path).read_text())) if path in LATE else TREES[path]
+
+
 def parts_imported(tree: ast.AST) -> set[str]:
     """Return the parts of this package that a file imports; public names of the root stand for `simulation`."""
     parts = {name.split(".")[1] for name in imported(tree) if name.startswith("lava_async.")}
@@ -71,14 +87,14 @@ def parts_imported(tree: ast.AST) -> set[str]:
 def test_imports_go_one_way(path):
     part = part_of(path)
     assert part in MAY_IMPORT, f"say in MAY_IMPORT where the new part {part!r} belongs"
-    assert parts_imported(TREES[path]) - {part} <= MAY_IMPORT[part]
+    assert parts_imported(without_late(path)) - {part} <= MAY_IMPORT[part]
 
 
 def test_no_two_parts_import_each_other():
     graph: dict[str, set[str]] = {}
-    for path, tree in TREES.items():
+    for path in TREES:
         part = part_of(path)
-        graph.setdefault(part, set()).update(parts_imported(tree) - {part})
+        graph.setdefault(part, set()).update(parts_imported(without_late(path)) - {part})
     assert list(TopologicalSorter(graph).static_order())
 
 

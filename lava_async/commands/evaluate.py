@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lava_async.commands import Command, Report, table, whole
+from lava_async.commands.models import add_schedule_options, order_of
 from lava_async.data import SPLITS, registry
-from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, schedule
+from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, Timed, schedule
 from lava_async.stopping import Quiescence, stop_rule
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Heads of the columns of :func:`cells`.
 COLUMNS = ["accuracy", "at first output", "spikes", "steps to first output", "synaptic operations"]
+TIMES = "nanoseconds_per_time_step", "nanoseconds_to_first_output"
 UNITS = "Spikes and synaptic operations are per sample, forward steps per time step."
 
 
@@ -38,7 +40,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--limit", type=whole(1), metavar="N", help="only the first N samples")
     parser.add_argument("--schedule", choices=names, nargs="+", metavar="NAME",
                         help=f"one or more of {', '.join(names)} (default: as in the file)")  # fmt: skip
-    parser.add_argument("--group-size", type=whole(1), default=8, metavar="F", help="of these (default: %(default)s)")
+    add_schedule_options(parser)
     parser.add_argument("--seed", type=whole(0), metavar="N", help="of random schedules (default: as in the file)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="default: one per core")
 
@@ -57,7 +59,10 @@ def _run(args: Namespace) -> Report:
         found = evaluate(network, data, schedule=order, until=until, seed=seed, threads=args.threads)
         rows.append({"schedule": order.config(), **asdict(found)})
         group = "" if order.group_size is None else f", F = {order.group_size}"
-        table_rows.append([order.name + group, *cells(found)])
+        table_rows.append([order.title if isinstance(order, Timed) else order.name + group, *cells(found)])
+    if any(row["nanoseconds_per_time_step"] is not None for row in rows):
+        for cells_of, row in zip(table_rows, [None, *rows], strict=True):
+            cells_of += [name.replace("_", " ") if row is None else _whole(row[name]) for name in TIMES]
     summary = {
         "model": str(args.model),
         "data": data.name,
@@ -70,10 +75,13 @@ def _run(args: Namespace) -> Report:
     return Report("\n".join([head, table(table_rows), UNITS]), summary)
 
 
+def _whole(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:,.0f}"
+
+
 def _schedules(args: Namespace, noted: dict[str, Any]) -> list[Schedule]:
     if args.schedule:
-        size = {"group_size": args.group_size}
-        return [schedule(name, **({} if name == Layered.name else size)) for name in args.schedule]
+        return [order_of(args, name) for name in args.schedule]
     return [schedule(**noted["schedule"]) if "schedule" in noted else Layered()]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
+from lava_async.commands import whole
 from lava_async.network import Network
+from lava_async.schedules import SCHEDULES, Layered, Schedule, Timed, schedule
 
 NIR_SUFFIX = ".nir"
 
@@ -30,21 +32,35 @@ def load(path: Path, dt: float | None = None) -> tuple[Network, dict[str, Any]]:
     return netx.load(path), netx.metadata(path)
 
 
+def order_of(args: Namespace, name: str) -> Schedule:
+    """Return the schedule of a name, with the group size or the preset that the options say."""
+    if name == Timed.name:
+        return schedule(name, preset=args.preset)
+    return schedule(name, **({"group_size": args.group_size} if SCHEDULES[name].grouped else {}))
+
+
+def add_schedule_options(parser: ArgumentParser) -> None:
+    """Add the options that :func:`order_of` reads beside the name."""
+    parser.add_argument("--group-size", type=whole(1), default=8, metavar="F",
+                        help="of schedules with a queue (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--preset", choices=("sanafe", "davies2018"), default="sanafe",
+                        help="timed: whose times of Loihi 1 (default: %(default)s)")  # fmt: skip
+
+
 def rules(args: Namespace, noted: dict[str, Any]) -> dict[str, Any]:
     """Return schedule, stop rule and switches of a run: what the options say, else what is noted, else the defaults.
 
     Parameters
     ----------
     args : Namespace
-        Its `schedule`, `group_size` and `seed` count.
+        Its `schedule`, `group_size`, `preset` and `seed` count.
     noted : dict
         Metadata of the model.
     """
-    from lava_async.schedules import Layered, schedule
     from lava_async.stopping import Quiescence, stop_rule
 
     if args.schedule is not None:
-        order = schedule(args.schedule, **({} if args.schedule == Layered.name else {"group_size": args.group_size}))
+        order = order_of(args, args.schedule)
     else:
         order = schedule(**noted["schedule"]) if "schedule" in noted else Layered()
     return {

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.commands import Command, Report, table, whole
-from lava_async.commands.models import load, rules
+from lava_async.commands.models import add_schedule_options, load, rules
 from lava_async.data import SPLITS, registry
 from lava_async.errors import InvalidValue
 from lava_async.schedules import SCHEDULES, Layered, Replay
@@ -59,7 +59,7 @@ def _arguments(parser: ArgumentParser) -> None:
                         "%(default)s)")  # fmt: skip
     parser.add_argument("--schedule", choices=names, metavar="NAME", help=f"one of {', '.join(names)} (default: as in "
                         "the file, else layered)")  # fmt: skip
-    parser.add_argument("--group-size", type=whole(1), default=8, metavar="F", help="of it (default: %(default)s)")
+    add_schedule_options(parser)
     parser.add_argument("--seed", type=whole(0), metavar="N",
                         help="of random schedules and random spikes (default: as in the file, else 0)")  # fmt: skip
     parser.add_argument(

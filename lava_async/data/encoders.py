@@ -28,9 +28,6 @@ from lava_async.records import count, integer_array, real_array, within
 
 __all__ = ["ENCODERS", "delta", "latency", "rate", "saccade"]
 
-#: Stream of :func:`lava_async.draws.key`; those before it belong to runs.
-_RATE_STREAM = 4
-
 
 def rate(
     values: ArrayLike, *, steps: int, most: float = 1.0, seed: int = 0, samples: ArrayLike | None = None
@@ -71,7 +68,7 @@ def rate(
     if numbers.shape != (len(x),):
         raise InvalidValue("rate.samples.shape", numbers.shape, f"({len(x)},), one number per sample")
     b, t, c = numbers[:, None, None], np.arange(steps), np.arange(x.shape[1])[:, None]
-    drawn = draws.unit(draws.key(count("rate.seed", seed, most=2**63 - 1), _RATE_STREAM, b, t, 0, c))
+    drawn = draws.unit(draws.key(count("rate.seed", seed, most=2**63 - 1), draws.RATE, b, t, 0, c))
     return (drawn < most * x[:, :, None]).astype(np.uint8)
 
 

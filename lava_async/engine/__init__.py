@@ -100,6 +100,13 @@ class Result:
         With ``record="groups"``: who was picked in which forward step (input channel c is c - C); plain lists, as JSON.
     trace : list of Checked, or None
         With ``record="trace"``: every forward step in full.
+    step_ps : (T,) int64, or None
+        Timed: picoseconds from the opening of each time step to that of the next, the barrier included.
+    first_output_ps : (T,) int64, or None
+        Timed: picoseconds from the opening of the time step until the first output neuron emitted; -1 where none did.
+    messages : list of [t, k, source, core, arrival, start], or None
+        Timed, with ``record="groups"``: which message was processed in which forward step, when it had arrived and when
+        the core began with it, in picoseconds since the time step opened.
     """
 
     counts: NDArray[np.int32]
@@ -113,6 +120,9 @@ class Result:
     dropped: int
     groups: list[list[Any]] | None = None
     trace: list[Checked] | None = None
+    step_ps: NDArray[np.int64] | None = None
+    first_output_ps: NDArray[np.int64] | None = None
+    messages: list[list[int]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,15 +161,19 @@ class BatchResult:
     dropped: NDArray[np.int64]
     groups: list[list[list[Any]]] | None = None
     trace: list[list[Checked]] | None = None
+    step_ps: NDArray[np.int64] | None = None
+    first_output_ps: NDArray[np.int64] | None = None
+    messages: list[list[list[int]]] | None = None
 
     @classmethod
     def stack(cls, results: Sequence[Result]) -> BatchResult:
         """Put the results of single samples together."""
         columns: dict[str, Any] = {f.name: [getattr(r, f.name) for r in results] for f in fields(Result)}
-        recorded = ("groups", "trace")
-        stacked: dict[str, Any] = {name: np.array(column) for name, column in columns.items() if name not in recorded}
-        for name in recorded:
-            stacked[name] = None if columns[name][0] is None else columns[name]
+        lists = ("groups", "trace", "messages")
+        stacked: dict[str, Any] = {}
+        for name, column in columns.items():
+            kept = column if name in lists else np.array(column)
+            stacked[name] = None if column[0] is None else kept
         return cls(**stacked)
 
     def __len__(self) -> int:

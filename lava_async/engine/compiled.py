@@ -24,7 +24,7 @@ from lava_async.engine.select import Queue, make_queue
 from lava_async.engine.tape import Tape, no_tape
 from lava_async.errors import ForwardStepLimit, InvalidType
 from lava_async.network import Network
-from lava_async.schedules import Layered, Order, Replay, Schedule
+from lava_async.schedules import Layered, Order, Replay, Schedule, Timed
 from lava_async.schedules.replay import not_pending
 from lava_async.spikes import SpikeBatch, SpikeTrain
 
@@ -41,7 +41,7 @@ def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     batch = SpikeBatch.of_one(spikes)
     room = 0 if setup.record == "counts" else 64
     while True:
-        job = Job(setup, batch, np.array([sample]), state)
+        job = job_of(setup, batch, np.array([sample]), state)
         record = _make_record(job, room, trace=setup.record == "trace") if room else job.no_record
         status = job.run(slice(0, 1), record, _NO_TAPE)
         if status != kernels.RECORD_FULL:
@@ -52,7 +52,7 @@ def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     result = job.result()[0]
     if room == 0:
         return result
-    return _with_record(setup, result, record)
+    return job.with_record(result, record)
 
 
 class Steps:
@@ -60,7 +60,7 @@ class Steps:
 
     def __init__(self, setup: Setup, state: State) -> None:
         silence = SpikeTrain.from_dense(np.zeros((setup.network.n_inputs, 1), np.int32))
-        self.job = Job(setup, SpikeBatch.of_one(silence), np.zeros(1, np.int64), state)
+        self.job = job_of(setup, SpikeBatch.of_one(silence), np.zeros(1, np.int64), state)
         self.memory = self.job.memory()
 
     def run(self, spikes: SpikeTrain, sample: int, state: State) -> Result:
@@ -76,7 +76,7 @@ class Steps:
 
 def run_batch(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int | None = None) -> BatchResult:
     """Run the samples of a batch from rest, on `threads` threads (default: the cores that this process may use)."""
-    job = Job(setup, batch, samples, State.zeros(setup.network))
+    job = job_of(setup, batch, samples, State.zeros(setup.network))
     slices = share(len(batch), threads)
     statuses = in_threads(lambda part: job.run(part, job.no_record, _NO_TAPE), slices)
     for part, status in zip(slices, statuses, strict=True):
@@ -102,6 +102,15 @@ def warm_up(network: Network) -> None:
     """Compile, or load from the cache, what runs this network, so that a forked process need not."""
     spikes = SpikeTrain.from_dense(np.zeros((network.n_inputs, 1), np.int32))
     run(Setup(network), spikes, 0, State.zeros(network))
+
+
+def job_of(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], state: State) -> Job:
+    """Return the arrays of a call, as its schedule needs them."""
+    if isinstance(setup.schedule, Timed):
+        from lava_async.engine.timed import TimedJob  # It stands on this module.
+
+        return TimedJob(setup, batch, samples, state)
+    return Job(setup, batch, samples, state)
 
 
 def plan_of(network: Network) -> tuple[Plan, Any]:
@@ -192,6 +201,10 @@ class Job:
             public_state(self.setup, self.u), public_state(self.setup, self.v),
             tally[:, kernels.OPERATIONS], tally[:, kernels.UPDATES], tally[:, kernels.DROPPED],
         )  # fmt: skip
+
+    def with_record(self, result: Result, record: Record) -> Result:
+        """Add what was recorded to a result."""
+        return _with_record(self.setup, result, record)
 
 
 def _rules(setup: Setup) -> Rules:

@@ -12,7 +12,7 @@ from lava_async import draws
 from lava_async.engine import Checked, Result, Setup, State, public_state
 from lava_async.errors import ForwardStepLimit
 from lava_async.neurons import integrate, leak
-from lava_async.schedules import Layered, Pending
+from lava_async.schedules import Layered, Pending, Timed
 from lava_async.spikes import SpikeTrain
 
 ALL = slice(None)
@@ -22,12 +22,20 @@ NEVER = -1
 def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
     ahead = replace(state, u=state.u.copy(), v=state.v.copy())  # a run that fails leaves the state as it was
-    result = _Run(setup, spikes, sample, ahead).result()
+    result = _run_of(setup)(setup, spikes, sample, ahead).result()
     vars(state).update(vars(ahead))
     return result
 
 
-class _Run:
+def _run_of(setup: Setup) -> type[Run]:
+    if isinstance(setup.schedule, Timed):
+        from lava_async.engine.timed_reference import TimedRun  # It stands on this module.
+
+        return TimedRun
+    return Run
+
+
+class Run:
     """One sample on its way. Sources are numbered 0 .. C - 1 (input channels), C .. C + N - 1 (neurons)."""
 
     def __init__(self, setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> None:

@@ -39,7 +39,7 @@ def measure(
     dict
         ``numbers``: means as in :mod:`lava_async.metrics`, per sample unless the name says otherwise; energies in nJ
         (:mod:`lava_async.hardware.cost`: events, and what a chip with time steps pays for each of them); and what it
-        took until the correct decision, see :func:`decided`.
+        took until the correct decision, see :func:`decided`; of timed runs also nanoseconds.
         ``layers``: spikes per sample and spike density of each layer. ``neurons``: spikes per sample of each neuron.
         ``first_output_steps``: how many time steps had their first output spike in forward step 1, 2, ...
         ``spikes_histogram``: edges and samples between them.
@@ -67,6 +67,7 @@ def measure(
         "energy_events_nj": events,
         "energy_time_steps_nj": time_steps,
         **_until_decided(network, data, run, how),
+        **_times(run, labels),
     }
     return {
         "samples": samples,
@@ -125,6 +126,17 @@ def _until_decided(
     steps = float(ends[ends > 0].mean()) if correct else float("nan")
     means = {name: value / correct if correct else float("nan") for name, value in total.items()}
     return {"time_steps_to_decision": steps, **means}
+
+
+def _times(run: BatchResult, labels: NDArray[np.int64]) -> dict[str, float]:
+    """Return how long a timed run took in nanoseconds; nothing of other runs."""
+    if run.step_ps is None or run.first_output_ps is None:
+        return {}
+    return {
+        "nanoseconds_per_time_step": float(run.step_ps.mean()) / metrics.PS_PER_NS,
+        "nanoseconds_to_first_output": metrics.time_to_first_output(run.first_output_ps),
+        "nanoseconds_to_decision": metrics.decision_time(run.step_ps, decided(run.output, labels)),
+    }
 
 
 def _first_steps(spikes: Any, n: int) -> NDArray[Any]:

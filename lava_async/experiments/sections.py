@@ -12,11 +12,14 @@ from lava_async.data import SPLITS
 from lava_async.data.registry import DATA, check_options
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.tables import Table, key
-from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, schedule
+from lava_async.schedules import SCHEDULES, Layered, Schedule, schedule
 from lava_async.stopping import STOP_RULES, StopRule, stop_rule
 
 #: Group size in configs for "everything pending".
 ALL: Literal["all"] = "all"
+
+#: Schedules that networks are trained with.
+TRAINABLE = [name for name, kind in SCHEDULES.items() if kind.grouped or kind is Layered]
 
 
 def share(doc: str, default: Any) -> Any:
@@ -134,7 +137,7 @@ class ScheduleConfig(Table):
     """Which pending neurons are delivered next. From lists, each batch draws its own."""
 
     name: str | tuple[str, ...] = key("Schedule, or an array: each batch draws one.", "random",
-                                      options=lambda: [name for name in SCHEDULES if name != Replay.name])  # fmt: skip
+                                      options=lambda: TRAINABLE)  # fmt: skip
     group_size: int | Literal["all"] | tuple[int | Literal["all"], ...] = key(
         'Group size F, or an array: each batch draws one; "all": everything pending. No meaning for layered.',
         8,

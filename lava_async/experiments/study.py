@@ -23,6 +23,10 @@
     group_size = [8, 2]
     extra_steps = [0, 4]
 
+    [[executions]]                    # cores and times of a chip: each execution may have a preset
+    schedule = "timed"
+    options = { preset = "davies2018" }
+
 A *cell* is one network: a setting, a training and a seed. Its folder holds the training and ``cell.json`` with what the
 network is worth under every execution. A study that was stopped goes on; what is finished is not done again, also if
 executions, seeds, settings or trainings are added later.
@@ -46,7 +50,7 @@ from lava_async.experiments.config import Config
 from lava_async.experiments.sections import ALL
 from lava_async.experiments.tables import Table, key
 from lava_async.files import write_json
-from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, schedule
+from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, Timed, schedule
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
 
 CELLS, CELL, TRAINING = "cells", "cell.json", "training"
@@ -79,6 +83,8 @@ class ExecutionConfig(Table):
     def check(self) -> None:  # noqa: D102
         if self.schedule == Layered.name and (self.group_size or self.extra_steps):
             raise self.wrong("schedule", "one with groups and forward steps, or group_size and extra_steps left out")
+        if self.schedule == Timed.name and self.group_size:
+            raise self.wrong("group_size", "left out: timed has none")
         self.schedules()
 
     def schedules(self) -> list[Schedule]:
@@ -104,7 +110,9 @@ class Execution:
 
     @property
     def name(self) -> str:
-        """What reports call the schedule, as in "random F=8"."""
+        """What reports call the schedule, as in "random F=8" or "timed sanafe"."""
+        if isinstance(self.schedule, Timed):
+            return self.schedule.title
         if self.schedule.name == Layered.name:
             return self.schedule.name
         return f"{self.schedule.name} F={self.schedule.group_size or ALL}"

@@ -100,7 +100,7 @@ class Mapping:
         InvalidValue
             If the mesh of the target is not published.
         """
-        return int(self._grid_axes(np.array([self.n_cores - 1]))[2][0]) + 1
+        return int(tile_axes(self.target, np.array([self.n_cores - 1]))[2][0]) + 1
 
     def most(self, name: str) -> int:
         """Return the largest value of a field of :class:`Load` over all cores."""
@@ -120,20 +120,29 @@ class Mapping:
         for name, core in (("core_a", core_a), ("core_b", core_b)):
             cores = integer_array(f"Mapping.hops {name}", core)
             within(f"Mapping.hops {name}", cores, 0, self.n_cores - 1)
-            ends.append(self._grid_axes(cores))
+            ends.append(tile_axes(self.target, cores))
         (xa, ya, _), (xb, yb, _) = ends
         return Hops(np.abs(xa - xb), np.abs(ya - yb))
 
-    def _grid_axes(self, cores: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return column, row and number of the tile of each core; rows are filled to and fro, so that tiles adjoin."""
-        grid = self.target.grid
-        if grid is None:
-            raise InvalidValue("hardware target", self.target.name, "one whose mesh is published: loihi1")
-        tile = cores // grid.cores
-        chip, on_chip = np.divmod(tile, grid.width * grid.height)
-        row, column = np.divmod(on_chip, grid.width)
-        column = np.where(row % 2, grid.width - 1 - column, column)
-        return chip * grid.width + column, row, tile
+
+def tile_axes(
+    target: Target, cores: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return column, row and number of the tile of each core; rows are filled to and fro, so that tiles adjoin.
+
+    Raises
+    ------
+    InvalidValue
+        If the mesh of the target is not published.
+    """
+    grid = target.grid
+    if grid is None:
+        raise InvalidValue("hardware target", target.name, "one whose mesh is published: loihi1")
+    tile = cores // grid.cores
+    chip, on_chip = np.divmod(tile, grid.width * grid.height)
+    row, column = np.divmod(on_chip, grid.width)
+    column = np.where(row % 2, grid.width - 1 - column, column)
+    return chip * grid.width + column, row, tile
 
 
 class _Core(NamedTuple):

@@ -84,6 +84,8 @@ class Schedule(ABC):
 
     name: ClassVar[str]
     order: ClassVar[Order | None] = None
+    grouped: ClassVar[bool] = True
+    """Whether it has a group size."""
 
     def __post_init__(self) -> None:
         if self.group_size is not None:
@@ -114,9 +116,10 @@ from lava_async.schedules.layered import Layered  # noqa: E402
 from lava_async.schedules.momentum import Momentum  # noqa: E402
 from lava_async.schedules.random_order import Random  # noqa: E402
 from lava_async.schedules.replay import Replay  # noqa: E402
+from lava_async.schedules.timed import Timed  # noqa: E402
 
 SCHEDULES: dict[str, type[Schedule]] = {
-    kind.name: kind for kind in (Layered, Random, Momentum, Fifo, Lifo, Shallow, Deep, Replay)
+    kind.name: kind for kind in (Layered, Random, Momentum, Fifo, Lifo, Shallow, Deep, Timed, Replay)
 }
 
 
@@ -128,11 +131,11 @@ def schedule(name: str, **options: Any) -> Schedule:
     InvalidValue, InvalidType
         If there is no schedule of that name, or it has no such options.
     """
-    if name == Layered.name and options.get("group_size", 0) is None:
+    if name in (Layered.name, Timed.name) and options.get("group_size", 0) is None:
         options.pop("group_size")
     made: Schedule = member("schedule", SCHEDULES, name, options)
     return made
 
 
 __all__ = ["SCHEDULES", "Deep", "Fifo", "Layered", "Lifo", "Momentum", "Order", "Pending", "Random", "Replay",
-           "Schedule", "Shallow", "Term", "schedule"]  # fmt: skip
+           "Schedule", "Shallow", "Term", "Timed", "schedule"]  # fmt: skip

@@ -21,6 +21,7 @@ class Layered(Schedule):
         super().__init__()
 
     name: ClassVar[str] = "layered"
+    grouped: ClassVar[bool] = False
 
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {"name": self.name}

@@ -38,6 +38,7 @@ class Replay(Schedule):
     _at: dict[tuple[int, int], tuple[int, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     name: ClassVar[str] = "replay"
+    grouped: ClassVar[bool] = False
 
     def __init__(self, groups: Iterable[Any] = ()) -> None:
         try:

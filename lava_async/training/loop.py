@@ -15,7 +15,7 @@ from lava_async.network import Network
 from lava_async.progress import ProgressBar
 from lava_async.records import count
 from lava_async.schedules import Schedule
-from lava_async.simulation import simulate_batch
+from lava_async.simulation import BatchResult, simulate_batch
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
 from lava_async.training.losses import CrossEntropy
 from lava_async.training.trainer import Epoch, LabelledSpikes, Trainer
@@ -38,6 +38,8 @@ class Evaluation:
         With time steps that end as the stop rule says; synaptic operations per sample.
     steps_to_first_output : float
         Mean forward steps per time step until an output neuron emits.
+    nanoseconds_per_time_step, nanoseconds_to_first_output : float or None
+        Means of timed runs: of a time step, its barrier included, and until its first output neuron emits.
     """
 
     accuracy: float
@@ -47,6 +49,8 @@ class Evaluation:
     steps_to_first_output: float
     synaptic_operations: float
     reactivity: float
+    nanoseconds_per_time_step: float | None = None
+    nanoseconds_to_first_output: float | None = None
 
 
 def evaluate(
@@ -77,7 +81,15 @@ def evaluate(
         steps_to_first_output=metrics.latency(whole.first_output),
         synaptic_operations=float(whole.synaptic_operations.mean()),
         reactivity=metrics.reactivity(whole.synaptic_operations, whole.counts),
+        **_times(whole),
     )
+
+
+def _times(run: BatchResult) -> dict[str, float]:
+    if run.step_ps is None or run.first_output_ps is None:
+        return {}
+    return {"nanoseconds_per_time_step": float(run.step_ps.mean()) / metrics.PS_PER_NS,
+            "nanoseconds_to_first_output": metrics.time_to_first_output(run.first_output_ps)}  # fmt: skip
 
 
 def fit(

@@ -18,7 +18,8 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.records import count, integer_array
-from lava_async.schedules import Schedule
+from lava_async.schedules import Schedule, Timed
+from lava_async.schedules.timed import no_single_queue
 from lava_async.spikes import MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
@@ -111,6 +112,8 @@ class UnlayeredNetwork(torch.nn.Module):
         for name, value, kind in (("schedule", schedule, Schedule), ("until", until, StopRule)):
             if not isinstance(value, kind):
                 raise InvalidType(f"UnlayeredNetwork.{name}", value, f"a {kind.__name__}")
+        if isinstance(schedule, Timed):
+            raise no_single_queue("UnlayeredNetwork.schedule")
         for name, p in (("refractory_dropout", refractory_dropout), ("input_dropout", input_dropout)):
             if not 0 <= p <= 1:
                 raise InvalidValue(f"UnlayeredNetwork.{name}", p, "a probability in 0 .. 1")

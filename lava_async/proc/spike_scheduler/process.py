@@ -14,8 +14,9 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.proc.checked import CheckedProcess
 from lava_async.proc.clock import Clock, lava_shape
 from lava_async.records import count, integer_array, within
-from lava_async.schedules import Schedule
+from lava_async.schedules import Schedule, Timed
 from lava_async.schedules import schedule as named_schedule
+from lava_async.schedules.timed import no_single_queue
 from lava_async.stopping import Quiescence, StopRule
 
 
@@ -157,9 +158,11 @@ class SpikeScheduler(CheckedProcess):
 
 def _order(schedule: Any, group_size: Any) -> Schedule:
     if isinstance(schedule, str):
-        return named_schedule(schedule, group_size=group_size)
+        schedule, group_size = named_schedule(schedule, group_size=group_size), None
     if not isinstance(schedule, Schedule):
         raise InvalidType("SpikeScheduler.schedule", schedule, "a Schedule or its name")
+    if isinstance(schedule, Timed):
+        raise no_single_queue("SpikeScheduler.schedule")
     if group_size is not None:
         raise InvalidValue("SpikeScheduler.group_size", group_size, f"given in {type(schedule).__name__}(group_size)")
     return schedule

@@ -1,0 +1,180 @@
+"""Timed execution: the order of delivery follows from where neurons lie and how long a chip takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from operator import index
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.records import count, integer_array, within
+from lava_async.schedules import Order, Pending, Schedule
+
+if TYPE_CHECKING:
+    from lava_async.network import Network
+
+LONGEST = 10**12
+"""The longest time of an operation: a second."""
+_MACHINES = "_machines"
+"""Under this name a network keeps the machines that it was run on."""
+
+Delivery = tuple[int, int, int, int]
+"""Time step, forward step, source, core."""
+
+
+class Times(NamedTuple):
+    """How long operations take, in whole picoseconds; fields as in :class:`lava_async.hardware.Preset`."""
+
+    synaptic_operation: int
+    active_update: int
+    inactive_update: int
+    emission: int
+    message: int
+    arrival: int
+    within_tile: int
+    east_west: int
+    north_south: int
+    barrier: int
+
+
+class Machine(NamedTuple):
+    """What the engines know of a chip with a network on it; M cores are in use, all times are in picoseconds."""
+
+    times: Times
+    cores: NDArray[np.int64]
+    """(M,) numbers of the cores on the chip, ascending."""
+    core_of: NDArray[np.int64]
+    """(N,) position in `cores` of each neuron's core."""
+    way: NDArray[np.int64]
+    """(M, M) time from core to core."""
+
+
+@dataclass(frozen=True)
+class Timed(Schedule):
+    """Let cores process and emit spikes one after another, each core by itself, at the speed of a chip.
+
+    There is no queue of the whole network and no group size: a spike becomes a message to each core that it reaches,
+    and which message is processed next follows from where the neurons lie and from how long operations and ways take
+    (semantics.md, section 7). Nothing is drawn.
+
+    Parameters
+    ----------
+    target : str
+        The chip: "loihi1". Of Loihi 2 no times are published.
+    preset : {"sanafe", "davies2018"}, Times or table of its fields
+        Whose times (:mod:`lava_async.hardware.presets`; what a preset does not price takes no time), or one's own in
+        picoseconds.
+    mapping : (N,) int or Mapping, optional
+        Core of each neuron; default: what :func:`lava_async.hardware.place` says.
+    messages : list, optional
+        Replay: ``Result.messages`` of a recorded run (``record="groups"``). Messages are processed in that order,
+        whatever the times say; a time step ends where its record ends.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        If target and preset do not belong together or something is not as above. When run: if the mapping is not one
+        of the network, or a recorded message is not under way when its turn comes.
+    """
+
+    target: str = "loihi1"
+    preset: str | Times = "sanafe"
+    mapping: tuple[int, ...] | None = None
+    messages: tuple[Delivery, ...] | None = None
+
+    name: ClassVar[str] = "timed"
+    grouped: ClassVar[bool] = False
+
+    def __init__(
+        self, target: str = "loihi1", preset: str | Times | Mapping[str, int] = "sanafe", mapping: Any = None,
+        messages: Iterable[Any] | None = None,
+    ) -> None:  # fmt: skip
+        object.__setattr__(self, "group_size", None)
+        object.__setattr__(self, "target", target)
+        object.__setattr__(self, "preset", _preset(preset))
+        object.__setattr__(self, "mapping", None if mapping is None else _cores(mapping))
+        object.__setattr__(self, "messages", None if messages is None else _deliveries(messages))
+        from lava_async.hardware import timing  # Adapters stand on the core; this one is asked when it is there.
+
+        timing.check(self)
+
+    @property
+    def title(self) -> str:
+        """What tables call it, as in "timed sanafe"."""
+        preset = self.preset if isinstance(self.preset, str) else "own times"
+        return (
+            f"{self.name} {preset}" + (", own mapping" if self.mapping else "") + (", replay" if self.messages else "")
+        )
+
+    def machine(self, network: Network) -> Machine:
+        """Return the chip with a network on it; made once for each network."""
+        from lava_async.hardware import timing
+
+        kept: dict[Any, Machine] = vars(network).setdefault(_MACHINES, {})
+        key = self.target, self.preset, self.mapping
+        if key not in kept:
+            kept[key] = timing.machine(self, network)
+        return kept[key]
+
+    def ranking(self) -> Order:  # noqa: D102
+        raise no_single_queue("schedule")
+
+    def pick(self, pending: Pending) -> NDArray[np.int64]:  # noqa: D102
+        raise no_single_queue("schedule")
+
+    def config(self) -> dict[str, Any]:  # noqa: D102
+        preset = self.preset if isinstance(self.preset, str) else self.preset._asdict()
+        listed = {name: value if value is None else [list(v) if isinstance(v, tuple) else v for v in value]
+                  for name, value in (("mapping", self.mapping), ("messages", self.messages))}  # fmt: skip
+        return {"name": self.name, "target": self.target, "preset": preset, **listed}
+
+
+def no_single_queue(where: str) -> InvalidType:
+    """Return the error of those who need one queue for the whole network."""
+    return InvalidType(where, Timed.__name__, "a schedule with one queue for all neurons, or Layered(); timed runs in "
+                       "simulate, simulate_batch, Stepper and the engine of AsyncNetwork")  # fmt: skip
+
+
+def not_under_way(t: int, k: int, source: int, core: int) -> InvalidValue:
+    """Return the error of a recorded message that does not wait."""
+    return InvalidValue(
+        f"Timed.messages[t={t}, k={k}]", (source, core), "source and core of a message that is under way"
+    )
+
+
+def _preset(preset: Any) -> str | Times:
+    if isinstance(preset, str):
+        return preset
+    values = preset._asdict() if isinstance(preset, Times) else preset
+    if not isinstance(values, Mapping):
+        raise InvalidType("Timed.preset", preset, "the name of a preset, or Times")
+    if set(values) != set(Times._fields):
+        raise InvalidValue("Timed.preset, fields", sorted(values), ", ".join(Times._fields))
+    return Times(**{name: count(f"Timed.preset.{name}", time, most=LONGEST) for name, time in values.items()})
+
+
+def _cores(mapping: Any) -> tuple[int, ...]:
+    cores = integer_array("Timed.mapping", getattr(mapping, "core_of", mapping))
+    within("Timed.mapping", cores, 0, 2**20)
+    if cores.ndim != 1:
+        raise InvalidValue("Timed.mapping.shape", cores.shape, "(N,), a core for each neuron")
+    return tuple(cores.tolist())
+
+
+def _deliveries(messages: Iterable[Any]) -> tuple[Delivery, ...]:
+    try:
+        plain = tuple(sorted((index(t), index(k), index(j), index(c)) for t, k, j, c, *_ in messages))
+    except (TypeError, ValueError):
+        raise InvalidType("Timed.messages", messages, "a list of (t, k, source, core)") from None
+    known = 0, -1
+    for t, k, source, core in plain:
+        due = known[1] + 1 if t == known[0] and known[1] >= 0 else 1
+        if t < 0 or k != due:
+            raise InvalidValue("Timed.messages (t, k)", (t, k), "every forward step 1, 2, ... of a time step, once")
+        within(f"Timed.messages[t={t}, k={k}]", np.array([source, core]), -(2**31), 2**31 - 1)
+        known = t, k
+    return plain
