@@ -25,11 +25,16 @@ from lava_async import (
     Random,
     Timed,
     hardware,
+    metrics,
     schedule,
     simulate,
     simulate_batch,
 )
-from lava_async.errors import ForwardStepLimit
+from lava_async.data import SpikeDataset
+from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
+from lava_async.experiments.measure import measure
+from lava_async.experiments.sections import TRAINABLE
+from lava_async.experiments.study import Execution, ExecutionConfig
 from lava_async.hardware.mapping import tile_axes
 from lava_async.hardware.targets import LOIHI1
 from lava_async.schedules.timed import Times
@@ -411,6 +416,44 @@ def test_a_time_step_ends_where_its_record_ends(engine):
 )  # fmt: skip
 def test_errors_name_object_field_value_and_what_is_allowed(call, message):
     complains(call, message)
+
+
+def test_a_training_has_no_timed_execution():
+    from lava_async.training import UnlayeredNetwork, dense_blocks
+
+    said = ("a schedule with one queue for all neurons, or Layered(); timed runs in simulate, simulate_batch, Stepper "
+            "and the engine of AsyncNetwork")  # fmt: skip
+    complains(lambda: UnlayeredNetwork(dense_blocks([2, 2]), schedule=Timed()),
+              f"UnlayeredNetwork.schedule = 'Timed': must be {said}")  # fmt: skip
+    assert "timed" not in TRAINABLE
+
+
+@pytest.mark.lava
+def test_a_scheduler_process_has_none_either_but_a_whole_network_has():
+    from lava_async.proc.async_network.process import AsyncNetwork
+    from lava_async.proc.spike_scheduler.process import SpikeScheduler
+
+    with pytest.raises(InvalidType, match=r"SpikeScheduler\.schedule = 'Timed': must be a schedule with one queue"):
+        SpikeScheduler(shape=(2,), schedule="timed")
+    network, order = chain_by_hand()
+    process = AsyncNetwork(net_config=network, schedule=order)
+    assert Stepper(**process.proc_params["rules"]).step([1]).step_ps.tolist() == [1_188_800]
+
+
+def test_studies_and_commands_know_it_and_report_nanoseconds(capsys):
+    each = ExecutionConfig("timed", extra_steps=(0,), options={"preset": "davies2018"})
+    (order,) = each.schedules()
+    assert (order, Execution(order, Quiescence()).name) == (Timed(preset="davies2018"), "timed davies2018")
+    with pytest.raises(InvalidValue, match="group_size"):
+        ExecutionConfig("timed", group_size=(8,))
+    network, spikes = chain_by_hand()[0], np.array([[[1, 0]], [[0, 1]]])
+    data = SpikeDataset(spikes.astype(np.uint8), np.zeros(2, np.int64), (1, 1, 1), "chain", 1)
+    found = measure(network, data, schedule=Timed(mapping=[0, 0, 4]), until=Quiescence())["numbers"]
+    assert found["nanoseconds_to_first_output"] == 188.8
+    assert found["nanoseconds_per_time_step"] == (1188.8 + 1012) / 2
+    # Of one class only, the class is right from the first time step on.
+    assert found["nanoseconds_to_decision"] == pytest.approx((1188.8 + 1012) / 2)
+    assert metrics.decision_time([[5000, 7000], [1000, 2000]], [2, 0]) == 12
 
 
 def test_other_schedules_have_no_times():
