@@ -77,7 +77,7 @@ def inner(function: F) -> F:
 def reassociating(function: F) -> F:
     """Compile as :func:`inner`, with sums in several lanes: in another order, but the same one in every run."""
     options: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
-    return _njit(function, _nrt=False, fastmath={"reassoc", "nsz"}, **options)
+    return _njit(function, _nrt=False, fastmath={"reassoc", "nsz", "contract"}, **options)
 
 
 def _njit(function: F, **options: Any) -> F:
@@ -99,3 +99,18 @@ def _compile_where(condition: Any, a: Any, b: Any) -> Any:
         return a if condition else b
 
     return choose
+
+
+def same(x: Any, y: Any) -> Any:
+    """Return `y`, in a kernel as a number of the type of `x`: numba makes sums of 32-bit integers 64 bits wide."""
+    return y
+
+
+@overload(same, jit_options={"_nrt": False})
+def _compile_same(x: Any, y: Any) -> Any:
+    kind = x
+
+    def cast(x: Any, y: Any) -> Any:
+        return kind(y)
+
+    return cast

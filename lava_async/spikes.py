@@ -13,6 +13,7 @@ from lava_async import draws
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.jit import jit
 from lava_async.records import ArrayRecord, array_of, count, frozen, integer_array, whole_array, within
+from lava_async.threads import in_threads, share
 
 #: Graded spikes carry 24 bits on Loihi 2; a count is the payload of an input spike.
 MAX_PAYLOAD = 2**24 - 1
@@ -157,13 +158,15 @@ class SpikeBatch(ArrayRecord):
         return SpikeBatch(self.channel[keep], self.count[keep], place[self.start], self.n_channels)
 
     @classmethod
-    def of(cls, spikes: ArrayLike | Sequence[SpikeTrain] | SpikeBatch) -> SpikeBatch:
+    def of(
+        cls, spikes: ArrayLike | Sequence[SpikeTrain] | SpikeBatch, threads: int | None = None
+    ) -> SpikeBatch:  # fmt: skip
         """Return any form of a batch as a batch: (B, C, T) counts, a list of trains, or a batch itself."""
         if isinstance(spikes, SpikeBatch):
             return spikes
         if isinstance(spikes, Sequence) and any(isinstance(train, SpikeTrain) for train in spikes):
             return cls.from_trains(spikes)
-        return cls.from_dense(spikes)  # type: ignore[arg-type]
+        return cls.from_dense(spikes, threads)  # type: ignore[arg-type]
 
     @classmethod
     def from_trains(cls, trains: Sequence[Any]) -> SpikeBatch:
@@ -180,12 +183,12 @@ class SpikeBatch(ArrayRecord):
         return cls(channel, counts, start, shapes.pop()[0])
 
     @classmethod
-    def from_dense(cls, spikes: ArrayLike) -> SpikeBatch:
-        """List the spikes of a (B, C, T) array of counts, in one pass."""
+    def from_dense(cls, spikes: ArrayLike, threads: int | None = None) -> SpikeBatch:
+        """List the spikes of a (B, C, T) array of counts, in one pass, which threads share if it is large."""
         dense = array_of("SpikeBatch.spikes", spikes, "biuf", "spike counts")
         if dense.ndim != 3:
             raise InvalidValue("SpikeBatch.spikes.shape", dense.shape, "(B, C, T)")
-        return _listed(cls, *_events_of("SpikeBatch.spikes", dense, "(B, C, T)"), dense.shape[1])
+        return _listed(cls, *_events_of("SpikeBatch.spikes", dense, "(B, C, T)", threads), dense.shape[1])
 
 
 _LISTED = tuple(np.dtype(name) for name in ("uint8", "int32", "int64", "float32"))
@@ -194,61 +197,86 @@ _LISTED = tuple(np.dtype(name) for name in ("uint8", "int32", "int64", "float32"
 
 @jit
 def _find_spikes(flat: Any, words: Any, per_word: int, found: Any) -> int:
-    """List where `flat`, seen as `words` of 8 bytes, is not zero; return how many there are, -1 if the list is full."""
+    """List where `flat`, seen also as `words` of 8 bytes, is not zero; return how many there are, -1: no room."""
     n = 0
     for w in range(len(words) + 1):
         end = len(flat) if w == len(words) else (w + 1) * per_word
         if w == len(words) or words[w] != 0:
-            for e in range(w * per_word, end):
-                if flat[e] != 0:
-                    if n == len(found):
-                        return -1
-                    found[n] = e
-                    n += 1
+            if n + 8 > len(found):
+                return -1
+            for e in range(w * per_word, end):  # without a branch: where spikes are cannot be predicted
+                found[n] = e
+                n += flat[e] != 0
     return n
 
 
 @jit
-def _arrange_spikes(
-    flat: Any, found: Any, n_channels: int, n_steps: int, start: Any, channel: Any, counts: Any
-) -> bool:
-    """Fill the lists of a batch, given where its spikes are; return False if a count is bad."""
-    for e in found:
+def _place_spikes(flat: Any, found: Any, n_channels: int, start: Any, rows: Any, channel: Any, counts: Any) -> bool:
+    """Tell row, channel and count of the entries of (n, C, T) that were found; return False if a count is bad.
+
+    A row is a place in `start` (n, T + 1), which gets, one place late, how many entries there are in it.
+    """
+    n_steps = np.uint64(start.shape[1] - 1)
+    size = np.uint64(n_channels) * n_steps
+    for m in range(len(found)):
+        e = np.uint64(found[m])
         x = flat[e]
         whole = np.int64(x)
         if whole != x or whole < 0 or whole > MAX_PAYLOAD:
             return False
-        start[e // (n_channels * n_steps) * n_steps + e % n_steps + 1] += 1
-    for row in range(len(start) - 1):
-        start[row + 1] += start[row]
-    for e in found:
-        row = e // (n_channels * n_steps) * n_steps + e % n_steps
-        channel[start[row]] = e // n_steps % n_channels
-        counts[start[row]] = flat[e]
-        start[row] += 1
-    # Each row now tells where it ends, and that is where the next one begins.
-    for row in range(len(start) - 1, 0, -1):
-        start[row] = start[row - 1]
-    start[0] = 0
+        sample, within = e // size, np.uint32(e % size)
+        its_channel = np.uint32(within) // np.uint32(n_steps)
+        row = sample * (n_steps + np.uint64(1)) + within - its_channel * n_steps
+        start.flat[row + np.uint64(1)] += 1
+        rows[m], channel[m], counts[m] = row, its_channel, whole
     return True
 
 
-def _events_of(where: str, dense: NDArray[Any], shape: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+@jit
+def _arrange_spikes(rows: Any, channels: Any, each: Any, place: Any, channel: Any, counts: Any) -> None:
+    """Sort spikes by sample and time step; `place` (n, T + 1) tells where the next of each row goes."""
+    for m in range(len(rows)):
+        at = place.flat[rows[m]]
+        channel[at], counts[at] = channels[m], each[m]
+        place.flat[rows[m]] = at + 1
+
+
+_MANY = 1 << 20
+"""From so many counts on, threads share an array."""
+
+
+def _events_of(
+    where: str, dense: NDArray[Any], shape: str, threads: int | None = 1
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return channel, count and start of a dense (B, C, T) array, or raise an error that names `where`."""
     if dense.dtype not in _LISTED:
         dense = dense_counts(where, dense, shape)
-    flat = np.ascontiguousarray(dense).ravel()
-    per_word = 8 // flat.itemsize
-    words = flat[: len(flat) - len(flat) % per_word].view(np.uint64)
-    found = np.empty(len(flat) // 16 + 1, np.int64)
-    while (n := _find_spikes(flat, words, per_word, found)) < 0:
-        found = np.empty(min(4 * len(found), len(flat)), np.int64)
+    dense = np.ascontiguousarray(dense)
     n_samples, n_channels, n_steps = dense.shape
-    start = np.zeros(n_samples * n_steps + 1, np.int64)
-    channel, counts = np.empty(n, np.int32), np.empty(n, np.int32)
-    if not _arrange_spikes(flat, found[:n], n_channels, n_steps, start, channel, counts):
-        dense_counts(where, dense, shape)
-    return channel, counts, start[np.arange(n_samples)[:, None] * n_steps + np.arange(n_steps + 1)]
+    start = np.zeros((n_samples, n_steps + 1), np.int64)
+
+    def find(part: slice) -> list[NDArray[np.int32]]:
+        flat = dense[part].ravel()
+        per_word = 8 // flat.itemsize
+        words = flat[: len(flat) - len(flat) % per_word].view(np.uint64)
+        found = np.empty(len(flat) // 16 + 8, np.int64)
+        while (n := _find_spikes(flat, words, per_word, found)) < 0:
+            found = np.empty(min(4 * len(found), len(flat) + 8), np.int64)
+        lists = [np.empty(n, np.int32) for _ in range(3)]
+        if not _place_spikes(flat, found[:n], n_channels, start[part], *lists):
+            dense_counts(where, dense, shape)
+        return lists
+
+    parts = share(n_samples, threads if dense.size >= _MANY else 1)
+    found = in_threads(find, parts)
+    # From how many there are to where they begin: across samples, the end of one is the start of the next.
+    totals = start.sum(axis=1)
+    np.cumsum(start, axis=1, out=start)
+    start += (np.cumsum(totals) - totals)[:, None]
+    channel, counts = (np.empty(int(totals.sum()), np.int32) for _ in range(2))
+    place = start.copy()
+    in_threads(lambda part, own: _arrange_spikes(own[0], own[1], own[2], place[part], channel, counts), parts, found)
+    return channel, counts, start
 
 
 R = TypeVar("R", SpikeTrain, SpikeBatch)

@@ -125,7 +125,7 @@ def _check_back(
 
     `fired` are spike counts of the time step, `counts` the derivatives by them.
     """
-    n = b - a
+    n, now = b - a, np.int32(k)  # of 32 bits, as `since`, so that they are compared several at once
     gu, gv, arriving, refractory = s.gu[a:b], s.gv[a:b], s.arriving[a:b], s.refractory[a:b]
     vth, counted, peak, derivative = w.vth[a:b], fired[a:b], peaks[a:b], counts[a:b]
     owed, zero, since, slope = s.owed[a:b], s.zero[a:b], s.since[a:b], s.slope[:n]
@@ -133,14 +133,15 @@ def _check_back(
     if rule.credit == ALL or rule.credit == KEEP:
         for i in range(n):
             x = voltage[i] - vth[i]
-            if not layered and k < since[i] and x <= 0 and (not rule.peak or voltage[i] == peak[i]):
+            if not layered and now < since[i] and x <= 0 and (not rule.peak or voltage[i] == peak[i]):
                 zero[i] = _zero_spike(plan, a + i, s, w, g)
     # Each loop writes one array, for the compiler must tell it from all that the loop reads before it takes several
     # neurons at once.
     mine = layered or rule.credit == DELIVERED
     for i in range(n):
-        own = mine | (voltage[i] > vth[i]) | (k >= since[i])
-        slope[i] = derivative[i] + (owed[i] if own else zero[i])
+        own = mine | (voltage[i] > vth[i]) | (now >= since[i])
+        by_delivery, by_zero = owed[i], zero[i]  # both are read, or the compiler chooses between addresses
+        slope[i] = derivative[i] + (by_delivery if own else by_zero)
     if rule.differentiated:
         for i in range(n):
             slope[i] -= gv[i] * (nothing if voltage[i] == none else voltage[i])
@@ -232,11 +233,11 @@ def _asynchronous_back(
     if k == 0:
         return
     for place in range(group, tape.step[step, GROUP_END]):
-        source = tape.source[place]
-        owed = deliver_back(plan, source, tape.payload[place], s.arriving, w, g)
-        if source >= plan.n_inputs:
-            s.owed[source - plan.n_inputs] = owed
-            s.since[source - plan.n_inputs] = tape.emission[place]
+        i = tape.source[place] - plan.n_inputs
+        if i >= 0:
+            s.owed[i], s.since[i] = 0, tape.emission[place]
+    end = tape.step[step, GROUP_END]
+    deliver_back(plan, tape.source[group:end], tape.payload[group:end], s.arriving, s.owed, w, g)
     if rule.credit != DELIVERED:
         _keep_for_zero_spikes(plan, rule, s, w, g)
 

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from lava_async.engine import BatchResult, Setup, State, adjoint, kernels
 from lava_async.engine.adjoint import Rule, make_scratch
-from lava_async.engine.compiled import Job, in_threads, share
+from lava_async.engine.compiled import Job
 from lava_async.engine.deliver_back import Weights
 from lava_async.engine.plan import Plan
 from lava_async.engine.tape import MAX_LAYERS, Tape, make_tape
+from lava_async.engine.width import Widths
 from lava_async.errors import InvalidValue
 from lava_async.spikes import SpikeBatch
+from lava_async.threads import in_threads, share
 
 
 class Model(NamedTuple):
@@ -93,10 +95,9 @@ class Recorded:
         self.model, self.rule = model, rule
         self.slices = share(len(batch), threads)
         self._pool, self._tapes = tapes, list[Tape]()
+        widths = Widths(model.plan, model.p)
         while True:
-            state = State.zeros(setup.network)
-            state.u, state.v = (np.zeros(len(state.u), model.plan.weights.dtype) for _ in range(2))
-            self.job = Job(setup, batch, samples, state, (model.plan, model.p))
+            self.job = Job(setup, batch, samples, State.zeros(setup.network), widths)
             self._tapes = [tapes.take(s.stop - s.start, batch.n_steps, model, rule.states) for s in self.slices]
             statuses = in_threads(lambda s, tape: self.job.run(s, self.job.no_record, tape), self.slices, self._tapes)
             sizes = [s.stop - s.start for s in self.slices]

@@ -7,28 +7,23 @@ limit) it returns as a status, and Python deals with it.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-from typing import Any, TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine import BatchResult, Checked, Result, Setup, State, kernels, public_state
 from lava_async.engine.deliver import Work
 from lava_async.engine.kernels import Record, Rules
-from lava_async.engine.plan import Plan, lay_out
+from lava_async.engine.plan import lay_out
 from lava_async.engine.select import Queue, make_queue
 from lava_async.engine.tape import Tape, no_tape
+from lava_async.engine.width import Widths
 from lava_async.errors import ForwardStepLimit, InvalidType
 from lava_async.network import Network
 from lava_async.schedules import Layered, Order, Replay, Schedule, Timed
 from lava_async.schedules.replay import not_pending
 from lava_async.spikes import SpikeBatch, SpikeTrain
+from lava_async.threads import in_threads, share
 
-T = TypeVar("T")
 _EVERYTHING = 2**31 - 1
 _NO_TAPE = no_tape()
 _NO_REPLAY = np.zeros((1, 3), np.int64), np.zeros(0, np.int32)
@@ -65,7 +60,10 @@ class Steps:
 
     def run(self, spikes: SpikeTrain, sample: int, state: State) -> Result:
         """Run one time step; arguments as of :func:`run`."""
+        before = self.job.plan
         self.job.load(SpikeBatch.of_one(spikes), np.array([sample]), state)
+        if self.job.plan is not before:
+            self.memory = self.job.memory()
         status = self.job.run(slice(0, 1), self.job.no_record, _NO_TAPE, self.memory)
         if status != kernels.DONE:
             self.memory = self.job.memory()
@@ -84,20 +82,6 @@ def run_batch(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threa
     return job.result()
 
 
-def share(n: int, threads: int | None) -> list[slice]:
-    """Return the slices of n samples that threads run (default: as many as cores that this process may use)."""
-    edges = np.linspace(0, n, max(1, min(threads or len(os.sched_getaffinity(0)), n)) + 1).astype(int).tolist()
-    return [slice(*edge) for edge in pairwise(edges)]
-
-
-def in_threads(function: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
-    """Call a function once per set of arguments, each call in a thread of its own; the threads end with the call."""
-    if len(arguments[0]) == 1:
-        return [function(*(a[0] for a in arguments))]
-    with ThreadPoolExecutor(len(arguments[0])) as pool:
-        return list(pool.map(function, *arguments))
-
-
 def warm_up(network: Network) -> None:
     """Compile, or load from the cache, what runs this network, so that a forked process need not."""
     spikes = SpikeTrain.from_dense(np.zeros((network.n_inputs, 1), np.int32))
@@ -113,13 +97,13 @@ def job_of(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], state: S
     return Job(setup, batch, samples, state)
 
 
-def plan_of(network: Network) -> tuple[Plan, Any]:
+def plan_of(network: Network) -> Widths:
     """Return the plan of a network and the arrays of its neurons; made once."""
     kept = vars(network)
     if _PLAN not in kept:
-        kept[_PLAN] = lay_out(network), network.params.arrays()
-    plan: tuple[Plan, Any] = kept[_PLAN]
-    return plan
+        kept[_PLAN] = Widths(lay_out(network), network.params.arrays())
+    widths: Widths = kept[_PLAN]
+    return widths
 
 
 class Job:
@@ -127,14 +111,12 @@ class Job:
 
     def __init__(
         self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], state: State,
-        plan: tuple[Plan, Any] | None = None,
+        widths: Widths | None = None,
     ) -> None:  # fmt: skip
-        self.setup = setup
-        self.plan, self.p = plan or plan_of(setup.network)
+        self.setup, self.widths = setup, widths or plan_of(setup.network)
         self.rules = _rules(setup)
-        self.replay = _replay_arrays(setup.schedule, self.plan.n_inputs)
+        self.replay = _replay_arrays(setup.schedule, setup.network.n_inputs)
         self.load(batch, samples, state)
-        self.no_record = _make_record(self, 0, trace=False)
 
     def load(self, batch: SpikeBatch, samples: NDArray[np.int64], state: State) -> None:
         """Get ready to run these samples, from this state."""
@@ -142,24 +124,31 @@ class Job:
         if setup.input_dropout > 0:
             batch = batch.thinned(setup.input_dropout, setup.seed, samples, state.t)
         self.batch, self.samples, self.t0 = batch, samples, state.t
+        once = setup.refractory and setup.refractory_dropout == 0  # the payload of a neuron is at most 1
+        payload = int(batch.count.max(initial=1))
+        self.plan, self.p = self.widths.of(payload, state.u, state.v) if once else self.widths.wide
         n, n_steps = len(batch), batch.n_steps
         self.D, d_in = len(state.history), len(state.inputs)
         self.past = np.zeros((n, self.D + n_steps, self.plan.n_neurons), np.int32)
         self.past[:, : self.D] = state.history
         self.inputs = np.zeros((n, d_in + n_steps if d_in else 0, self.plan.n_inputs), np.int32)
         self.inputs[:, :d_in] = state.inputs
-        self.u, self.v = np.repeat(state.u[None], n, axis=0), np.repeat(state.v[None], n, axis=0)
+        dtype = self.plan.weights.dtype
+        self.u, self.v = (np.repeat(x[None].astype(dtype), n, axis=0) for x in (state.u, state.v))
         self.forward_steps, self.first_output = np.zeros((n, n_steps), np.int32), np.zeros((n, n_steps), np.int32)
         self.tally = np.zeros((n, kernels.N_TALLY), np.int64)
+        self.no_record = _make_record(self, 0, trace=False)
 
     def memory(self) -> tuple[Work, Queue]:
         """Return what one thread needs; a run that ends well leaves it as it was."""
         plan, n_sources = self.plan, self.plan.n_inputs + self.plan.n_neurons
+        words = np.zeros(plan.n_neurons // 8 + 1, np.uint64)
         work = Work(
             np.zeros(plan.n_neurons, self.u.dtype), np.zeros(plan.n_neurons, np.bool_),
             np.zeros(len(plan.layer_start) - 1, np.bool_), np.zeros(plan.n_neurons, np.bool_),
             np.zeros(plan.n_neurons, np.int32), np.zeros(3, np.int64), *self.replay,
-            np.zeros(plan.n_neurons, np.int32), np.zeros(n_sources, np.int32), np.zeros(n_sources, np.int32),
+            np.zeros(plan.n_neurons + 8, np.int32), words.view(np.uint8), words,
+            np.zeros(n_sources, np.int32), np.zeros(n_sources, np.int32),
         )  # fmt: skip
         return work, make_queue(n_sources)
 

@@ -49,7 +49,10 @@ class Work(NamedTuple):
     """(n, 3) t, k and place in `replay_source` of recorded groups, and a last row that ends them."""
     replay_source: NDArray[np.int32]
     fired: NDArray[np.int32]
-    """(N,) neurons that fire in a check, counted from its first one."""
+    """(N + 8,) neurons that fire in a check, counted from its first one."""
+    fires: NDArray[np.uint8]
+    """(N + 8,) whether neurons fire in a check, and the same memory as words of 8."""
+    words: NDArray[np.uint64]
     listed: NDArray[np.int32]
     """(C + N,) sources that deliver."""
     payload: NDArray[np.int32]
@@ -219,3 +222,19 @@ def deliver_due(plan: Any, layer: int, past: Any, now: int, target: int, feedbac
             if payload > 0:
                 walked += walk(plan, q, row, payload, work)
     return walked
+
+
+@inner
+def list_fired(work: Any, n: int) -> int:
+    """List who of n checked neurons fires, eight at a time; return how many do."""
+    fires, fired = work.fires, work.fired
+    words = (n + 7) >> 3
+    for i in range(n, 8 * words):
+        fires[i] = 0
+    found = 0
+    for w in range(words):
+        if work.words[w] != 0:
+            for i in range(8 * w, 8 * w + 8):  # without a branch for each neuron: who fires cannot be predicted
+                fired[found] = i
+                found += fires[i]
+    return found

@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 from lava_async.engine.deliver import delay_of, patch_row
 from lava_async.engine.plan import (
+    DELAYS,
     GEOMETRY,
     KIND,
     N_TARGET,
+    NO_DELAY,
     PATCHES,
     ROWS,
+    SOURCE,
     SOURCE_START,
     STARTS,
     TARGET,
@@ -41,6 +44,18 @@ def _dot(a: Any, b: Any) -> Any:
     for i in range(len(a)):
         total += a[i] * b[i]
     return total
+
+
+@reassociating
+def _dot4(a: Any, b: Any, c: Any, d: Any, x: Any) -> Any:
+    """Return the dot products of the first entries of four rows with x."""
+    sum_a = sum_b = sum_c = sum_d = x.dtype.type(0)
+    for i in range(len(x)):
+        sum_a += a[i] * x[i]
+        sum_b += b[i] * x[i]
+        sum_c += c[i] * x[i]
+        sum_d += d[i] * x[i]
+    return sum_a, sum_b, sum_c, sum_d
 
 
 @reassociating
@@ -76,17 +91,9 @@ def add_products(rows: Any, x: Any, to: Any) -> None:
     n, m = len(to), len(x)
     blocks = n - n % 4
     for j in range(0, blocks, 4):
-        a, b, c, d = rows[j * m : j * m + m], rows[j * m + m :], rows[j * m + 2 * m :], rows[j * m + 3 * m :]
-        sum_a = sum_b = sum_c = sum_d = x.dtype.type(0)
-        for i in range(m):
-            sum_a += a[i] * x[i]
-            sum_b += b[i] * x[i]
-            sum_c += c[i] * x[i]
-            sum_d += d[i] * x[i]
-        to[j] += sum_a
-        to[j + 1] += sum_b
-        to[j + 2] += sum_c
-        to[j + 3] += sum_d
+        sums = _dot4(rows[j * m :], rows[j * m + m :], rows[j * m + 2 * m :], rows[j * m + 3 * m :], x)
+        for k in range(4):
+            to[j + k] += sums[k]
     for j in range(blocks, n):
         to[j] += _dot(rows[j * m : j * m + m], x)
 
@@ -139,16 +146,56 @@ def walk_back(plan: Any, q: int, row: int, payload: Any, at: Any, w: Any, g: Any
 
 
 @inner
-def deliver_back(plan: Any, source: int, payload: int, at: Any, w: Any, g: Any) -> Any:
-    """Return what a source is owed by its synapses without delay."""
-    total = w.weights.dtype.type(0)
-    i = source - plan.n_inputs
-    layer = plan.layer_of[i] if i >= 0 else -1
-    for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
-        row = i - plan.part[q, SOURCE_START]
-        if delay_of(plan, q, row) == 0:
-            total += walk_back(plan, q, row, payload, at, w, g)
-    return total
+def _rows_back(plan: Any, q: int, sources: Any, payloads: Any, at: Any, owed: Any, w: Any, g: Any) -> None:
+    """Walk spikes back through part q, of kind rows; four at once, as in :func:`~lava_async.engine.deliver.deliver`."""
+    part = plan.part[q]
+    n, a, first = part[N_TARGET], part[TARGET_START], part[SOURCE_START] + plan.n_inputs
+    here, weights, gradient = at[a : a + n], w.weights[part[WEIGHTS] :], g.weights[part[WEIGHTS] :]
+    for e in range(len(sources)):
+        row, payload = gradient[(sources[e] - first) * n :], w.weights.dtype.type(payloads[e])
+        if payload == 1:
+            for i in range(n):
+                row[i] += here[i]
+        else:
+            for i in range(n):
+                row[i] += payload * here[i]
+    if part[SOURCE] < 0:
+        return
+    blocks = len(sources) - len(sources) % 4
+    for e in range(0, blocks, 4):
+        j0, j1, j2, j3 = sources[e] - first, sources[e + 1] - first, sources[e + 2] - first, sources[e + 3] - first
+        totals = _dot4(weights[j0 * n :], weights[j1 * n :], weights[j2 * n :], weights[j3 * n :], here)
+        for m in range(4):
+            owed[sources[e + m] - plan.n_inputs] += totals[m]
+    for e in range(blocks, len(sources)):
+        owed[sources[e] - plan.n_inputs] += _dot(weights[(sources[e] - first) * n :][:n], here)
+
+
+@inner
+def deliver_back(plan: Any, sources: Any, payloads: Any, at: Any, owed: Any, w: Any, g: Any) -> None:
+    """Walk a group back through its synapses without delay; `owed` (N,) gains what its neurons are owed.
+
+    The sources are ascending, as they were delivered.
+    """
+    begin = 0
+    while begin < len(sources):
+        i = sources[begin] - plan.n_inputs
+        layer = plan.layer_of[i] if i >= 0 else -1
+        stop = plan.layer_start[layer + 1] + plan.n_inputs
+        end = begin + 1
+        while end < len(sources) and sources[end] < stop:
+            end += 1
+        for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
+            if plan.part[q, KIND] == ROWS and plan.part[q, DELAYS] == NO_DELAY:
+                _rows_back(plan, q, sources[begin:end], payloads[begin:end], at, owed, w, g)
+                continue
+            for place in range(begin, end):
+                row = sources[place] - plan.n_inputs - plan.part[q, SOURCE_START]
+                if delay_of(plan, q, row) == 0:
+                    total = walk_back(plan, q, row, payloads[place], at, w, g)
+                    if layer >= 0:
+                        owed[sources[place] - plan.n_inputs] += total
+        begin = end
 
 
 @inner

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.draws import MOMENTUM_NOISE, RANDOM_SCHEDULE, REFRACTORY_DROPOUT, G, fold, mix, unit
-from lava_async.engine.deliver import N_PENDING, N_TOUCHED, OUTPUT_FIRED, deliver, deliver_due
+from lava_async.engine.deliver import N_PENDING, N_TOUCHED, OUTPUT_FIRED, deliver, deliver_due, list_fired
 from lava_async.engine.select import select
 from lava_async.engine.tape import OVERFLOW, close_row, close_sample, open_row, write_group, write_step, write_voltages
 from lava_async.jit import inner, jit
@@ -95,19 +95,14 @@ def _check_range(
     arriving, refractory = work.arriving[a:b], work.refractory[a:b]
     for i in range(b - a):
         u_here[i], v_here[i] = integrate(p, a + i, u_here[i], v_here[i], arriving[i], refractory[i])
-    fires = 0
     for i in range(b - a):
         arriving[i] = 0
-        fires += int((v_here[i] > vth[i]) & (not refractory[i]))
+    fires = work.fires[: b - a]
+    for i in range(b - a):
+        fires[i] = (v_here[i] > vth[i]) & (not refractory[i])
     if tape.on[0]:
         write_voltages(tape, plan, work, a, b, v, everyone)
-    if fires == 0:
-        return
-    n = 0
-    for i in range(b - a):  # A list without a branch for each neuron: who fires cannot be predicted.
-        work.fired[n] = i
-        n += int((v_here[i] > vth[i]) & (not refractory[i]))
-    for place in range(n):
+    for place in range(list_fired(work, b - a)):
         _emit(plan, rules, a + work.fired[place], v, counts, k, drop, work, queue)
 
 

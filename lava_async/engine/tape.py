@@ -114,13 +114,16 @@ def write_voltages(tape: Any, plan: Any, work: Any, a: int, b: int, v: Any, ever
     tape.cursor[AT_VOLTAGE] = place + b - a
     to, peak = tape.voltage[place : place + b - a], tape.peak[tape.cursor[AT_SAMPLE], tape.cursor[AT_ROW], a:b]
     v_here, refractory, unit = v[a:b], work.refractory[a:b], tape.unit[0]
+    real, none = tape.peak.dtype.type, tape.peak.dtype.type(-np.inf)
     if everyone:
-        for i in range(b - a):
-            checked = work.full[plan.layer_of[a + i]] or work.marked[a + i] or tape.always[a + i]
-            to[i] = v_here[i] * unit if checked else -np.inf
+        for layer in range(len(work.full)):
+            first, last, full = plan.layer_start[layer], plan.layer_start[layer + 1], work.full[layer]
+            its, its_v, marked, always = to[first:last], v[first:last], work.marked[first:last], tape.always[first:last]
+            for i in range(last - first):
+                its[i] = real(its_v[i]) * unit if full | marked[i] | always[i] else none
     else:
         for i in range(b - a):
-            to[i] = -np.inf if refractory[i] else v_here[i] * unit
+            to[i] = none if refractory[i] else real(v_here[i]) * unit
     for i in range(b - a):
         peak[i] = max(peak[i], to[i])
 

@@ -15,6 +15,7 @@ from lava_async.engine.kernels import Record
 from lava_async.engine.messages import make_messages
 from lava_async.engine.plan import Plan
 from lava_async.engine.timed_kernel import NO_ROOM, Cores, run_timed
+from lava_async.engine.width import OneWidth
 from lava_async.network import Network
 from lava_async.schedules import Fifo, Timed
 from lava_async.schedules.timed import Machine, not_under_way
@@ -37,7 +38,7 @@ class TimedJob(Job):
         self.room = 1 + 2 * len(self.cut.reach_core)
         # No queue is ranked: of the rules, only those that are not about the order are read.
         queueless = replace(setup, schedule=Fifo())
-        super().__init__(queueless, batch, samples, state, (plan, plan_of(setup.network)[1]))
+        super().__init__(queueless, batch, samples, state, OneWidth(plan, plan_of(setup.network).wide[1]))
 
     def _replay(self, network: Network) -> NDArray[np.int64]:
         """Return recorded messages as the kernel numbers sources and cores; what is none of this network is -1."""
@@ -130,5 +131,5 @@ def _cut_of(schedule: Timed, network: Network, machine: Machine) -> tuple[Plan, 
     kept: dict[Any, tuple[Plan, Cut]] = vars(network).setdefault(_CUTS, {})
     key = schedule.target, schedule.mapping
     if key not in kept:
-        kept[key] = cut(plan_of(network)[0], machine.core_of, len(machine.cores))
+        kept[key] = cut(plan_of(network).wide[0], machine.core_of, len(machine.cores))
     return kept[key]

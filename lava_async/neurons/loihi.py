@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.jit import where
+from lava_async.jit import same, where
 from lava_async.neurons import register
 from lava_async.records import ArrayRecord, frozen, integer_array, whole_array, within
 
@@ -28,12 +28,15 @@ _INT32 = 2**31 - 1
 
 
 class Loihi(NamedTuple):
-    """Arrays of N neurons in the units of the state: decay complements out of 4096, threshold << 6, shifted bias."""
+    """Arrays of N neurons in the units of the state: decay complements out of 4096, threshold << 6, shifted bias.
+
+    Threshold and bias may be of 32 bits, as the state may, where a run cannot leave them.
+    """
 
     keep_u: NDArray[np.int64]
     keep_v: NDArray[np.int64]
-    vth: NDArray[np.int64]
-    bias: NDArray[np.int64]
+    vth: NDArray[Any]
+    bias: NDArray[Any]
 
 
 def leak(p: Any, i: Any, u: Any, v: Any) -> Any:
@@ -46,9 +49,9 @@ def leak(p: Any, i: Any, u: Any, v: Any) -> Any:
 
 def integrate(p: Any, i: Any, u: Any, v: Any, arriving: Any, refractory: Any) -> Any:
     """Add what arrived; then u wraps at 24 bits, taking v along, and v saturates."""
-    u = u + arriving
-    wrap = where(u > LIMIT, -WRAP, where(u <= -LIMIT, WRAP, 0))
-    v = v + where(refractory, 0, arriving + wrap)
+    u = same(u, u + arriving)
+    wrap = same(u, where(u > LIMIT, -WRAP, where(u <= -LIMIT, WRAP, 0)))
+    v = same(v, v + where(refractory, same(v, 0), same(v, arriving + wrap)))
     return u + wrap, where(v >= LIMIT, LIMIT - 1, where(v <= -LIMIT, 1 - LIMIT, v))
 
 

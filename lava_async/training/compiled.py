@@ -46,12 +46,12 @@ class CompiledEngine:
         samples: NDArray[np.int64],
     ) -> Run:  # fmt: skip
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
-        batch = spikes if isinstance(spikes, SpikeBatch) else SpikeBatch.from_dense(spikes.detach().cpu().numpy())
+        batch = spikes if isinstance(spikes, SpikeBatch) else SpikeBatch.of(spikes.detach().cpu().numpy())
         neurons = parameters[1:]
         states = any(x.requires_grad for x in neurons[:2])
         rule = _rule(gradient, self.network.n_neurons, parameters.vth.detach().cpu().numpy().dtype, states)
         call = _Call(self, setup, rule, batch, samples)
-        counts: Tensor = _Backpropagation.apply(call, *neurons, *parameters.weights)
+        counts: Tensor = _Backpropagation.apply(call, *neurons, *parameters.weights).transpose(1, 2)
         job, unit = call.recorded.job, call.recorded.model.unit
         u, v = (torch.from_numpy((x * unit).astype(np.float32)) for x in (job.u, job.v))
         return Run(counts, u, v, job.forward_steps)
@@ -59,7 +59,7 @@ class CompiledEngine:
     def model(self, neurons: list[NDArray[Any]], weights: NDArray[Any]) -> Model:
         """Return the network with these parameters, on slayer's grid or in floating point."""
         keep_u, keep_v, vth, bias = neurons
-        plan, _ = plan_of(self.network)
+        plan, _ = plan_of(self.network).wide
         flat, dtype = weights[self.order], vth.dtype
         kind: Any = type(self.network.params.arrays())
         if not isinstance(self.network.params, LoihiParams):
@@ -87,7 +87,7 @@ class _Call:
 
 
 class _Backpropagation(torch.autograd.Function):
-    """Spike counts (B, N, T) as a function of neurons' parameters and synapses' weights."""
+    """Spike counts (B, T, N), as the kernels keep them, as a function of neurons' parameters and synapses' weights."""
 
     @staticmethod
     def forward(ctx: Any, call: _Call, *parameters: Tensor) -> Tensor:
@@ -100,13 +100,14 @@ class _Backpropagation(torch.autograd.Function):
         )
         ctx.call = call
         ctx.like = [(p.shape, p.device) for p in parameters]
-        return torch.from_numpy(call.recorded.result().counts).to(parameters[2].dtype)
+        job = call.recorded.job
+        return torch.from_numpy(job.past[:, job.D :]).to(parameters[2].dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         """Walk the tape back."""
         engine, recorded = ctx.call.engine, ctx.call.recorded
-        g = recorded.backward(grad.detach().cpu().permute(0, 2, 1).clone(memory_format=torch.contiguous_format).numpy())
+        g = recorded.backward(grad.detach().cpu().clone(memory_format=torch.contiguous_format).numpy())
         decays = (g.keep_u, g.keep_v) if recorded.rule.states else (None, None)
         gradients = [*decays, g.vth, g.bias]
         weights, place = engine.scatter(g.weights), 0

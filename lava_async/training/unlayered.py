@@ -142,7 +142,8 @@ class UnlayeredNetwork(torch.nn.Module):
         self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None
     ) -> Tensor:  # fmt: skip
         """Return the spike counts of the output neurons, (B, n_out, T), differentiable; arguments as :meth:`run`."""
-        return self.run(spikes, samples).counts[:, -self.n_outputs :]
+        # Cut as the compiled engine keeps them, time before neurons: the gradient then needs no copy of that form.
+        return self.run(spikes, samples).counts.transpose(1, 2)[..., -self.n_outputs :].transpose(1, 2)
 
     def run(self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None) -> Run:
         """Run a batch and return the spike counts of all neurons, differentiable, with the final state.
@@ -170,7 +171,7 @@ class UnlayeredNetwork(torch.nn.Module):
         if len(shape) != 3 or shape[1] != network.n_inputs:
             raise InvalidValue("spikes.shape", shape, f"(B, {network.n_inputs}, T), the inputs of blocks[0]")
         if isinstance(spikes, Tensor) and isinstance(engine, CompiledEngine):
-            spikes = SpikeBatch.of(spikes.detach().cpu().numpy())  # which checks them as it lists them
+            spikes = SpikeBatch.of(spikes.detach().cpu().numpy(), engine.threads)  # which checks them as it lists them
         elif isinstance(spikes, Tensor):
             spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
         setup = Setup(
