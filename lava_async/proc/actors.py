@@ -21,10 +21,14 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+from lava.magma.compiler.channels.interfaces import ChannelType
+from lava.magma.core.model.py.model import AbstractPyProcessModel
 from lava.magma.runtime.message_infrastructure.multiprocessing import MultiProcessing
 from lava.magma.runtime.message_infrastructure.shared_memory_manager import SharedMemoryManager
 from lava.magma.runtime.runtime_services.runtime_service import LoihiPyRuntimeService
 from scipy.sparse import csr_matrix
+
+from lava_async.proc.channels import DirectChannel, Selector
 
 #: Seconds between two looks at whether the caller still lives.
 PULSE = 1.0
@@ -111,7 +115,7 @@ class Actor(multiprocessing.Process):
         self._built: Any = None
         threading.Thread(target=self._attend, args=(threading.get_ident(),), daemon=True).start()
         try:
-            self._built = _resumable(self.builder.build())
+            self._built = _improved(self.builder.build())
             self._say("ready")
             self._built.start()
         except BaseException as error:  # SystemExit too: a model that ends itself is an error.
@@ -158,6 +162,10 @@ class Actors(MultiProcessing):
         self._smm = SharedMemoryManager()
         self._smm._manager.start(_end_with_caller, (os.getpid(),))
 
+    def channel_class(self, channel_type: Any) -> Any:
+        """Return the class of channels of a type."""
+        return DirectChannel if channel_type == ChannelType.PyPy else super().channel_class(channel_type)
+
     def build_actor(self, target_fn: Any, builder: Any, exception_q: Any = None) -> Actor:
         """Start an actor; it reports by itself, Lava's `target_fn` and `exception_q` are not needed."""
         actor = Actor(builder, self._labels.get(id(builder), type(builder).__name__))
@@ -203,8 +211,10 @@ def _end_with_caller(caller: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _resumable(built: Any) -> Any:
-    """Repair Lava's Loihi runtime service, which after a pause never again reports that a run is done."""
+def _improved(built: Any) -> Any:
+    """Let a model wait directly; repair Lava's service, which after a pause never again reports that a run is done."""
+    if isinstance(built, AbstractPyProcessModel):
+        built._selector = Selector()
     if isinstance(built, LoihiPyRuntimeService):
         pause = built._handle_pause
 
