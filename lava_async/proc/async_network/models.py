@@ -19,8 +19,8 @@ from lava_async.proc.async_lif.process import AsyncLIF
 from lava_async.proc.async_network.process import AsyncNetwork
 from lava_async.proc.network_synapses.process import NetworkSynapses
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
+from lava_async.proc.time_steps import TimeSteps
 from lava_async.schedules import Layered
-from lava_async.simulation import Stepper
 
 #: Seconds between two looks for a frame or a command.
 GLANCE = 1e-4
@@ -33,6 +33,7 @@ class Answering:
 
     u: np.ndarray
     v: np.ndarray
+    var_ports: list[Any]
     counts: np.ndarray = LavaPyType(np.ndarray, np.int64)
     forward_steps: np.ndarray = LavaPyType(np.ndarray, np.int64)
     synaptic_operations: np.ndarray = LavaPyType(np.ndarray, np.int64)
@@ -42,9 +43,13 @@ class Answering:
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)  # type: ignore[call-arg]
         self.settings = proc_params
-        self.stepper = Stepper(**proc_params["rules"])
+        self.time_steps = TimeSteps(proc_params["rules"])
         self.elapsed = 0
-        self.shown: tuple[Any, Any] = (0, 0)
+        self.written = False
+
+    def on_var_update(self) -> None:
+        """Current or voltage may have been set."""
+        self.written = True
 
     def answer(self, frame: np.ndarray) -> np.ndarray:
         """Return the output spikes of one time step."""
@@ -52,32 +57,33 @@ class Answering:
         if interval and self.elapsed > 0 and since >= 0 and since % interval == 0:
             self.begin(since // interval)
         self.elapsed += 1
-        self.adopt(self.u, self.shown[0], self.stepper.state.u)
-        self.adopt(self.v, self.shown[1], self.stepper.state.v)
-        result = self.stepper.step(frame.T)  # (W, H, C) becomes slayer's C, H, W
-        self.shown = result.current, result.voltage
-        self.u[:], self.v[:] = self.shown
-        for var, more in (
-            (self.counts, result.counts[:, 0]), (self.forward_steps, result.forward_steps),
-            (self.synaptic_operations, result.synaptic_operations), (self.neuron_updates, result.neuron_updates),
-            (self.dropped, result.dropped),
-        ):  # fmt: skip
+        if self.written or self.var_ports:
+            self.adopt()
+        flat = frame if frame.ndim == 1 else np.ascontiguousarray(frame.T).ravel()  # (W, H, C) becomes slayer's C, H, W
+        spikes = self.time_steps.step(flat)
+        self.u[:], self.v[:] = self.time_steps.u, self.time_steps.v
+        self.counts += self.time_steps.counts
+        for var, more in zip(self.counters(), self.time_steps.totals(), strict=True):
             var += more
-        return result.output[:, 0].reshape(self.settings["out_shape"][::-1]).T
+        shape = self.settings["out_shape"]
+        return spikes if len(shape) == 1 else spikes.reshape(shape[::-1]).T
 
-    @staticmethod
-    def adopt(var: np.ndarray, shown: Any, state: np.ndarray) -> None:
-        """Take over what others wrote into a Var since it was shown."""
-        changed = np.flatnonzero(var != shown)
-        state[changed] = var[changed]
+    def adopt(self) -> None:
+        """Take over what others wrote into current and voltage."""
+        for var, state in ((self.u, self.time_steps.u), (self.v, self.time_steps.v)):
+            changed = np.flatnonzero(var != state)
+            state[changed] = var[changed]
+        self.written = False
 
     def begin(self, sample: int) -> None:
         """Begin a sample: everything zero."""
-        self.stepper.reset(sample)
-        self.shown = (0, 0)
-        for var in (self.u, self.v, self.counts, self.forward_steps, self.synaptic_operations, self.neuron_updates,
-                    self.dropped):  # fmt: skip
+        self.time_steps.reset(sample)
+        for var in (self.u, self.v, self.counts, *self.counters()):
             var[:] = 0
+
+    def counters(self) -> tuple[np.ndarray, ...]:
+        """Return the Vars of one number."""
+        return self.forward_steps, self.synaptic_operations, self.neuron_updates, self.dropped
 
 
 class AbstractPyAsyncNetworkModel(Answering, PyLoihiProcessModel):

@@ -13,10 +13,10 @@ from lava.magma.core.process.variable import Var
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.proc.checked import CheckedProcess
+from lava_async.proc.time_steps import TimeSteps
 from lava_async.records import count
 from lava_async.schedules import Layered, Replay, Schedule
 from lava_async.schedules import schedule as named_schedule
-from lava_async.simulation import Stepper
 from lava_async.stopping import ENDLESS, Quiescence, StopRule, stop_rule
 from lava_async.synapses import INPUT, Dense, Sparse
 
@@ -132,7 +132,8 @@ class AsyncNetwork(CheckedProcess):
             "input_first": input_first, "seed": seed,
         }  # fmt: skip
         # One step here, so that what is wrong shows now and what numba compiles is there before Lava forks.
-        Stepper(**rules).step(np.zeros(self.network.n_inputs, np.int32))
+        frame_type = np.int32 if self.arithmetic == "fixed_pt" else np.float64
+        TimeSteps(rules).step(np.zeros(self.network.n_inputs, frame_type))
         self.proc_params["rules"] = rules
         self.proc_params["out_shape"] = _port_shape(self.network, len(self) - 1)
 
