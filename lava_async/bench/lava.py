@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from lava.lib.dl.netx.hdf5 import Network as StockNetwork
+from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.io.sink import RingBuffer as Sink
 from lava.proc.io.source import RingBuffer as Source
@@ -20,6 +21,7 @@ from lava_async.bench import Case, Contender
 from lava_async.bench.workloads import SCHEDULE, W1
 from lava_async.network import Layer, Network
 from lava_async.neurons import LoihiParams
+from lava_async.proc.async_network.models import PyAsyncNetworkModelAsync
 from lava_async.proc.async_network.process import AsyncNetwork
 from lava_async.proc.runtime import running
 from lava_async.schedules import Random
@@ -32,6 +34,9 @@ NETX_TARGET = 3.0
 #: Milliseconds that Lava may add to a time step.
 OVERHEAD_TARGET = 0.6
 MANY = 100_000
+FIXED = Loihi2SimCfg(select_tag="fixed_pt")
+#: Chooses the model that answers a frame when it comes.
+AT_ONCE = Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map={AsyncNetwork: PyAsyncNetworkModelAsync})
 RUN_IN_LAVA = ("run(RunSteps({0})) from frames in a RingBuffer to frames in one; neither compile() nor the start of "
                "processes nor reading the sink")  # fmt: skip
 
@@ -48,15 +53,23 @@ def _against_netx(threads: int) -> Case:
     steps = SAMPLES * W1.n_steps
     frames = np.concatenate(list(spikes), axis=1)
     open_runs = ExitStack()
-    ours = start(AsyncNetwork(net_config=network, schedule=SCHEDULE, reset_interval=W1.n_steps), frames, open_runs)
+    settings: dict[str, Any] = {"net_config": network, "schedule": SCHEDULE, "reset_interval": W1.n_steps}
+    ours = start(AsyncNetwork(**settings), frames, open_runs)
+    alone = start(AsyncNetwork(**settings), frames, open_runs, AT_ONCE)
     stock = start(stock_network(network, open_runs), frames, open_runs)
+    plain = start_as_lava(stock_network(network, open_runs), frames, open_runs)
     includes = RUN_IN_LAVA.format(steps)
     return Case(
         f"{W1.name} in Lava",
         f"{SAMPLES} samples, {steps} time steps, of {W1}; fixed point",
         [
             Contender("AsyncNetwork in Lava", lambda: ours(steps), includes, in_process=False),
+            Contender("AsyncNetwork, AsyncProtocol", lambda: alone(steps),
+                      f"{includes}; source and sink in step with each other", in_process=False),
             Contender("stock netx in Lava", lambda: stock(steps), f"{includes}; by layers", in_process=False),
+            Contender("stock netx, Lava's runtime", lambda: plain(steps),
+                      f"{includes}; by layers; started by Process.run, not by lava_async.proc.runtime",
+                      in_process=False),
             Contender("simulate_batch", lambda: simulate_batch(network, spikes, schedule=SCHEDULE, threads=threads),
                       "the whole call on a dense (B, C, T) array; numba has compiled"),
         ],
@@ -66,24 +79,28 @@ def _against_netx(threads: int) -> Case:
 
 
 def _overhead() -> Case:
-    """What Lava adds to a time step: the first two differ by it, divided by the time steps; the third is its floor."""
+    """What Lava adds to a time step: the first two differ by it, divided by the time steps; the last is its floor."""
     network, frames = W1.loihi_network(), np.concatenate(list(W1.spikes()[:SAMPLES]), axis=1)
     steps = frames.shape[1]
     open_runs = ExitStack()
     ours = start(AsyncNetwork(net_config=network, schedule=SCHEDULE), frames, open_runs)
+    alone = start(AsyncNetwork(net_config=network, schedule=SCHEDULE), frames, open_runs, AT_ONCE)
     source, sink = Source(data=frames.astype(np.int32)), Sink(shape=frames.shape[:1], buffer=steps)
     source.s_out.connect(sink.a_in)
-    empty = open_runs.enter_context(running(sink, Loihi2SimCfg(select_tag="fixed_pt"))).run
+    empty = open_runs.enter_context(running(sink, FIXED)).run
+    includes = RUN_IN_LAVA.format(steps)
     return Case(
         f"{W1.name}, overhead of Lava",
         f"{steps} time steps of {W1}; fixed point. Overhead per time step: first minus second, divided by {steps}; "
         f"wanted: < {OVERHEAD_TARGET} ms",
         [
-            Contender("AsyncNetwork in Lava", lambda: ours(steps), RUN_IN_LAVA.format(steps), in_process=False),
+            Contender("AsyncNetwork in Lava", lambda: ours(steps), includes, in_process=False),
             Contender("simulate", lambda: simulate(network, frames, schedule=SCHEDULE),
                       "the whole call on a dense (C, T) array; numba has compiled"),
-            Contender("no network in Lava", lambda: empty(steps),
-                      f"{RUN_IN_LAVA.format(steps)}; nothing between them", in_process=False),
+            Contender("AsyncNetwork, AsyncProtocol", lambda: alone(steps),
+                      f"{includes}; source and sink in step with each other", in_process=False),
+            Contender("no network in Lava", lambda: empty(steps), f"{includes}; nothing between them",
+                      in_process=False),
         ],
         close=open_runs.close,
     )  # fmt: skip
@@ -123,9 +140,24 @@ def stock_network(network: Network, open_runs: ExitStack) -> Any:
     return StockNetwork(net_config=str(folder / "bench.net"))
 
 
-def start(process: Any, frames: NDArray[Any], open_runs: ExitStack) -> Callable[[int], None]:
-    """Start a network process on frames (C, T), which repeat; return what runs it for so many time steps."""
+def wire(process: Any, frames: NDArray[Any]) -> None:
+    """Put a network process between a source of frames (C, T), which repeat, and a sink."""
     source, sink = Source(data=frames.astype(np.int32)), Sink(shape=process.out.shape, buffer=frames.shape[1])
     source.s_out.connect(process.inp)
     process.out.connect(sink.a_in)
-    return open_runs.enter_context(running(process, Loihi2SimCfg(select_tag="fixed_pt"))).run
+
+
+def start(
+    process: Any, frames: NDArray[Any], open_runs: ExitStack, run_cfg: Loihi2SimCfg = FIXED
+) -> Callable[[int], None]:
+    """Start a network process on frames (C, T); return what runs it for so many time steps."""
+    wire(process, frames)
+    return open_runs.enter_context(running(process, run_cfg)).run
+
+
+def start_as_lava(process: Any, frames: NDArray[Any], open_runs: ExitStack) -> Callable[[int], None]:
+    """Do the same with Lava's own runtime."""
+    wire(process, frames)
+    process.create_runtime(run_cfg=FIXED)
+    open_runs.callback(process.stop)
+    return lambda steps: process.run(RunSteps(num_steps=steps))

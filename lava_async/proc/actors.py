@@ -28,12 +28,12 @@ from lava.magma.runtime.message_infrastructure.shared_memory_manager import Shar
 from lava.magma.runtime.runtime_services.runtime_service import LoihiPyRuntimeService
 from scipy.sparse import csr_matrix
 
-from lava_async.proc.channels import DirectChannel, Selector
+from lava_async.proc import channels
 
 #: Seconds between two looks at whether the caller still lives.
 PULSE = 1.0
 #: What is left out when an actor says where it is.
-MACHINERY = ("/lava/magma/", "/multiprocessing/", "/threading.py", __file__)
+MACHINERY = ("/lava/magma/", "/multiprocessing/", "/threading.py", __file__, channels.__file__)
 #: Types of a Var that can be read.
 READABLE = (np.ndarray, np.generic, int, float, str, csr_matrix)
 
@@ -164,7 +164,7 @@ class Actors(MultiProcessing):
 
     def channel_class(self, channel_type: Any) -> Any:
         """Return the class of channels of a type."""
-        return DirectChannel if channel_type == ChannelType.PyPy else super().channel_class(channel_type)
+        return channels.DirectChannel if channel_type == ChannelType.PyPy else super().channel_class(channel_type)
 
     def build_actor(self, target_fn: Any, builder: Any, exception_q: Any = None) -> Actor:
         """Start an actor; it reports by itself, Lava's `target_fn` and `exception_q` are not needed."""
@@ -214,7 +214,7 @@ def _end_with_caller(caller: int) -> None:
 def _improved(built: Any) -> Any:
     """Let a model wait directly; repair Lava's service, which after a pause never again reports that a run is done."""
     if isinstance(built, AbstractPyProcessModel):
-        built._selector = Selector()
+        built._selector = channels.Selector()
     if isinstance(built, LoihiPyRuntimeService):
         pause = built._handle_pause
 

@@ -9,7 +9,9 @@ and copies of messages are Lava's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import Semaphore
+from queue import Empty
 from threading import Thread
 from typing import Any
 
@@ -28,6 +30,9 @@ from scipy.sparse import csr_matrix
 
 class SendEnd(CspSendPort):
     """Where messages go in: `_ack` counts the free places."""
+
+    _array: Any
+    _idx: int
 
     def start(self) -> None:
         """Get ready to send."""
@@ -53,6 +58,10 @@ class SendEnd(CspSendPort):
 class ReceivingEnd(CspRecvPort):
     """Where messages come out: `_req` counts those that are there."""
 
+    thread: Any
+    _array: Any
+    _idx: int
+    _queue: Any
     _observer: Callable[[], Any] | None = None
     _taken = False  # One message was counted off `_req` and waits to be received.
 
@@ -82,13 +91,13 @@ class ReceivingEnd(CspRecvPort):
         self._taken = self._taken or self._req.acquire(block=False)
         return self._taken
 
-    def wait(self) -> None:
-        """Wait until a message is there."""
-        if self.thread is not None:
-            self._queue.get(peek=True)
-        elif not self._taken:
-            self._req.acquire()
-            self._taken = True
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until a message is there, or for some seconds."""
+        if self.thread is None:
+            self._taken = self._taken or self._req.acquire(timeout=seconds)
+        else:
+            with suppress(Empty):
+                self._queue.get(timeout=seconds, peek=True)
 
     def peek(self) -> Any:
         """Return the next message and leave it there."""
@@ -98,11 +107,11 @@ class ReceivingEnd(CspRecvPort):
     def recv(self) -> Any:
         """Return the next message; wait until there is one."""
         with self._io_watchdog:
-            if self.thread is not None:
+            if self.thread is None:
+                self.wait()
+                self._taken = False
+            else:
                 self._queue.get()
-            elif not self._taken:
-                self._req.acquire()
-            self._taken = False
             message = self._array[self._idx].copy()
             self._idx = (self._idx + 1) % self._size
             self._ack.release()

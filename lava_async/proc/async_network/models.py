@@ -17,13 +17,14 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from lava_async.proc.async_lif.process import AsyncLIF
 from lava_async.proc.async_network.process import AsyncNetwork
+from lava_async.proc.channels import ReceivingEnd
 from lava_async.proc.network_synapses.process import NetworkSynapses
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
 from lava_async.proc.time_steps import TimeSteps
 from lava_async.schedules import Layered
 
-#: Seconds between two looks for a frame or a command.
-GLANCE = 1e-4
+#: Seconds between two looks for a command.
+GLANCE = 1e-3
 #: Seconds without a frame after which a stop or pause is obeyed: Processes in step with Loihi's finish theirs first.
 QUIET = 0.1
 
@@ -146,17 +147,22 @@ class PyAsyncNetworkModelAsync(Answering, PyAsyncProcessModel):
     def wait_until(self, ready: Any) -> bool:
         """Wait until a port is ready; False if there is a command to obey instead."""
         deadline = np.inf
-        while True:
-            told = self.check_for_stop_cmd() or self.check_for_pause_cmd()
-            if told and not self.inp.csp_ports:
-                return False
-            if ready():
-                return True
-            if told:
+        while not ready():
+            if self.check_for_stop_cmd() or self.check_for_pause_cmd():
                 deadline = min(deadline, time.monotonic() + QUIET)
             if time.monotonic() > deadline:
                 return False
-            time.sleep(GLANCE)
+            self.rest()
+        # Without a source there is always a frame: silence.
+        return bool(self.inp.csp_ports) or not (self.check_for_stop_cmd() or self.check_for_pause_cmd())
+
+    def rest(self) -> None:
+        """Let a moment pass, no longer than until a frame comes."""
+        missing = next((end for end in self.inp.csp_ports if not end.probe()), None)
+        if isinstance(missing, ReceivingEnd):
+            missing.wait(GLANCE)
+        else:
+            time.sleep(GLANCE / 10)
 
 
 @implements(proc=AsyncNetwork, protocol=LoihiProtocol)
