@@ -205,6 +205,7 @@ class TestItIsSimulate:
         self.check(data, kind, memory, bias, QUEUES)
 
     @pytest.mark.slow
+    @pytest.mark.timeout(1800)
     @pytest.mark.parametrize("member", QUEUES)
     @pytest.mark.parametrize("kind", ["float", "fixed"])
     @settings(max_examples=200)
@@ -423,6 +424,7 @@ class TestSubProcessModel:
         self.check_by_hand(r, rng)
 
     @pytest.mark.slow
+    @pytest.mark.timeout(1800)
     @pytest.mark.parametrize("member", [Layered, *QUEUES])
     @pytest.mark.parametrize("kind", ["float", "fixed"])
     @settings(max_examples=200)

@@ -41,7 +41,7 @@ def test_the_docstring_opens_with_the_dynamics_in_four_lines(package, name):
 def test_the_page_for_users_of_lif_runs_and_shows_what_it_gives(capsys):
     page = (Path(__file__).parents[1] / "docs" / "from_lif_to_asynclif.md").read_text()
     blocks = re.findall(r"^```python\n(.*?)^```\n(?:\s*^```text\n(.*?)^```)?", page, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     names: dict[str, object] = {}
     for code, shown in blocks:
         exec(compile(code, "from_lif_to_asynclif.md", "exec"), names)

@@ -57,6 +57,38 @@ def chain(kind=Faulty, **fault):
     return faulty, sink
 
 
+def failing(kind, **fault):
+    """Return a Process that misbehaves in front of one that waits for it, and the tag of its model."""
+    faulty, other = kind(**fault), Faulty()
+    faulty.out.connect(other.inp)
+    return faulty, None
+
+
+def deadlocked():
+    """Return neurons that wait for their own spikes."""
+    lif = LIF(shape=(2,))
+    lif.s_out.connect(lif.a_in)
+    return lif, None
+
+
+def with_a_float():
+    """Return neurons in fixed point with a float, which Lava hands to the model as it is."""
+    dense, lif = Dense(weights=np.eye(2)), LIF(shape=(2,), du=0.1)
+    dense.a_out.connect(lif.a_in)
+    return lif, "fixed_pt"
+
+
+FIFTY = {
+    # What fails: the network of run i and the tag of its models, error, words of its message. Each fault happens by
+    # turns in run_spk and in run_async.
+    **{fault: (lambda i, fault=fault: failing((Faulty, AsyncFaulty)[i % 2], fault=fault), error, words)
+       for fault, error, words in FAULTS},
+    "constructor": (lambda _: failing(Faulty, fault="raise", at=0), ZeroDivisionError, "the model divided by zero"),
+    "float-in-fixed-point": (lambda _: with_a_float(), TypeError, "right_shift"),
+    "deadlock": (lambda _: deadlocked(), RunTimeout, "self.a_in.recv"),
+}  # fmt: skip
+
+
 @pytest.fixture(autouse=True)
 def nothing_left(monkeypatch):
     """Every test leaves no child process, no shared memory, no open file and no thread."""
@@ -175,13 +207,13 @@ class TestABadRun:
                 faulty.steps.get()
 
     @pytest.mark.slow
-    @pytest.mark.parametrize(("fault", "error", "words"), FAULTS, ids=[f[0] for f in FAULTS])
-    def test_it_raises_fifty_times_in_a_row(self, fault, error, words):
+    @pytest.mark.timeout(1800)
+    @pytest.mark.parametrize(("network", "error", "words"), FIFTY.values(), ids=FIFTY)
+    def test_it_raises_fifty_times_in_a_row(self, network, error, words):
         for i in range(50):
-            faulty, other = (Faulty, AsyncFaulty)[i % 2](fault=fault), Faulty()
-            faulty.out.connect(other.inp)
+            process, tag = network(i)
             with pytest.raises(error, match=re.escape(words)):
-                run(faulty, 10, Loihi2SimCfg(), timeout=1.5 if error is RunTimeout else 60)
+                run(process, 10, Loihi2SimCfg(select_tag=tag), timeout=1.5 if error is RunTimeout else 60)
 
     @pytest.mark.parametrize("kind", [Faulty, AsyncFaulty])
     def test_the_original_traceback_is_the_cause(self, kind):
@@ -194,16 +226,14 @@ class TestABadRun:
         assert 'raise ZeroDivisionError("the model divided by zero")' in told
 
     def test_a_deadlock_tells_who_waits_where(self):
-        lif = LIF(shape=(2,))
-        lif.s_out.connect(lif.a_in)
+        lif, _ = deadlocked()
         with pytest.raises(RunTimeout, match=r"not done after 1 s(.|\n)*PyLifModelFloat(.|\n)*self.a_in.recv"):
             run(lif, 5, Loihi2SimCfg(), timeout=1)
 
     def test_a_float_in_fixed_point_raises(self):
-        dense, lif = Dense(weights=np.eye(2)), LIF(shape=(2,), du=0.1)
-        dense.a_out.connect(lif.a_in)
+        lif, tag = with_a_float()
         with pytest.raises(TypeError):
-            run(lif, 5, Loihi2SimCfg(select_tag="fixed_pt"), timeout=30)
+            run(lif, 5, Loihi2SimCfg(select_tag=tag), timeout=30)
 
     def test_an_actor_killed_between_runs_is_noticed(self):
         faulty, _ = chain()
