@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine import State, kernels
-from lava_async.engine.compiled import Job
+from lava_async.engine.compiled import Job, plan_of
 from lava_async.engine.tape import no_tape
+from lava_async.engine.width import OneWidth
 from lava_async.jit import jit
+from lava_async.schedules import Timed
 from lava_async.simulation import Stepper
 from lava_async.spikes import MAX_PAYLOAD, SpikeBatch, SpikeTrain
 
@@ -39,7 +41,9 @@ class TimeSteps:
         network = self._setup.network
         self._outputs = network.outputs
         silence = SpikeBatch.of_one(SpikeTrain.from_dense(np.zeros((network.n_inputs, 1), np.int32)))
-        self._job = job = Job(self._setup, silence, np.zeros(1, np.int64), State.zeros(network))
+        # In the numbers of the model: frames may have any payload, and users may write any state.
+        width = OneWidth(*plan_of(network).wide)
+        self._job = job = Job(self._setup, silence, np.zeros(1, np.int64), State.zeros(network), width)
         self._work = job.memory()
         self._t = 0
         self.u, self.v, self.counts = job.u[0], job.v[0], job.past[0, -1]
@@ -82,6 +86,43 @@ class TimeSteps:
         tally = self._job.tally[0]
         return (self._job.forward_steps[0, 0], tally[kernels.OPERATIONS], tally[kernels.UPDATES],
                 tally[kernels.DROPPED])  # fmt: skip
+
+
+class TimedSteps:
+    """The same for `Timed`, which has a kernel of its own; there, making results is the smaller part."""
+
+    def __init__(self, rules: dict[str, Any]) -> None:
+        self._stepper = Stepper(**rules)
+
+    @property
+    def u(self) -> NDArray[Any]:
+        """Current; whoever writes into it changes what comes next."""
+        return self._stepper.state.u
+
+    @property
+    def v(self) -> NDArray[Any]:
+        """Voltage, alike."""
+        return self._stepper.state.v
+
+    def reset(self, sample: int) -> None:
+        """Begin a sample: everything zero."""
+        self._stepper.reset(sample)
+
+    def step(self, frame: NDArray[Any]) -> NDArray[np.int32]:
+        """Run one time step on input counts (C,); return the spikes of the output neurons."""
+        self._result = self._stepper.step(frame)
+        self.counts = self._result.counts[:, 0]
+        return self._result.output[:, 0]
+
+    def totals(self) -> tuple[Any, Any, Any, Any]:
+        """Return forward steps, synaptic operations, neuron updates and dropped spikes of the last time step."""
+        last = self._result
+        return last.forward_steps[0], last.synaptic_operations, last.neuron_updates, last.dropped
+
+
+def time_steps(rules: dict[str, Any]) -> TimeSteps | TimedSteps:
+    """Return the time steps of a network; `rules` are keywords of :class:`lava_async.simulation.Stepper`."""
+    return TimedSteps(rules) if isinstance(rules["schedule"], Timed) else TimeSteps(rules)
 
 
 _NO_TAPE = no_tape()

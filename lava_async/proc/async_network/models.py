@@ -20,7 +20,7 @@ from lava_async.proc.async_network.process import AsyncNetwork
 from lava_async.proc.channels import ReceivingEnd
 from lava_async.proc.network_synapses.process import NetworkSynapses
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
-from lava_async.proc.time_steps import TimeSteps
+from lava_async.proc.time_steps import time_steps
 from lava_async.schedules import Layered
 
 #: Seconds between two looks for a command.
@@ -44,7 +44,7 @@ class Answering:
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)  # type: ignore[call-arg]
         self.settings = proc_params
-        self.time_steps = TimeSteps(proc_params["rules"])
+        self.time_steps = time_steps(proc_params["rules"])
         self.elapsed = 0
         self.written = False
 
