@@ -20,6 +20,7 @@ from lava_async.data import SpikeDataset
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments import measure as measuring
 from lava_async.experiments import study as studies
+from lava_async.experiments.comparison import gain_map, gains, markdown
 from lava_async.experiments.report import write_report
 from lava_async.experiments.study import StudyConfig, run_cell, shipped, summary
 from lava_async.experiments.sweep import sweep
@@ -284,6 +285,49 @@ def test_the_report_is_one_page_that_loads_nothing_and_tables_for_programs(done)
 def test_a_study_that_has_just_begun_has_a_report(tmp_path):
     assert write_report(StudyConfig.from_toml(TINY), tmp_path, "Tiny") == []
     assert "Nothing yet" in (tmp_path / "report.html").read_text()
+
+
+def row(training: str, accuracy: float, spikes: float, *, execution: str = "random F=8", seeds: int = 2):
+    names = ("accuracy", "spikes", "forward_steps_to_decision", "synaptic_operations_to_decision")
+    numbers = dict(zip(names, (accuracy, spikes, 7.25, 1000 * spikes), strict=True))
+    spread = {f"{name}_sd": 0.01 if seeds > 1 else float("nan") for name in names}
+    place = {"setting": "no memory", "training": training, "execution": execution, "readout": "quiescence"}
+    return {**place, "seeds": list(range(seeds)), **numbers, **spread}
+
+
+def test_a_gain_is_a_difference_to_the_baseline_of_the_same_execution_and_setting():
+    rows = [row("layered", 0.8, 200), row("random", 0.9, 100), row("random", 0.9, 100, execution="fifo F=8")]
+    (gain,) = gains(rows, ["exact", "layered"])
+    assert (gain.training, gain.execution) == ("random", "random F=8")
+    assert gain.accuracy == pytest.approx(0.1)
+    assert gain.error == pytest.approx(0.01)
+    assert (gain.spikes, gain.operations) == (0.5, 0.5)
+    assert gains(rows, []) == []
+    assert np.isnan(gains([rows[0], row("random", 0.9, 100, seeds=1)], ["layered"])[0].error)
+
+
+def test_a_map_of_gains_has_a_field_per_setting_and_execution():
+    found = gains([row("layered", 0.8, 200), row("random", 0.9, 100)], ["layered"])
+    for of, text in (("accuracy", "+10.0"), ("spikes", "-50")):
+        (axes,) = gain_map(found, "quiescence", "title", of=of).axes
+        assert [each.get_text() for each in axes.texts] == [text]
+
+
+def test_tables_in_markdown_have_spread_only_where_there_are_seeds():
+    text = markdown([row("layered", 0.8, 1200), row("random", 0.9, 100, seeds=1)])
+    assert text.startswith("### No memory\n")
+    assert "| layered | random F=8 | 2 | 80.0 ± 1.0 | - | 1,200 ± 0 |" in text
+    assert "| random | random F=8 | 1 | 90.0 | - | 100 |" in text
+
+
+def test_baselines_are_trainings_and_the_report_compares_with_them(done, tmp_path):
+    _, out = done
+    with pytest.raises(InvalidValue, match="baselines"):
+        StudyConfig.from_toml('baselines = ["none"]\n' + TINY)
+    study = StudyConfig.from_toml('baselines = ["layered"]\n' + TINY)
+    write_report(study, out, "Tiny")
+    assert "random: what it gains" in (out / "report.html").read_text()
+    assert (out / "results.md").read_text().count("\n| random | ") == 2
 
 
 # ------------------------------------------------------------------------------------------------- sweeps

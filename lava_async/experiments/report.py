@@ -5,6 +5,7 @@
     report.html       tables and pictures; one file that loads nothing
     results.csv       a line per setting, training, execution and read-out, with mean and spread over seeds
     results.json      the same, with the study and the versions it was made with
+    results.md        the main numbers as tables in Markdown
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lava_async import netx
+from lava_async.experiments.comparison import gain_map, gains, markdown
 from lava_async.experiments.inspection_page import one_time_step
 from lava_async.experiments.measure import PRESET
 from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, Execution, StudyConfig, evaluations, summary
@@ -31,7 +33,7 @@ from lava_async.plots.results import latency_curve, mismatch_matrix
 from lava_async.plots.style import LINES, colours
 from lava_async.schedules import Layered
 
-REPORT, CSV, JSON = "report.html", "results.csv", "results.json"
+REPORT, CSV, JSON, MARKDOWN = "report.html", "results.csv", "results.json", "results.md"
 #: Heads of columns, and how their numbers are written: percent, or digits after the point.
 _COLUMNS: dict[str, tuple[str, int | None]] = {
     "accuracy": ("accuracy", None), "spikes": ("spikes", 1), "forward_steps": ("forward steps", 1),
@@ -68,7 +70,7 @@ def write_report(study: StudyConfig, out: Path, name: str) -> list[dict[str, Any
     writer.writerows(rows)
     versions = {cell.name: data["versions"] for cell, _, data in found}
     page = report_html(name, _sections(study, out, rows, found), text=_opening(study, found))
-    for path, content in ((out / CSV, text.getvalue()), (out / REPORT, page)):
+    for path, content in ((out / CSV, text.getvalue()), (out / REPORT, page), (out / MARKDOWN, markdown(rows))):
         with replacing(path) as temporary:
             temporary.write_text(content, encoding="utf-8")
     write_json(out / JSON, {"study": study.plain(), "versions": versions, "rows": rows})
@@ -93,6 +95,7 @@ def _sections(study: StudyConfig, out: Path, rows: list[dict[str, Any]], found: 
         here = [each for each in found if each[0].setting == setting.name]
         if mine:
             parts += _of_setting(setting.name, mine, here)
+    parts += _gained(rows, study.baselines)
     parts += [
         Section("Accuracy and work", table=_table(rows, _COLUMNS)),
         Section("Until the correct decision", "Of samples that end up correct: what they took until the end of the "
@@ -108,6 +111,19 @@ def _sections(study: StudyConfig, out: Path, rows: list[dict[str, Any]], found: 
         network = netx.load(first.network(out))
         parts.append(one_time_step(network, execution.schedule))
     return [*parts, Section("The study", study.to_toml())]
+
+
+def _gained(rows: list[dict[str, Any]], baselines: tuple[str, ...]) -> list[Section]:
+    """Return a section per training that is compared with a baseline."""
+    parts, found = [], gains(rows, baselines)
+    for training in _names(gain.training for gain in found):
+        mine = [gain for gain in found if gain.training == training]
+        pictures = {f"Points of accuracy at {readout}, {training} minus baseline": gain_map(mine, readout, readout)
+                    for readout in (QUIESCENCE, FIRST_OUTPUT) if any(g.readout == readout for g in mine)}  # fmt: skip
+        pictures[f"Spikes, {training} against baseline, percent"] = gain_map(mine, QUIESCENCE, "spikes", of="spikes")
+        says = f"Baseline: {' or '.join(baselines)}. Points of accuracy more than it, and percent of spikes more."
+        parts.append(Section(f"{training}: what it gains", says, pictures=pictures))
+    return parts
 
 
 def _of_setting(name: str, rows: list[dict[str, Any]], found: list[Found]) -> list[Section]:

@@ -145,6 +145,9 @@ class StudyConfig(Table):
     trainings: tuple[VariantConfig, ...] = key("The ways of training that are compared.")
     executions: tuple[ExecutionConfig, ...] = key("The ways of execution that are compared.")
     settings: tuple[VariantConfig, ...] = key("Settings under which they are compared.", (VariantConfig("base"),))
+    baselines: tuple[str, ...] = key(
+        "Trainings that the others are compared with: in each setting the first of them that it has.", ()
+    )
     seeds: tuple[int, ...] = key("Seeds of the trainings.", (0, 1, 2), least=0)
     split: Literal["test", "validation"] = key(
         "Samples that the networks are evaluated on; to choose settings: validation.", "test"
@@ -161,6 +164,9 @@ class StudyConfig(Table):
         for training in self.trainings:
             if not set(training.only) <= set(known):
                 raise InvalidValue(f"StudyConfig.trainings, only of {training.name}", training.only, f"from {known}")
+        names = [training.name for training in self.trainings]
+        if not set(self.baselines) <= set(names):
+            raise self.wrong("baselines", f"from {names}")
         try:
             self.cells()
         except (InvalidValue, InvalidType) as error:

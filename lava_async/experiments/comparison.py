@@ -1,0 +1,136 @@
+"""What trainings gain over a baseline, and the results of a study as tables in Markdown.
+
+Both are made of the rows of :func:`lava_async.experiments.study.summary`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE
+from lava_async.plots.results import mismatch_matrix
+from lava_async.schedules import Layered
+
+Row = dict[str, Any]
+#: Columns of the tables: head, key, factor, digits after the point.
+_TABLE: tuple[tuple[str, str, float, int], ...] = (
+    ("accuracy %", "accuracy", 100, 1), ("spikes", "spikes", 1, 0),
+    ("forward steps to decision", "forward_steps_to_decision", 1, 1),
+    ("operations to decision", "synaptic_operations_to_decision", 1, 0),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a training is worth under one execution and read-out, compared with the baseline of its setting.
+
+    Parameters
+    ----------
+    setting, training, execution, readout : str
+        As in reports.
+    accuracy, error : float
+        Accuracy minus that of the baseline, and the standard error of that difference of means over seeds (NaN if
+        either has one seed).
+    spikes, operations : float
+        Spikes per sample, and synaptic operations to the decision, in parts of the baseline's.
+    """
+
+    setting: str
+    training: str
+    execution: str
+    readout: str
+    accuracy: float
+    error: float
+    spikes: float
+    operations: float
+
+
+def gains(rows: Sequence[Row], baselines: Sequence[str]) -> list[Gain]:
+    """Return what each training gains over the first of `baselines` that its setting has; none without one."""
+    at = {_place(row): row for row in rows}
+    found = []
+    for row in rows:
+        setting, training, execution, readout = place = _place(row)
+        base = next((b for b in baselines if any(r["setting"] == setting and r["training"] == b for r in rows)), None)
+        other = at.get((setting, base or "", execution, readout))
+        if other is None or training == base:
+            continue
+        errors = [r["accuracy_sd"] ** 2 / len(r["seeds"]) for r in (row, other)]
+        spikes, operations = (row[name] / other[name] if other[name] else math.nan
+                              for name in ("spikes", "synaptic_operations_to_decision"))  # fmt: skip
+        more = row["accuracy"] - other["accuracy"]
+        found.append(Gain(*place, more, math.sqrt(sum(errors)), spikes, operations))
+    return found
+
+
+def gain_map(found: Sequence[Gain], readout: str, name: str, *, of: str = "accuracy") -> Figure:
+    """Draw what one training gains: settings in rows, executions in columns.
+
+    Parameters
+    ----------
+    found : list of Gain
+        Of one training.
+    readout : str
+        Read-out; the layered schedule, which has one only, is shown with any.
+    name : str
+        Title.
+    of : {"accuracy", "spikes"}
+        Points of accuracy, or spikes in percent more (less) than the baseline.
+    """
+    shown = [gain for gain in found if gain.readout == readout or gain.execution == Layered.name]
+    settings, executions = (_names(getattr(g, field) for g in shown) for field in ("setting", "execution"))
+    values = np.full((len(settings), len(executions)), np.nan)
+    for gain in shown:
+        value = gain.accuracy if of == "accuracy" else gain.spikes - 1
+        values[settings.index(gain.setting), executions.index(gain.execution)] = 100 * value
+    figure = Figure(figsize=(0.95 * len(executions) + 2.6, 0.34 * len(settings) + 1.1), layout="constrained")
+    axes = figure.add_subplot()
+    largest = max(np.nanmax(np.abs(values)), 1.0) if np.isfinite(values).any() else 1.0
+    mismatch_matrix(axes, values, settings, executions, form="{:+.1f}" if of == "accuracy" else "{:+.0f}",
+                    limits=(-largest, largest))  # fmt: skip
+    axes.set(title=name, ylabel="")
+    return figure
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return a table per setting, a line per training and execution: means over seeds ± standard deviation."""
+    heads = ["trained", "executed", "seeds", _TABLE[0][0], "at first output %", *(head for head, *_ in _TABLE[1:])]
+    parts = []
+    for setting in _names(row["setting"] for row in rows):
+        lines = [f"### {setting[:1].upper()}{setting[1:]}", "", _line(heads), _line(["---"] * len(heads))]
+        mine = [row for row in rows if row["setting"] == setting]
+        at_first = {(row["training"], row["execution"]): row for row in mine if row["readout"] == FIRST_OUTPUT}
+        for row in mine:
+            if row["readout"] == QUIESCENCE:
+                first = at_first.get((row["training"], row["execution"]))
+                accuracy, *others = (_number(row, *each[1:]) for each in _TABLE)
+                early = _number(first, *_TABLE[0][1:]) if first else "-"
+                seeds = str(len(row["seeds"]))
+                lines.append(_line([row["training"], row["execution"], seeds, accuracy, early, *others]))
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _place(row: Row) -> tuple[str, str, str, str]:
+    return row["setting"], row["training"], row["execution"], row["readout"]
+
+
+def _number(row: Row, name: str, factor: float, digits: int) -> str:
+    mean, spread = row[name] * factor, row[f"{name}_sd"] * factor
+    if not math.isfinite(mean):
+        return "-"
+    return f"{mean:,.{digits}f}" + (f" ± {spread:,.{digits}f}" if math.isfinite(spread) else "")
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _names(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
