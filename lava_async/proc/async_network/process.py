@@ -13,7 +13,7 @@ from lava.magma.core.process.variable import Var
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.proc.checked import CheckedProcess
-from lava_async.proc.time_steps import TimeSteps
+from lava_async.proc.time_steps import time_steps
 from lava_async.records import count
 from lava_async.schedules import Layered, Replay, Schedule
 from lava_async.schedules import schedule as named_schedule
@@ -133,7 +133,7 @@ class AsyncNetwork(CheckedProcess):
         }  # fmt: skip
         # One step here, so that what is wrong shows now and what numba compiles is there before Lava forks.
         frame_type = np.int32 if self.arithmetic == "fixed_pt" else np.float64
-        TimeSteps(rules).step(np.zeros(self.network.n_inputs, frame_type))
+        time_steps(rules).step(np.zeros(self.network.n_inputs, frame_type))
         self.proc_params["rules"] = rules
         self.proc_params["out_shape"] = _port_shape(self.network, len(self) - 1)
 
