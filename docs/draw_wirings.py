@@ -1,4 +1,4 @@
-"""Wiring pictures of the Lava Processes: ``python docs/draw_wirings.py`` (seconds; `draw_pictures.py` calls it too).
+"""Wiring pictures of the Lava Processes: ``python docs/draw_wirings.py`` (seconds).
 
 Processes of this project have a thick edge and a grey face, stock ones a thin edge and a white face. A dashed frame
 holds what works in step.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from lava_async.schedules import Schedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Layered(Schedule):
     """Check a layer once per time step, after all its input arrived.
 
@@ -21,6 +21,10 @@ class Layered(Schedule):
         super().__init__()
 
     name: ClassVar[str] = "layered"
+
+    def __repr__(self) -> str:
+        return "Layered()"
+
     grouped: ClassVar[bool] = False
 
     def config(self) -> dict[str, Any]:  # noqa: D102
