@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench docs lint format lock clean distclean
+.PHONY: help setup demo test slow bench docs lint format lock clean distclean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -18,6 +18,9 @@ demo: setup ## Run the main job (lava-async demo)
 # Each core takes tests from the others when it has done its own.
 test: lint ## Lint, check types, run the tests; ARGS go to pytest
 	$(PYTHON) -m pytest -n logical --maxprocesses 8 --dist worksteal $(ARGS)
+
+slow: setup ## Run the slow tests: laws on hundreds of networks, failures fifty times in a row (an hour and more)
+	$(PYTHON) -m pytest -m slow $(ARGS)
 
 bench: setup ## Measure speed (lava-async bench)
 	@.venv/bin/lava-async bench $(ARGS)
