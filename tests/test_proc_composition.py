@@ -423,6 +423,14 @@ class TestSubProcessModel:
         """Any graph, delays, any floats, one weight exponent per neuron."""
         self.check_by_hand(r, rng)
 
+    @pytest.mark.parametrize("order", [Layered(), Fifo()], ids=["layered", "fifo"])
+    def test_parallel_connections_add_up_in_their_order(self, order):
+        """Whatever their delays: in float32, 1e8 - 1e8 + 1 is 1 and fires, 1 + 1e8 - 1e8 is 0 and does not."""
+        connections = tuple(Full(INPUT, 0, [[w]], delay) for w, delay in ((1e8, 1), (-1e8, 2), (1.0, 0)))
+        network = Network((1,), (Layer((1,)),), connections, CubaParams(1.0, 1.0, 0.5), [0])
+        assert simulate(network, [[1, 1, 1]], schedule=order).counts[0, 2] == 1
+        self.check(network, np.ones((1, 1, 3), np.int64), in_lava=False, schedule=order)
+
     @pytest.mark.slow
     @pytest.mark.timeout(1800)
     @pytest.mark.parametrize("member", [Layered, *QUEUES])

@@ -31,7 +31,7 @@ class AbstractPyNetworkSynapsesModel(PyLoihiProcessModel):
         self.net, self.clock = proc_params["network"], proc_params["clock"]
         self.layered = isinstance(proc_params["schedule"], Layered)
         self.early = proc_params["input_first"] or self.layered
-        self.fan: dict[tuple[int, int, int], Any] = {}  # source, delay, layer -> targets, weights
+        self.fan: dict[tuple[int, int, int], Any] = {}  # source, delay, layer -> places, targets, weights
         self.routes: dict[int, list[tuple[int, int, int]]] = {}  # source -> delay, time steps to wait, layer
         for j in range(-self.net.n_inputs, self.net.n_neurons):
             self.lay_out(j)
@@ -45,7 +45,7 @@ class AbstractPyNetworkSynapsesModel(PyLoihiProcessModel):
         self.routes[j] = []
         for d, layer in sorted(set(zip(fan.delay.tolist(), reached.tolist(), strict=True))):
             part = (fan.delay == d) & (reached == layer)
-            self.fan[j, d, layer] = fan.target[part], fan.weight[part]
+            self.fan[j, d, layer] = np.flatnonzero(part), fan.target[part], fan.weight[part]
             # With the layered schedule feedback arrives at the next time step.
             back = self.layered and j >= 0 and of[j] >= layer
             if d or self.layered:
@@ -72,15 +72,20 @@ class AbstractPyNetworkSynapsesModel(PyLoihiProcessModel):
             self.send_now(released, 0)
 
     def arriving(self, now: Moment) -> np.ndarray:
-        """Return the sum of what arrives, in ascending order of the sources."""
+        """Return the sum of what arrives, in ascending order of the sources and, for each, of its connections."""
         layer = int(now.k) if self.layered else 0
         total, touched = np.zeros(self.net.n_neurons, self.net.params.arrays().bias.dtype), set()
-        for (sample, j, d), payload in sorted(self.under_way.pop(self.time_step, {}).items()):
+        arrived: dict[int, list[Any]] = defaultdict(list)  # source -> parts with different delays
+        for (sample, j, d), payload in self.under_way.pop(self.time_step, {}).items():
             if sample == now.sample:
-                target, weight = self.fan[j, d, layer]
-                np.add.at(total, target, total.dtype.type(payload) * weight)
-                touched.update(target.tolist())
-                self.synaptic_operations += len(target)
+                place, target, weight = self.fan[j, d, layer]
+                arrived[j].append((place, target, total.dtype.type(payload) * weight))
+        for j in sorted(arrived):
+            place, target, brought = (np.concatenate(column) for column in zip(*arrived[j], strict=True))
+            order = np.argsort(place)
+            np.add.at(total, target[order], brought[order])
+            touched.update(target.tolist())
+            self.synaptic_operations += len(target)
         self.neuron_updates += self.net.n_neurons * bool(now.opens) if self.layered else len(touched)
         return total >> STATE_SHIFT if self.net.params.tag == "fixed_pt" else total
 
