@@ -22,7 +22,7 @@ import pytest
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " "), "End": (35, ""), "Home": (36, ""), "ArrowLeft": (37, ""),
         "ArrowRight": (39, "")}  # fmt: skip
 #: Seconds after which something does not happen any more.
-PATIENCE = 60
+PATIENCE = 200
 
 
 class Browser:
