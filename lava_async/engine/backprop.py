@@ -6,6 +6,7 @@ so a result depends on the number of threads only by the order of float sums, an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,10 +36,11 @@ class Model(NamedTuple):
 
 
 class Tapes:
-    """Tapes that are used again: a new one costs page faults, about as much time as a third of a run."""
+    """Tapes, and other memory, used again: a new tape costs page faults, about as much time as a third of a run."""
 
     def __init__(self) -> None:
         self._free: list[Tape] = []
+        self._derivatives: list[NDArray[Any]] = []
         self._room = (64, 256, 8192, 256)
         """Steps, spikes, voltages and touches per sample that were enough so far."""
 
@@ -58,14 +60,20 @@ class Tapes:
         same = tape.peak.shape[:2] == (n, n_steps) and len(tape.open_u) == (n if states else 0)
         return same and len(tape.step) >= n * self._room[0] and tape.voltage.dtype == model.weights.vth.dtype
 
+    def take_derivatives(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """Return memory for the derivatives by the spike counts of a batch."""
+        array = self._derivatives.pop() if self._derivatives else None
+        return array if array is not None and (array.shape, array.dtype) == (shape, dtype) else np.empty(shape, dtype)
+
     def enlarge(self) -> None:
         """Make room: a tape was full."""
         self._room = tuple(2 * each for each in self._room)  # type: ignore[assignment]
         self._free.clear()
 
-    def give_back(self, tapes: list[Tape]) -> None:
-        """Take tapes that nobody reads any more; a few are kept."""
-        self._free = (self._free + tapes)[-8:]
+    def give_back(self, tapes: Sequence[Tape] = (), derivatives: Sequence[NDArray[Any]] = ()) -> None:
+        """Take what nobody reads any more; a few tapes are kept."""
+        self._free = [*self._free, *tapes][-8:]
+        self._derivatives = [*self._derivatives, *derivatives][-1:]
 
 
 class Recorded:
@@ -114,9 +122,15 @@ class Recorded:
         """Return what the samples did."""
         return self.job.result()
 
-    def backward(self, counts: NDArray[Any]) -> Weights:
-        """Return the gradient of a loss, given its derivative by each spike count, (B, T, N), which is overwritten."""
-        gradients = in_threads(lambda s, tape: self._backward(counts[s], s, tape), self.slices, self._tapes)
+    def backward(self, counts: NDArray[Any], neurons: slice = slice(None)) -> Weights:
+        """Return the gradient of a loss, given its derivative by each spike count of some neurons, (B, T, n)."""
+        shape = (*counts.shape[:2], self.job.plan.n_neurons)
+        derivatives = self._pool.take_derivatives(shape, self.model.weights.vth.dtype)
+        if counts.shape != shape:
+            derivatives[...] = 0
+        derivatives[..., neurons] = counts
+        gradients = in_threads(lambda s, tape: self._backward(derivatives[s], s, tape), self.slices, self._tapes)
+        self._pool.give_back(derivatives=[derivatives])
         total = gradients[0]
         for gradient in gradients[1:]:
             for into, more in zip(total, gradient, strict=True):

@@ -43,15 +43,14 @@ class CompiledEngine:
 
     def run(
         self, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor | SpikeBatch,
-        samples: NDArray[np.int64],
+        samples: NDArray[np.int64], neurons: slice = slice(None),
     ) -> Run:  # fmt: skip
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
         batch = spikes if isinstance(spikes, SpikeBatch) else SpikeBatch.of(spikes.detach().cpu().numpy())
-        neurons = parameters[1:]
-        states = any(x.requires_grad for x in neurons[:2])
+        states = parameters.keep_u.requires_grad or parameters.keep_v.requires_grad
         rule = _rule(gradient, self.network.n_neurons, parameters.vth.detach().cpu().numpy().dtype, states)
-        call = _Call(self, setup, rule, batch, samples)
-        counts: Tensor = _Backpropagation.apply(call, *neurons, *parameters.weights).transpose(1, 2)
+        call = _Call(self, setup, rule, batch, samples, neurons)
+        counts: Tensor = _Backpropagation.apply(call, *parameters[1:], *parameters.weights).transpose(1, 2)
         job, unit = call.recorded.job, call.recorded.model.unit
         u, v = (torch.from_numpy((x * unit).astype(np.float32)) for x in (job.u, job.v))
         return Run(counts, u, v, job.forward_steps)
@@ -65,9 +64,11 @@ class CompiledEngine:
         if not isinstance(self.network.params, LoihiParams):
             floating = Weights(np.ascontiguousarray(flat, dtype), keep_u, keep_v, vth, bias)
             return Model(plan._replace(weights=floating.weights), kind(keep_u, keep_v, vth, bias), floating, 1.0)
-        whole = np.rint(flat * WEIGHT_SCALE).astype(np.int64) * self.arriving
+        whole = np.rint(flat * WEIGHT_SCALE).astype(np.int64)
+        whole *= self.arriving
         p = kind(*(np.rint(x * STATE_SCALE).astype(np.int64) for x in neurons))
-        floating = Weights((whole / STATE_SCALE).astype(dtype), keep_u, keep_v, vth, bias)
+        scaled = np.multiply(whole, 1 / STATE_SCALE, dtype=dtype, casting="unsafe")
+        floating = Weights(scaled, keep_u, keep_v, vth, bias)
         return Model(plan._replace(weights=whole), p, floating, 1 / STATE_SCALE)
 
     def scatter(self, flat: NDArray[Any]) -> NDArray[Any]:
@@ -81,13 +82,16 @@ class CompiledEngine:
 class _Call:
     """What a run needs besides tensors, and what it leaves for the way back."""
 
-    def __init__(self, engine: CompiledEngine, setup: Setup, rule: Rule, batch: SpikeBatch, samples: Any) -> None:
+    def __init__(
+        self, engine: CompiledEngine, setup: Setup, rule: Rule, batch: SpikeBatch, samples: Any, neurons: slice
+    ) -> None:
         self.engine, self.setup, self.rule, self.batch, self.samples = engine, setup, rule, batch, samples
+        self.neurons = neurons
         self.recorded: Recorded
 
 
 class _Backpropagation(torch.autograd.Function):
-    """Spike counts (B, T, N), as the kernels keep them, as a function of neurons' parameters and synapses' weights."""
+    """Spike counts (B, T, n), as the kernels keep them, as a function of neurons' parameters and synapses' weights."""
 
     @staticmethod
     def forward(ctx: Any, call: _Call, *parameters: Tensor) -> Tensor:
@@ -101,13 +105,13 @@ class _Backpropagation(torch.autograd.Function):
         ctx.call = call
         ctx.like = [(p.shape, p.device) for p in parameters]
         job = call.recorded.job
-        return torch.from_numpy(job.past[:, job.D :]).to(parameters[2].dtype)
+        return torch.from_numpy(job.past[:, job.D :, call.neurons]).to(parameters[2].dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         """Walk the tape back."""
         engine, recorded = ctx.call.engine, ctx.call.recorded
-        g = recorded.backward(grad.detach().cpu().clone(memory_format=torch.contiguous_format).numpy())
+        g = recorded.backward(grad.detach().cpu().numpy(), ctx.call.neurons)
         decays = (g.keep_u, g.keep_v) if recorded.rule.states else (None, None)
         gradients = [*decays, g.vth, g.bias]
         weights, place = engine.scatter(g.weights), 0

@@ -46,7 +46,7 @@ class DenseEngine:
 
     def run(
         self, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor | SpikeBatch,
-        samples: NDArray[np.int64],
+        samples: NDArray[np.int64], neurons: slice = slice(None),
     ) -> Run:  # fmt: skip
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
         layered = isinstance(setup.schedule, Layered)
@@ -54,7 +54,8 @@ class DenseEngine:
             self._wiring[layered] = Wiring(self.network, layered=layered)
         if isinstance(spikes, SpikeBatch):
             spikes = torch.from_numpy(np.stack([spikes[b].to_dense() for b in range(len(spikes))]))
-        return _Batch(self._wiring[layered], setup, gradient, parameters, spikes, samples).run()
+        run = _Batch(self._wiring[layered], setup, gradient, parameters, spikes, samples).run()
+        return run._replace(counts=run.counts[:, neurons])
 
 
 class _Neurons(NamedTuple):

@@ -110,7 +110,7 @@ class Run(NamedTuple):
     """What a batch did."""
 
     counts: Tensor
-    """(B, N, T) spikes of all neurons; what the loss is made of."""
+    """(B, N, T) spikes of the neurons that were asked for, all by default; what the loss is made of."""
     current: Tensor
     voltage: Tensor
     """(B, N) each: u and v at the end, without gradient."""
@@ -126,6 +126,6 @@ class GradientEngine(Protocol):
 
     def run(
         self, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor | SpikeBatch,
-        samples: NDArray[np.int64],
+        samples: NDArray[np.int64], neurons: slice = slice(None),
     ) -> Run:  # fmt: skip
-        """Run input counts of shape (B, C, T) under sample numbers of shape (B,)."""
+        """Run input counts of shape (B, C, T) under sample numbers of shape (B,); return the counts of `neurons`."""

@@ -142,10 +142,12 @@ class UnlayeredNetwork(torch.nn.Module):
         self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None
     ) -> Tensor:  # fmt: skip
         """Return the spike counts of the output neurons, (B, n_out, T), differentiable; arguments as :meth:`run`."""
-        # Cut as the compiled engine keeps them, time before neurons: the gradient then needs no copy of that form.
-        return self.run(spikes, samples).counts.transpose(1, 2)[..., -self.n_outputs :].transpose(1, 2)
+        return self.run(spikes, samples, slice(-self.n_outputs, None)).counts
 
-    def run(self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None) -> Run:
+    def run(
+        self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None,
+        neurons: slice = slice(None),
+    ) -> Run:  # fmt: skip
         """Run a batch and return the spike counts of all neurons, differentiable, with the final state.
 
         Parameters
@@ -154,6 +156,8 @@ class UnlayeredNetwork(torch.nn.Module):
             Input spikes.
         samples : (B,) int, optional
             Sample numbers; default: see Notes of the class.
+        neurons : slice
+            The neurons whose spike counts are wanted; the fewer, the less torch has to do.
 
         Returns
         -------
@@ -180,7 +184,7 @@ class UnlayeredNetwork(torch.nn.Module):
             input_dropout=self.input_dropout if self.training else 0.0,
         )  # fmt: skip
         numbers = self._numbers(shape[0], samples)
-        return engine.run(setup, self.gradient, self._grid(learning), spikes, numbers)
+        return engine.run(setup, self.gradient, self._grid(learning), spikes, numbers, neurons)
 
     def _numbers(self, n: int, samples: ArrayLike | None) -> NDArray[np.int64]:
         if samples is not None:

@@ -64,4 +64,4 @@ def prepare_axon(where: str, axon: Any, shape: tuple[int, ...]) -> None:
 
 def per_neuron(x: Tensor, n: int) -> Tensor:
     """Return a number for all neurons, or one per channel, as one per neuron."""
-    return x.reshape(-1).repeat_interleave(n // x.numel())
+    return x.reshape(-1).expand(n) if x.numel() == 1 else x.reshape(-1).repeat_interleave(n // x.numel())
