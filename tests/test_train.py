@@ -162,7 +162,10 @@ JOINT = SMALL.with_values({"data.limit": 13, "training.batch_size": 13, "trainin
 
 @pytest.fixture(scope="module")
 def forks(tmp_path_factory):
-    """A training that is killed again and again, and one of two processes, all forked to save time."""
+    """A training that is killed again and again, and one of two processes, all forked to save time.
+
+    Each of them loads kernels, and compiles those that no other test has, so this may take minutes on a busy machine.
+    """
     folder = tmp_path_factory.mktemp("forks")
     (folder / "killed.toml").write_text(SMALL.with_values({"training.checkpoint_seconds": 0}).to_toml())
     (folder / "joint.toml").write_text(JOINT.to_toml())
@@ -171,6 +174,7 @@ def forks(tmp_path_factory):
     return SimpleNamespace(folder=folder, kills=int(run.stdout))
 
 
+@pytest.mark.timeout(1200)
 def test_a_training_killed_at_any_moment_goes_on_bit_for_bit(trained, forks):
     """Again and again, some batches and a random part of a second after it began, whatever it does then."""
     assert forks.kills >= 3
@@ -512,6 +516,7 @@ def check_joint_step(one, two):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
 
 
+@pytest.mark.timeout(1200)
 def test_two_processes_take_the_step_of_one_on_their_joint_batch(forks):
     """Shares of 7 and 6 samples; only sums of floats have another order."""
     assert json.loads((forks.folder / "two" / "results.json").read_text())["processes"] == 2

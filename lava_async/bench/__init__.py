@@ -21,7 +21,7 @@ from lava_async.bench.memory import peak_bytes
 #: Least seconds of a turn.
 TURN = 0.02
 #: Name of a suite and where it is.
-SUITES = {name: f"lava_async.bench.{name}" for name in ("forward", "training", "lava")}
+SUITES = {name: f"lava_async.bench.{name}" for name in ("forward", "training", "scaling", "lava")}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ def measure(case: Case, repeats: int, progress: Callable[[], Any] = lambda: None
         Seconds are those of one run, medians over the turns. What is shorter than `TURN` runs several times (`runs`) in
         a turn, as in a user's loop; a single run after another contender would find cold caches. `fastest` and
         `slowest` tell how even the machine was. `ratio` of a contender: how many times as long as the first contender
-        it took. `peak_bytes`: by how much memory grew at most.
+        it took; `ratio_of_fastest`: the same of the fastest turns, which neighbours on a shared machine disturb least.
+        `peak_bytes`: by how much memory grew at most.
     """
     with _closing(case):
         memory, runs = [], []
@@ -110,13 +111,14 @@ def measure(case: Case, repeats: int, progress: Callable[[], Any] = lambda: None
             for j, contender in enumerate(case.contenders):
                 row[j] = _seconds(contender, runs[j])
             progress()
-    medians = np.median(seconds, axis=0)
+    medians, fastest = np.median(seconds, axis=0), seconds.min(axis=0)
     results = []
     for contender, median, column, peak, n in zip(case.contenders, medians, seconds.T, memory, runs, strict=True):
         results.append({
             "contender": contender.name, "seconds": float(median), "fastest": float(column.min()),
             "slowest": float(column.max()), "runs": n, "ratio": float(median / medians[0]),
-            "target": case.targets.get(contender.name), "peak_bytes": peak, "includes": contender.includes,
+            "ratio_of_fastest": float(column.min() / fastest[0]), "target": case.targets.get(contender.name),
+            "peak_bytes": peak, "includes": contender.includes,
         })  # fmt: skip
     return {"case": case.name, "work": case.work, "repeats": repeats, "activity": case.activity, "results": results}
 

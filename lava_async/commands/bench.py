@@ -61,12 +61,13 @@ def _text(data: dict[str, Any]) -> str:
         lines += ["", f"{case['case']}: {case['work']}"]
         if case["activity"]:
             lines.append("per sample: " + ", ".join(f"{value:,.1f} {name}" for name, value in case["activity"].items()))
-        rows = [["", "median", "fastest", "slowest", "ratio", "wanted", "memory"]]
+        rows = [["", "median", "fastest", "slowest", "ratio", "of fastest", "wanted", "memory"]]
         for result in case["results"]:
             times = [f"{1e3 * result[name]:,.3f} ms" for name in ("seconds", "fastest", "slowest")]
             wanted = f">= {result['target']:.3g}" if result["target"] else ""
             memory = "" if result["peak_bytes"] is None else f"{result['peak_bytes'] / 2**20:.1f} MB"
-            rows.append([result["contender"], *times, f"{result['ratio']:.2f}", wanted, memory])
+            ratios = [f"{result[name]:.2f}" for name in ("ratio", "ratio_of_fastest")]
+            rows.append([result["contender"], *times, *ratios, wanted, memory])
         lines.append(table(rows))
         lines += [f"  {result['contender']}: {result['includes']}." for result in case["results"]]
     return "\n".join(lines)
@@ -74,7 +75,8 @@ def _text(data: dict[str, Any]) -> str:
 
 def _csv(measured: list[dict[str, Any]]) -> str:
     out = io.StringIO()
-    fields = ["suite", "case", "contender", "seconds", "fastest", "slowest", "ratio", "target", "peak_bytes"]
+    fields = ["suite", "case", "contender", "seconds", "fastest", "slowest", "ratio", "ratio_of_fastest", "target",
+              "peak_bytes"]  # fmt: skip
     writer = csv.DictWriter(out, fields, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for case in measured:
