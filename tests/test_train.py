@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -110,75 +112,41 @@ def test_a_training_that_stops_after_any_batch_goes_on_bit_for_bit(trained, tmp_
     assert netx.load(tmp_path / "network.net") == netx.load(trained.folder / "network.net")
 
 
-FORKS = """
-import os, signal, socket, sys, time
+LIFE = """
+import faulthandler, os, sys
 from pathlib import Path
-import numpy as np
+faulthandler.dump_traceback_later(240, exit=True)  # says where it stands still, if it does
 from lava_async.experiments.config import Config
 from lava_async.experiments.train import train
-
-folder = Path(sys.argv[1])
-killed, joint = (Config.load(folder / name) for name in ("killed.toml", "joint.toml"))
-train(joint, folder / "one")  # Children need not load the kernels again.
-
-def fork(config, out, told=None, **environment):
-    child = os.fork()
-    if not child:
-        try:
-            os.environ.update(environment)
-            train(config, out, on_batch=lambda _: told is None or os.write(told, b"."))
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return child
-
-rng, kills = np.random.default_rng(3), 0
-while True:
-    reads, writes = os.pipe()
-    child = fork(killed, folder / "killed", writes)
-    os.close(writes)
-    if kills < 6:
-        for _ in range(rng.integers(1, 4)):
-            os.read(reads, 1)
-        time.sleep(rng.random() / 20)
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    os.close(reads)
-    if not os.WIFSIGNALED(status):
-        assert os.WEXITSTATUS(status) == 0
-        break
-    kills += 1
-print(kills)
-
-with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
-for child in [fork(joint, folder / "two", RANK=str(rank), **where) for rank in (0, 1)]:
-    assert os.waitpid(child, 0)[1] == 0
+train(Config.load(sys.argv[1]), Path(sys.argv[2]), on_batch=lambda _: os.write(1, b"."))
 """
-JOINT = SMALL.with_values({"data.limit": 13, "training.batch_size": 13, "training.epochs": 1,
-                           "optimizer": {"name": "sgd", "learning_rate": 1.0}})  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory):
-    """A training that is killed again and again, and one of two processes, all forked to save time.
-
-    Each of them loads kernels, and compiles those that no other test has, so this may take minutes on a busy machine.
-    """
-    folder = tmp_path_factory.mktemp("forks")
-    (folder / "killed.toml").write_text(SMALL.with_values({"training.checkpoint_seconds": 0}).to_toml())
-    (folder / "joint.toml").write_text(JOINT.to_toml())
-    run = subprocess.run([sys.executable, "-c", FORKS, str(folder)], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    return SimpleNamespace(folder=folder, kills=int(run.stdout))
+def start(config, folder, **environment):
+    """Start a process that trains, and writes a dot after each batch."""
+    path = folder.with_suffix(".toml")
+    path.write_text(config.to_toml())
+    command = [sys.executable, "-c", LIFE, str(path), str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment})
 
 
 @pytest.mark.timeout(1200)
-def test_a_training_killed_at_any_moment_goes_on_bit_for_bit(trained, forks):
+def test_a_training_killed_at_any_moment_goes_on_bit_for_bit(trained, tmp_path):
     """Again and again, some batches and a random part of a second after it began, whatever it does then."""
-    assert forks.kills >= 3
-    assert same(weights(forks.folder / "killed"), weights(trained.folder))
+    config = SMALL.with_values({"training.checkpoint_seconds": 0})
+    rng, kills = np.random.default_rng(3), 0
+    while True:
+        with start(config, tmp_path / "killed") as life:
+            if kills < 3:
+                life.stdout.read(rng.integers(1, 4))
+                time.sleep(rng.random() / 20)
+                life.kill()
+            errors = life.communicate()[1].decode()
+        if life.returncode != -signal.SIGKILL:
+            break
+        kills += 1
+    assert (life.returncode, kills) == (0, 3), errors
+    assert same(weights(tmp_path / "killed"), weights(trained.folder))
 
 
 def test_a_training_runs_twice_to_the_same_bits_and_global_random_states_do_not_matter(trained, tmp_path):
@@ -504,6 +472,9 @@ def test_what_blocks_cannot_say_is_named(network, error):
 
 # --------------------------------------------------------------------------------------------- several processes
 
+JOINT = SMALL.with_values({"data.limit": 13, "training.batch_size": 13, "training.epochs": 1,
+                           "optimizer": {"name": "sgd", "learning_rate": 1.0}})  # fmt: skip
+
 
 def check_joint_step(one, two):
     before = build_network(JOINT, (200,), 10).state_dict()
@@ -517,10 +488,17 @@ def check_joint_step(one, two):
 
 
 @pytest.mark.timeout(1200)
-def test_two_processes_take_the_step_of_one_on_their_joint_batch(forks):
+def test_two_processes_take_the_step_of_one_on_their_joint_batch(tmp_path):
     """Shares of 7 and 6 samples; only sums of floats have another order."""
-    assert json.loads((forks.folder / "two" / "results.json").read_text())["processes"] == 2
-    check_joint_step(weights(forks.folder / "one"), weights(forks.folder / "two"))
+    train(JOINT, tmp_path / "one")
+    meet = torch.distributed.TCPStore("127.0.0.1", 0, 2, is_master=True, wait_for_workers=False)
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(meet.port), "TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0",
+             "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}  # fmt: skip
+    both = [start(JOINT, tmp_path / "two", RANK=str(rank), **where) for rank in (0, 1)]
+    errors = [process.communicate()[1].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    assert json.loads((tmp_path / "two" / "results.json").read_text())["processes"] == 2
+    check_joint_step(weights(tmp_path / "one"), weights(tmp_path / "two"))
 
 
 @pytest.mark.slow
