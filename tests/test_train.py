@@ -492,8 +492,8 @@ def test_two_processes_take_the_step_of_one_on_their_joint_batch(tmp_path):
     """Shares of 7 and 6 samples; only sums of floats have another order."""
     train(JOINT, tmp_path / "one")
     meet = torch.distributed.TCPStore("127.0.0.1", 0, 2, is_master=True, wait_for_workers=False)
-    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(meet.port), "TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0",
-             "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}  # fmt: skip
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(meet.port), "TORCHELASTIC_USE_AGENT_STORE": "True",
+             "TORCHELASTIC_RESTART_COUNT": "0", "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}  # fmt: skip
     both = [start(JOINT, tmp_path / "two", RANK=str(rank), **where) for rank in (0, 1)]
     errors = [process.communicate()[1].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
