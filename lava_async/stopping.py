@@ -11,11 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lava_async.errors import InvalidType
+from lava_async.errors import ForwardStepLimit, InvalidType
 from lava_async.records import count, member
 
 #: No network that comes to rest needs as many; one that never does is reported instead of hanging.
 ENDLESS = 1_000_000
+
+
+def not_ended(t: int, sample: int, limit: int) -> ForwardStepLimit:
+    """Return the error of a time step that did not end within its limit."""
+    return ForwardStepLimit(f"time step {t} of sample {sample} did not end in {limit} forward steps "
+                            "(MaxForwardSteps(limit, truncate=True) cuts it off)")  # fmt: skip
 
 
 class Stop(NamedTuple):

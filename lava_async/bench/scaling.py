@@ -92,14 +92,14 @@ def convolutional() -> list[Any]:
     from lava_async.training.blocks import dense_blocks, slayer
 
     cuba = slayer().block.cuba
-    params = {"threshold": 0.3, "current_decay": 1.0, "voltage_decay": 0.2}
+    params = {"threshold": 0.3, "current_decay": 1.0, "voltage_decay": 1.0}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         conv = [cuba.Conv(dict(params), a, b, 3, padding=1, weight_scale=2, delay_shift=False)
                 for a, b in pairwise((2, 16, 24))]  # fmt: skip
     # Weights of less than a half of slayer's grid, 1/32, would all be 0.
-    wide = dense_blocks((24 * 34 * 34, 216), threshold=0.3, voltage_decay=0.2, gain=15)
-    narrow = dense_blocks((216, 540, 10), threshold=0.3, voltage_decay=0.2, gain=1 / 0.3)
+    wide = dense_blocks((24 * 34 * 34, 216), threshold=0.3, gain=15)
+    narrow = dense_blocks((216, 540, 10), threshold=0.3, gain=1.5)
     return [*conv, cuba.Flatten(), *wide, *narrow]
 
 

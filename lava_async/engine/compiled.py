@@ -17,11 +17,12 @@ from lava_async.engine.plan import lay_out
 from lava_async.engine.select import Queue, make_queue
 from lava_async.engine.tape import Tape, no_tape
 from lava_async.engine.width import Widths
-from lava_async.errors import ForwardStepLimit, InvalidType
+from lava_async.errors import InvalidType
 from lava_async.network import Network
 from lava_async.schedules import Layered, Order, Replay, Schedule, Timed
 from lava_async.schedules.replay import not_pending
 from lava_async.spikes import SpikeBatch, SpikeTrain
+from lava_async.stopping import not_ended
 from lava_async.threads import in_threads, share
 
 _EVERYTHING = 2**31 - 1
@@ -170,10 +171,7 @@ class Job:
         tally = self.tally[first + b]
         if code == kernels.NOT_PENDING:
             raise not_pending(int(tally[kernels.AT]), int(tally[kernels.STEP]), int(tally[kernels.SOURCE_AT]))
-        raise ForwardStepLimit(
-            f"time step {tally[kernels.AT]} of sample {self.samples[first + b]} did not end in {self.rules.limit} "
-            "forward steps (MaxForwardSteps(limit, truncate=True) cuts it off)"
-        )
+        raise not_ended(int(tally[kernels.AT]), int(self.samples[first + b]), self.rules.limit)
 
     def carry(self, state: State) -> None:
         """Write the end of the first sample back to its state."""

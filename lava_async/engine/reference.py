@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from lava_async import draws
 from lava_async.engine import Checked, Result, Setup, State, public_state
-from lava_async.errors import ForwardStepLimit
 from lava_async.neurons import integrate, leak
 from lava_async.schedules import Layered, Pending, Timed
 from lava_async.spikes import SpikeTrain
+from lava_async.stopping import not_ended
 
 ALL = slice(None)
 NEVER = -1
@@ -99,8 +99,7 @@ class Run:
             if k + 1 >= stop.limit:
                 if stop.truncate:
                     break
-                raise ForwardStepLimit(f"time step {self.t} of sample {self.sample} did not end in {stop.limit} "
-                                       "forward steps (MaxForwardSteps(limit, truncate=True) cuts it off)")  # fmt: skip
+                raise not_ended(self.t, self.sample, stop.limit)
             picked = pending[np.sort(schedule.pick(self.pending(pending, k)))]
             group = [(j, np.where(self.fan[j].delay == 0, self.payload[j], 0)) for j in picked]
             self.payload[picked] = 0

@@ -9,9 +9,9 @@ import numpy as np
 
 from lava_async.engine import Result, Setup, State
 from lava_async.engine.reference import NEVER, Run
-from lava_async.errors import ForwardStepLimit
 from lava_async.schedules.timed import Timed, not_under_way
 from lava_async.spikes import SpikeTrain
+from lava_async.stopping import not_ended
 
 
 class Message(NamedTuple):
@@ -69,8 +69,7 @@ class TimedRun(Run):
             if k + 1 >= stop.limit:
                 if stop.truncate:
                     break
-                raise ForwardStepLimit(f"time step {self.t} of sample {self.sample} did not end in {stop.limit} "
-                                       "forward steps (MaxForwardSteps(limit, truncate=True) cuts it off)")  # fmt: skip
+                raise not_ended(self.t, self.sample, stop.limit)
             message = self.next(k + 1)
             if message is None:
                 break

@@ -25,12 +25,12 @@ from torch import Tensor
 
 from lava_async.draws import INPUT_DROPOUT, REFRACTORY_DROPOUT
 from lava_async.engine import Setup
-from lava_async.errors import ForwardStepLimit
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.neurons.loihi import LIMIT
 from lava_async.schedules import Layered
 from lava_async.spikes import SpikeBatch
+from lava_async.stopping import not_ended
 from lava_async.training.gradient import STATE_SCALE, Gradient, Parameters, Run
 from lava_async.training.pending import NEVER, Queue, dropped
 from lava_async.training.surrogates import Surrogate
@@ -236,8 +236,7 @@ class _Batch:
             running &= queue.waiting & (last != k)
             if k + 1 >= stop.limit and running.any():
                 if not stop.truncate:
-                    raise ForwardStepLimit(f"time step {t} of sample {self.samples[running][0]} did not end in "
-                                           f"{stop.limit} forward steps")  # fmt: skip
+                    raise not_ended(t, int(self.samples[running][0]), stop.limit)
                 running[:] = False
             queue.drop(~running)
             if not running.any():
