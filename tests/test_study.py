@@ -320,6 +320,52 @@ def test_tables_in_markdown_have_spread_only_where_there_are_seeds():
     assert "| random | random F=8 | 1 | 90.0 | - | 100 |" in text
 
 
+def test_gains_within_twice_their_standard_error_are_in_parentheses():
+    found = gains([row("layered", 0.8, 200), row("random", 0.81, 100)], ["layered"])
+    (axes,) = gain_map(found, "quiescence", "title").axes
+    assert [each.get_text() for each in axes.texts] == ["(+1.0)"]
+
+
+def test_timed_executions_are_added_later_and_reported_in_nanoseconds(done):
+    _, out = done
+    study = StudyConfig.from_toml(TINY + '\n[[executions]]\nschedule = "timed"\nextra_steps = [0]\n')
+    trained = {path: path.stat().st_mtime_ns for path in out.rglob("network.net")}
+    for cell in study.cells():
+        assert [each.name for each in cell.missing(out)] == ["timed sanafe"] * 2
+        run_cell(cell, out)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("network.net")} == trained
+    rows = write_report(study, out, "Tiny")
+    timed = [each for each in rows if each["execution"] == "timed sanafe" and each["readout"] == "quiescence"]
+    assert [each["training"] for each in timed] == ["layered", "random"]
+    assert all(0 < each["nanoseconds_to_first_output"] < each["nanoseconds_to_decision"] for each in timed)
+    assert "<button>ns to decision</button>" in (out / "report.html").read_text().replace(' type="button"', "")
+    lines = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
+    assert {line["execution"] for line in lines if line["nanoseconds_to_decision"]} == {"timed sanafe"}
+    head, *others = [line for line in (out / "results.md").read_text().splitlines() if line.startswith("| ")]
+    assert head.endswith("| ns to decision |")
+    assert {line.split(" | ")[1] for line in others[1:] if not line.endswith("| - |")} == {"timed sanafe"}
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_the_report_of_a_study_is_read_sorted_and_filtered_in_a_browser(done, browser, width):
+    _, out = done
+    study = StudyConfig.from_toml('baselines = ["layered"]\n' + TINY)
+    rows = write_report(study, out, "Tiny")
+    tab = browser.open(out / "report.html", width)
+    assert tab.ask("document.documentElement.scrollWidth <= innerWidth && innerWidth") == width
+    assert tab.ask("document.images.length > 5 && [...document.images].every(i => i.naturalWidth > 0 && i.alt)")
+    table = "[...document.querySelectorAll('table')].find(t => t.tHead.textContent.includes('synaptic operations'))"
+    tab.ask(f"{table}.querySelectorAll('th button')[7].click()")
+    shown = tab.ask(f"[...{table}.tBodies[0].rows].map(r => r.cells[7].textContent)")
+    assert shown == [f"{value:,.1f}" for value in sorted(each["spikes"] for each in rows)]
+    frame = tab.frame()
+    frame.ask("document.getElementById('next').click()")
+    assert frame.ask("document.getElementById('where').textContent").startswith("time step 0, forward step")
+    assert frame.ask("document.documentElement.scrollWidth <= innerWidth")
+    assert not tab.said
+    assert not frame.said
+
+
 def test_baselines_are_trainings_and_the_report_compares_with_them(done, tmp_path):
     _, out = done
     with pytest.raises(InvalidValue, match="baselines"):

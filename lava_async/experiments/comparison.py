@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE
@@ -24,6 +25,8 @@ _TABLE: tuple[tuple[str, str, float, int], ...] = (
     ("forward steps to decision", "forward_steps_to_decision", 1, 1),
     ("operations to decision", "synaptic_operations_to_decision", 1, 0),
 )  # fmt: skip
+#: The column of tables with timed executions.
+_TIMED: tuple[str, str, float, int] = ("ns to decision", "nanoseconds_to_decision", 1, 0)
 
 
 @dataclass(frozen=True)
@@ -69,38 +72,52 @@ def gains(rows: Sequence[Row], baselines: Sequence[str]) -> list[Gain]:
     return found
 
 
-def gain_map(found: Sequence[Gain], readout: str, name: str, *, of: str = "accuracy") -> Figure:
+def draw_gains(axes: Axes, found: Sequence[Gain], readout: str, *, of: str = "accuracy") -> Axes:
     """Draw what one training gains: settings in rows, executions in columns.
+
+    Accuracies that differ by less than twice their standard error are in parentheses.
 
     Parameters
     ----------
+    axes : matplotlib Axes
+        Where to draw.
     found : list of Gain
         Of one training.
     readout : str
         Read-out; the layered schedule, which has one only, is shown with any.
-    name : str
-        Title.
-    of : {"accuracy", "spikes"}
-        Points of accuracy, or spikes in percent more (less) than the baseline.
+    of : {"accuracy", "spikes", "operations"}
+        Points of accuracy; or spikes, or operations to the decision, in percent more (less) than the baseline.
     """
     shown = [gain for gain in found if gain.readout == readout or gain.execution == Layered.name]
     settings, executions = (_names(getattr(g, field) for g in shown) for field in ("setting", "execution"))
     values = np.full((len(settings), len(executions)), np.nan)
+    unsure = np.zeros(values.shape, bool)
     for gain in shown:
-        value = gain.accuracy if of == "accuracy" else gain.spikes - 1
-        values[settings.index(gain.setting), executions.index(gain.execution)] = 100 * value
-    figure = Figure(figsize=(0.95 * len(executions) + 2.6, 0.34 * len(settings) + 1.1), layout="constrained")
-    axes = figure.add_subplot()
+        place = settings.index(gain.setting), executions.index(gain.execution)
+        values[place] = 100 * (gain.accuracy if of == "accuracy" else getattr(gain, of) - 1)
+        unsure[place] = of == "accuracy" and abs(gain.accuracy) < 2 * gain.error
     largest = max(np.nanmax(np.abs(values)), 1.0) if np.isfinite(values).any() else 1.0
     mismatch_matrix(axes, values, settings, executions, form="{:+.1f}" if of == "accuracy" else "{:+.0f}",
                     limits=(-largest, largest))  # fmt: skip
-    axes.set(title=name, ylabel="")
+    for text, doubt in zip(axes.texts, unsure[np.isfinite(values)], strict=True):
+        if doubt:
+            text.set_text(f"({text.get_text()})")
+    axes.set_ylabel("")
+    return axes
+
+
+def gain_map(found: Sequence[Gain], readout: str, name: str, *, of: str = "accuracy") -> Figure:
+    """Return a picture of :func:`draw_gains` with a title, as large as it needs."""
+    settings, executions = (len({getattr(g, field) for g in found}) for field in ("setting", "execution"))
+    figure = Figure(figsize=(0.95 * executions + 2.6, 0.34 * settings + 1.1), layout="constrained")
+    draw_gains(figure.add_subplot(), found, readout, of=of).set_title(name)
     return figure
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """Return a table per setting, a line per training and execution: means over seeds ± standard deviation."""
-    heads = ["trained", "executed", "seeds", _TABLE[0][0], "at first output %", *(head for head, *_ in _TABLE[1:])]
+    columns = (*_TABLE, _TIMED) if any(_TIMED[1] in row for row in rows) else _TABLE
+    heads = ["trained", "executed", "seeds", _TABLE[0][0], "at first output %", *(head for head, *_ in columns[1:])]
     parts = []
     for setting in _names(row["setting"] for row in rows):
         lines = [f"### {setting[:1].upper()}{setting[1:]}", "", _line(heads), _line(["---"] * len(heads))]
@@ -109,7 +126,7 @@ def markdown(rows: Sequence[Row]) -> str:
         for row in mine:
             if row["readout"] == QUIESCENCE:
                 first = at_first.get((row["training"], row["execution"]))
-                accuracy, *others = (_number(row, *each[1:]) for each in _TABLE)
+                accuracy, *others = (_number(row, *each[1:]) for each in columns)
                 early = _number(first, *_TABLE[0][1:]) if first else "-"
                 seeds = str(len(row["seeds"]))
                 lines.append(_line([row["training"], row["execution"], seeds, accuracy, early, *others]))
@@ -122,7 +139,7 @@ def _place(row: Row) -> tuple[str, str, str, str]:
 
 
 def _number(row: Row, name: str, factor: float, digits: int) -> str:
-    mean, spread = row[name] * factor, row[f"{name}_sd"] * factor
+    mean, spread = (row.get(key, math.nan) * factor for key in (name, f"{name}_sd"))
     if not math.isfinite(mean):
         return "-"
     return f"{mean:,.{digits}f}" + (f" ± {spread:,.{digits}f}" if math.isfinite(spread) else "")
