@@ -49,7 +49,11 @@ layers = st.one_of(
 )
 networks = st.one_of(
     st.builds(NetworkConfig, sizes=st.lists(sizes, min_size=2, max_size=5), gain=finite, current_decay=decay),
-    st.builds(NetworkConfig, layers=st.lists(layers, min_size=1, max_size=3), learn_decays=st.booleans()),
+    st.builds(
+        NetworkConfig,
+        layers=st.lists(layers, min_size=1, max_size=3),
+        learn_decays=st.sampled_from([False, True, "voltage"]),
+    ),
     st.builds(NetworkConfig, from_=st.text(min_size=1)),
 )
 configs = st.builds(

@@ -306,6 +306,10 @@ def test_decays_are_learned_where_asked(trained):
     assert not torch.equal(first["blocks.0.neuron.voltage_decay"], last["blocks.0.neuron.voltage_decay"])
     frozen = build_network(SMALL.with_values({"network.learn_decays": False}), (200,), 10)
     assert not frozen.blocks[0].neuron.voltage_decay.requires_grad
+    partly = build_network(SMALL.with_values({"network.learn_decays": "voltage"}), (200,), 10)
+    for block in partly.blocks:
+        assert block.neuron.voltage_decay.requires_grad
+        assert not block.neuron.current_decay.requires_grad
 
 
 def test_slayers_losses_are_slayers():

@@ -69,8 +69,12 @@ def build_network(config: Config, shape: tuple[int, ...], n_classes: int) -> Unl
         If network and data do not fit together.
     """
     seed, threads = config.training.seed, config.training.threads
+    blocks = _blocks(config.network, shape, seed)
+    if config.network.learn_decays == "voltage":
+        for name, parameter in (named for block in blocks for named in block.named_parameters()):
+            parameter.requires_grad_(parameter.requires_grad and not name.endswith("current_decay"))
     network = UnlayeredNetwork(
-        _blocks(config.network, shape, seed), schedule=config.schedule.deployed, until=config.until.rule(),
+        blocks, schedule=config.schedule.deployed, until=config.until.rule(),
         surrogate=_surrogate(config.gradient), seed=seed, threads=threads,
         input_shape=None if config.network.layers is None else shape,
         **{name: getattr(config.gradient, name)
@@ -111,7 +115,7 @@ def one_torch_thread() -> Iterator[None]:
 
 def _blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> list[Any]:
     if config.from_ is not None:
-        return blocks_of(netx.load(config.from_), learn_decays=config.learn_decays)
+        return blocks_of(netx.load(config.from_), learn_decays=bool(config.learn_decays))
     if config.sizes is not None:
         return dense_blocks(config.sizes, gain=config.gain, seed=seed, **neuron_settings(config))
     return layer_blocks(config, shape, seed)

@@ -61,7 +61,7 @@ def neuron_settings(config: NetworkConfig, layer: LayerConfig | None = None) -> 
     if drawn:  # A single number would be spread by slayer.
         decays = {name: d if isinstance(d, tuple) else (d, d) for name, d in decays.items()}
     settings = {"threshold": _own(config, layer, "threshold"), "shared_param": not drawn}
-    return {**settings, **decays, "requires_grad": config.learn_decays}
+    return {**settings, **decays, "requires_grad": bool(config.learn_decays)}
 
 
 def _own(config: NetworkConfig, layer: LayerConfig | None, name: str) -> Any:

@@ -73,7 +73,11 @@ class NetworkConfig(Table):
         "Part of the current that a time step loses; an array [low, high]: drawn for each neuron.", 1.0
     )
     voltage_decay: float | tuple[float, ...] = share("The same of the voltage.", 1.0)
-    learn_decays: bool = key("Train decays too.", False)
+    learn_decays: bool | Literal["voltage"] = key(
+        'Train decays too; "voltage": those of the voltage only. Where no current is kept, no neuron behind the first '
+        "layer fires before the input of a time step has come to it.",
+        False,
+    )
     gain: float = key(
         "First weights are uniform in +- gain * threshold * sqrt(6 / (fan in + fan out)).", 1.0, least=0.0
     )
