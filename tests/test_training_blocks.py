@@ -17,6 +17,7 @@ from slayer_blocks import FORGETFUL, GRID, NEURON, STEPS, conv, cuba, delays, de
 from stock import run_stock
 
 from lava_async import Layered, Random, netx, simulate_batch
+from lava_async.bench.scaling import convolutional
 from lava_async.errors import InvalidValue
 from lava_async.neurons.loihi import ONE
 from lava_async.spikes import SpikeBatch
@@ -194,9 +195,7 @@ def test_a_recurrent_layer_is_slayers_in_every_sample():
 
 @pytest.mark.slow
 def test_47_000_neurons_and_6_million_parameters_train():
-    blocks = [conv(2, 20, 5, padding=2), cuba("Pool", 2), conv(20, 32, 3, padding=1), cuba("Pool", 2),
-              conv(32, 64, 3, padding=1), flatten(), dense(64 * 81, 1160), dense(1160, 10)]  # fmt: skip
-    net = UnlayeredNetwork(blocks, schedule=Random(64), surrogate=ATan(), input_shape=(2, 34, 34))
+    net = UnlayeredNetwork(convolutional(), schedule=Random(64), surrogate=ATan(), input_shape=(2, 34, 34))
     assert net.to_network().n_neurons > 47_000
     assert sum(p.numel() for p in net.parameters()) > 6_000_000
     x = torch.from_numpy(np.random.default_rng(0).random((2, 2, 34, 34, 4)) < 0.02)
