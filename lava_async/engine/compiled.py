@@ -26,7 +26,7 @@ from lava_async.stopping import not_ended
 from lava_async.threads import in_threads, share
 
 _EVERYTHING = 2**31 - 1
-_NO_TAPE = no_tape()
+NO_TAPE = no_tape()
 _NO_REPLAY = np.zeros((1, 3), np.int64), np.zeros(0, np.int32)
 _PLAN = "_plan"
 """Under this name a network keeps its plan, as a cached property would."""
@@ -39,7 +39,7 @@ def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     while True:
         job = job_of(setup, batch, np.array([sample]), state)
         record = _make_record(job, room, trace=setup.record == "trace") if room else job.no_record
-        status = job.run(slice(0, 1), record, _NO_TAPE)
+        status = job.run(slice(0, 1), record, NO_TAPE)
         if status != kernels.RECORD_FULL:
             break
         room *= 4
@@ -65,7 +65,7 @@ class Steps:
         self.job.load(SpikeBatch.of_one(spikes), np.array([sample]), state)
         if self.job.plan is not before:
             self.memory = self.job.memory()
-        status = self.job.run(slice(0, 1), self.job.no_record, _NO_TAPE, self.memory)
+        status = self.job.run(slice(0, 1), self.job.no_record, NO_TAPE, self.memory)
         if status != kernels.DONE:
             self.memory = self.job.memory()
         self.job.raise_for(status, 1, 0)
@@ -77,7 +77,7 @@ def run_batch(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threa
     """Run the samples of a batch from rest, on `threads` threads (default: the cores that this process may use)."""
     job = job_of(setup, batch, samples, State.zeros(setup.network))
     slices = share(len(batch), threads)
-    statuses = in_threads(lambda part: job.run(part, job.no_record, _NO_TAPE), slices)
+    statuses = in_threads(lambda part: job.run(part, job.no_record, NO_TAPE), slices)
     for part, status in zip(slices, statuses, strict=True):
         job.raise_for(status, part.stop - part.start, part.start)
     return job.result()

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine import State, kernels
-from lava_async.engine.compiled import Job, plan_of
-from lava_async.engine.tape import no_tape
+from lava_async.engine.compiled import NO_TAPE, Job, plan_of
 from lava_async.engine.width import OneWidth
 from lava_async.jit import jit
 from lava_async.schedules import Timed
@@ -75,7 +74,7 @@ class TimeSteps:
             history[-1:] = 0
         job.tally[:] = job.first_output[:] = 0
         work, queue = self._work
-        status = kernels.run_slice(*self._before, self._t, *self._after, work, queue, job.no_record, _NO_TAPE)
+        status = kernels.run_slice(*self._before, self._t, *self._after, work, queue, job.no_record, NO_TAPE)
         if status != kernels.DONE:
             job.raise_for(status, 1, 0)
         self._t += 1
@@ -123,9 +122,6 @@ class TimedSteps:
 def time_steps(rules: dict[str, Any]) -> TimeSteps | TimedSteps:
     """Return the time steps of a network; `rules` are keywords of :class:`lava_async.simulation.Stepper`."""
     return TimedSteps(rules) if isinstance(rules["schedule"], Timed) else TimeSteps(rules)
-
-
-_NO_TAPE = no_tape()
 
 
 @jit
