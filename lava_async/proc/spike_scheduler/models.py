@@ -13,10 +13,10 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from lava_async import draws
-from lava_async.errors import ForwardStepLimit
 from lava_async.proc.clock import Moment
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
 from lava_async.schedules import Layered, Pending
+from lava_async.stopping import not_ended
 
 #: Forward step in which input spikes were emitted: before every other.
 NEVER = -1
@@ -90,8 +90,7 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
             return waiting
         if now.k == self.last or now.k + 1 >= self.stop.limit:
             if now.k != self.last and not self.stop.truncate:
-                raise ForwardStepLimit(f"time step {now.t} of sample {now.sample} did not end in {self.stop.limit} "
-                                       "forward steps")  # fmt: skip
+                raise not_ended(now.t, now.sample, self.stop.limit)
             self.dropped += self.payload.sum()
             self.payload[:] = 0
             return waiting[:0]
