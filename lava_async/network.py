@@ -6,15 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.neurons import CubaParams, LoihiParams, Params
+from lava_async.neurons import Params
 from lava_async.records import ArrayRecord, array_of, count, frozen, integer_array, within
 from lava_async.synapses import INPUT, Dense, Fan, Sparse, Synapses
+
+MODELS = " or ".join(kind.__name__ for kind in get_args(Params))
+"""Names of the parameter classes of all neuron models."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,7 @@ class Network(ArrayRecord):
     outputs: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.params, (CubaParams, LoihiParams)):
-            raise InvalidType("Network.params", type(self.params).__name__, "CubaParams or LoihiParams")
+        _check_model(self.params)
         object.__setattr__(self, "input_shape", _shape("Network.input_shape", self.input_shape, least=0))
         for name, kind in (("layers", Layer), ("synapses", Synapses)):
             parts = tuple(getattr(self, name))
@@ -161,9 +163,9 @@ class Network(ArrayRecord):
             raise InvalidValue("Network.feedforward weights, shapes", shapes, "a list of (post, pre)")
         if any(a != b for (a, _), (_, b) in pairwise(shapes)):
             raise InvalidValue("Network.feedforward weights, shapes", shapes, "(post, pre) with pre = post of the last")
-        if not isinstance(params, (CubaParams, LoihiParams)):
-            if not isinstance(params, Sequence) or not all(isinstance(p, (CubaParams, LoihiParams)) for p in params):
-                raise InvalidType("Network.feedforward params", params, "CubaParams or LoihiParams, or a list of such")
+        if not isinstance(params, Params):
+            if not isinstance(params, Sequence) or not all(isinstance(p, Params) for p in params):
+                raise InvalidType("Network.feedforward params", params, f"{MODELS}, or a list of such")
             if len(params) != len(matrices):
                 raise InvalidValue("Network.feedforward len(params)", len(params), f"{len(matrices)}, one per layer")
             params = concatenate([_expand(p, len(w)) for p, w in zip(params, matrices, strict=True)])
@@ -197,8 +199,7 @@ class Network(ArrayRecord):
         outputs : (n_out,) int, optional
             Output neurons; default: the last layer.
         """
-        if not isinstance(params, (CubaParams, LoihiParams)):
-            raise InvalidType("Network.params", type(params).__name__, "CubaParams or LoihiParams")
+        _check_model(params)
         of = integer_array("Network.layer_of", layer_of)
         n = of.size
         if of.ndim != 1 or n == 0 or of[0] != 0 or not np.isin(np.diff(of), (0, 1)).all():
@@ -216,6 +217,12 @@ class Network(ArrayRecord):
         outputs = np.flatnonzero(of == of[-1]) if outputs is None else np.asarray(outputs)
         synapses = tuple(block for block in blocks if len(block.pre))
         return cls((entry.shape[1],), layers, synapses, params, outputs)
+
+
+def _check_model(params: Any) -> None:
+    """Raise an error unless these are the parameters of a neuron model."""
+    if not isinstance(params, Params):
+        raise InvalidType("Network.params", type(params).__name__, MODELS)
 
 
 def _shape(where: str, value: Any, *, least: int = 1) -> tuple[int, ...]:

@@ -9,7 +9,7 @@
 `targets` holds published limits, `presets` published energies and times; what nobody published is None.
 """
 
-from lava_async.hardware import timing
+from lava_async.hardware import summary, timing
 from lava_async.hardware.cost import GROUPS, Cost, Entry, cost, operations_per_core
 from lava_async.hardware.limits import Check, Fit, check
 from lava_async.hardware.mapping import Hops, Load, Mapping, place
@@ -17,5 +17,5 @@ from lava_async.hardware.presets import PRESETS, Preset, Price, preset_of
 from lava_async.hardware.targets import TARGETS, Target, target_of
 
 __all__ = ["GROUPS", "PRESETS", "TARGETS", "Check", "Cost", "Entry", "Fit", "Hops", "Load", "Mapping", "Preset",
-           "Price", "Target", "check", "cost", "operations_per_core", "place", "preset_of", "target_of",
+           "Price", "Target", "check", "cost", "operations_per_core", "place", "preset_of", "summary", "target_of",
            "timing"]  # fmt: skip

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lava_async.errors import InvalidValue
-from lava_async.hardware.targets import DAVIES_2018, SANA_FE
+from lava_async.hardware.targets import DAVIES_2018, SANA_FE, by_name
 
 PICO, NANO = 1e-12, 1e-9
 
@@ -129,8 +128,4 @@ def preset_of(preset: Preset | str) -> Preset:
     InvalidValue
         If there is none of this name.
     """
-    if isinstance(preset, Preset):
-        return preset
-    if preset not in PRESETS:
-        raise InvalidValue("hardware preset", preset, f"one of {', '.join(PRESETS)}; for Loihi 2 nothing is published")
-    return PRESETS[preset]
+    return by_name("hardware preset", PRESETS, preset, "; for Loihi 2 nothing is published")

@@ -6,12 +6,15 @@ Energies and times are in :mod:`lava_async.hardware.presets`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lava_async.errors import InvalidValue
 
+T = TypeVar("T")
+
 DAVIES_2018 = "Davies et al., IEEE Micro 38(1), 82-99, 2018"
-DAVIES_2021 = "Davies et al., Proc. IEEE 109(5), 911-934, 2021"
 INTEL_BRIEF = "Intel Labs, technology brief on Loihi 2, 2021, table comparing it with Loihi (quoted by third parties)"
 NENGO_LOIHI = "nengo-loihi, block.py, discretize.py and validate.py"
 BRIAN2_LOIHI = "brian2-loihi (Michaelis et al., Front. Neuroinform. 16, 2022), parameter ranges"
@@ -146,8 +149,30 @@ def target_of(target: Target | str) -> Target:
     InvalidValue
         If there is none of this name.
     """
-    if isinstance(target, Target):
-        return target
-    if target not in TARGETS:
-        raise InvalidValue("hardware target", target, f"one of {', '.join(TARGETS)}")
-    return TARGETS[target]
+    return by_name("hardware target", TARGETS, target)
+
+
+def by_name(what: str, known: Mapping[str, T], given: T | str, hint: str = "") -> T:
+    """Return what is known by a name, or what is given as it is.
+
+    Parameters
+    ----------
+    what : str
+        What errors call it.
+    known : dict
+        All there are.
+    given : object or str
+        One of them, one of one's own, or a name.
+    hint : str
+        What errors say behind the names.
+
+    Raises
+    ------
+    InvalidValue
+        If there is none of this name.
+    """
+    if not isinstance(given, str):
+        return given
+    if given not in known:
+        raise InvalidValue(what, given, f"one of {', '.join(known)}{hint}")
+    return known[given]

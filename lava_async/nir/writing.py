@@ -45,8 +45,11 @@ def export(network: Network, *, dt: float = DT) -> Any:
     if not isinstance(network, Network):
         raise InvalidType("nir.export network", network, "a Network")
     nir, dt = package(), check_dt(dt)
-    if not isinstance(network.params, CubaParams):
+    if isinstance(network.params, LoihiParams):
         raise NirError("Network.params: LoihiParams: NIR has no integer arithmetic; export nir.as_float(network)")
+    if not isinstance(network.params, CubaParams):
+        raise NirError(f"Network.params: {type(network.params).__name__}: must be CubaParams, neurons that NIR knows")
+    _check_types(network)
     _check_ends(network)
     shapes = {INPUT: network.input_shape, **{i: _shape(network, i) for i in range(len(network.layers))}}
     names = {INPUT: "input", **{i: f"layer_{i}" for i in range(len(network.layers))}}
@@ -95,6 +98,7 @@ def as_float(network: Network) -> Network:
     p = network.params
     if not isinstance(p, LoihiParams):
         return network
+    _check_types(network)
     scale = 1 << STATE_SHIFT
     unit = p.arrays()
     params = CubaParams(1 - unit.keep_u / ONE, 1 - unit.keep_v / ONE, unit.vth / scale, unit.bias / scale)
@@ -112,6 +116,13 @@ def as_float(network: Network) -> Network:
             factor = 2.0 ** exponent[:, None]
         parts.append(s.map_weights(lambda _, weights, factor=factor: weights * factor))
     return Network(network.input_shape, network.layers, tuple(parts), params, network.outputs)
+
+
+def _check_types(network: Network) -> None:
+    """Raise unless NIR can say every type of synapses."""
+    for s in network.synapses:
+        if not isinstance(s, (Dense, Conv, Sparse)):
+            raise NirError(f"synapses {s.source} -> {s.target}: {type(s).__name__}: must be Dense, Conv or Sparse")
 
 
 def _check_ends(network: Network) -> None:
