@@ -70,7 +70,7 @@ def test_it_is_placed_and_counted_as_the_matrix_that_it_stands_for():
 
 
 def test_files_that_cannot_hold_it_say_so(tmp_path):
-    with pytest.raises(NetxError, match=r"synapses 1 = OneToOne: files hold Conv, Dense, Sparse"):
+    with pytest.raises(NetxError, match=r"Network\.synapses\[1\] = OneToOne: files hold Conv, Dense, Sparse"):
         netx.save(NETWORK, tmp_path / "one.net")
     assert not list(tmp_path.iterdir())
     with pytest.raises(NirError, match=r"synapses 0 -> 1: OneToOne: must be Dense, Conv or Sparse"):

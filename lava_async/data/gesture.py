@@ -10,7 +10,7 @@ A. Amir et al., "A low power, fully event-based gesture recognition system", CVP
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.data import SpikeDataset, held_out, split_names
-from lava_async.data.cache import cached_events, sources
+from lava_async.data import SpikeDataset, split_names
+from lava_async.data.cache import sources
 from lava_async.data.frames import Frames, Recording
+from lava_async.data.parts import Part, Progress, load_parts
 from lava_async.data.places import SOURCES, find
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
@@ -39,7 +40,7 @@ _POLARITY_EVENTS = 1
 def dvs_gesture(
     split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int = 75, reduce: int = 4,
     polarity: str = "both", max_count: int | None = None, cache: str | bool | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> SpikeDataset:  # fmt: skip
     """Return DVS128 Gesture from a folder ``dvs_gesture``, ``DVSGesture`` or ``DvsGesture``.
 
@@ -68,20 +69,13 @@ def dvs_gesture(
     """
     names = split_names("dvs_gesture.split", split)
     frames = Frames(_SENSOR, window_ms, steps, reduce, polarity, max_count, "dvs_gesture")
-    parts = {place: held for place, held in _PARTS.items() if set(held) & set(names)}
-    found = find("dvs_gesture", list(parts), folder)
-    events, labels = [], []
-    for path, held in zip(found, parts.values(), strict=True):
+    held = {place: splits for place, splits in _PARTS.items() if set(splits) & set(names)}
+    parts = []
+    for path, splits in zip(find("dvs_gesture", list(held), folder), held.values(), strict=True):
         files = _files(path)
-        key = {"frames": frames.key(), "part": held[0], "source": sources(files)}
-        batch, classes, users = cached_events("dvs_gesture", key, partial(_read_all, files, frames, progress), cache)
-        if len(held) > 1:
-            chosen = np.isin(np.where(held_out(users), "validation", "train"), names)
-            batch, classes = batch[chosen], classes[chosen]
-        events.append(batch)
-        labels.append(classes)
-    name = f"dvs_gesture {'+'.join(names)}"
-    return SpikeDataset(EventBatch.concatenate(events), np.concatenate(labels), frames.shape, name, N_CLASSES)
+        key = {"frames": frames.key(), "part": splits[0], "source": sources(files)}
+        parts.append(Part(splits, key, partial(_read_all, files, frames, progress)))
+    return load_parts("dvs_gesture", names, parts, frames.shape, n_classes=N_CLASSES, cache=cache)
 
 
 def read_gesture_array(path: str | Path) -> Recording:
@@ -165,7 +159,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read_all(
-    files: list[Path], frames: Frames, progress: Callable[[int, int], None] | None
+    files: list[Path], frames: Frames, progress: Progress | None
 ) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
     parts, labels, users = [], [], []
     for number, path in enumerate(files):

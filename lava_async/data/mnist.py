@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.data import SpikeDataset, split_names
-from lava_async.data.cache import cached_events, sources
+from lava_async.data.cache import sources
 from lava_async.data.events import saccade
+from lava_async.data.parts import Part, Progress, last_sixth, load_parts
 from lava_async.data.places import SOURCES, find
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
@@ -38,7 +38,7 @@ _FILES = {"train": ("train", "validation"), "t10k": ("test",)}
 
 def mnist(
     split: str, *, folder: str | Path | None = None, limit: int | None = None, cache: str | bool | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> SpikeDataset:  # fmt: skip
     """Return MNIST digits as events of a 34 x 34 sensor over 10 time steps.
 
@@ -71,39 +71,35 @@ def mnist(
     names = split_names("mnist.split", split)
     if limit is not None:
         limit = count("mnist.limit", limit, least=1)
-    batches: list[EventBatch] = []
+    held = {prefix: splits for prefix, splits in _FILES.items() if set(splits) & set(names)}
+    paths = {prefix: find("mnist", [f for f in SOURCES["mnist"].files if f.startswith(prefix)], folder)
+             for prefix in held}  # fmt: skip
+    if limit is not None:
+        return _first(limit, names, [(held[prefix], paths[prefix]) for prefix in held], progress)
+    parts = [Part(splits, {"file": prefix, "size": _SENSOR, "source": sources(paths[prefix])},
+                  partial(_encode_files, paths[prefix], progress)) for prefix, splits in held.items()]  # fmt: skip
+    return load_parts("mnist", names, parts, (2, *_SENSOR), n_classes=10, validation=last_sixth, cache=cache)
+
+
+def _first(
+    limit: int, names: tuple[str, ...], parts: list[tuple[tuple[str, ...], list[Path]]], progress: Progress | None
+) -> SpikeDataset:
+    """Return the first samples of splits; no other image is encoded."""
+    images: list[NDArray[np.uint8]] = []
     labels: list[NDArray[np.int64]] = []
-    room = limit
-    for prefix, splits in _FILES.items():
-        wanted = [name for name in splits if name in names]
-        if not wanted or room == 0:
-            continue
-        paths = find("mnist", [file for file in SOURCES["mnist"].files if file.startswith(prefix)], folder)
-        if limit is None:
-            key = {"file": prefix, "size": _SENSOR, "source": sources(paths)}
-            batch, classes, _ = cached_events("mnist", key, partial(_encode_files, paths, progress), cache)
-            chosen = _place(prefix, wanted, len(classes))
-            if chosen != slice(0, len(classes)):
-                batch, classes = batch[chosen], classes[chosen]
-        else:
-            images, digits = _read_pair(paths)
-            chosen = _place(prefix, wanted, len(digits))
-            batch, classes = _encode(images[chosen][:room], progress), digits[chosen][:room].astype(np.int64)
-            room = limit - sum(len(each) for each in labels) - len(classes)
-        batches.append(batch)
-        labels.append(classes)
-    events = batches[0] if len(batches) == 1 else EventBatch.concatenate(batches)
-    return SpikeDataset(events, np.concatenate(labels), (2, *_SENSOR), f"mnist {'+'.join(names)}")
+    for splits, paths in parts:
+        if sum(len(each) for each in labels) < limit:
+            pictures, classes = _read_pair(paths)
+            chosen = np.full(len(classes), True)
+            if not set(splits) <= set(names):
+                chosen = last_sixth(np.arange(len(classes))) == ("validation" in names)
+            images.append(pictures[chosen][:limit])
+            labels.append(classes[chosen][:limit].astype(np.int64))
+    events = _encode(np.concatenate(images)[:limit], progress)
+    return SpikeDataset(events, np.concatenate(labels)[:limit], (2, *_SENSOR), f"mnist {'+'.join(names)}")
 
 
-def _place(prefix: str, names: list[str], n: int) -> slice:
-    """Return where splits, in order and with nothing between them, stand in a file of n samples."""
-    train = n - n // 6
-    bounds = {"train": (0, train), "validation": (train, n), "test": (0, n)}
-    return slice(bounds[names[0]][0], bounds[names[-1]][1])
-
-
-def _encode(images: NDArray[np.uint8], progress: Callable[[int, int], None] | None) -> EventBatch:
+def _encode(images: NDArray[np.uint8], progress: Progress | None) -> EventBatch:
     """Return the events of images, encoded in parts so that only a part is ever an array of spikes."""
     parts: list[SpikeBatch] = []
     for first in range(0, len(images), _CHUNK):
@@ -114,7 +110,7 @@ def _encode(images: NDArray[np.uint8], progress: Callable[[int, int], None] | No
 
 
 def _encode_files(
-    paths: list[Path], progress: Callable[[int, int], None] | None
+    paths: list[Path], progress: Progress | None
 ) -> tuple[EventBatch, NDArray[np.uint8], NDArray[np.int64]]:
     images, labels = _read_pair(paths)
     return _encode(images, progress), labels, np.arange(len(labels))

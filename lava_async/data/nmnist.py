@@ -12,7 +12,6 @@ using saccades", Frontiers in Neuroscience 9:437, 2015.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.data import SpikeDataset, split_names
-from lava_async.data.cache import cached_events, sources
+from lava_async.data.cache import sources
 from lava_async.data.frames import Frames, Recording
+from lava_async.data.parts import Part, Progress, last_sixth, load_parts
 from lava_async.data.places import find
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
@@ -42,7 +42,7 @@ _FOLDERS = {"Train": ("train", "validation"), "Test": ("test",)}
 def nmnist(
     split: str, *, folder: str | Path | None = None, window_ms: float = 10.0, first_saccade: bool = True,
     reduce: int = 1, polarity: str = "both", max_count: int | None = None, cache: str | bool | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> SpikeDataset:  # fmt: skip
     """Return N-MNIST from ``Train/0 .. 9/*.bin`` and ``Test/0 .. 9/*.bin`` in a folder ``nmnist`` or ``NMNIST``.
 
@@ -71,22 +71,15 @@ def nmnist(
     names = split_names("nmnist.split", split)
     frames = Frames(_SENSOR, window_ms, 1, reduce, polarity, max_count, "nmnist")
     frames = replace(frames, steps=math.ceil((SACCADE_MS if first_saccade else ALL_MS) / window_ms))
-    wanted = [place for place, held in _FOLDERS.items() if set(held) & set(names)]
-    events, labels = [], []
-    for place in find("nmnist", wanted, folder):
+    held = {place: splits for place, splits in _FOLDERS.items() if set(splits) & set(names)}
+    parts = []
+    for place in find("nmnist", list(held), folder):
         files = sorted(place.glob("[0-9]/*.bin"), key=lambda path: (path.stem.zfill(9), path.parent.name))
         if not files:
             raise InvalidValue(f"data nmnist: files in {place}", 0, "recordings 0/*.bin .. 9/*.bin")
         key = {"frames": frames.key(), "part": place.name, "source": sources(files)}
-        batch, classes, _ = cached_events("nmnist", key, partial(_read_all, files, frames, progress), cache)
-        if place.name == "Train":
-            train = len(files) - len(files) // 6
-            first, last = 0 if "train" in names else train, len(files) if "validation" in names else train
-            batch, classes = batch[first:last], classes[first:last]
-        events.append(batch)
-        labels.append(classes)
-    everything = events[0] if len(events) == 1 else EventBatch.concatenate(events)
-    return SpikeDataset(everything, np.concatenate(labels), frames.shape, f"nmnist {'+'.join(names)}")
+        parts.append(Part(held[place.name], key, partial(_read_all, files, frames, progress)))
+    return load_parts("nmnist", names, parts, frames.shape, n_classes=10, validation=last_sixth, cache=cache)
 
 
 def read_nmnist(path: str | Path) -> Recording:
@@ -115,7 +108,7 @@ def read_nmnist(path: str | Path) -> Recording:
 
 
 def _read_all(
-    files: list[Path], frames: Frames, progress: Callable[[int, int], None] | None
+    files: list[Path], frames: Frames, progress: Progress | None
 ) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
     parts = []
     for first in range(0, len(files), _CHUNK):

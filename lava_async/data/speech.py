@@ -11,7 +11,6 @@ spiking neural networks", IEEE Transactions on Neural Networks and Learning Syst
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.data import SpikeDataset, held_out, split_names
-from lava_async.data.cache import cached_events, sources
+from lava_async.data import SpikeDataset, split_names
+from lava_async.data.cache import sources
 from lava_async.data.frames import Frames, Recording
+from lava_async.data.parts import Part, Progress, load_parts
 from lava_async.data.places import SOURCES, find
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
@@ -32,8 +32,6 @@ __all__ = ["read_speech", "shd", "spoken_digits", "ssc"]
 CHANNELS = 700
 #: Samples that are binned at once.
 _CHUNK = 1000
-
-Progress = Callable[[int, int], None]
 
 
 def spoken_digits(
@@ -161,15 +159,8 @@ def _load(
     names, files = split_names(f"{name}.split", split), SOURCES[name].files
     held = [("train",), ("validation",), ("test",)] if len(files) == 3 else [("train", "validation"), ("test",)]
     wanted = {file: splits for file, splits in zip(files, held, strict=True) if set(splits) & set(names)}
-    events, labels = [], []
+    parts = []
     for path, splits in zip(find(name, list(wanted), folder), wanted.values(), strict=True):
         key = {"frames": frames.key(), "file": path.name, "source": sources([path])}
-        batch, classes, speakers = cached_events(name, key, partial(read_speech, path, frames, progress), cache)
-        within(f"file {path}: labels", classes, 0, n_classes - 1)
-        if len(splits) > 1 and not set(splits) <= set(names):
-            chosen = held_out(speakers) == ("validation" in names)
-            batch, classes = batch[chosen], classes[chosen]
-        events.append(batch)
-        labels.append(classes)
-    everything = events[0] if len(events) == 1 else EventBatch.concatenate(events)
-    return SpikeDataset(everything, np.concatenate(labels), frames.shape, f"{name} {'+'.join(names)}", n_classes)
+        parts.append(Part(splits, key, partial(read_speech, path, frames, progress)))
+    return load_parts(name, names, parts, frames.shape, n_classes=n_classes, cache=cache)

@@ -39,7 +39,7 @@ def write(group: h5py.Group, network: Network, layer: h5py.Group | None) -> None
                         f"inputs: must be at most {MOST_NEURONS}")  # fmt: skip
     if PARAMS[network.params.tag] is not type(network.params):
         models = " and ".join(kind.__name__ for kind in PARAMS.values())
-        raise NetxError(f"{group.file.filename}: params = {type(network.params).__name__}: files hold {models}")
+        raise NetxError(f"Network.params = {type(network.params).__name__}: files hold {models}")
     put(group, "arithmetic", network.params.tag)
     put(group, "input_shape", network.input_shape)
     put(group, "outputs", network.outputs)
@@ -54,7 +54,7 @@ def write(group: h5py.Group, network: Network, layer: h5py.Group | None) -> None
     for k, s in enumerate(network.synapses):
         if type(s) not in (Sparse, *SYNAPSES.values()):
             kinds = ", ".join((*SYNAPSES, Sparse.__name__))
-            raise NetxError(f"{group.file.filename}: synapses {k} = {type(s).__name__}: files hold {kinds}")
+            raise NetxError(f"Network.synapses[{k}] = {type(s).__name__}: files hold {kinds}")
         if not isinstance(s, Sparse):
             _write_synapses(one_by_one.create_group(f"{k}"), s, present)
     _write_lists(group, [(k, s) for k, s in enumerate(network.synapses) if isinstance(s, Sparse)])

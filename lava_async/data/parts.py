@@ -1,0 +1,82 @@
+"""Data sets in parts: files that hold one split each, or training and validation samples together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.data import SpikeDataset, held_out
+from lava_async.data.cache import cached_events
+from lava_async.data.store import EventBatch
+from lava_async.records import within
+
+__all__ = ["Part", "last_sixth", "load_parts"]
+
+#: Events, labels (B,) and groups (B,), as of :func:`lava_async.data.cache.cached_events`.
+Samples = tuple[EventBatch, NDArray[Any], NDArray[Any]]
+Progress = Callable[[int, int], None]
+
+
+class Part(NamedTuple):
+    """Files of a data set that are read together."""
+
+    splits: tuple[str, ...]
+    """The splits in them."""
+    key: dict[str, Any]
+    """All that what is read depends on."""
+    read: Callable[[], Samples]
+    """Reads or encodes them; called if the cache has no such part."""
+
+
+def last_sixth(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which samples of a training file are for validation: the last sixth, as 10,000 of MNIST's 60,000.
+
+    Parameters
+    ----------
+    numbers : (B,) int64
+        Numbers of the samples.
+    """
+    return np.arange(len(numbers)) >= len(numbers) - len(numbers) // 6
+
+
+def load_parts(
+    name: str, names: tuple[str, ...], parts: Iterable[Part], shape: tuple[int, int, int], *, n_classes: int,
+    validation: Callable[[NDArray[np.int64]], NDArray[np.bool_]] = held_out, cache: str | Path | bool | None = None,
+) -> SpikeDataset:  # fmt: skip
+    """Return splits of a data set, part after part.
+
+    Parameters
+    ----------
+    name : str
+        Of the data set.
+    names : tuple of str
+        Splits that are wanted.
+    parts : list of Part
+        Those that have samples of these splits.
+    shape, n_classes
+        As in :class:`~lava_async.data.SpikeDataset`.
+    validation : function
+        Says by their groups which samples of a part with two splits are for validation.
+    cache : path or bool, optional
+        As in :func:`~lava_async.data.cache.cached_events`.
+
+    Raises
+    ------
+    InvalidValue
+        If a label is out of range.
+    """
+    events, labels = [], []
+    for part in parts:
+        batch, classes, groups = cached_events(name, part.key, part.read, cache)
+        within(f"{name}, {'+'.join(part.splits)}: labels", classes, 0, n_classes - 1)
+        if not set(part.splits) <= set(names):
+            chosen = validation(groups) == ("validation" in names)
+            batch, classes = batch[chosen], classes[chosen]
+        events.append(batch)
+        labels.append(classes)
+    everything = events[0] if len(events) == 1 else EventBatch.concatenate(events)
+    return SpikeDataset(everything, np.concatenate(labels), shape, f"{name} {'+'.join(names)}", n_classes)
