@@ -7,7 +7,19 @@ import json
 import numpy as np
 import pytest
 
-from lava_async import CubaParams, FirstOutput, LoihiParams, Momentum, Network, Random, cli, hardware, netx, simulate
+from lava_async import (
+    CubaParams,
+    FirstOutput,
+    LoihiParams,
+    Momentum,
+    Network,
+    Random,
+    Timed,
+    cli,
+    hardware,
+    netx,
+    simulate,
+)
 from lava_async.data.digits import digits
 
 rng = np.random.default_rng(0)
@@ -56,6 +68,17 @@ def test_a_run_is_what_simulate_gives_under_the_rules_in_the_file(files, capsys)
 def test_options_come_before_what_is_noted(files, capsys):
     data = found(capsys, "run", files / "noted.net", "--schedule", "momentum", "--group-size", "2", "--seed", "1")
     assert (data["schedule"]["name"], data["schedule"]["group_size"], data["seed"]) == ("momentum", 2, 1)
+
+
+def test_a_timed_run_tells_microseconds(files, capsys):
+    options = ("run", files / "plain.net", "--schedule", "timed", "--samples", "1")
+    (run,) = found(capsys, *options)["runs"]
+    expected = simulate(INTEGERS, digits("test").spikes[0], schedule=Timed())
+    assert run["microseconds"] == expected.step_ps.sum() / 1e6 > 0
+    shown = call(capsys, *options)[1].out
+    assert "on digits test, timed sanafe:" in shown
+    assert f"{run['microseconds']:,.1f}" in shown
+    assert "time / us" in shown
 
 
 def test_random_spikes_follow_the_seed(files, capsys):

@@ -15,7 +15,7 @@ from lava_async.commands import Command, Report, table, whole
 from lava_async.commands.models import add_schedule_options, load, rules
 from lava_async.data import SPLITS, registry
 from lava_async.errors import InvalidValue
-from lava_async.schedules import SCHEDULES, Layered, Replay
+from lava_async.schedules import SCHEDULES, Layered, Replay, Timed
 
 if TYPE_CHECKING:
     from lava_async.engine import BatchResult
@@ -81,7 +81,8 @@ def _run(args: Namespace) -> Report:
         "schedule": order.config(), "until": how["until"].config(),
         "layers": _layers(network, result), "runs": _runs(result, given.labels),
     }  # fmt: skip
-    parts = [f"{args.model} on {given.name}, {order}:", _layer_table(data["layers"]), _run_table(data["runs"])]
+    name = order.title if isinstance(order, Timed) else order
+    parts = [f"{args.model} on {given.name}, {name}:", _layer_table(data["layers"]), _run_table(data["runs"])]
     if args.cost:
         from lava_async import hardware
 
@@ -138,7 +139,8 @@ def _runs(result: BatchResult, labels: NDArray[np.int64] | None) -> list[dict[st
          "output": outputs[b].tolist(), "spikes": int(result.counts[b].sum()),
          "forward_steps": int(result.forward_steps[b].sum()),
          "synaptic_operations": int(result.synaptic_operations[b]), "neuron_updates": int(result.neuron_updates[b]),
-         "dropped": int(result.dropped[b])}
+         "dropped": int(result.dropped[b]),
+         **({} if result.step_ps is None else {"microseconds": float(result.step_ps[b].sum()) / 1e6})}
         for b in range(len(outputs))
     ]  # fmt: skip
 
@@ -152,10 +154,12 @@ def _layer_table(layers: list[dict[str, Any]]) -> str:
 
 
 def _run_table(runs: list[dict[str, Any]]) -> str:
-    rows = [["sample", "label", "class", "spikes", "forward steps", "synaptic operations", "output spikes"]]
+    timed = ["time / us"] if runs and "microseconds" in runs[0] else []
+    rows = [["sample", "label", "class", "spikes", "forward steps", "synaptic operations", *timed, "output spikes"]]
     for run in runs[:SHOWN]:
         label = "-" if run["label"] is None else str(run["label"])
         numbers = [f"{run[name]:,}" for name in ("spikes", "forward_steps", "synaptic_operations")]
+        numbers += [f"{run['microseconds']:,.1f}"] if timed else []
         rows.append([str(run["sample"]), label, str(run["class"]), *numbers, _list(run["output"])])
     more = f"\n... and {len(runs) - SHOWN} samples more (--json shows all)" if len(runs) > SHOWN else ""
     return table(rows) + more
