@@ -1,7 +1,7 @@
 """Ctrl-C that is not lost.
 
 Python raises KeyboardInterrupt wherever it happens to be. Where compiled code called Python, as numba's compiler does
-for each piece of machine code, the exception is printed and forgotten. So the wish is kept as well, and looked at later.
+for each piece of machine code, the exception is printed and forgotten. So the wish is kept, to be looked at later.
 """
 
 from __future__ import annotations
