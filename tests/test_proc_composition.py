@@ -43,6 +43,7 @@ from lava_async import (
     simulate,
     simulate_batch,
 )
+from lava_async.engine.compiled import plan_of
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.network import Layer
 from lava_async.proc.async_lif.process import AsyncLIF
@@ -352,6 +353,11 @@ class TestTimeSteps:
             Wired(net, spikes, schedule=Fifo(1), until=MaxForwardSteps(2)).run()
 
 
+def keeps_currents_in_24_bits(r):
+    """Whether a current that wrapped once is in range: the composition's neurons do not know that they were touched by 0."""
+    return r.network.params.tag != "fixed_pt" or r.spikes.max(initial=1) <= plan_of(r.network).largest_payload
+
+
 class TestSubProcessModel:
     """AsyncNetwork as the composition."""
 
@@ -414,7 +420,7 @@ class TestSubProcessModel:
     @settings(max_examples=200)
     @given(runs(refractory=True, until=st.sampled_from(RULES)), generators())
     def test_for_two_hundred_networks_of_every_kind_in_lava(self, r, rng):
-        assume(r.network.n_inputs and len(r.network.outputs))
+        assume(r.network.n_inputs and len(r.network.outputs) and keeps_currents_in_24_bits(r))
         self.check(r.network, np.stack([r.spikes, rng.permutation(r.spikes, axis=1)]), **r.rules)
 
     @settings(max_examples=SOME)
@@ -441,7 +447,7 @@ class TestSubProcessModel:
         self.check_by_hand(data.draw(runs(kind, refractory=True, until=st.sampled_from(RULES), members=(member,))), rng)
 
     def check_by_hand(self, r, rng):
-        assume(r.network.n_inputs and len(r.network.outputs))
+        assume(r.network.n_inputs and len(r.network.outputs) and keeps_currents_in_24_bits(r))
         self.check(r.network, np.stack([r.spikes, rng.permutation(r.spikes, axis=1)]), in_lava=False, **r.rules)
 
     @pytest.mark.parametrize("tag", TAGS)

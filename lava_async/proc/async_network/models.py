@@ -170,7 +170,9 @@ class PyAsyncNetworkModelAsync(Answering, PyAsyncProcessModel):
 class SubAsyncNetworkModel(AbstractSubProcessModel):
     """The network as a composition: flat neurons, one queue for all of them, all synapses.
 
-    Select it with ``select_sub_proc_model=True``. One Lava time step is then one forward step.
+    Select it with ``select_sub_proc_model=True``. One Lava time step is then one forward step. In fixed point it is
+    exact as long as less than 2^24 arrives at a neuron at once: a current that is still out of range after it wrapped
+    wraps again when anything arrives, and here a sum of 0 is nothing.
     """
 
     def __init__(self, proc: AsyncNetwork) -> None:
