@@ -354,7 +354,7 @@ class TestTimeSteps:
 
 
 def keeps_currents_in_24_bits(r):
-    """Whether a current that wrapped once is in range: the composition's neurons do not know that they were touched by 0."""
+    """Whether a current that wrapped once is in range: the composition does not know whom a sum of 0 touched."""
     return r.network.params.tag != "fixed_pt" or r.spikes.max(initial=1) <= plan_of(r.network).largest_payload
 
 
