@@ -2,11 +2,14 @@
 
 Two more come from commands: demo.png from `lava-async demo`, encoders.png from `lava-async data encoders`.
 
-Two networks 200-64-64-10 are trained on the digits, as in tutorial 03; equal seeds give equal pictures.
+Two networks 200-64-64-10 are trained on the digits, as in tutorial 03; equal seeds give equal pictures. The frontier is
+drawn of frontier.csv: columns of what `lava-async study frontier` writes into results.csv.
 """
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from lava_async import (
     simulate_batch,
 )  # fmt: skip
 from lava_async.data.digits import digits
+from lava_async.experiments.comparison import draw_gains, gains
 from lava_async.training import ATan, UnlayeredNetwork, dense_blocks, evaluate, fit
 
 FOLDER = Path(__file__).parent / "pictures"
@@ -36,6 +40,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     torch.set_num_threads(1)
     draw_six()
+    draw_frontier()
     train, test = digits("train+validation"), digits("test")
     trained = {}
     for name, schedule in (("layered", Layered()), ("unlayered", Random(8))):
@@ -60,6 +65,23 @@ def draw_six() -> None:
     figure = plt.figure(figsize=(7.5, 2.6))
     plots.animate(figure, waves).save(FOLDER / "wavefront.gif", writer="pillow", dpi=80)
     plt.close(figure)
+
+
+def draw_frontier() -> None:
+    """Draw what training at random, F = 8, gains over the layered-trained baseline."""
+    text = FOLDER.with_name("frontier.csv").read_text(encoding="utf-8").splitlines()
+    named = ("setting", "training", "execution", "readout")
+    rows = [{key: value if key in named else json.loads(value or "NaN") for key, value in line.items()}
+            for line in csv.DictReader(text)]  # fmt: skip
+    found = [gain for gain in gains(rows, ["layered"]) if gain.training == "random F=8"]
+    figure, panels = plt.subplots(1, 3, figsize=(16, 4), layout="constrained", sharey=True)
+    shown = {"accuracy at quiescence, points": ("quiescence", "accuracy"), "spikes, percent": ("quiescence", "spikes"),
+             "accuracy at first output, points": ("first output", "accuracy")}  # fmt: skip
+    for axes, (title, (readout, of)) in zip(panels, shown.items(), strict=True):
+        draw_gains(axes, found, readout, of=of).set_title(title)
+        names = [label.get_text().replace(" ", "\n") for label in axes.get_xticklabels()]
+        axes.set_xticks(axes.get_xticks(), names, fontsize=8)
+    save(figure, "frontier")
 
 
 def draw_runs(network: Network, spikes: Any) -> None:
