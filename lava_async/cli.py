@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import lava_async
-from lava_async import interruption
 from lava_async.commands import COMMANDS
 from lava_async.files import as_json
 
@@ -35,10 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s")
     try:
-        # What libraries print is no result.
-        with interruption.remembered(), contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr):  # What libraries print is no result.
             report = COMMANDS[args.command].run(args)
-            interruption.check()
         if report is None:  # Another process reports.
             return 0
         print(as_json(report.data) if args.json else report.text, flush=True)

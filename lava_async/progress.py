@@ -7,8 +7,6 @@ from typing import ClassVar
 
 from tqdm import tqdm
 
-from lava_async import interruption
-
 
 class ProgressBar(tqdm):
     """tqdm with a lock between threads only.
@@ -18,9 +16,3 @@ class ProgressBar(tqdm):
     """
 
     _lock: ClassVar = RLock()
-
-    def update(self, n: float | None = 1) -> bool | None:
-        """Move on; raise KeyboardInterrupt if a Ctrl-C was lost."""
-        interruption.check()
-        moved: bool | None = super().update(n)
-        return moved
