@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from lava_async.bench import Case, Contender
-from lava_async.bench.training import OURS, on_cores
+from lava_async.bench.training import OURS, on_cores, step_on
 from lava_async.bench.workloads import SCHEDULE, torch_with
 from lava_async.engine import Setup
 from lava_async.network import Layer, Network
 from lava_async.neurons import CubaParams
+from lava_async.schedules import Random
+from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
 from lava_async.synapses import INPUT, Sparse
 
@@ -65,7 +67,6 @@ def _by_size(threads: int) -> Case:
 
 def _step(network: Network, n_samples: int) -> tuple[Callable[[], None], int]:
     """Return a training step of a network, and its synaptic operations."""
-    from lava_async.simulation import simulate_batch
     from lava_async.training.compiled import CompiledEngine
     from lava_async.training.gradient import Gradient, Parameters
 
@@ -106,17 +107,12 @@ def convolutional() -> list[Any]:
 def _convolution(threads: int) -> Case:
     import torch
 
-    from lava_async.schedules import Random
     from lava_async.training import UnlayeredNetwork
     from lava_async.training.surrogates import ATan
 
     network = UnlayeredNetwork(convolutional(), schedule=Random(64), surrogate=ATan(), input_shape=(2, 34, 34))
     spikes = SpikeBatch.from_dense((np.random.default_rng(0).random((2, 2312, 4)) < 0.02).astype(np.uint8))
-
-    def step() -> None:
-        network.zero_grad()
-        torch.nn.functional.cross_entropy(0.5 * network(spikes).sum(2), torch.arange(2)).backward()
-
+    step = step_on(network, spikes, torch.arange(2))
     sizes = f"{network.to_network().n_neurons:,} neurons, {sum(p.numel() for p in network.parameters()):,} parameters"
     work = f"{sizes}, 2 samples, 4 time steps, F = 64"
     return Case("convolutional training step", work, [Contender("unlayered", on_cores(threads, step), OURS)])

@@ -126,6 +126,12 @@ def training_step(workload: Workload, network: Any, spikes: Any) -> Callable[[],
     import torch
 
     labels = torch.from_numpy(np.random.default_rng([workload.seed, 2]).integers(0, workload.sizes[-1], workload.batch))
+    return step_on(network, spikes, labels)
+
+
+def step_on(network: Any, spikes: Any, labels: Any) -> Callable[[], None]:
+    """Return a function that does one training step on a batch with these labels."""
+    import torch
 
     def step() -> None:
         network.zero_grad()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
 from lava_async.data.events import saccade
-from lava_async.data.parts import Part, Progress, last_sixth, load_parts
+from lava_async.data.parts import Part, Progress, chosen, last_sixth, load_parts
 from lava_async.data.places import SOURCES, find
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
@@ -90,11 +90,9 @@ def _first(
     for splits, paths in parts:
         if sum(len(each) for each in labels) < limit:
             pictures, classes = _read_pair(paths)
-            chosen = np.full(len(classes), True)
-            if not set(splits) <= set(names):
-                chosen = last_sixth(np.arange(len(classes))) == ("validation" in names)
-            images.append(pictures[chosen][:limit])
-            labels.append(classes[chosen][:limit].astype(np.int64))
+            mine = chosen(splits, names, np.arange(len(classes)), last_sixth)
+            images.append(pictures[mine][:limit])
+            labels.append(classes[mine][:limit].astype(np.int64))
     events = _encode(np.concatenate(images)[:limit], progress)
     return SpikeDataset(events, np.concatenate(labels)[:limit], (2, *_SENSOR), f"mnist {'+'.join(names)}")
 

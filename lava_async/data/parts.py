@@ -14,7 +14,7 @@ from lava_async.data.cache import cached_events
 from lava_async.data.store import EventBatch
 from lava_async.records import within
 
-__all__ = ["Part", "last_sixth", "load_parts"]
+__all__ = ["Part", "chosen", "last_sixth", "load_parts"]
 
 #: Events, labels (B,) and groups (B,), as of :func:`lava_async.data.cache.cached_events`.
 Samples = tuple[EventBatch, NDArray[Any], NDArray[Any]]
@@ -41,6 +41,26 @@ def last_sixth(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         Numbers of the samples.
     """
     return np.arange(len(numbers)) >= len(numbers) - len(numbers) // 6
+
+
+def chosen(
+    held: tuple[str, ...], names: tuple[str, ...], groups: NDArray[np.int64],
+    validation: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Return which samples of a part that holds some splits are of those that are wanted.
+
+    Parameters
+    ----------
+    held, names : tuple of str
+        Splits in the part, one or train and validation, and those that are wanted.
+    groups : (B,) int64
+        Groups of its samples.
+    validation : function
+        As in :func:`load_parts`.
+    """
+    if set(held) <= set(names):
+        return np.full(len(groups), True)
+    return validation(groups) == ("validation" in names)
 
 
 def load_parts(
@@ -73,9 +93,9 @@ def load_parts(
     for part in parts:
         batch, classes, groups = cached_events(name, part.key, part.read, cache)
         within(f"{name}, {'+'.join(part.splits)}: labels", classes, 0, n_classes - 1)
-        if not set(part.splits) <= set(names):
-            chosen = validation(groups) == ("validation" in names)
-            batch, classes = batch[chosen], classes[chosen]
+        mine = chosen(part.splits, names, groups, validation)
+        if not mine.all():
+            batch, classes = batch[mine], classes[mine]
         events.append(batch)
         labels.append(classes)
     everything = events[0] if len(events) == 1 else EventBatch.concatenate(events)
