@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.engine.alignment import aligned_zeros
 from lava_async.engine.deliver import delay_of
 from lava_async.engine.deliver_back import add_products, deliver_back, due_back, input_back, walk_back
 from lava_async.engine.exponential import exp_minus
@@ -33,7 +34,7 @@ from lava_async.engine.plan import (
     WEIGHTS,
 )
 from lava_async.engine.tape import FULL_LAYERS, GROUP_END, ROW, STEP, TOUCHED_END, VOLTAGE_END
-from lava_async.jit import inner, jit
+from lava_async.jit import apart, fetch, inner, jit
 
 DELIVERED, ALL, KEEP, LAST = range(4)
 """Credit rules."""
@@ -77,31 +78,45 @@ class Scratch(NamedTuple):
     """(L,) layers for which there is such a step."""
     touched: NDArray[np.bool_]
     """(L,) layers that the current step touched."""
-    slope: NDArray[Any]
-    """(N,) what checks add to gv, for a moment only."""
+    surrogate: NDArray[Any]
+    """(N,) derivative of the surrogate at the peak of the time step."""
+    here: NDArray[Any]
+    """(N,) the same at the voltages of a check, for a moment only."""
 
 
 def make_scratch(n_neurons: int, n_layers: int, dtype: Any) -> Scratch:
     """Return the memory of one thread."""
-    gu = np.zeros(n_neurons, dtype)
+
+    def zeros(dtype: Any = dtype, n: int = n_neurons) -> NDArray[Any]:
+        return aligned_zeros(n, dtype)
+
+    since = zeros(np.int32)
+    since[:] = _LATER
     return Scratch(
-        gu, gu.copy(), gu.copy(), gu.copy(), np.full(n_neurons, _LATER), gu.copy(),
-        np.zeros(n_neurons, np.bool_), gu.copy(), np.zeros(n_layers, np.bool_), np.zeros(n_layers, np.bool_),
-        gu.copy(),
+        zeros(), zeros(), zeros(), zeros(), since, zeros(), zeros(np.bool_), zeros(),
+        zeros(np.bool_, n_layers), zeros(np.bool_, n_layers), zeros(), zeros(),
     )  # fmt: skip
 
 
-@inner
-def _times_surrogate(slope: Any, voltage: Any, vth: Any, rule: Any, first: int) -> None:
-    """Multiply by the derivative of the surrogate at v - vth, for neurons from `first` on."""
-    p, q = rule.a[first : first + len(slope)], rule.b[first : first + len(slope)]
-    if rule.surrogate == EXPONENTIAL:
-        for i in range(len(slope)):
-            slope[i] *= q[i] * exp_minus(abs(p[i] * (voltage[i] - vth[i])))
+@apart
+def _differentiate(surrogate: int, a: Any, b: Any, voltage: Any, vth: Any, to: Any) -> None:
+    """Write the derivative of the surrogate at v - vth."""
+    if surrogate == EXPONENTIAL:
+        for i in range(len(to)):
+            to[i] = b[i] * exp_minus(abs(a[i] * (voltage[i] - vth[i])))
     else:
-        for i in range(len(slope)):
-            y = p[i] * (voltage[i] - vth[i])
-            slope[i] *= q[i] / (q[i] + y * y)
+        for i in range(len(to)):
+            y = a[i] * (voltage[i] - vth[i])
+            to[i] = b[i] / (b[i] + y * y)
+
+
+@apart
+def _at_most_one(counts: Any) -> bool:
+    """Tell whether no neuron fired twice."""
+    most = np.int32(0)
+    for i in range(len(counts)):
+        most = max(most, counts[i])
+    return bool(most <= 1)
 
 
 @inner
@@ -116,81 +131,85 @@ def _zero_spike(plan: Any, i: int, s: Any, w: Any, g: Any) -> Any:
     return total
 
 
+@apart
+def _checks_back(
+    voltage: Any, vth: Any, peak: Any, counted: Any, derivative: Any, owed: Any, zero: Any, since: Any, surrogate: Any,
+    now: Any, layered: bool, mine: bool, every: bool, differentiated: bool, resets: bool, reaches: bool,
+    gu: Any, gv: Any, arriving: Any, refractory: Any, threshold: Any,
+) -> None:  # fmt: skip
+    """Go back through checks: from what is owed to gv, and to what arrives at the synapses."""
+    none, nothing = vth.dtype.type(-np.inf), vth.dtype.type(0)
+    for i in range(len(voltage)):
+        checked, fires = voltage[i] != none, voltage[i] > vth[i]
+        has_slope = fires | every | ((layered | (counted[i] == 0)) & (voltage[i] == peak[i]))
+        by_delivery, by_zero = owed[i], zero[i]  # both are read, or the compiler chooses between addresses
+        slope = derivative[i] + (by_delivery if mine | fires | (now >= since[i]) else by_zero)
+        slope -= gv[i] * (voltage[i] if differentiated & checked else nothing)
+        slope = slope * surrogate[i] if checked & has_slope else nothing
+        threshold[i] -= slope
+        gv[i] = (nothing if fires & resets else gv[i]) + slope
+        arriving[i] = gu[i] + (gv[i] if reaches | checked else nothing)
+        refractory[i] &= not fires
+
+
 @inner
 def _check_back(
     plan: Any, rule: Any, a: int, b: int, k: int, voltage: Any, fired: Any, peaks: Any, counts: Any,
-    keep_voltage: bool, layered: bool, s: Any, w: Any, g: Any,
+    once: bool, layered: bool, s: Any, w: Any, g: Any,
 ) -> None:  # fmt: skip
     """Go back through the checks of neurons a .. b - 1 at these voltages (-inf: none was made) and set their gI.
 
-    `fired` are spike counts of the time step, `counts` the derivatives by them.
+    `fired` are spike counts of the time step, `counts` the derivatives by them; `once`: no neuron fired twice.
     """
-    n, now = b - a, np.int32(k)  # of 32 bits, as `since`, so that they are compared several at once
-    gu, gv, arriving, refractory = s.gu[a:b], s.gv[a:b], s.arriving[a:b], s.refractory[a:b]
-    vth, counted, peak, derivative = w.vth[a:b], fired[a:b], peaks[a:b], counts[a:b]
-    owed, zero, since, slope = s.owed[a:b], s.zero[a:b], s.since[a:b], s.slope[:n]
-    none, nothing = w.vth.dtype.type(-np.inf), w.vth.dtype.type(0)
+    now = np.int32(k)  # of 32 bits, as `since`, so that they are compared several at once
+    vth, peak, owed, zero, since = w.vth[a:b], peaks[a:b], s.owed[a:b], s.zero[a:b], s.since[a:b]
     if rule.credit == ALL or rule.credit == KEEP:
-        for i in range(n):
+        for i in range(b - a):
             x = voltage[i] - vth[i]
             if not layered and now < since[i] and x <= 0 and (not rule.peak or voltage[i] == peak[i]):
                 zero[i] = _zero_spike(plan, a + i, s, w, g)
-    # Each loop writes one array, for the compiler must tell it from all that the loop reads before it takes several
-    # neurons at once.
-    mine = layered or rule.credit == DELIVERED
-    for i in range(n):
-        own = mine | (voltage[i] > vth[i]) | (now >= since[i])
-        by_delivery, by_zero = owed[i], zero[i]  # both are read, or the compiler chooses between addresses
-        slope[i] = derivative[i] + (by_delivery if own else by_zero)
-    if rule.differentiated:
-        for i in range(n):
-            slope[i] -= gv[i] * (nothing if voltage[i] == none else voltage[i])
-    every = not rule.peak
-    for i in range(n):
-        has_slope = (voltage[i] > vth[i]) | every | ((layered | (counted[i] == 0)) & (voltage[i] == peak[i]))
-        slope[i] = slope[i] if (voltage[i] != none) & has_slope else nothing
-    _times_surrogate(slope, voltage, vth, rule, a)
-    for i in range(n):
-        gv[i] = (nothing if (voltage[i] > vth[i]) & (not keep_voltage) else gv[i]) + slope[i]
+    surrogate = s.surrogate[a:b]
+    if not (rule.peak and once):  # else it counts at the peak alone: who fires once does so there
+        surrogate = s.here[: b - a]
+        _differentiate(rule.surrogate, rule.a[a:b], rule.b[a:b], voltage, vth, surrogate)
     # Without a check: refractory; or, in forward step 0, not touched, and then what arrives (the value 0) reaches the
     # voltage too.
-    reaches = k == 0
-    for i in range(n):
-        arriving[i] = gu[i] + (gv[i] if reaches | (voltage[i] != none) else nothing)
-    for i in range(n):
-        refractory[i] &= not voltage[i] > vth[i]
-    threshold = g.vth[a:b]
-    for i in range(n):
-        threshold[i] -= slope[i]
+    _checks_back(
+        voltage, vth, peak, fired[a:b], counts[a:b], owed, zero, since, surrogate,
+        now, layered, layered or rule.credit == DELIVERED, not rule.peak, rule.differentiated,
+        not layered or rule.differentiated, k == 0,
+        s.gu[a:b], s.gv[a:b], s.arriving[a:b], s.refractory[a:b], g.vth[a:b],
+    )  # fmt: skip
 
 
-@inner
-def _leak_back(plan: Any, rule: Any, open_u: Any, open_v: Any, s: Any, w: Any, g: Any) -> None:
+@apart
+def _leak_back(keep_u: Any, keep_v: Any, gu: Any, gv: Any, bias: Any) -> None:
     """Go back through the opening of a time step."""
-    for i in range(plan.n_neurons):
-        g.bias[i] += s.gv[i]
-        s.gu[i] += s.gv[i]
-    if rule.states:
-        for i in range(plan.n_neurons):
-            g.keep_u[i] += s.gu[i] * open_u[i]
-            g.keep_v[i] += s.gv[i] * open_v[i]
-    for i in range(plan.n_neurons):
-        s.gu[i] *= w.keep_u[i]
-        s.gv[i] *= w.keep_v[i]
+    for i in range(len(gu)):
+        bias[i] += gv[i]
+        gu[i] = (gu[i] + gv[i]) * keep_u[i]
+        gv[i] *= keep_v[i]
+
+
+@apart
+def _decays_back(open_u: Any, open_v: Any, gu: Any, gv: Any, keep_u: Any, keep_v: Any) -> None:
+    """Add to the gradient of the decays, before the opening."""
+    for i in range(len(gu)):
+        keep_u[i] += (gu[i] + gv[i]) * open_u[i]
+        keep_v[i] += gv[i] * open_v[i]
 
 
 @inner
 def _layered_back(
     plan: Any, rule: Any, step: int, tape: Any, channel: Any, count: Any, inputs: Any, in_now: int, past: Any, now: int,
-    row: int, peaks: Any, counts: Any, s: Any, w: Any, g: Any,
+    row: int, peaks: Any, counts: Any, once: bool, s: Any, w: Any, g: Any,
 ) -> None:  # fmt: skip
     """Go back through the check of one layer, and through what was delivered into it."""
     k = tape.step[step, STEP]
     a, b = plan.layer_start[k], plan.layer_start[k + 1]
     voltage = tape.voltage[tape.step[step, VOLTAGE_END] - (b - a) : tape.step[step, VOLTAGE_END]]
     # A later layer already added what it owes to this time step's spike count.
-    _check_back(plan, rule, a, b, k, voltage, past[now], peaks, counts[row],
-                not rule.differentiated, True, s, w, g)  # fmt: skip
+    _check_back(plan, rule, a, b, k, voltage, past[now], peaks, counts[row], once, True, s, w, g)
     if len(inputs) > 0:
         due_back(plan, -1, inputs, in_now, k, 0, True, s.arriving, w, g, counts, row, True)
     else:
@@ -209,8 +228,9 @@ def _begins(tape: Any, b: int, step: int) -> Any:
 
 @inner
 def _asynchronous_back(
-    plan: Any, rule: Any, step: int, tape: Any, b: int, peaks: Any, fired: Any, counts: Any, s: Any, w: Any, g: Any
-) -> None:
+    plan: Any, rule: Any, step: int, tape: Any, b: int, peaks: Any, fired: Any, counts: Any, once: bool, s: Any, w: Any,
+    g: Any,
+) -> None:  # fmt: skip
     """Go back through one forward step: checks, then what was delivered before them."""
     k, layers = tape.step[step, STEP], tape.step[step, FULL_LAYERS]
     group, voltage, touched = _begins(tape, b, step)
@@ -229,7 +249,7 @@ def _asynchronous_back(
         if last > first:
             here = tape.voltage[voltage : voltage + last - first]
             voltage += last - first
-            _check_back(plan, rule, first, last, k, here, fired, peaks, counts, False, False, s, w, g)
+            _check_back(plan, rule, first, last, k, here, fired, peaks, counts, once, False, s, w, g)
     if k == 0:
         return
     for place in range(group, tape.step[step, GROUP_END]):
@@ -240,6 +260,16 @@ def _asynchronous_back(
     deliver_back(plan, tape.source[group:end], tape.payload[group:end], s.arriving, s.owed, w, g)
     if rule.credit != DELIVERED:
         _keep_for_zero_spikes(plan, rule, s, w, g)
+
+
+@inner
+def _fetch_earlier(tape: Any, b: int, row: int, end: int, size: int, counts: Any, past: Any, now: int) -> None:
+    """Ask for what the next time step on the way back will read, about `size` voltages: it was written long ago."""
+    fetch(tape.voltage, end - 2 * size, end - size)
+    if row > 0:
+        fetch(tape.peak[b, row - 1], 0, counts.shape[1])
+        fetch(counts[row - 1], 0, counts.shape[1])
+        fetch(past[now - 1], 0, counts.shape[1])
 
 
 @inner
@@ -301,7 +331,7 @@ def backward_slice(
     for b in range(len(counts)):
         for i in range(plan.n_neurons):
             s.gu[i] = s.gv[i] = 0
-        step = tape.end[b + 1, 0] - 1
+        step, voltage_end = tape.end[b + 1, 0] - 1, tape.end[b + 1, 2]
         for row in range(n_steps - 1, -1, -1):
             now, in_now = past.shape[1] - n_steps + row, inputs.shape[1] - n_steps + row
             begin, end = start[b, row], start[b, row + 1]
@@ -311,26 +341,31 @@ def backward_slice(
                 s.refractory[i] = tape.refractory[b, row, i]
             for layer in range(n_layers):
                 s.valid[layer] = False
+            peaks, once = tape.peak[b, row], _at_most_one(past[b, now])
+            if rule.peak and once:
+                _differentiate(rule.surrogate, rule.a, rule.b, peaks, w.vth, s.surrogate)
+            if step >= 0:
+                size, voltage_end = voltage_end - tape.step[step, VOLTAGE_END], tape.step[step, VOLTAGE_END]
+                _fetch_earlier(tape, b, row, voltage_end, size, counts[b], past[b], now)
             while step >= tape.end[b, 0] and tape.step[step, ROW] == row:
                 if rules.layered:
                     _layered_back(plan, rule, step, tape, channel[begin:end], count[begin:end],
-                                  inputs[b], in_now, past[b], now, row, tape.peak[b, row], counts[b],
+                                  inputs[b], in_now, past[b], now, row, peaks, counts[b], once,
                                   s, w, g)  # fmt: skip
                 elif tape.step[step, STEP] < 0:
                     for place in range(_begins(tape, b, step)[0], tape.step[step, GROUP_END]):
                         if tape.source[place] >= plan.n_inputs:
                             s.since[tape.source[place] - plan.n_inputs] = tape.emission[place]
                 else:
-                    _asynchronous_back(plan, rule, step, tape, b, tape.peak[b, row], past[b, now], counts[b, row],
+                    _asynchronous_back(plan, rule, step, tape, b, peaks, past[b, now], counts[b, row], once,
                                        s, w, g)  # fmt: skip
                 step -= 1
             if not rules.layered:
                 _opening_back(plan, rules, channel[begin:end], count[begin:end], inputs[b], in_now, past[b], now,
                               row, counts[b], s, w, g)  # fmt: skip
             if rule.states:
-                _leak_back(plan, rule, tape.open_u[b, row], tape.open_v[b, row], s, w, g)
-            else:
-                _leak_back(plan, rule, s.gu, s.gv, s, w, g)
+                _decays_back(tape.open_u[b, row], tape.open_v[b, row], s.gu, s.gv, g.keep_u, g.keep_v)
+            _leak_back(w.keep_u, w.keep_v, s.gu, s.gv, g.bias)
 
 
 @inner

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lava_async.engine import BatchResult, Setup, State, adjoint, kernels
 from lava_async.engine.adjoint import Rule, make_scratch
+from lava_async.engine.alignment import aligned_zeros
 from lava_async.engine.compiled import Job
 from lava_async.engine.deliver_back import Weights
 from lava_async.engine.plan import Plan
@@ -139,7 +140,7 @@ class Recorded:
 
     def _backward(self, counts: NDArray[Any], part: slice, tape: Tape) -> Weights:
         job, w = self.job, self.model.weights
-        gradient = Weights(*(np.zeros_like(x) for x in w))
+        gradient = Weights(*(aligned_zeros(x.shape, x.dtype) for x in w))
         scratch = make_scratch(job.plan.n_neurons, len(job.plan.layer_start) - 1, w.vth.dtype)
         plan = job.plan._replace(weights=w.weights)  # of one type for both arithmetics: compiled once
         adjoint.backward_slice(

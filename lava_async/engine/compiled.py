@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine import BatchResult, Checked, Result, Setup, State, kernels, public_state
+from lava_async.engine.alignment import aligned_zeros
 from lava_async.engine.deliver import Work
 from lava_async.engine.kernels import Record, Rules
 from lava_async.engine.plan import lay_out
@@ -145,7 +146,7 @@ class Job:
         plan, n_sources = self.plan, self.plan.n_inputs + self.plan.n_neurons
         words = np.zeros(plan.n_neurons // 8 + 1, np.uint64)
         work = Work(
-            np.zeros(plan.n_neurons, self.u.dtype), np.zeros(plan.n_neurons, np.bool_),
+            aligned_zeros(plan.n_neurons, self.u.dtype), np.zeros(plan.n_neurons, np.bool_),
             np.zeros(len(plan.layer_start) - 1, np.bool_), np.zeros(plan.n_neurons, np.bool_),
             np.zeros(plan.n_neurons, np.int32), np.zeros(3, np.int64), *self.replay,
             np.zeros(plan.n_neurons + 8, np.int32), words.view(np.uint8), words,

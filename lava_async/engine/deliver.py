@@ -26,7 +26,7 @@ from lava_async.engine.plan import (
     TARGETS,
     WEIGHTS,
 )
-from lava_async.jit import inner
+from lava_async.jit import apart, inner, trailing_zeros
 
 N_TOUCHED, N_PENDING, OUTPUT_FIRED = range(3)
 """Places in `Work.counter`."""
@@ -137,6 +137,24 @@ def delay_of(plan: Any, q: int, row: int) -> int:
     return 0 if place == NO_DELAY else plan.delay[place + row]
 
 
+@apart
+def _add_four(to: Any, a: Any, b: Any, c: Any, d: Any) -> None:
+    for i in range(len(to)):
+        to[i] = to[i] + a[i] + b[i] + c[i] + d[i]
+
+
+@apart
+def _add(to: Any, row: Any) -> None:
+    for i in range(len(to)):
+        to[i] += row[i]
+
+
+@apart
+def _add_times(to: Any, payload: Any, row: Any) -> None:
+    for i in range(len(to)):
+        to[i] += payload * row[i]
+
+
 @inner
 def _add_rows(plan: Any, q: int, begin: int, end: int, work: Any) -> int:
     """Deliver the listed spikes begin .. end - 1 through part q, of kind rows; return the synapses walked.
@@ -154,17 +172,14 @@ def _add_rows(plan: Any, q: int, begin: int, end: int, work: Any) -> int:
         if e + 3 < len(sources) and payloads[e] == payloads[e + 1] == payloads[e + 2] == payloads[e + 3] == 1:
             w1, w2 = weights[(sources[e + 1] - first) * n :], weights[(sources[e + 2] - first) * n :]
             w3 = weights[(sources[e + 3] - first) * n :]
-            for i in range(n):
-                to[i] = to[i] + w0[i] + w1[i] + w2[i] + w3[i]
+            _add_four(to, w0, w1, w2, w3)
             e += 4
-            continue
-        if payloads[e] == 1:
-            for i in range(n):
-                to[i] += w0[i]
         else:
-            for i in range(n):
-                to[i] += weights.dtype.type(payloads[e]) * w0[i]
-        e += 1
+            if payloads[e] == 1:
+                _add(to, w0)
+            else:
+                _add_times(to, weights.dtype.type(payloads[e]), w0)
+            e += 1
     work.full[part[TARGET]] = True
     return n * len(sources)
 
@@ -227,14 +242,14 @@ def deliver_due(plan: Any, layer: int, past: Any, now: int, target: int, feedbac
 @inner
 def list_fired(work: Any, n: int) -> int:
     """List who of n checked neurons fires, eight at a time; return how many do."""
-    fires, fired = work.fires, work.fired
     words = (n + 7) >> 3
     for i in range(n, 8 * words):
-        fires[i] = 0
+        work.fires[i] = 0
     found = 0
     for w in range(words):
-        if work.words[w] != 0:
-            for i in range(8 * w, 8 * w + 8):  # without a branch for each neuron: who fires cannot be predicted
-                fired[found] = i
-                found += fires[i]
+        word = work.words[w]
+        while word != 0:
+            work.fired[found] = 8 * w + (trailing_zeros(word) >> 3)
+            found += 1
+            word &= word - np.uint64(1)
     return found

@@ -14,7 +14,7 @@ from lava_async.draws import MOMENTUM_NOISE, RANDOM_SCHEDULE, REFRACTORY_DROPOUT
 from lava_async.engine.deliver import N_PENDING, N_TOUCHED, OUTPUT_FIRED, deliver, deliver_due, list_fired
 from lava_async.engine.select import select
 from lava_async.engine.tape import OVERFLOW, close_row, close_sample, open_row, write_group, write_step, write_voltages
-from lava_async.jit import inner, jit
+from lava_async.jit import apart, inner, jit
 from lava_async.neurons import integrate, leak
 
 DONE, LIMIT_REACHED, RECORD_FULL, NOT_PENDING = range(4)
@@ -85,21 +85,22 @@ def _emit(plan: Any, rules: Any, i: int, v: Any, counts: Any, k: int, drop: Any,
         work.refractory[i] = q == 0.0 or unit(fold(drop, np.uint64(i))) >= q
 
 
+@apart
+def _integrate(p: Any, a: int, vth: Any, refractory: Any, u: Any, v: Any, arriving: Any, fires: Any) -> None:
+    """Let neurons from a on take what arrived, and note who fires."""
+    for i in range(len(u)):
+        u[i], v[i] = integrate(p, a + i, u[i], v[i], arriving[i], refractory[i])
+        arriving[i] = 0
+        fires[i] = (v[i] > vth[i]) & (not refractory[i])
+
+
 @inner
 def _check_range(
     plan: Any, p: Any, rules: Any, a: int, b: int, u: Any, v: Any, counts: Any, k: int, drop: Any, everyone: bool,
     work: Any, queue: Any, tape: Any,
 ) -> None:  # fmt: skip
     """Integrate and check neurons a .. b - 1."""
-    u_here, v_here, vth = u[a:b], v[a:b], p.vth[a:b]
-    arriving, refractory = work.arriving[a:b], work.refractory[a:b]
-    for i in range(b - a):
-        u_here[i], v_here[i] = integrate(p, a + i, u_here[i], v_here[i], arriving[i], refractory[i])
-    for i in range(b - a):
-        arriving[i] = 0
-    fires = work.fires[: b - a]
-    for i in range(b - a):
-        fires[i] = (v_here[i] > vth[i]) & (not refractory[i])
+    _integrate(p, a, p.vth[a:b], work.refractory[a:b], u[a:b], v[a:b], work.arriving[a:b], work.fires)
     if tape.on[0]:
         write_voltages(tape, plan, work, a, b, v, everyone)
     for place in range(list_fired(work, b - a)):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.draws import fold, unit
-from lava_async.jit import inner
+from lava_async.jit import apart, inner
 from lava_async.schedules import Term
 
 _SIGN = np.uint64(1 << 63)
@@ -20,6 +20,10 @@ _FEW = 16
 """Up to this group size a sorted list of the best is faster than a partition."""
 _MANY = 48
 """Up to so many, comparing each with each is faster than anything with branches."""
+_ALL = 32
+"""Up to so many, all are compared; among more, those that have low keys if keys are drawn."""
+_LANES = 16
+"""So many are compared at once."""
 _NONE, _DRAW, _MOMENTUM, _EMITTED = int(Term.NONE), int(Term.DRAW), int(Term.MOMENTUM), int(Term.EMITTED)
 
 
@@ -37,9 +41,12 @@ class Queue(NamedTuple):
     first: NDArray[np.uint64]
     """Keys of the pending sources, by the terms of the order."""
     second: NDArray[np.uint64]
+    short: NDArray[np.int32]
+    """(C + N + _LANES,) high bits of keys that are drawn."""
     best: NDArray[np.int32]
-    """(C + N,) positions of entries that come first, or how many come before each."""
+    """(C + N + _LANES,) positions of entries that come first, or how many come before each."""
     picked: NDArray[np.int32]
+    """(C + N + _LANES,)"""
     number: NDArray[np.float64]
     """(1,) and the same memory as bits, to turn floats into keys."""
     bits: NDArray[np.uint64]
@@ -48,11 +55,11 @@ class Queue(NamedTuple):
 def make_queue(n_sources: int) -> Queue:
     """Return an empty queue."""
     number = np.zeros(1, np.float64)
-    keys = np.zeros(n_sources, np.uint64)
+    keys, room = np.zeros(n_sources, np.uint64), np.zeros(n_sources + _LANES, np.int32)
     return Queue(
         np.zeros(n_sources, np.int32), np.full(n_sources, np.inf), np.full(n_sources, -1, np.int32),
-        np.zeros(n_sources, np.int32), keys, keys.copy(), np.zeros(n_sources, np.int32),
-        np.zeros(n_sources + 1, np.int32), number, number.view(np.uint64),
+        np.zeros(n_sources, np.int32), keys, keys.copy(), room, room.copy(), room.copy(),
+        number, number.view(np.uint64),
     )  # fmt: skip
 
 
@@ -81,6 +88,14 @@ def _make_keys(keys: Any, term: int, noise: float, queue: Any, n: int, plan: Any
     if term < 0:
         for a in range(n):
             keys[a] = ~keys[a]
+
+
+@inner
+def _order(queue: Any, n: int, order: Any, plan: Any, draw: Any, noise_draw: Any) -> None:
+    """Fill in the keys of n pending sources."""
+    _make_keys(queue.first, order.first, order.noise, queue, n, plan, draw, noise_draw)
+    if order.second != _NONE:
+        _make_keys(queue.second, order.second, order.noise, queue, n, plan, draw, noise_draw)
 
 
 @inner
@@ -164,49 +179,91 @@ def _top(queue: Any, n: int, m: int) -> None:
         queue.pending[a], queue.pending[b] = queue.pending[b], queue.pending[a]
 
 
-@inner
-def _rank(queue: Any, n: int, m: int) -> None:
-    """Move the m entries that come first to the end of the n entries; for small n.
+@apart
+def _count_lower(x: Any, lower: Any, n: int) -> None:
+    """Count for each of the first n entries of x how many of them are lower; both have room for `_LANES` more.
 
-    Each entry counts who comes before it: n^2 comparisons without a branch, which the processor does several at a time.
+    n^2 comparisons without a branch, which the processor does several at a time.
     """
-    first, second, pending, rank = queue.first[:n], queue.second[:n], queue.pending[:n], queue.best[:n]
-    ties = -n
-    for a in range(n):
-        key, before, equal = first[a], 0, 0
+    for begin in range(0, n, _LANES):
+        some, count = x[begin : begin + _LANES], lower[begin : begin + _LANES]
+        for a in range(_LANES):
+            count[a] = 0
         for b in range(n):
-            before += int(first[b] < key)
-            equal += int(first[b] == key)
-        rank[a] = before
-        ties += equal
-    if ties > 0:
+            y = x[b]
+            for a in range(_LANES):
+                count[a] = np.int32(count[a] + np.int32(some[a] > y))
+
+
+@apart
+def _shorten(keys: Any, to: Any) -> None:
+    for a in range(len(keys)):
+        to[a] = np.int32(keys[a] >> np.uint64(33))
+
+
+@inner
+def _different(lower: Any) -> bool:
+    """Tell whether all entries differ, given how many are lower than each: of any two, one is."""
+    ordered = 0
+    for a in range(len(lower)):
+        ordered += lower[a]
+    return bool(ordered == len(lower) * (len(lower) - 1) // 2)
+
+
+@inner
+def _rank(queue: Any, pending: Any, m: int, drawn: bool) -> None:
+    """Move those of these pending entries that come first to their end; their keys are the first ones; for few."""
+    n, lower, picked = len(pending), queue.best[: len(pending)], queue.picked
+    first, second = queue.first[:n], queue.second[:n]
+    if drawn:
+        _shorten(first, queue.short)
+        _count_lower(queue.short, queue.best, n)
+    if not drawn or not _different(lower):
         for a in range(n):
             key, then, j, before = first[a], second[a], pending[a], 0
             for b in range(n):
                 later = (second[b] < then) | ((second[b] == then) & (pending[b] < j))
                 before += int((first[b] < key) | ((first[b] == key) & later))
-            rank[a] = before
-    rest = picked = 0
+            lower[a] = before
+    rest = found = 0
     for a in range(n):
-        j, chosen = pending[a], int(rank[a] < m)
-        pending[rest] = queue.picked[picked] = j
-        picked += chosen
+        j, chosen = pending[a], int(lower[a] < m)
+        pending[rest] = picked[found] = j
+        found += chosen
         rest += 1 - chosen
     for a in range(m):
-        pending[rest + a] = queue.picked[a]
+        pending[rest + a] = picked[a]
 
 
 @inner
-def _sort_few(a: Any, scratch: Any) -> None:
-    """Sort a few different integers in place: each counts the smaller ones."""
+def _likely(queue: Any, n: int, m: int) -> int:
+    """Move entries with low keys, about as many as will be picked, to the end of the n pending ones.
+
+    Their keys come to the front of the keys. For keys that are drawn: these lie evenly. Return how many there are.
+    """
+    share = (m + 3.0 * np.sqrt(m)) / n
+    limit = np.uint64(share * 2.0**32) << np.uint64(32)
+    rest = found = 0
+    for a in range(n):
+        j, first, second = queue.pending[a], queue.first[a], queue.second[a]
+        queue.pending[rest] = queue.picked[found] = j
+        queue.first[found], queue.second[found] = first, second
+        low = int(first < limit)
+        found += low
+        rest += 1 - low
+    for a in range(found):
+        queue.pending[rest + a] = queue.picked[a]
+    return found
+
+
+@inner
+def _sort_few(a: Any, queue: Any) -> None:
+    """Sort a few different integers in place."""
     for place in range(len(a)):
-        scratch[place] = a[place]
-    few = scratch[: len(a)]
+        queue.picked[place] = a[place]
+    _count_lower(queue.picked, queue.best, len(a))
     for place in range(len(a)):
-        x, smaller = few[place], 0
-        for other in range(len(a)):
-            smaller += int(few[other] < x)
-        a[smaller] = x
+        a[queue.best[place]] = queue.picked[place]
 
 
 @inner
@@ -217,18 +274,22 @@ def select(queue: Any, n: int, order: Any, group_size: int, plan: Any, draw: Any
     """
     m = min(n, group_size)
     if m < n:
-        _make_keys(queue.first, order.first, order.noise, queue, n, plan, draw, noise_draw)
-        if order.second != _NONE:
-            _make_keys(queue.second, order.second, order.noise, queue, n, plan, draw, noise_draw)
-        if n <= _MANY:
-            _rank(queue, n, m)
+        _order(queue, n, order, plan, draw, noise_draw)
+        few, drawn = n, abs(order.first) == _DRAW
+        if drawn and n > _ALL and m <= _FEW:
+            few = _likely(queue, n, m)
+            if few < m or few > _MANY:  # rare
+                few = n
+                _order(queue, n, order, plan, draw, noise_draw)
+        if few <= _MANY:
+            _rank(queue, queue.pending[n - few : n], m, drawn)
         elif m <= _FEW:
             _top(queue, n, m)
         else:
             _partition(queue, n, m)
     group = queue.pending[n - m : n]
     if m <= _MANY:
-        _sort_few(group, queue.picked)
+        _sort_few(group, queue)
     else:
         _sort(group)
     return m

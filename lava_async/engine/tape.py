@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.jit import inner
+from lava_async.jit import apart, inner
 
 ROW, STEP, FULL_LAYERS, GROUP_END, VOLTAGE_END, TOUCHED_END = range(6)
 """Columns of `Tape.step`."""
@@ -104,6 +104,21 @@ def close_row(tape: Any, refractory: Any) -> None:
         to[i] = refractory[i]
 
 
+@apart
+def _write_touched(marked: Any, always: Any, full: bool, v: Any, unit: Any, to: Any, peak: Any) -> None:
+    """Keep the voltages of a layer in forward step 0, before which nobody is refractory."""
+    for i in range(len(to)):
+        to[i] = to.dtype.type(v[i]) * unit if full | marked[i] | always[i] else to.dtype.type(-np.inf)
+        peak[i] = max(peak[i], to[i])
+
+
+@apart
+def _write_checked(refractory: Any, v: Any, unit: Any, to: Any, peak: Any) -> None:
+    for i in range(len(to)):
+        to[i] = to.dtype.type(-np.inf) if refractory[i] else to.dtype.type(v[i]) * unit
+        peak[i] = max(peak[i], to[i])
+
+
 @inner
 def write_voltages(tape: Any, plan: Any, work: Any, a: int, b: int, v: Any, everyone: bool) -> None:
     """Keep the voltages of neurons a .. b - 1 at a check."""
@@ -113,19 +128,13 @@ def write_voltages(tape: Any, plan: Any, work: Any, a: int, b: int, v: Any, ever
         return
     tape.cursor[AT_VOLTAGE] = place + b - a
     to, peak = tape.voltage[place : place + b - a], tape.peak[tape.cursor[AT_SAMPLE], tape.cursor[AT_ROW], a:b]
-    v_here, refractory, unit = v[a:b], work.refractory[a:b], tape.unit[0]
-    real, none = tape.peak.dtype.type, tape.peak.dtype.type(-np.inf)
     if everyone:
         for layer in range(len(work.full)):
             first, last, full = plan.layer_start[layer], plan.layer_start[layer + 1], work.full[layer]
-            its, its_v, marked, always = to[first:last], v[first:last], work.marked[first:last], tape.always[first:last]
-            for i in range(last - first):
-                its[i] = real(its_v[i]) * unit if full | marked[i] | always[i] else none
+            _write_touched(work.marked[first:last], tape.always[first:last], full, v[first:last], tape.unit[0],
+                           to[first:last], peak[first:last])  # fmt: skip
     else:
-        for i in range(b - a):
-            to[i] = none if refractory[i] else real(v_here[i]) * unit
-    for i in range(b - a):
-        peak[i] = max(peak[i], to[i])
+        _write_checked(work.refractory[a:b], v[a:b], tape.unit[0], to, peak)
 
 
 @inner

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.engine.alignment import aligned
 from lava_async.engine.plan import (
     GEOMETRY,
     KIND,
@@ -47,7 +48,7 @@ class Widths:
         if plan.weights.dtype == np.int64 and np.abs(p.bias).max(initial=0) <= _LARGEST_BIAS:
             self.largest_payload = int(WRAP // max(_reach(plan).max(initial=0), 1))
             short = {name: getattr(p, name).astype(np.int32) for name in ("vth", "bias")}
-            self.narrow = plan._replace(weights=plan.weights.astype(np.int32)), p._replace(**short)
+            self.narrow = plan._replace(weights=aligned(plan.weights, np.int32)), p._replace(**short)
 
     def of(self, payload: int, u: NDArray[Any], v: NDArray[Any]) -> tuple[Plan, Any]:
         """Return plan and arrays for runs from a state, in which no spike has a larger payload."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lava_async.engine import Setup, adjoint
 from lava_async.engine.adjoint import Rule
+from lava_async.engine.alignment import aligned, aligned_empty
 from lava_async.engine.backprop import Model, Recorded, Tapes
 from lava_async.engine.compiled import plan_of
 from lava_async.engine.deliver_back import Weights
@@ -62,12 +63,13 @@ class CompiledEngine:
         flat, dtype = weights[self.order], vth.dtype
         kind: Any = type(self.network.params.arrays())
         if not isinstance(self.network.params, LoihiParams):
-            floating = Weights(np.ascontiguousarray(flat, dtype), keep_u, keep_v, vth, bias)
+            floating = Weights(aligned(flat, dtype), keep_u, keep_v, vth, bias)
             return Model(plan._replace(weights=floating.weights), kind(keep_u, keep_v, vth, bias), floating, 1.0)
         whole = np.rint(flat * WEIGHT_SCALE).astype(np.int64)
         whole *= self.arriving
         p = kind(*(np.rint(x * STATE_SCALE).astype(np.int64) for x in neurons))
-        scaled = np.multiply(whole, 1 / STATE_SCALE, dtype=dtype, casting="unsafe")
+        scaled = aligned_empty(whole.shape, dtype)
+        np.multiply(whole, 1 / STATE_SCALE, out=scaled, dtype=dtype, casting="unsafe")
         floating = Weights(scaled, keep_u, keep_v, vth, bias)
         return Model(plan._replace(weights=whole), p, floating, 1 / STATE_SCALE)
 
