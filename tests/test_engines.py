@@ -22,6 +22,7 @@ from strategies import QUEUES, Run, generators, runs, training_runs
 
 from lava_async import CubaParams, Layer, Layered, Momentum, Network, Quiescence, Random, jit, simulate
 from lava_async.engine import kernels as kernels_module
+from lava_async.engine.select import _rank, make_queue
 from lava_async.errors import ForwardStepLimit
 from lava_async.simulation import Stepper
 from lava_async.synapses import Dense
@@ -153,3 +154,21 @@ def test_a_cached_kernel_knows_when_what_it_calls_has_changed(tmp_path):
         file.write_text(text)
     if not numba.config.DISABLE_JIT:
         assert kernels_module.run_slice._cache._cache_file._source_stamp == before
+
+
+@jit.jit
+def rank_drawn(queue, n, m):
+    """Rank n pending sources by their first keys, as if these were drawn."""
+    _rank(queue, queue.pending[:n], m, True)
+
+
+@pytest.mark.parametrize("apart", [1, 1 << 20, 1 << 40])
+def test_drawn_keys_that_begin_alike_are_told_apart_by_all_their_bits_then_by_index(apart):
+    queue = make_queue(9)
+    queue.pending[:] = np.arange(9)[::-1]
+    queue.first[:] = (5 << 60) + np.array([8, 3, 3, 7, 0, 6, 1, 5, 2], np.uint64) * np.uint64(apart)
+    rank_drawn(queue, 9, 5)
+    assert sorted(queue.pending[4:]) == [0, 2, 4, 6, 7]  # of 3 and 3, both are among the first 5
+    queue.pending[:] = np.arange(9)[::-1]
+    rank_drawn(queue, 9, 4)
+    assert sorted(queue.pending[5:]) == [0, 2, 4, 6]  # of sources 7 and 6, which have the same key, the lower one

@@ -150,9 +150,10 @@ def _add(to: Any, row: Any) -> None:
 
 
 @apart
-def _add_times(to: Any, payload: Any, row: Any) -> None:
-    for i in range(len(to)):
-        to[i] += payload * row[i]
+def add_times(to: Any, factor: Any, x: Any) -> None:
+    """Add `factor` times x to the first entries of `to`."""
+    for i in range(len(x)):
+        to[i] += factor * x[i]
 
 
 @inner
@@ -178,7 +179,7 @@ def _add_rows(plan: Any, q: int, begin: int, end: int, work: Any) -> int:
             if payloads[e] == 1:
                 _add(to, w0)
             else:
-                _add_times(to, weights.dtype.type(payloads[e]), w0)
+                add_times(to, weights.dtype.type(payloads[e]), w0[:n])
             e += 1
     work.full[part[TARGET]] = True
     return n * len(sources)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from lava_async.engine.deliver import delay_of, patch_row
+from lava_async.engine.deliver import add_times, delay_of, patch_row
 from lava_async.engine.plan import (
     DELAYS,
     GEOMETRY,
@@ -23,7 +23,7 @@ from lava_async.engine.plan import (
     TARGETS,
     WEIGHTS,
 )
-from lava_async.jit import apart, inner, reassociating
+from lava_async.jit import inner, reassociating
 
 
 class Weights(NamedTuple):
@@ -68,13 +68,6 @@ def _row_back(weights: Any, gradient: Any, at: Any, payload: Any) -> Any:
     return total
 
 
-@apart
-def _add_times(to: Any, factor: Any, x: Any) -> None:
-    """Add `factor` times x to the first entries of `to`."""
-    for i in range(len(x)):
-        to[i] += factor * x[i]
-
-
 @inner
 def input_back(plan: Any, channel: Any, count: Any, target: int, at: Any, w: Any, g: Any) -> None:
     """Add to the gradient what input spikes brought; with `target` >= 0 only into that layer."""
@@ -85,7 +78,7 @@ def input_back(plan: Any, channel: Any, count: Any, target: int, at: Any, w: Any
         here, gradient = at[a : a + n], g.weights[start:]
         for e in range(len(channel)):
             if plan.part[q, KIND] == ROWS:  # nobody asks what a channel is owed
-                _add_times(gradient[channel[e] * n :], w.weights.dtype.type(count[e]), here)
+                add_times(gradient[channel[e] * n :], w.weights.dtype.type(count[e]), here)
             else:
                 walk_back(plan, q, channel[e], count[e], at, w, g)
 
@@ -157,7 +150,7 @@ def _rows_back(plan: Any, q: int, sources: Any, payloads: Any, at: Any, owed: An
     n, a, first = part[N_TARGET], part[TARGET_START], part[SOURCE_START] + plan.n_inputs
     here, weights, gradient = at[a : a + n], w.weights[part[WEIGHTS] :], g.weights[part[WEIGHTS] :]
     for e in range(len(sources)):
-        _add_times(gradient[(sources[e] - first) * n :], w.weights.dtype.type(payloads[e]), here)
+        add_times(gradient[(sources[e] - first) * n :], w.weights.dtype.type(payloads[e]), here)
     if part[SOURCE] < 0:
         return
     blocks = len(sources) - len(sources) % 4
