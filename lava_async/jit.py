@@ -15,13 +15,11 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import caching, cgutils
+from numba.core import caching
 from numba.core.cpu import CPUTargetOptions
 from numba.core.options import TargetOptions
 from numba.core.registry import CPUTarget, cpu_target
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger(__name__)
@@ -85,11 +83,12 @@ def apart(function: F) -> F:
     The compiler then takes several neurons at once without asking first, in each call, where the arrays lie; which
     costs more than the loop if layers are small. It is not checked: who calls it must know.
     """
-    compiled: Any = inner(function)
-    compiled.targetoptions["noalias"] = True
-    compiled._compiler.targetdescr = _APART
-    kernel: F = compiled
-    return kernel
+    compiled = inner(function)
+    if not numba.config.DISABLE_JIT:
+        dispatcher: Any = compiled
+        dispatcher.targetoptions["noalias"] = True
+        dispatcher._compiler.targetdescr = _APART
+    return compiled
 
 
 class _ApartOptions(CPUTargetOptions):
@@ -147,34 +146,3 @@ def _compile_same(x: Any, y: Any) -> Any:
         return kind(y)
 
     return cast
-
-
-@intrinsic
-def trailing_zeros(typing_context: Any, word: Any) -> Any:
-    """Return how many bits lie below the lowest one that is set."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.IntType(1)(1))
-
-    return types.int64(types.uint64), generate
-
-
-@intrinsic
-def _fetch(typing_context: Any, array: Any, i: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        pointer = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
-        word = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, word, word, word])
-        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(prefetch, [pointer, word(0), word(3), word(1)])  # for reading, into all caches, data
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), generate
-
-
-@inner
-def fetch(array: Any, begin: int, end: int) -> None:
-    """Let the processor bring these entries, which will be read soon, into its cache meanwhile."""
-    for i in range(max(begin, 0), min(end, len(array)), 64 // array.itemsize):
-        _fetch(array, i)

@@ -34,7 +34,7 @@ from lava_async.engine.plan import (
     WEIGHTS,
 )
 from lava_async.engine.tape import FULL_LAYERS, GROUP_END, ROW, STEP, TOUCHED_END, VOLTAGE_END
-from lava_async.jit import apart, fetch, inner, jit
+from lava_async.jit import apart, inner, jit
 
 DELIVERED, ALL, KEEP, LAST = range(4)
 """Credit rules."""
@@ -263,16 +263,6 @@ def _asynchronous_back(
 
 
 @inner
-def _fetch_earlier(tape: Any, b: int, row: int, end: int, size: int, counts: Any, past: Any, now: int) -> None:
-    """Ask for what the next time step on the way back will read, about `size` voltages: it was written long ago."""
-    fetch(tape.voltage, end - 2 * size, end - size)
-    if row > 0:
-        fetch(tape.peak[b, row - 1], 0, counts.shape[1])
-        fetch(counts[row - 1], 0, counts.shape[1])
-        fetch(past[now - 1], 0, counts.shape[1])
-
-
-@inner
 def _zero_spikes_into(plan: Any, layer: int, s: Any, w: Any, g: Any) -> None:
     """Note what all silent checks are owed by the last step that touches a layer (credit `last`)."""
     for q in range(len(plan.part)):
@@ -331,7 +321,7 @@ def backward_slice(
     for b in range(len(counts)):
         for i in range(plan.n_neurons):
             s.gu[i] = s.gv[i] = 0
-        step, voltage_end = tape.end[b + 1, 0] - 1, tape.end[b + 1, 2]
+        step = tape.end[b + 1, 0] - 1
         for row in range(n_steps - 1, -1, -1):
             now, in_now = past.shape[1] - n_steps + row, inputs.shape[1] - n_steps + row
             begin, end = start[b, row], start[b, row + 1]
@@ -344,9 +334,6 @@ def backward_slice(
             peaks, once = tape.peak[b, row], _at_most_one(past[b, now])
             if rule.peak and once:
                 _differentiate(rule.surrogate, rule.a, rule.b, peaks, w.vth, s.surrogate)
-            if step >= 0:
-                size, voltage_end = voltage_end - tape.step[step, VOLTAGE_END], tape.step[step, VOLTAGE_END]
-                _fetch_earlier(tape, b, row, voltage_end, size, counts[b], past[b], now)
             while step >= tape.end[b, 0] and tape.step[step, ROW] == row:
                 if rules.layered:
                     _layered_back(plan, rule, step, tape, channel[begin:end], count[begin:end],
