@@ -69,21 +69,21 @@ def sources_of(kernel: Path, package: Path = Path(__file__).parent) -> str:
     return hashlib.sha256("".join(found[path] for path in sorted(found)).encode()).hexdigest()
 
 
-def inner(function: F) -> F:
+def inner(function: F, **options: Any) -> F:
     """Compile what only kernels call: no wrapper for Python and no cache entry of its own, which halves the wait.
 
     Always inlined, because tuples of arrays travel as hundreds of numbers, and a call costs more than what it does.
     """
-    return _njit(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+    return _njit(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **options)
 
 
-def apart(function: F) -> F:
+def apart(function: F, **options: Any) -> F:
     """Compile as :func:`inner`, for arrays of which none that is written shares memory with another.
 
     The compiler then takes several neurons at once without asking first, in each call, where the arrays lie; which
     costs more than the loop if layers are small. It is not checked: who calls it must know.
     """
-    compiled = inner(function)
+    compiled = inner(function, **options)
     if not numba.config.DISABLE_JIT:
         dispatcher: Any = compiled
         dispatcher.targetoptions["noalias"] = True
@@ -107,9 +107,8 @@ _APART = _Apart("cpu")
 
 
 def reassociating(function: F) -> F:
-    """Compile as :func:`inner`, with sums in several lanes: in another order, but the same one in every run."""
-    options: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
-    return _njit(function, _nrt=False, fastmath={"reassoc", "nsz", "contract"}, **options)
+    """Compile as :func:`apart`, with sums in several lanes: in another order, but the same one in every run."""
+    return apart(function, fastmath={"reassoc", "nsz", "contract"})
 
 
 def _njit(function: F, **options: Any) -> F:

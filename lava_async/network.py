@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -41,7 +42,7 @@ class Layer:
     @property
     def size(self) -> int:
         """Number of neurons."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,7 @@ class Network(ArrayRecord):
     @property
     def n_inputs(self) -> int:
         """Number of input channels C."""
-        return int(np.prod(self.input_shape))
+        return math.prod(self.input_shape)
 
     @cached_property
     def n_neurons(self) -> int:

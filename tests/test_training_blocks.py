@@ -16,13 +16,15 @@ import torch
 from slayer_blocks import FORGETFUL, GRID, NEURON, STEPS, conv, cuba, delays, dense, flatten, spikes
 from stock import run_stock
 
-from lava_async import Layered, Random, netx, simulate_batch
+from lava_async import Layered, LoihiParams, Network, Random, netx, simulate_batch
 from lava_async.bench.scaling import convolutional
+from lava_async.engine.flat import FlatWeights
 from lava_async.errors import InvalidValue
 from lava_async.neurons.loihi import ONE
 from lava_async.spikes import SpikeBatch
 from lava_async.training import ATan, UnlayeredNetwork
 from lava_async.training.blocks import ADAPTERS, REFUSED, slayer
+from lava_async.training.blocks.grid import eight_bits, is_eight_bits
 
 ENGINES = ("compiled", "dense")
 
@@ -194,6 +196,31 @@ def test_a_recurrent_layer_is_slayers_in_every_sample():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("largest", [3.9, 4.1, float("inf")], ids=["none is clipped", "some are", "infinite"])
+def test_the_grid_of_weights_is_slayers_with_its_derivative(largest):
+    hook = dense().neuron.quantize_8bit
+    assert is_eight_bits(hook)
+    assert not is_eight_bits(lambda weight: weight)
+    halves = torch.arange(-260, 260) / 64  # in the middle between grid points, every second one
+    weights = torch.cat([halves[halves.abs() < largest], torch.randn(1000, generator=torch.manual_seed(0))])
+    weights = torch.cat([weights, torch.tensor([-largest, largest])])
+    found = []
+    for quantize in (hook, eight_bits):
+        x = weights.clone().requires_grad_()
+        y = quantize(x)
+        (y * torch.arange(len(x))).sum().backward()
+        found.append((y.detach(), x.grad))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1e9])
+def test_weights_that_no_integer_holds_are_named(bad):
+    flat = FlatWeights(Network.feedforward([[[1, 2]], [[3]]], LoihiParams(0, 0, 1)))
+    with pytest.raises(InvalidValue, match=r"weights: what a spike brings = -?(nan|inf|64000000000)"):
+        flat.whole(np.array([1, bad, 2], np.float32), 1, 1.0)
+
+
 def test_47_000_neurons_and_6_million_parameters_train():
     net = UnlayeredNetwork(convolutional(), schedule=Random(64), surrogate=ATan(), input_shape=(2, 34, 34))
     assert net.to_network().n_neurons > 47_000

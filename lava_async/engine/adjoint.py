@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.engine.alignment import aligned_zeros
+from lava_async.engine.alignment import aligned_empty, aligned_zeros
 from lava_async.engine.deliver import delay_of
-from lava_async.engine.deliver_back import add_products, deliver_back, due_back, input_back, walk_back
+from lava_async.engine.deliver_back import add_products, deliver_back, due_back, input_back, turn, walk_back
 from lava_async.engine.exponential import exp_minus
 from lava_async.engine.plan import (
     DELAYS,
@@ -33,7 +33,18 @@ from lava_async.engine.plan import (
     TARGET_START,
     WEIGHTS,
 )
-from lava_async.engine.tape import FULL_LAYERS, GROUP_END, ROW, STEP, TOUCHED_END, VOLTAGE_END
+from lava_async.engine.tape import (
+    ABOVE_PEAK,
+    AT_PEAK,
+    CHECK_END,
+    CHECKED,
+    FIRED,
+    FULL_LAYERS,
+    GROUP_END,
+    ROW,
+    STEP,
+    TOUCHED_END,
+)
 from lava_async.jit import apart, inner, jit
 
 DELIVERED, ALL, KEEP, LAST = range(4)
@@ -82,9 +93,18 @@ class Scratch(NamedTuple):
     """(N,) derivative of the surrogate at the peak of the time step."""
     here: NDArray[Any]
     """(N,) the same at the voltages of a check, for a moment only."""
+    before_peak: NDArray[np.bool_]
+    """(N,) whether the check at which the voltage came to its peak was passed."""
+    lost: NDArray[Any]
+    nothing: NDArray[Any]
+    """(N,) what resets are owed, where they are differentiated; and zeros, where they are not."""
+    counts: NDArray[Any]
+    """(T, N) derivative of the loss by the spike counts of a sample."""
+    columns: NDArray[Any]
+    """(W,) weights of all-to-all synapses between neurons, target by target instead of source by source."""
 
 
-def make_scratch(n_neurons: int, n_layers: int, dtype: Any) -> Scratch:
+def make_scratch(n_neurons: int, n_layers: int, n_steps: int, n_weights: int, dtype: Any) -> Scratch:
     """Return the memory of one thread."""
 
     def zeros(dtype: Any = dtype, n: int = n_neurons) -> NDArray[Any]:
@@ -95,6 +115,7 @@ def make_scratch(n_neurons: int, n_layers: int, dtype: Any) -> Scratch:
     return Scratch(
         zeros(), zeros(), zeros(), zeros(), since, zeros(), zeros(np.bool_), zeros(),
         zeros(np.bool_, n_layers), zeros(np.bool_, n_layers), zeros(), zeros(),
+        zeros(np.bool_), zeros(), zeros(), aligned_zeros((n_steps, n_neurons), dtype), aligned_empty(n_weights, dtype),
     )  # fmt: skip
 
 
@@ -133,52 +154,63 @@ def _zero_spike(plan: Any, i: int, s: Any, w: Any, g: Any) -> Any:
 
 @apart
 def _checks_back(
-    voltage: Any, vth: Any, peak: Any, counted: Any, derivative: Any, owed: Any, zero: Any, since: Any, surrogate: Any,
-    now: Any, layered: bool, mine: bool, every: bool, differentiated: bool, resets: bool, reaches: bool,
-    gu: Any, gv: Any, arriving: Any, refractory: Any, threshold: Any,
+    check: Any, lost: Any, counted: Any, derivative: Any, owed: Any, zero: Any, since: Any, surrogate: Any,
+    now: Any, layered: bool, mine: bool, every: bool, resets: bool, reaches: bool,
+    before_peak: Any, gu: Any, gv: Any, arriving: Any, refractory: Any, threshold: Any,
 ) -> None:  # fmt: skip
     """Go back through checks: from what is owed to gv, and to what arrives at the synapses."""
-    none, nothing = vth.dtype.type(-np.inf), vth.dtype.type(0)
-    for i in range(len(voltage)):
-        checked, fires = voltage[i] != none, voltage[i] > vth[i]
-        has_slope = fires | every | ((layered | (counted[i] == 0)) & (voltage[i] == peak[i]))
+    nothing = gv.dtype.type(0)
+    for i in range(len(check)):
+        checked, fires = (check[i] & CHECKED) != 0, (check[i] & FIRED) != 0
+        at_peak = (not before_peak[i]) & ((check[i] & (AT_PEAK | ABOVE_PEAK)) != 0)
+        before_peak[i] |= (check[i] & ABOVE_PEAK) != 0
+        has_slope = checked & (fires | every | ((layered | (counted[i] == 0)) & at_peak))
         by_delivery, by_zero = owed[i], zero[i]  # both are read, or the compiler chooses between addresses
         slope = derivative[i] + (by_delivery if mine | fires | (now >= since[i]) else by_zero)
-        slope -= gv[i] * (voltage[i] if differentiated & checked else nothing)
-        slope = slope * surrogate[i] if checked & has_slope else nothing
+        slope = (slope - lost[i]) * surrogate[i] if has_slope else nothing
         threshold[i] -= slope
         gv[i] = (nothing if fires & resets else gv[i]) + slope
         arriving[i] = gu[i] + (gv[i] if reaches | checked else nothing)
         refractory[i] &= not fires
 
 
+@apart
+def _resets_back(check: Any, voltage: Any, gv: Any, lost: Any) -> None:
+    """Write what a spike is owed, with a minus sign, by the reset that takes the voltage away."""
+    for i in range(len(check)):
+        lost[i] = gv[i] * (voltage[i] if (check[i] & CHECKED) != 0 else gv.dtype.type(0))
+
+
 @inner
 def _check_back(
-    plan: Any, rule: Any, a: int, b: int, k: int, voltage: Any, fired: Any, peaks: Any, counts: Any,
-    once: bool, layered: bool, s: Any, w: Any, g: Any,
+    plan: Any, rule: Any, tape: Any, place: int, a: int, b: int, k: int, fired: Any, counts: Any, once: bool,
+    layered: bool, s: Any, w: Any, g: Any,
 ) -> None:  # fmt: skip
-    """Go back through the checks of neurons a .. b - 1 at these voltages (-inf: none was made) and set their gI.
+    """Go back through the checks of neurons a .. b - 1, which are at this place of the tape, and set their gI.
 
     `fired` are spike counts of the time step, `counts` the derivatives by them; `once`: no neuron fired twice.
     """
     now = np.int32(k)  # of 32 bits, as `since`, so that they are compared several at once
-    vth, peak, owed, zero, since = w.vth[a:b], peaks[a:b], s.owed[a:b], s.zero[a:b], s.since[a:b]
+    check, owed, zero, since = tape.check[place : place + b - a], s.owed[a:b], s.zero[a:b], s.since[a:b]
     if rule.credit == ALL or rule.credit == KEEP:
         for i in range(b - a):
-            x = voltage[i] - vth[i]
-            if not layered and now < since[i] and x <= 0 and (not rule.peak or voltage[i] == peak[i]):
+            counts_here = not rule.peak or (not s.before_peak[a + i] and check[i] & (AT_PEAK | ABOVE_PEAK) != 0)
+            if not layered and now < since[i] and check[i] & (CHECKED | FIRED) == CHECKED and counts_here:
                 zero[i] = _zero_spike(plan, a + i, s, w, g)
-    surrogate = s.surrogate[a:b]
+    surrogate, lost = s.surrogate[a:b], s.nothing[a:b]
     if not (rule.peak and once):  # else it counts at the peak alone: who fires once does so there
         surrogate = s.here[: b - a]
-        _differentiate(rule.surrogate, rule.a[a:b], rule.b[a:b], voltage, vth, surrogate)
+        voltage = tape.voltage[place : place + b - a]
+        _differentiate(rule.surrogate, rule.a[a:b], rule.b[a:b], voltage, w.vth[a:b], surrogate)
+    if rule.differentiated:
+        lost = s.lost[: b - a]
+        _resets_back(check, tape.voltage[place : place + b - a], s.gv[a:b], lost)
     # Without a check: refractory; or, in forward step 0, not touched, and then what arrives (the value 0) reaches the
     # voltage too.
     _checks_back(
-        voltage, vth, peak, fired[a:b], counts[a:b], owed, zero, since, surrogate,
-        now, layered, layered or rule.credit == DELIVERED, not rule.peak, rule.differentiated,
-        not layered or rule.differentiated, k == 0,
-        s.gu[a:b], s.gv[a:b], s.arriving[a:b], s.refractory[a:b], g.vth[a:b],
+        check, lost, fired[a:b], counts[a:b], owed, zero, since, surrogate,
+        now, layered, layered or rule.credit == DELIVERED, not rule.peak, not layered or rule.differentiated, k == 0,
+        s.before_peak[a:b], s.gu[a:b], s.gv[a:b], s.arriving[a:b], s.refractory[a:b], g.vth[a:b],
     )  # fmt: skip
 
 
@@ -202,14 +234,14 @@ def _decays_back(open_u: Any, open_v: Any, gu: Any, gv: Any, keep_u: Any, keep_v
 @inner
 def _layered_back(
     plan: Any, rule: Any, step: int, tape: Any, channel: Any, count: Any, inputs: Any, in_now: int, past: Any, now: int,
-    row: int, peaks: Any, counts: Any, once: bool, s: Any, w: Any, g: Any,
+    row: int, counts: Any, once: bool, s: Any, w: Any, g: Any,
 ) -> None:  # fmt: skip
     """Go back through the check of one layer, and through what was delivered into it."""
     k = tape.step[step, STEP]
     a, b = plan.layer_start[k], plan.layer_start[k + 1]
-    voltage = tape.voltage[tape.step[step, VOLTAGE_END] - (b - a) : tape.step[step, VOLTAGE_END]]
+    place = tape.step[step, CHECK_END] - (b - a)
     # A later layer already added what it owes to this time step's spike count.
-    _check_back(plan, rule, a, b, k, voltage, past[now], peaks, counts[row], once, True, s, w, g)
+    _check_back(plan, rule, tape, place, a, b, k, past[now], counts[row], once, True, s, w, g)
     if len(inputs) > 0:
         due_back(plan, -1, inputs, in_now, k, 0, True, s.arriving, w, g, counts, row, True)
     else:
@@ -220,20 +252,19 @@ def _layered_back(
 
 @inner
 def _begins(tape: Any, b: int, step: int) -> Any:
-    """Return where the group, the voltages and the touched neurons of a forward step of sample b begin."""
+    """Return where the group, the checks and the touched neurons of a forward step of sample b begin."""
     if step == tape.end[b, 0]:
         return tape.end[b, 1], tape.end[b, 2], tape.end[b, 3]
-    return tape.step[step - 1, GROUP_END], tape.step[step - 1, VOLTAGE_END], tape.step[step - 1, TOUCHED_END]
+    return tape.step[step - 1, GROUP_END], tape.step[step - 1, CHECK_END], tape.step[step - 1, TOUCHED_END]
 
 
 @inner
 def _asynchronous_back(
-    plan: Any, rule: Any, step: int, tape: Any, b: int, peaks: Any, fired: Any, counts: Any, once: bool, s: Any, w: Any,
-    g: Any,
+    plan: Any, rule: Any, step: int, tape: Any, b: int, fired: Any, counts: Any, once: bool, s: Any, w: Any, g: Any,
 ) -> None:  # fmt: skip
     """Go back through one forward step: checks, then what was delivered before them."""
     k, layers = tape.step[step, STEP], tape.step[step, FULL_LAYERS]
-    group, voltage, touched = _begins(tape, b, step)
+    group, check, touched = _begins(tape, b, step)
     n_layers = len(plan.layer_start) - 1
     # Whole layers, then single neurons of other layers; in forward step 0 everyone at once, instead of both.
     for place in range(1 if k == 0 else n_layers + tape.step[step, TOUCHED_END] - touched):
@@ -247,9 +278,8 @@ def _asynchronous_back(
             last = first + 1
             s.touched[plan.layer_of[first]] = True
         if last > first:
-            here = tape.voltage[voltage : voltage + last - first]
-            voltage += last - first
-            _check_back(plan, rule, first, last, k, here, fired, peaks, counts, once, False, s, w, g)
+            _check_back(plan, rule, tape, check, first, last, k, fired, counts, once, False, s, w, g)
+            check += last - first
     if k == 0:
         return
     for place in range(group, tape.step[step, GROUP_END]):
@@ -263,6 +293,16 @@ def _asynchronous_back(
 
 
 @inner
+def _turn_weights(plan: Any, s: Any, w: Any) -> None:
+    """Fill in `Scratch.columns`."""
+    for q in range(len(plan.part)):
+        source, start, m = plan.part[q, SOURCE], plan.part[q, WEIGHTS], plan.part[q, N_TARGET]
+        if source >= 0 and plan.part[q, KIND] == ROWS:
+            n = plan.layer_start[source + 1] - plan.layer_start[source]
+            turn(w.weights[start : start + n * m], m, s.columns[start : start + n * m])
+
+
+@inner
 def _zero_spikes_into(plan: Any, layer: int, s: Any, w: Any, g: Any) -> None:
     """Note what all silent checks are owed by the last step that touches a layer (credit `last`)."""
     for q in range(len(plan.part)):
@@ -272,11 +312,19 @@ def _zero_spikes_into(plan: Any, layer: int, s: Any, w: Any, g: Any) -> None:
         first, n = plan.layer_start[source], plan.layer_start[source + 1] - plan.layer_start[source]
         if plan.part[q, KIND] == ROWS and plan.part[q, DELAYS] == NO_DELAY:
             m, start, a = plan.part[q, N_TARGET], plan.part[q, WEIGHTS], plan.part[q, TARGET_START]
-            add_products(w.weights[start : start + n * m], s.later[a : a + m], s.zero[first : first + n])
+            add_products(s.columns[start : start + n * m], s.later[a : a + m], s.zero[first : first + n])
         else:
             for row in range(n):
                 if delay_of(plan, q, row) == 0:
                     s.zero[first + row] += walk_back(plan, q, row, 0, s.later, w, g)
+
+
+@apart
+def _reaching(gu: Any, gv: Any, refractory: Any, to: Any) -> None:
+    """Write the gI of a forward step."""
+    nothing = to.dtype.type(0)
+    for i in range(len(to)):
+        to[i] = gu[i] + (nothing if refractory[i] else gv[i])
 
 
 @inner
@@ -288,8 +336,8 @@ def _keep_for_zero_spikes(plan: Any, rule: Any, s: Any, w: Any, g: Any) -> None:
         if not s.touched[layer] or (rule.credit == LAST and s.valid[layer]):
             continue
         s.valid[layer] = True
-        for i in range(plan.layer_start[layer], plan.layer_start[layer + 1]):
-            s.later[i] = s.gu[i] if s.refractory[i] else s.gu[i] + s.gv[i]
+        a, b = plan.layer_start[layer], plan.layer_start[layer + 1]
+        _reaching(s.gu[a:b], s.gv[a:b], s.refractory[a:b], s.later[a:b])
         if rule.credit == LAST:
             _zero_spikes_into(plan, layer, s, w, g)
 
@@ -297,7 +345,7 @@ def _keep_for_zero_spikes(plan: Any, rule: Any, s: Any, w: Any, g: Any) -> None:
 @jit
 def backward_slice(
     plan: Any, rules: Any, rule: Any, channel: Any, count: Any, start: Any, inputs: Any, past: Any,
-    tape: Any, counts: Any, w: Any, g: Any, s: Any,
+    tape: Any, derivative: Any, neurons: Any, w: Any, g: Any, s: Any,
 ) -> None:  # fmt: skip
     """Add the gradient of n samples to `g`.
 
@@ -309,18 +357,26 @@ def backward_slice(
         How to differentiate.
     tape : Tape
         What the run left.
-    counts : (n, T, N) float
-        Derivative of the loss by each spike count; overwritten.
+    derivative : (n, T, m) float
+        Derivative of the loss by the spike counts of some neurons.
+    neurons : (m,) int64
+        Which these are.
     w, g : Weights
         What to differentiate by, and where the gradient is added.
     s : Scratch
         Memory of this thread.
     """
-    n_steps = counts.shape[1]
+    n_steps, counts = derivative.shape[1], s.counts
     n_layers = len(plan.layer_start) - 1
-    for b in range(len(counts)):
+    if rule.credit == LAST:
+        _turn_weights(plan, s, w)
+    for b in range(len(derivative)):
         for i in range(plan.n_neurons):
             s.gu[i] = s.gv[i] = 0
+        counts[:, :] = 0
+        for row in range(n_steps):
+            for place in range(len(neurons)):
+                counts[row, neurons[place]] = derivative[b, row, place]
         step = tape.end[b + 1, 0] - 1
         for row in range(n_steps - 1, -1, -1):
             now, in_now = past.shape[1] - n_steps + row, inputs.shape[1] - n_steps + row
@@ -329,6 +385,7 @@ def backward_slice(
                 s.owed[i] = s.zero[i] = 0
                 s.since[i] = _LATER
                 s.refractory[i] = tape.refractory[b, row, i]
+                s.before_peak[i] = False
             for layer in range(n_layers):
                 s.valid[layer] = False
             peaks, once = tape.peak[b, row], _at_most_one(past[b, now])
@@ -337,19 +394,19 @@ def backward_slice(
             while step >= tape.end[b, 0] and tape.step[step, ROW] == row:
                 if rules.layered:
                     _layered_back(plan, rule, step, tape, channel[begin:end], count[begin:end],
-                                  inputs[b], in_now, past[b], now, row, peaks, counts[b], once,
+                                  inputs[b], in_now, past[b], now, row, counts, once,
                                   s, w, g)  # fmt: skip
                 elif tape.step[step, STEP] < 0:
                     for place in range(_begins(tape, b, step)[0], tape.step[step, GROUP_END]):
                         if tape.source[place] >= plan.n_inputs:
                             s.since[tape.source[place] - plan.n_inputs] = tape.emission[place]
                 else:
-                    _asynchronous_back(plan, rule, step, tape, b, peaks, past[b, now], counts[b, row], once,
+                    _asynchronous_back(plan, rule, step, tape, b, past[b, now], counts[row], once,
                                        s, w, g)  # fmt: skip
                 step -= 1
             if not rules.layered:
                 _opening_back(plan, rules, channel[begin:end], count[begin:end], inputs[b], in_now, past[b], now,
-                              row, counts[b], s, w, g)  # fmt: skip
+                              row, counts, s, w, g)  # fmt: skip
             if rule.states:
                 _decays_back(tape.open_u[b, row], tape.open_v[b, row], s.gu, s.gv, g.keep_u, g.keep_v)
             _leak_back(w.keep_u, w.keep_v, s.gu, s.gv, g.bias)

@@ -37,44 +37,38 @@ class Model(NamedTuple):
 
 
 class Tapes:
-    """Tapes, and other memory, used again: a new tape costs page faults, about as much time as a third of a run."""
+    """Tapes that are used again: a new tape costs page faults, about as much time as a third of a run."""
 
     def __init__(self) -> None:
         self._free: list[Tape] = []
-        self._derivatives: list[NDArray[Any]] = []
         self._room = (64, 256, 8192, 256)
-        """Steps, spikes, voltages and touches per sample that were enough so far."""
+        """Steps, spikes, checks and touches per sample that were enough so far."""
 
-    def take(self, n: int, n_steps: int, model: Model, states: bool) -> Tape:
-        """Return an empty tape for n samples of T time steps."""
+    def take(self, n: int, n_steps: int, model: Model, states: bool, voltages: bool) -> Tape:
+        """Return an empty tape for n samples of T time steps; `states`, `voltages` as in :func:`tape.make_tape`."""
         for place, tape in enumerate(self._free):
-            if self._fits(tape, n, n_steps, model, states):
+            if self._fits(tape, n, n_steps, model, states, voltages):
                 tape.cursor[:] = 0
                 return self._free.pop(place)
         always = (model.weights.keep_u != 0) | (model.weights.bias != 0)
         room = tuple(n * each for each in self._room)
-        return make_tape(n, n_steps, always, model.unit, model.weights.vth.dtype, room, states)  # type: ignore[arg-type]
+        return make_tape(n, n_steps, always, model.unit, model.weights.vth.dtype, room, states, voltages)  # type: ignore[arg-type]
 
-    def _fits(self, tape: Tape, n: int, n_steps: int, model: Model, states: bool) -> bool:
+    def _fits(self, tape: Tape, n: int, n_steps: int, model: Model, states: bool, voltages: bool) -> bool:
         tape.always[:] = (model.weights.keep_u != 0) | (model.weights.bias != 0)
         tape.unit[0] = model.unit
-        same = tape.peak.shape[:2] == (n, n_steps) and len(tape.open_u) == (n if states else 0)
-        return same and len(tape.step) >= n * self._room[0] and tape.voltage.dtype == model.weights.vth.dtype
-
-    def take_derivatives(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        """Return memory for the derivatives by the spike counts of a batch."""
-        array = self._derivatives.pop() if self._derivatives else None
-        return array if array is not None and (array.shape, array.dtype) == (shape, dtype) else np.empty(shape, dtype)
+        same = tape.peak.shape[:2] == (n, n_steps) and tape.peak.dtype == model.weights.vth.dtype
+        same &= (len(tape.open_u) > 0, len(tape.voltage) > 0) == (states and n > 0, voltages and n > 0)
+        return same and len(tape.step) >= n * self._room[0]
 
     def enlarge(self) -> None:
         """Make room: a tape was full."""
         self._room = tuple(2 * each for each in self._room)  # type: ignore[assignment]
         self._free.clear()
 
-    def give_back(self, tapes: Sequence[Tape] = (), derivatives: Sequence[NDArray[Any]] = ()) -> None:
+    def give_back(self, tapes: Sequence[Tape]) -> None:
         """Take what nobody reads any more; a few tapes are kept."""
         self._free = [*self._free, *tapes][-8:]
-        self._derivatives = [*self._derivatives, *derivatives][-1:]
 
 
 class Recorded:
@@ -105,9 +99,13 @@ class Recorded:
         self.slices = share(len(batch), threads)
         self._pool, self._tapes = tapes, list[Tape]()
         widths = Widths(model.plan, model.p)
+        # Voltages are asked for unless each neuron counts where it is highest, which the tape knows, and only there.
+        voltages = not rule.peak or rule.differentiated or not setup.refractory or setup.refractory_dropout > 0
         while True:
             self.job = Job(setup, batch, samples, State.zeros(setup.network), widths)
-            self._tapes = [tapes.take(s.stop - s.start, batch.n_steps, model, rule.states) for s in self.slices]
+            self._tapes = [
+                tapes.take(s.stop - s.start, batch.n_steps, model, rule.states, voltages) for s in self.slices
+            ]
             statuses = in_threads(lambda s, tape: self.job.run(s, self.job.no_record, tape), self.slices, self._tapes)
             sizes = [s.stop - s.start for s in self.slices]
             if not any(status // max(n, 1) == kernels.RECORD_FULL for status, n in zip(statuses, sizes, strict=True)):
@@ -125,26 +123,23 @@ class Recorded:
 
     def backward(self, counts: NDArray[Any], neurons: slice = slice(None)) -> Weights:
         """Return the gradient of a loss, given its derivative by each spike count of some neurons, (B, T, n)."""
-        shape = (*counts.shape[:2], self.job.plan.n_neurons)
-        derivatives = self._pool.take_derivatives(shape, self.model.weights.vth.dtype)
-        if counts.shape != shape:
-            derivatives[...] = 0
-        derivatives[..., neurons] = counts
-        gradients = in_threads(lambda s, tape: self._backward(derivatives[s], s, tape), self.slices, self._tapes)
-        self._pool.give_back(derivatives=[derivatives])
+        counts = np.ascontiguousarray(counts, self.model.weights.vth.dtype)
+        places = np.arange(self.job.plan.n_neurons)[neurons]
+        gradients = in_threads(lambda s, tape: self._backward(counts[s], places, s, tape), self.slices, self._tapes)
         total = gradients[0]
         for gradient in gradients[1:]:
             for into, more in zip(total, gradient, strict=True):
                 into += more
         return total
 
-    def _backward(self, counts: NDArray[Any], part: slice, tape: Tape) -> Weights:
+    def _backward(self, counts: NDArray[Any], neurons: NDArray[np.int64], part: slice, tape: Tape) -> Weights:
         job, w = self.job, self.model.weights
         gradient = Weights(*(aligned_zeros(x.shape, x.dtype) for x in w))
-        scratch = make_scratch(job.plan.n_neurons, len(job.plan.layer_start) - 1, w.vth.dtype)
+        n_layers, n_steps = len(job.plan.layer_start) - 1, counts.shape[1]
+        scratch = make_scratch(job.plan.n_neurons, n_layers, n_steps, len(w.weights), w.vth.dtype)
         plan = job.plan._replace(weights=w.weights)  # of one type for both arithmetics: compiled once
         adjoint.backward_slice(
             plan, job.rules, self.rule, job.batch.channel, job.batch.count, job.batch.start[part],
-            job.inputs[part], job.past[part], tape, counts, w, gradient, scratch,
+            job.inputs[part], job.past[part], tape, counts, neurons, w, gradient, scratch,
         )  # fmt: skip
         return gradient

@@ -84,16 +84,40 @@ def input_back(plan: Any, channel: Any, count: Any, target: int, at: Any, w: Any
 
 
 @reassociating
-def add_products(rows: Any, x: Any, to: Any) -> None:
-    """Add the product of a matrix, given row by row, with x; four rows at once, to load x once for them."""
+def _add_eight(to: Any, x: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> None:
+    for i in range(len(to)):
+        to[i] += (
+            x[0] * a[i]
+            + x[1] * b[i]
+            + x[2] * c[i]
+            + x[3] * d[i]
+            + x[4] * e[i]
+            + x[5] * f[i]
+            + x[6] * g[i]
+            + x[7] * h[i]
+        )
+
+
+@inner
+def add_products(columns: Any, x: Any, to: Any) -> None:
+    """Add the product of a matrix, given column by column, with x; eight at once, since `to` is in memory."""
     n, m = len(to), len(x)
-    blocks = n - n % 4
-    for j in range(0, blocks, 4):
-        sums = _dot4(rows[j * m :], rows[j * m + m :], rows[j * m + 2 * m :], rows[j * m + 3 * m :], x)
-        for k in range(4):
-            to[j + k] += sums[k]
-    for j in range(blocks, n):
-        to[j] += _dot(rows[j * m : j * m + m], x)
+    blocks = m - m % 8
+    for j in range(0, blocks, 8):
+        c = columns[j * n :]
+        _add_eight(to, x[j : j + 8], c, c[n:], c[2 * n :], c[3 * n :], c[4 * n :], c[5 * n :], c[6 * n :], c[7 * n :])
+    for j in range(blocks, m):
+        add_times(to, x[j], columns[j * n : j * n + n])
+
+
+@inner
+def turn(rows: Any, m: int, columns: Any) -> None:
+    """Write a matrix, given in rows of m, column by column."""
+    n = len(rows) // m
+    for j in range(n):
+        row, column = rows[j * m : j * m + m], columns[j:]
+        for i in range(m):
+            column[i * n] = row[i]
 
 
 @inner

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lava_async.draws import MOMENTUM_NOISE, RANDOM_SCHEDULE, REFRACTORY_DROPOUT, G, fold, mix, unit
 from lava_async.engine.deliver import N_PENDING, N_TOUCHED, OUTPUT_FIRED, deliver, deliver_due, list_fired
 from lava_async.engine.select import select
-from lava_async.engine.tape import OVERFLOW, close_row, close_sample, open_row, write_group, write_step, write_voltages
+from lava_async.engine.tape import OVERFLOW, close_row, close_sample, open_row, write_checks, write_group, write_step
 from lava_async.jit import apart, inner, jit
 from lava_async.neurons import integrate, leak
 
@@ -102,7 +102,7 @@ def _check_range(
     """Integrate and check neurons a .. b - 1."""
     _integrate(p, a, p.vth[a:b], work.refractory[a:b], u[a:b], v[a:b], work.arriving[a:b], work.fires)
     if tape.on[0]:
-        write_voltages(tape, plan, work, a, b, v, everyone)
+        write_checks(tape, plan, work, a, b, v, everyone)
     for place in range(list_fired(work, b - a)):
         _emit(plan, rules, a + work.fired[place], v, counts, k, drop, work, queue)
 

@@ -88,7 +88,7 @@ def lay_out(network: Network) -> Plan:
             row = dict.fromkeys(range(N_COLUMNS), 0)
             row |= {SOURCE: s.source, SOURCE_START: source_start, TARGET: s.target, TARGET_START: target.start,
                     N_TARGET: s.n_target, DELAYS: NO_DELAY if delay is None else delays.add(delay)}  # fmt: skip
-            row |= {KIND: _KINDS[type(form)], WEIGHTS: weights.add(_arriving(network, s, form))}
+            row |= {KIND: _KINDS[type(form)], WEIGHTS: weights.add(arriving_through(network, s, form))}
             if isinstance(form, Lists):
                 row |= {STARTS: starts.add(form.start), TARGETS: targets.add(form.target + target.start)}
             elif isinstance(form, Patches):
@@ -116,34 +116,7 @@ def _shared(part: NDArray[np.int64], n_layers: int) -> NDArray[np.bool_]:
     return np.isin(np.arange(-1, n_layers), pairs[times > 1, 0])
 
 
-def flat_order(network: Network) -> tuple[NDArray[np.int64], Any]:
-    """Return how `Plan.weights` follows from the weights of the synapses, put one after another.
-
-    Returns
-    -------
-    order : (W,) int64
-        ``concatenated[order]`` are the weights in the order of the plan.
-    arriving : int or (W,) array
-        What a spike adds through each of them if its weight is 1.
-    """
-    order, place = [np.zeros(0, np.int64)], 0
-    arriving: list[NDArray[Any]] = [np.zeros(0, network.params.dtype)]
-    for s in network.synapses:
-        sizes: list[int] = []
-
-        def number(_: str, weights: NDArray[Any], first: int = place, sizes: list[int] = sizes) -> NDArray[np.int64]:
-            sizes.append(weights.size)
-            return first + np.arange(weights.size).reshape(weights.shape)
-
-        for form, _ in s.map_weights(number).lower():
-            order.append(form.weights.ravel())
-            arriving.append(_arriving(network, s, form._replace(weights=np.ones(form.weights.shape, np.int32))).ravel())
-        place += sum(sizes)
-    factors = np.concatenate(arriving)
-    return np.concatenate(order), factors[0] if len(factors) and (factors == factors[0]).all() else factors
-
-
-def _arriving(network: Network, s: Synapses, form: Lowered) -> NDArray[Any]:
+def arriving_through(network: Network, s: Synapses, form: Lowered) -> NDArray[Any]:
     """Return what a single spike adds through each weight."""
     here = network.layer_slices[s.target]
     if isinstance(form, Lists):

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from lava_async.jit import apart, inner
 
-ROW, STEP, FULL_LAYERS, GROUP_END, VOLTAGE_END, TOUCHED_END = range(6)
+ROW, STEP, FULL_LAYERS, GROUP_END, CHECK_END, TOUCHED_END = range(6)
 """Columns of `Tape.step`."""
 N_COLUMNS = 6
-AT_SAMPLE, AT_ROW, AT_STEP, AT_GROUP, AT_VOLTAGE, AT_TOUCHED, OVERFLOW = range(7)
+AT_SAMPLE, AT_ROW, AT_STEP, AT_GROUP, AT_CHECK, AT_TOUCHED, OVERFLOW = range(7)
 """Places in `Tape.cursor`."""
+CHECKED, FIRED, AT_PEAK, ABOVE_PEAK = 1, 2, 4, 8
+"""Bits of `Tape.check`; the peak is that of the time step until then. 0: touched but refractory, so not checked."""
 MAX_LAYERS = 62
 """The layers that a forward step touched are the bits of one integer."""
 
@@ -33,8 +35,10 @@ class Tape(NamedTuple):
     payload: NDArray[np.int32]
     emission: NDArray[np.int32]
     """(G,) members of the groups that were delivered in the steps, and when they first emitted."""
+    check: NDArray[np.uint8]
+    """(V,) what the checks of the steps found."""
     voltage: NDArray[Any]
-    """(V,) voltages at the checks, in units of the gradient; -inf: touched but refractory, so not checked."""
+    """(V,) voltages at the checks, in units of the gradient; (0,) if nobody asks for them."""
     touched: NDArray[np.int32]
     """(H,) touched neurons of layers that were not touched as a whole."""
     peak: NDArray[Any]
@@ -55,14 +59,18 @@ class Tape(NamedTuple):
 
 def make_tape(
     n: int, n_steps: int, always: NDArray[np.bool_], unit: float, dtype: Any, room: tuple[int, int, int, int],
-    states: bool,
+    states: bool, voltages: bool,
 ) -> Tape:  # fmt: skip
-    """Return an empty tape for n samples of T time steps, with room for so many steps, spikes, voltages, touches."""
+    """Return an empty tape for n samples of T time steps, with room for so many steps, spikes, checks, touches.
+
+    `states`, `voltages`: whether it keeps the states before each leak, and the voltages at each check.
+    """
     shape = (n, n_steps, len(always))
     state_shape = shape if states else (0, 0, 0)
     return Tape(
         np.array([True]), np.zeros((room[0], N_COLUMNS), np.int64), np.zeros(room[1], np.int32),
-        np.zeros(room[1], np.int32), np.zeros(room[1], np.int32), np.zeros(room[2], dtype), np.zeros(room[3], np.int32),
+        np.zeros(room[1], np.int32), np.zeros(room[1], np.int32),
+        np.zeros(room[2], np.uint8), np.zeros(room[2] if voltages else 0, dtype), np.zeros(room[3], np.int32),
         np.zeros(shape, dtype), np.zeros(shape, np.bool_), np.zeros(state_shape, dtype), np.zeros(state_shape, dtype),
         np.zeros((n + 1, 4), np.int64), np.zeros(7, np.int64), always, np.array([unit], dtype),
     )  # fmt: skip
@@ -70,7 +78,7 @@ def make_tape(
 
 def no_tape(dtype: Any = np.float32) -> Tape:
     """Return the tape of a run that needs none."""
-    tape = make_tape(0, 0, np.zeros(0, np.bool_), 1.0, dtype, (0, 0, 0, 0), False)
+    tape = make_tape(0, 0, np.zeros(0, np.bool_), 1.0, dtype, (0, 0, 0, 0), False, False)
     return tape._replace(on=np.array([False]))
 
 
@@ -105,36 +113,49 @@ def close_row(tape: Any, refractory: Any) -> None:
 
 
 @apart
-def _write_touched(marked: Any, always: Any, full: bool, v: Any, unit: Any, to: Any, peak: Any) -> None:
-    """Keep the voltages of a layer in forward step 0, before which nobody is refractory."""
+def _write_touched(marked: Any, always: Any, full: bool, fires: Any, v: Any, unit: Any, to: Any, peak: Any) -> None:
+    """Keep the checks of a layer in forward step 0, before which nobody is refractory."""
     for i in range(len(to)):
-        to[i] = to.dtype.type(v[i]) * unit if full | marked[i] | always[i] else to.dtype.type(-np.inf)
-        peak[i] = max(peak[i], to[i])
+        x = peak.dtype.type(v[i]) * unit
+        touched = full | marked[i] | always[i]
+        found = CHECKED | FIRED * fires[i] | AT_PEAK * (x == peak[i]) | ABOVE_PEAK * (x > peak[i])
+        to[i] = found if touched else 0
+        peak[i] = x if touched & (x > peak[i]) else peak[i]
 
 
 @apart
-def _write_checked(refractory: Any, v: Any, unit: Any, to: Any, peak: Any) -> None:
+def _write_checked(refractory: Any, fires: Any, v: Any, unit: Any, to: Any, peak: Any) -> None:
     for i in range(len(to)):
-        to[i] = to.dtype.type(-np.inf) if refractory[i] else to.dtype.type(v[i]) * unit
-        peak[i] = max(peak[i], to[i])
+        x = peak.dtype.type(v[i]) * unit
+        found = CHECKED | FIRED * fires[i] | AT_PEAK * (x == peak[i]) | ABOVE_PEAK * (x > peak[i])
+        to[i] = 0 if refractory[i] else found
+        peak[i] = peak[i] if refractory[i] | (x <= peak[i]) else x
+
+
+@apart
+def _write_voltages(v: Any, unit: Any, to: Any) -> None:
+    for i in range(len(to)):
+        to[i] = to.dtype.type(v[i]) * unit
 
 
 @inner
-def write_voltages(tape: Any, plan: Any, work: Any, a: int, b: int, v: Any, everyone: bool) -> None:
-    """Keep the voltages of neurons a .. b - 1 at a check."""
-    place = tape.cursor[AT_VOLTAGE]
-    if place + b - a > len(tape.voltage):
+def write_checks(tape: Any, plan: Any, work: Any, a: int, b: int, v: Any, everyone: bool) -> None:
+    """Keep what a check of neurons a .. b - 1 found."""
+    place = tape.cursor[AT_CHECK]
+    if place + b - a > len(tape.check):
         tape.cursor[OVERFLOW] = 1
         return
-    tape.cursor[AT_VOLTAGE] = place + b - a
-    to, peak = tape.voltage[place : place + b - a], tape.peak[tape.cursor[AT_SAMPLE], tape.cursor[AT_ROW], a:b]
+    tape.cursor[AT_CHECK] = place + b - a
+    to, peak = tape.check[place : place + b - a], tape.peak[tape.cursor[AT_SAMPLE], tape.cursor[AT_ROW], a:b]
+    if len(tape.voltage):
+        _write_voltages(v[a:b], tape.unit[0], tape.voltage[place : place + b - a])
     if everyone:
         for layer in range(len(work.full)):
             first, last, full = plan.layer_start[layer], plan.layer_start[layer + 1], work.full[layer]
-            _write_touched(work.marked[first:last], tape.always[first:last], full, v[first:last], tape.unit[0],
-                           to[first:last], peak[first:last])  # fmt: skip
+            _write_touched(work.marked[first:last], tape.always[first:last], full, work.fires[first:last],
+                           v[first:last], tape.unit[0], to[first:last], peak[first:last])  # fmt: skip
     else:
-        _write_checked(work.refractory[a:b], v[a:b], tape.unit[0], to, peak)
+        _write_checked(work.refractory[a:b], work.fires, v[a:b], tape.unit[0], to, peak)
 
 
 @inner

@@ -6,6 +6,7 @@ What reaches a neuron in a forward step is at most its weights, added up without
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,12 @@ from lava_async.engine.plan import (
     ROWS,
     SOURCE,
     STARTS,
-    TARGET,
     TARGET_START,
     TARGETS,
     WEIGHTS,
     Plan,
 )
+from lava_async.jit import apart, jit
 from lava_async.neurons.loihi import LIMIT, WRAP
 
 _LARGEST_BIAS = 1 << 30
@@ -37,18 +38,34 @@ class Widths:
     Parameters
     ----------
     plan : Plan
-        The network.
+        The network, its weights as floats or integers of 32 or 64 bits.
     p : NamedTuple
         Arrays of its neuron model.
     """
 
     def __init__(self, plan: Plan, p: Any) -> None:
-        self.wide = self.narrow = plan, p
+        self._given = plan, p
         self.largest_payload = 0
-        if plan.weights.dtype == np.int64 and np.abs(p.bias).max(initial=0) <= _LARGEST_BIAS:
-            self.largest_payload = int(WRAP // max(_reach(plan).max(initial=0), 1))
-            short = {name: getattr(p, name).astype(np.int32) for name in ("vth", "bias")}
-            self.narrow = plan._replace(weights=aligned(plan.weights, np.int32)), p._replace(**short)
+        if plan.weights.dtype.kind == "i" and np.abs(p.bias).max(initial=0) <= _LARGEST_BIAS:
+            reach = np.zeros(plan.n_neurons, np.int64)
+            _add_reach(plan, reach)
+            self.largest_payload = int(WRAP // max(reach.max(initial=0), 1))
+
+    @cached_property
+    def wide(self) -> tuple[Plan, Any]:
+        """Plan and arrays in the numbers of the model."""
+        plan, p = self._given
+        return (
+            (plan._replace(weights=aligned(plan.weights, np.int64)), p) if plan.weights.dtype.kind == "i" else (plan, p)
+        )
+
+    @cached_property
+    def narrow(self) -> tuple[Plan, Any]:
+        """Plan and arrays in 32 bits."""
+        plan, p = self._given
+        short = {name: getattr(p, name).astype(np.int32) for name in ("vth", "bias")}
+        narrow = plan.weights if plan.weights.dtype == np.int32 else aligned(plan.weights, np.int32)
+        return plan._replace(weights=narrow), p._replace(**short)
 
     def of(self, payload: int, u: NDArray[Any], v: NDArray[Any]) -> tuple[Plan, Any]:
         """Return plan and arrays for runs from a state, in which no spike has a larger payload."""
@@ -67,24 +84,33 @@ class OneWidth(Widths):
         self.largest_payload = 0
 
 
-def _reach(plan: Plan) -> NDArray[np.int64]:
-    """Return, for each neuron, the sum of its weights without sign (N,)."""
-    reach = np.zeros(plan.n_neurons, np.int64)
-    for part in plan.part:
-        n_sources = plan.n_inputs
+@jit
+def _add_reach(plan: Any, reach: Any) -> None:
+    """Add up, for each neuron, its weights without sign (N,)."""
+    for q in range(len(plan.part)):
+        part = plan.part[q]
+        a, n_sources = part[TARGET_START], plan.n_inputs
         if part[SOURCE] >= 0:
             n_sources = plan.layer_start[part[SOURCE] + 1] - plan.layer_start[part[SOURCE]]
         weights = plan.weights[part[WEIGHTS] :]
+        if part[KIND] == LISTS:
+            for e in range(plan.list_start[part[STARTS] + n_sources]):
+                reach[plan.list_target[part[TARGETS] + e]] += abs(np.int64(weights[e]))
+            continue
+        n = part[N_TARGET]
         if part[KIND] == ROWS:
-            rows = weights[: n_sources * part[N_TARGET]].reshape(n_sources, -1)
-            reach[part[TARGET_START] :][: part[N_TARGET]] += np.abs(rows).sum(axis=0)
-        elif part[KIND] == LISTS:
-            size = plan.list_start[part[STARTS] + n_sources]
-            targets = plan.list_target[part[TARGETS] :][:size]
-            np.add.at(reach, targets, np.abs(weights[:size]))
-        else:
-            geometry = plan.geometry[part[GEOMETRY]]
-            kernels = weights[: geometry[6] * geometry[7] * geometry[8] * geometry[3]].reshape(-1, geometry[3])
-            start, end = plan.layer_start[part[TARGET] : part[TARGET] + 2]
-            reach[start:end] += np.repeat(np.abs(kernels).sum(axis=0), (end - start) // geometry[3])
-    return reach
+            for row in range(n_sources):
+                _add_without_sign(reach[a : a + n], weights[row * n : row * n + n])
+            continue
+        geo = plan.geometry[part[GEOMETRY]]
+        places = n // geo[3]
+        for row in range(geo[6] * geo[7] * geo[8]):
+            for channel in range(geo[3]):
+                for i in range(a + channel * places, a + (channel + 1) * places):
+                    reach[i] += abs(np.int64(weights[row * geo[3] + channel]))
+
+
+@apart
+def _add_without_sign(to: Any, x: Any) -> None:
+    for i in range(len(to)):
+        to[i] += abs(np.int64(x[i]))

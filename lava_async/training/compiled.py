@@ -11,11 +11,10 @@ from torch import Tensor
 
 from lava_async.engine import Setup, adjoint
 from lava_async.engine.adjoint import Rule
-from lava_async.engine.alignment import aligned, aligned_empty
 from lava_async.engine.backprop import Model, Recorded, Tapes
 from lava_async.engine.compiled import plan_of
 from lava_async.engine.deliver_back import Weights
-from lava_async.engine.plan import flat_order
+from lava_async.engine.flat import FlatWeights
 from lava_async.errors import InvalidType
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
@@ -39,7 +38,7 @@ class CompiledEngine:
 
     def __init__(self, network: Network, threads: int | None = None) -> None:
         self.network, self.threads = network, threads
-        self.order, self.arriving = flat_order(network)
+        self.flat = FlatWeights(network)
         self.tapes = Tapes()
 
     def run(
@@ -53,32 +52,26 @@ class CompiledEngine:
         call = _Call(self, setup, rule, batch, samples, neurons)
         counts: Tensor = _Backpropagation.apply(call, *parameters[1:], *parameters.weights).transpose(1, 2)
         job, unit = call.recorded.job, call.recorded.model.unit
-        u, v = (torch.from_numpy((x * unit).astype(np.float32)) for x in (job.u, job.v))
+        u, v = (torch.from_numpy(np.multiply(x, unit, dtype=np.float32)) for x in (job.u, job.v))
         return Run(counts, u, v, job.forward_steps)
 
     def model(self, neurons: list[NDArray[Any]], weights: NDArray[Any]) -> Model:
         """Return the network with these parameters, on slayer's grid or in floating point."""
         keep_u, keep_v, vth, bias = neurons
         plan, _ = plan_of(self.network).wide
-        flat, dtype = weights[self.order], vth.dtype
         kind: Any = type(self.network.params.arrays())
         if not isinstance(self.network.params, LoihiParams):
-            floating = Weights(aligned(flat, dtype), keep_u, keep_v, vth, bias)
+            floating = Weights(self.flat.floating(weights, vth.dtype), keep_u, keep_v, vth, bias)
             return Model(plan._replace(weights=floating.weights), kind(keep_u, keep_v, vth, bias), floating, 1.0)
-        whole = np.rint(flat * WEIGHT_SCALE).astype(np.int64)
-        whole *= self.arriving
+        whole, scaled = self.flat.whole(weights, WEIGHT_SCALE, 1 / STATE_SCALE)
         p = kind(*(np.rint(x * STATE_SCALE).astype(np.int64) for x in neurons))
-        scaled = aligned_empty(whole.shape, dtype)
-        np.multiply(whole, 1 / STATE_SCALE, out=scaled, dtype=dtype, casting="unsafe")
         floating = Weights(scaled, keep_u, keep_v, vth, bias)
         return Model(plan._replace(weights=whole), p, floating, 1 / STATE_SCALE)
 
     def scatter(self, flat: NDArray[Any]) -> NDArray[Any]:
         """Return a gradient of flat weights as one of the weights of the synapses, one after another."""
-        weights = np.empty_like(flat)
-        factor = self.arriving * WEIGHT_SCALE / STATE_SCALE if isinstance(self.network.params, LoihiParams) else 1
-        weights[self.order] = flat if np.all(factor == 1) else flat * factor
-        return weights
+        fixed = isinstance(self.network.params, LoihiParams)
+        return self.flat.back(flat, WEIGHT_SCALE / STATE_SCALE if fixed else 1.0)
 
 
 class _Call:

@@ -15,6 +15,7 @@ from torch import Tensor
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Layer
 from lava_async.synapses import Synapses
+from lava_async.training.blocks.grid import eight_bits, is_eight_bits
 from lava_async.training.blocks.sent import Delay, Sent, per_neuron, prepare_axon
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE
 from lava_async.training.surrogates import Exponential
@@ -161,17 +162,20 @@ class NeuronBlock(Block):
         lags = self.lags(learning)
         return [self.connect(source, w, delay) for (source, delay), w in zip(lags, weights, strict=True)]
 
-    def neurons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return keep_u, keep_v, threshold and bias of the n neurons, in slayer's units."""
+    def decays(self) -> tuple[Tensor, Tensor]:
+        """Return the decays of current and voltage of the n neurons, in parts of 4096, clamped but not rounded."""
         neuron, n = self.block.neuron, self.layer.size
         neuron.clamp()
-        keep_u, keep_v = (1 - neuron_decay(d) / STATE_SCALE for d in (neuron.current_decay, neuron.voltage_decay))
-        vth = keep_u.new_tensor([neuron.threshold])
+        return per_neuron(neuron.current_decay, n), per_neuron(neuron.voltage_decay, n)
+
+    def bias(self) -> Tensor:
+        """Return the bias of the n neurons, in slayer's units."""
+        neuron = self.block.neuron
+        if neuron.norm is None:
+            return neuron.current_decay.new_zeros(self.layer.size)
         # MeanOnlyBatchNorm subtracts a mean from the current. One layer at a time has a batch of currents to average,
         # asynchronous neurons do not: the running mean is a constant here, as it is once exported.
-        bias = vth * 0 if neuron.norm is None else -neuron.norm.pre_hook_fx(neuron.norm.running_mean.detach())
-        keep_u, keep_v, vth, bias = (per_neuron(x, n) for x in (keep_u, keep_v, vth, bias))
-        return keep_u, keep_v, vth, bias
+        return per_neuron(-neuron.norm.pre_hook_fx(neuron.norm.running_mean.detach()), self.layer.size)
 
     def surrogate(self) -> Exponential:
         """Return slayer's surrogate of the n neurons."""
@@ -194,7 +198,8 @@ class NeuronBlock(Block):
             raise InvalidValue(f"{self.where}.{name}.pre_hook_fx", None, "8-bit quantization: leave the argument out")
         weight = current_weight(synapse)
         mask = getattr(self.block, "mask", None)
-        found: Tensor = synapse.pre_hook_fx(weight if mask is None else weight * mask)
+        quantize = eight_bits if is_eight_bits(synapse.pre_hook_fx) else synapse.pre_hook_fx
+        found: Tensor = quantize(weight if mask is None else weight * mask)
         return found
 
     def _check_neuron(self, neuron: Any) -> None:
@@ -223,9 +228,12 @@ class NeuronBlock(Block):
                                "reaches it")  # fmt: skip
 
 
-def neuron_decay(decay: Tensor) -> Tensor:
-    """Return a decay as slayer runs it: whole multiples of 1/4096, straight through for the gradient."""
-    return decay + (torch.round(decay) - decay).detach()
+def kept(decay: Tensor) -> Tensor:
+    """Return what is left after a decay as slayer runs it: whole multiples of 1/4096, straight through for the
+    gradient.
+    """  # noqa: D205
+    whole = decay + (torch.round(decay) - decay).detach() if decay.requires_grad else torch.round(decay)
+    return 1 - whole / STATE_SCALE
 
 
 def current_weight(synapse: Any) -> Tensor:

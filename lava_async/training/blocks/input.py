@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lava_async import synapses
 from lava_async.errors import InvalidValue
-from lava_async.training.blocks.base import Block, NeuronBlock
+from lava_async.training.blocks.base import Block, NeuronBlock, kept
 from lava_async.training.blocks.flatten import FlattenBlock
 from lava_async.training.blocks.sent import Delay, Sent
 
@@ -50,15 +50,15 @@ class InputBlock(NeuronBlock):
         late = np.zeros(n, int) if delay is None else delay
         return synapses.Sparse(source.layer, self.index, np.arange(n), np.arange(n), weights, (n, n), late)
 
-    def neurons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: D102
-        keep_u, keep_v, vth, bias = super().neurons()
-        if self.block.bias is not None:
-            own = self.block.pre_hook_fx(self.block.bias)
-            if bool(own != 0) and bool((keep_u != 0).any()):
-                raise InvalidValue(f"{self.where}.bias", own.item(), "None, or 0, or current_decay must be 1: slayer "
-                                   "adds the bias to the current, Loihi to the voltage")  # fmt: skip
-            bias = bias + own
-        return keep_u, keep_v, vth, bias
+    def bias(self) -> Tensor:  # noqa: D102
+        bias = super().bias()
+        if self.block.bias is None:
+            return bias
+        own = self.block.pre_hook_fx(self.block.bias)
+        if bool(own != 0) and bool((kept(self.decays()[0]) != 0).any()):
+            raise InvalidValue(f"{self.where}.bias", own.item(), "None, or 0, or current_decay must be 1: slayer "
+                               "adds the bias to the current, Loihi to the voltage")  # fmt: skip
+        return bias + own
 
 
 class BareInputBlock(FlattenBlock):

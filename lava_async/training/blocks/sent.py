@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ class Sent(NamedTuple):
     @property
     def size(self) -> int:
         """Number of neurons or channels."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def learns(self) -> bool:
