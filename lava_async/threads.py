@@ -20,8 +20,10 @@ def share(n: int, threads: int | None) -> list[slice]:
 
 
 def in_threads(function: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
-    """Call a function once per set of arguments, each call in a thread of its own."""
-    if len(arguments[0]) == 1:
-        return [function(*(a[0] for a in arguments))]
-    with ThreadPoolExecutor(len(arguments[0])) as pool:
-        return list(pool.map(function, *arguments))
+    """Call a function once per set of arguments, the first time in this thread, the others in threads of their own."""
+    first, *others = zip(*arguments, strict=True)
+    if not others:
+        return [function(*first)]
+    with ThreadPoolExecutor(len(others)) as pool:
+        rest = [pool.submit(function, *each) for each in others]
+        return [function(*first), *(each.result() for each in rest)]

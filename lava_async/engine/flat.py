@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from lava_async.engine.alignment import aligned, aligned_empty
 from lava_async.engine.plan import arriving_through
 from lava_async.errors import InvalidValue
-from lava_async.jit import jit
+from lava_async.jit import apart, jit
 from lava_async.network import Network
 
-_MOST = 2**31 - 1
+_LIMIT = 2.0**31
 
 
 class FlatWeights:
@@ -40,8 +40,9 @@ class FlatWeights:
                 order.append(form.weights.ravel())
                 arriving.append(arriving_through(network, s, ones).ravel())
             place += sum(sizes)
-        self.order = np.concatenate(order)
-        """(W,) int64: ``flat[order]`` are the weights in the order of the plan."""
+        # Without sign: the compiler need not count from the end.
+        self.order = np.concatenate(order).astype(np.uint32 if place < 2**32 else np.uint64)
+        """(W,) ``flat[order]`` are the weights in the order of the plan."""
         factors = np.concatenate(arriving)
         self.arriving = factors[:1].copy() if (factors == factors[:1]).all() else factors
         """(1,) or (W,) what a spike adds through each weight of the plan if the weight is 1."""
@@ -61,8 +62,8 @@ class FlatWeights:
         whole, floating = aligned_empty(len(flat), np.int32), aligned_empty(len(flat), flat.dtype)
         if not _take_whole(self.order, self.arriving, flat, scale, unit, whole, floating):
             brings = flat[self.order] * (scale * self.arriving)
-            bad = brings[~(np.abs(brings) <= _MOST)][0]
-            raise InvalidValue("weights: what a spike brings", bad, f"a number in +- {_MOST}")
+            bad = brings[~(np.abs(brings) < _LIMIT)][0]
+            raise InvalidValue("weights: what a spike brings", bad, "a number of 32 bits")
         return whole, floating
 
     def back(self, gradient: NDArray[Any], scale: float) -> NDArray[Any]:
@@ -72,14 +73,31 @@ class FlatWeights:
         return flat
 
 
+@apart
+def _gather(order: Any, flat: Any, to: Any) -> None:
+    for i in range(len(order)):
+        to[i] = flat[order[i]]
+
+
+@apart
+def _make_whole(x: Any, scale: Any, arriving: Any, unit: Any, whole: Any) -> bool:
+    fit = True
+    for i in range(len(x)):
+        brings = np.rint(x[i] * scale) * arriving  # exact, as what follows: the factors are powers of 2
+        fit &= abs(brings) < x.dtype.type(_LIMIT)
+        whole[i], x[i] = np.int32(brings), brings * unit
+    return fit
+
+
 @jit
 def _take_whole(order: Any, arriving: Any, flat: Any, scale: int, unit: float, whole: Any, floating: Any) -> bool:
     """Fill in `whole` and `floating`; return False if a number does not fit, or is none."""
-    kind, each, fit = flat.dtype.type, int(len(arriving) > 1), True
-    for i in range(len(order)):
-        x = np.rint(flat[order[i]] * kind(scale)) * kind(arriving[i * each])  # exact: factors are powers of 2
-        fit &= abs(x) <= _MOST
-        whole[i], floating[i] = np.int32(x), x * kind(unit)
+    _gather(order, flat, floating)
+    kind, fit = flat.dtype.type, True
+    size = len(whole) // max(len(arriving), 1)
+    for place in range(len(arriving)):
+        a, b = place * size, (place + 1) * size
+        fit &= _make_whole(floating[a:b], kind(scale), kind(arriving[place]), kind(unit), whole[a:b])
     return fit
 
 

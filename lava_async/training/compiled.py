@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lava_async.engine import Setup, adjoint
 from lava_async.engine.adjoint import Rule
-from lava_async.engine.backprop import Model, Recorded, Tapes
+from lava_async.engine.backprop import Model, Pool, Recorded
 from lava_async.engine.compiled import plan_of
 from lava_async.engine.deliver_back import Weights
 from lava_async.engine.flat import FlatWeights
@@ -39,7 +39,7 @@ class CompiledEngine:
     def __init__(self, network: Network, threads: int | None = None) -> None:
         self.network, self.threads = network, threads
         self.flat = FlatWeights(network)
-        self.tapes = Tapes()
+        self.pool = Pool()
 
     def run(
         self, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor | SpikeBatch,
@@ -95,7 +95,7 @@ class _Backpropagation(torch.autograd.Function):
         neurons, weights = arrays[:4], np.concatenate([w.ravel() for w in arrays[4:]])
         model = call.engine.model([np.ascontiguousarray(x) for x in neurons], weights)
         call.recorded = Recorded(
-            call.setup, model, call.rule, call.batch, call.samples, call.engine.threads, call.engine.tapes
+            call.setup, model, call.rule, call.batch, call.samples, call.engine.threads, call.engine.pool
         )
         ctx.call = call
         ctx.like = [(p.shape, p.device) for p in parameters]
