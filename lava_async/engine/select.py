@@ -160,6 +160,14 @@ def _sort(a: Any) -> None:
 
 
 @inner
+def _move_to_end(queue: Any, n: int, m: int) -> None:
+    """Swap the entries at the first m positions in `best`, which ascend, with the last of the n pending ones."""
+    for place in range(m):
+        a, b = queue.best[m - 1 - place], n - 1 - place
+        queue.pending[a], queue.pending[b] = queue.pending[b], queue.pending[a]
+
+
+@inner
 def _top(queue: Any, n: int, m: int) -> None:
     """Move the m entries that come first to the end of the n entries; for small m."""
     best = queue.best
@@ -174,9 +182,7 @@ def _top(queue: Any, n: int, m: int) -> None:
         best[place] = a
         size = min(size + 1, m)
     _sort(best[:m])
-    for place in range(m):
-        a, b = best[m - 1 - place], n - 1 - place
-        queue.pending[a], queue.pending[b] = queue.pending[b], queue.pending[a]
+    _move_to_end(queue, n, m)
 
 
 @apart
@@ -235,6 +241,16 @@ def _rank(queue: Any, pending: Any, m: int, drawn: bool) -> None:
         pending[rest + a] = picked[a]
 
 
+@apart
+def _list_lower(keys: Any, limit: Any, to: Any) -> int:
+    """List the positions of keys below a limit, without a branch; return how many there are."""
+    found = 0
+    for a in range(len(keys)):
+        to[found] = np.int32(a)
+        found += int(keys[a] < limit)
+    return found
+
+
 @inner
 def _likely(queue: Any, n: int, m: int) -> int:
     """Move entries with low keys, about as many as will be picked, to the end of the n pending ones.
@@ -243,16 +259,11 @@ def _likely(queue: Any, n: int, m: int) -> int:
     """
     share = (m + 3.0 * np.sqrt(m)) / n
     limit = np.uint64(share * 2.0**32) << np.uint64(32)
-    rest = found = 0
-    for a in range(n):
-        j, first, second = queue.pending[a], queue.first[a], queue.second[a]
-        queue.pending[rest] = queue.picked[found] = j
-        queue.first[found], queue.second[found] = first, second
-        low = int(first < limit)
-        found += low
-        rest += 1 - low
-    for a in range(found):
-        queue.pending[rest + a] = queue.picked[a]
+    found = _list_lower(queue.first[:n], limit, queue.best)
+    for place in range(found):
+        a = queue.best[place]
+        queue.first[place], queue.second[place] = queue.first[a], queue.second[a]
+    _move_to_end(queue, n, found)
     return found
 
 

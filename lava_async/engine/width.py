@@ -55,9 +55,7 @@ class Widths:
     def wide(self) -> tuple[Plan, Any]:
         """Plan and arrays in the numbers of the model."""
         plan, p = self._given
-        return (
-            (plan._replace(weights=aligned(plan.weights, np.int64)), p) if plan.weights.dtype.kind == "i" else (plan, p)
-        )
+        return (plan._replace(weights=aligned(plan.weights, np.int64)) if plan.weights.dtype == np.int32 else plan), p
 
     @cached_property
     def narrow(self) -> tuple[Plan, Any]:
