@@ -86,16 +86,8 @@ def input_back(plan: Any, channel: Any, count: Any, target: int, at: Any, w: Any
 @reassociating
 def _add_eight(to: Any, x: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> None:
     for i in range(len(to)):
-        to[i] += (
-            x[0] * a[i]
-            + x[1] * b[i]
-            + x[2] * c[i]
-            + x[3] * d[i]
-            + x[4] * e[i]
-            + x[5] * f[i]
-            + x[6] * g[i]
-            + x[7] * h[i]
-        )
+        first = x[0] * a[i] + x[1] * b[i] + x[2] * c[i] + x[3] * d[i]
+        to[i] += first + x[4] * e[i] + x[5] * f[i] + x[6] * g[i] + x[7] * h[i]
 
 
 @inner

@@ -1,4 +1,4 @@
-"""Weights as whoever trains them has them, those of each synapse's tensor one after another, and as a plan has them."""
+"""Weights as training has them, those of each set of synapses after one another, and as a plan has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LIMIT = 2.0**31
 
 
 class FlatWeights:
-    """The way between both orders.
+    """The way between both.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class FlatWeights:
         InvalidValue
             If one is not a finite number, or brings more than 32 bits hold.
         """
-        whole, floating = aligned_empty(len(flat), np.int32), aligned_empty(len(flat), flat.dtype)
+        whole, floating = (aligned_empty(len(self.order), kind) for kind in (np.int32, flat.dtype))
         if not _take_whole(self.order, self.arriving, flat, scale, unit, whole, floating):
             brings = flat[self.order] * (scale * self.arriving)
             bad = brings[~(np.abs(brings) < _LIMIT)][0]
@@ -67,7 +67,7 @@ class FlatWeights:
         return whole, floating
 
     def back(self, gradient: NDArray[Any], scale: float) -> NDArray[Any]:
-        """Return a gradient by the weights of a fixed-point plan, times `scale`, as one by those that it has of us."""
+        """Return a gradient by the weights of a fixed-point plan, times `scale`, as one by weights in our order."""
         flat = np.empty_like(gradient)
         _put_back(self.order, self.arriving, gradient, scale, flat)
         return flat
