@@ -17,22 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.engine.alignment import aligned_empty, aligned_zeros
-from lava_async.engine.deliver import delay_of
-from lava_async.engine.deliver_back import add_products, deliver_back, due_back, input_back, turn, walk_back
+from lava_async.engine.credit import ALL, DELIVERED, KEEP, LAST, keep_for_zero_spikes, turn_weights, zero_spike
+from lava_async.engine.deliver_back import deliver_back, due_back, input_back
 from lava_async.engine.exponential import exp_minus
-from lava_async.engine.plan import (
-    DELAYS,
-    KIND,
-    N_TARGET,
-    NO_DELAY,
-    ROWS,
-    SOURCE,
-    SOURCE_START,
-    TARGET,
-    TARGET_START,
-    WEIGHTS,
-)
+from lava_async.engine.scratch import LATER
 from lava_async.engine.tape import (
     ABOVE_PEAK,
     AT_PEAK,
@@ -47,11 +35,8 @@ from lava_async.engine.tape import (
 )
 from lava_async.jit import apart, inner, jit
 
-DELIVERED, ALL, KEEP, LAST = range(4)
-"""Credit rules."""
 EXPONENTIAL, ATAN = range(2)
 """Surrogates: ``b exp(-abs(a x))`` and ``b / (b + (a x)^2)``."""
-_LATER = np.int32(2**31 - 1)
 
 
 class Rule(NamedTuple):
@@ -66,57 +51,6 @@ class Rule(NamedTuple):
     """(N,) each: parameters of the surrogate, in units of the gradient."""
     states: bool
     """Whether decays get a gradient (the tape has the states)."""
-
-
-class Scratch(NamedTuple):
-    """Memory of one thread."""
-
-    gu: NDArray[Any]
-    gv: NDArray[Any]
-    arriving: NDArray[Any]
-    """(N,) gI of the current forward step."""
-    owed: NDArray[Any]
-    """(N,) derivative by the payload of the next delivery of a neuron."""
-    since: NDArray[np.int32]
-    """(N,) forward step of the first emission of that payload."""
-    later: NDArray[Any]
-    """(N,) gI of the forward step that will deliver zero spikes, by target."""
-    refractory: NDArray[np.bool_]
-    """(N,) whether a neuron was refractory in the current forward step."""
-    zero: NDArray[Any]
-    """(N,) credit `last`: what a silent check is owed by the step that delivers its zero spike."""
-    valid: NDArray[np.bool_]
-    """(L,) layers for which there is such a step."""
-    touched: NDArray[np.bool_]
-    """(L,) layers that the current step touched."""
-    surrogate: NDArray[Any]
-    """(N,) derivative of the surrogate at the peak of the time step."""
-    here: NDArray[Any]
-    """(N,) the same at the voltages of a check, for a moment only."""
-    before_peak: NDArray[np.bool_]
-    """(N,) whether the check at which the voltage came to its peak was passed."""
-    lost: NDArray[Any]
-    nothing: NDArray[Any]
-    """(N,) what resets are owed, where they are differentiated; and zeros, where they are not."""
-    counts: NDArray[Any]
-    """(T, N) derivative of the loss by the spike counts of a sample."""
-    columns: NDArray[Any]
-    """(W,) weights of all-to-all synapses between neurons, target by target instead of source by source."""
-
-
-def make_scratch(n_neurons: int, n_layers: int, n_steps: int, n_weights: int, dtype: Any) -> Scratch:
-    """Return the memory of one thread."""
-
-    def zeros(dtype: Any = dtype, n: int = n_neurons) -> NDArray[Any]:
-        return aligned_zeros(n, dtype)
-
-    since = zeros(np.int32)
-    since[:] = _LATER
-    return Scratch(
-        zeros(), zeros(), zeros(), zeros(), since, zeros(), zeros(np.bool_), zeros(),
-        zeros(np.bool_, n_layers), zeros(np.bool_, n_layers), zeros(), zeros(),
-        zeros(np.bool_), zeros(), zeros(), aligned_zeros((n_steps, n_neurons), dtype), aligned_empty(n_weights, dtype),
-    )  # fmt: skip
 
 
 @apart
@@ -140,18 +74,6 @@ def _at_most_one(counts: Any) -> bool:
     return bool(most <= 1)
 
 
-@inner
-def _zero_spike(plan: Any, i: int, s: Any, w: Any, g: Any) -> Any:
-    """Return what a silent check of neuron i is owed by the delivery of its zero spike (credit `all`, `keep`)."""
-    total = w.weights.dtype.type(0)
-    layer = plan.layer_of[i]
-    for q in range(plan.outgoing[layer + 1], plan.outgoing[layer + 2]):
-        row = i - plan.part[q, SOURCE_START]
-        if s.valid[plan.part[q, TARGET]] and delay_of(plan, q, row) == 0:
-            total += walk_back(plan, q, row, 0, s.later, w, g)
-    return total
-
-
 @apart
 def _checks_back(
     check: Any, lost: Any, counted: Any, derivative: Any, owed: Any, zero: Any, since: Any, surrogate: Any,
@@ -162,7 +84,7 @@ def _checks_back(
     nothing = gv.dtype.type(0)
     for i in range(len(check)):
         checked, fires = (check[i] & CHECKED) != 0, (check[i] & FIRED) != 0
-        at_peak = (not before_peak[i]) & ((check[i] & (AT_PEAK | ABOVE_PEAK)) != 0)
+        at_peak = (not before_peak[i]) & ((check[i] & AT_PEAK) != 0)
         before_peak[i] |= (check[i] & ABOVE_PEAK) != 0
         has_slope = checked & (fires | every | ((layered | (counted[i] == 0)) & at_peak))
         by_delivery, by_zero = owed[i], zero[i]  # both are read, or the compiler chooses between addresses
@@ -194,9 +116,9 @@ def _check_back(
     check, owed, zero, since = tape.check[place : place + b - a], s.owed[a:b], s.zero[a:b], s.since[a:b]
     if rule.credit == ALL or rule.credit == KEEP:
         for i in range(b - a):
-            counts_here = not rule.peak or (not s.before_peak[a + i] and check[i] & (AT_PEAK | ABOVE_PEAK) != 0)
+            counts_here = not rule.peak or (not s.before_peak[a + i] and check[i] & AT_PEAK != 0)
             if not layered and now < since[i] and check[i] & (CHECKED | FIRED) == CHECKED and counts_here:
-                zero[i] = _zero_spike(plan, a + i, s, w, g)
+                zero[i] = zero_spike(plan, a + i, s, w, g)
     surrogate, lost = s.surrogate[a:b], s.nothing[a:b]
     if not (rule.peak and once):  # else it counts at the peak alone: who fires once does so there
         surrogate = s.here[: b - a]
@@ -289,57 +211,7 @@ def _asynchronous_back(
     end = tape.step[step, GROUP_END]
     deliver_back(plan, tape.source[group:end], tape.payload[group:end], s.arriving, s.owed, w, g)
     if rule.credit != DELIVERED:
-        _keep_for_zero_spikes(plan, rule, s, w, g)
-
-
-@inner
-def _turn_weights(plan: Any, s: Any, w: Any) -> None:
-    """Fill in `Scratch.columns`."""
-    for q in range(len(plan.part)):
-        source, start, m = plan.part[q, SOURCE], plan.part[q, WEIGHTS], plan.part[q, N_TARGET]
-        if source >= 0 and plan.part[q, KIND] == ROWS:
-            n = plan.layer_start[source + 1] - plan.layer_start[source]
-            turn(w.weights[start : start + n * m], m, s.columns[start : start + n * m])
-
-
-@inner
-def _zero_spikes_into(plan: Any, layer: int, s: Any, w: Any, g: Any) -> None:
-    """Note what all silent checks are owed by the last step that touches a layer (credit `last`)."""
-    for q in range(len(plan.part)):
-        source = plan.part[q, SOURCE]
-        if plan.part[q, TARGET] != layer or source < 0:
-            continue
-        first, n = plan.layer_start[source], plan.layer_start[source + 1] - plan.layer_start[source]
-        if plan.part[q, KIND] == ROWS and plan.part[q, DELAYS] == NO_DELAY:
-            m, start, a = plan.part[q, N_TARGET], plan.part[q, WEIGHTS], plan.part[q, TARGET_START]
-            add_products(s.columns[start : start + n * m], s.later[a : a + m], s.zero[first : first + n])
-        else:
-            for row in range(n):
-                if delay_of(plan, q, row) == 0:
-                    s.zero[first + row] += walk_back(plan, q, row, 0, s.later, w, g)
-
-
-@apart
-def _reaching(gu: Any, gv: Any, refractory: Any, to: Any) -> None:
-    """Write the gI of a forward step."""
-    nothing = to.dtype.type(0)
-    for i in range(len(to)):
-        to[i] = gu[i] + (nothing if refractory[i] else gv[i])
-
-
-@inner
-def _keep_for_zero_spikes(plan: Any, rule: Any, s: Any, w: Any, g: Any) -> None:
-    """Let earlier silent checks find the gI of this forward step, if it is the one that delivers their zero spikes."""
-    for layer in range(len(plan.layer_start) - 1):
-        if rule.credit == ALL:
-            s.valid[layer] = s.touched[layer]
-        if not s.touched[layer] or (rule.credit == LAST and s.valid[layer]):
-            continue
-        s.valid[layer] = True
-        a, b = plan.layer_start[layer], plan.layer_start[layer + 1]
-        _reaching(s.gu[a:b], s.gv[a:b], s.refractory[a:b], s.later[a:b])
-        if rule.credit == LAST:
-            _zero_spikes_into(plan, layer, s, w, g)
+        keep_for_zero_spikes(plan, rule, s, w, g)
 
 
 @jit
@@ -369,7 +241,7 @@ def backward_slice(
     n_steps, counts = derivative.shape[1], s.counts
     n_layers = len(plan.layer_start) - 1
     if rule.credit == LAST:
-        _turn_weights(plan, s, w)
+        turn_weights(plan, s, w)
     for b in range(len(derivative)):
         for i in range(plan.n_neurons):
             s.gu[i] = s.gv[i] = 0
@@ -383,7 +255,7 @@ def backward_slice(
             begin, end = start[b, row], start[b, row + 1]
             for i in range(plan.n_neurons):
                 s.owed[i] = s.zero[i] = 0
-                s.since[i] = _LATER
+                s.since[i] = LATER
                 s.refractory[i] = tape.refractory[b, row, i]
                 s.before_peak[i] = False
             for layer in range(n_layers):

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine import Setup, State, adjoint, kernels
-from lava_async.engine.adjoint import Rule, Scratch, make_scratch
+from lava_async.engine.adjoint import Rule
 from lava_async.engine.alignment import aligned_zeros
 from lava_async.engine.compiled import Job
 from lava_async.engine.deliver_back import Weights
 from lava_async.engine.plan import Plan
+from lava_async.engine.scratch import Scratch, make_scratch
 from lava_async.engine.tape import MAX_LAYERS, Tape, make_tape
 from lava_async.engine.width import Widths
 from lava_async.errors import InvalidValue

@@ -17,7 +17,7 @@ _LIMIT = 2.0**31
 
 
 class FlatWeights:
-    """The way between both.
+    """The way between both orders.
 
     Parameters
     ----------

@@ -19,7 +19,8 @@ N_COLUMNS = 6
 AT_SAMPLE, AT_ROW, AT_STEP, AT_GROUP, AT_CHECK, AT_TOUCHED, OVERFLOW = range(7)
 """Places in `Tape.cursor`."""
 CHECKED, FIRED, AT_PEAK, ABOVE_PEAK = 1, 2, 4, 8
-"""Bits of `Tape.check`; the peak is that of the time step until then. 0: touched but refractory, so not checked."""
+"""Bits of `Tape.check`; the peak is that of the time step before the check. 0: not checked, since refractory, or, in
+forward step 0, not touched."""
 MAX_LAYERS = 62
 """The layers that a forward step touched are the bits of one integer."""
 
@@ -112,24 +113,28 @@ def close_row(tape: Any, refractory: Any) -> None:
         to[i] = refractory[i]
 
 
+@inner
+def _found(checked: bool, fires: Any, x: Any, peak: Any) -> Any:
+    """Return what a check at voltage x found."""
+    found = CHECKED | FIRED * fires | AT_PEAK * (x >= peak) | ABOVE_PEAK * (x > peak)
+    return found if checked else 0
+
+
 @apart
 def _write_touched(marked: Any, always: Any, full: bool, fires: Any, v: Any, unit: Any, to: Any, peak: Any) -> None:
     """Keep the checks of a layer in forward step 0, before which nobody is refractory."""
     for i in range(len(to)):
-        x = peak.dtype.type(v[i]) * unit
-        touched = full | marked[i] | always[i]
-        found = CHECKED | FIRED * fires[i] | AT_PEAK * (x == peak[i]) | ABOVE_PEAK * (x > peak[i])
-        to[i] = found if touched else 0
+        x, touched = peak.dtype.type(v[i]) * unit, full | marked[i] | always[i]
+        to[i] = _found(touched, fires[i], x, peak[i])
         peak[i] = x if touched & (x > peak[i]) else peak[i]
 
 
 @apart
 def _write_checked(refractory: Any, fires: Any, v: Any, unit: Any, to: Any, peak: Any) -> None:
     for i in range(len(to)):
-        x = peak.dtype.type(v[i]) * unit
-        found = CHECKED | FIRED * fires[i] | AT_PEAK * (x == peak[i]) | ABOVE_PEAK * (x > peak[i])
-        to[i] = 0 if refractory[i] else found
-        peak[i] = peak[i] if refractory[i] | (x <= peak[i]) else x
+        x, checked = peak.dtype.type(v[i]) * unit, not refractory[i]
+        to[i] = _found(checked, fires[i], x, peak[i])
+        peak[i] = x if checked & (x > peak[i]) else peak[i]
 
 
 @apart

@@ -23,8 +23,7 @@ from lava_async.schedules.timed import no_single_queue
 from lava_async.spikes import MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
-from lava_async.training.blocks import NeuronBlock, adapt
-from lava_async.training.blocks.base import kept
+from lava_async.training.blocks import NeuronBlock, adapt, kept
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, GradientEngine, Parameters, Run
@@ -215,7 +214,7 @@ class UnlayeredNetwork(torch.nn.Module):
 
     def _grid(self, learning: bool) -> Parameters:
         """Return all parameters as they run, on slayer's grid, differentiable by the blocks' parameters."""
-        sizes, thresholds = zip(*((each.layer.size, each.block.neuron.threshold) for each in self._layers), strict=True)
+        sizes, thresholds = zip(*((each.layer.size, each.threshold) for each in self._layers), strict=True)
         keep_u, keep_v = (kept(torch.cat(d)) for d in zip(*(each.decays() for each in self._layers), strict=True))
         vth = torch.from_numpy(np.repeat(np.asarray(thresholds, np.float32), sizes)).to(keep_u)
         bias = torch.cat([each.bias() for each in self._layers])

@@ -13,7 +13,7 @@ from typing import Any
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import count
 from lava_async.synapses import INPUT
-from lava_async.training.blocks.base import Block, NeuronBlock, slayer
+from lava_async.training.blocks.base import Block, NeuronBlock, kept, slayer
 from lava_async.training.blocks.conv import ConvBlock
 from lava_async.training.blocks.delay import DelayBlock
 from lava_async.training.blocks.dense import DenseBlock
@@ -100,4 +100,4 @@ def _check_outputs(last: Block, layers: Sequence[NeuronBlock]) -> None:
                            "when they fire, their axons lead nowhere")  # fmt: skip
 
 
-__all__ = ["ADAPTERS", "Block", "NeuronBlock", "Sent", "adapt", "dense_blocks", "slayer"]
+__all__ = ["ADAPTERS", "Block", "NeuronBlock", "Sent", "adapt", "dense_blocks", "kept", "slayer"]

@@ -168,6 +168,11 @@ class NeuronBlock(Block):
         neuron.clamp()
         return per_neuron(neuron.current_decay, n), per_neuron(neuron.voltage_decay, n)
 
+    @property
+    def threshold(self) -> float:
+        """Threshold of its neurons, in slayer's units."""
+        return float(self.block.neuron.threshold)
+
     def bias(self) -> Tensor:
         """Return the bias of the n neurons, in slayer's units."""
         neuron = self.block.neuron
@@ -229,11 +234,8 @@ class NeuronBlock(Block):
 
 
 def kept(decay: Tensor) -> Tensor:
-    """Return what is left after a decay as slayer runs it: whole multiples of 1/4096, straight through for the
-    gradient.
-    """  # noqa: D205
-    whole = decay + (torch.round(decay) - decay).detach() if decay.requires_grad else torch.round(decay)
-    return 1 - whole / STATE_SCALE
+    """Return what a decay leaves as slayer runs it: whole multiples of 1/4096, straight through for the gradient."""
+    return 1 - (decay + (torch.round(decay) - decay).detach()) / STATE_SCALE
 
 
 def current_weight(synapse: Any) -> Tensor:
