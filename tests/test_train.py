@@ -519,6 +519,38 @@ def test_torchrun_runs_the_command_and_one_process_reports(tmp_path):
     check_joint_step(weights(tmp_path / "one"), weights(tmp_path / "two"))
 
 
+OWN_LOOP = """
+import os, sys
+import numpy as np, torch
+from lava_async import Random
+from lava_async.training import UnlayeredNetwork, dense_blocks
+
+rank = int(os.environ["RANK"])
+x = torch.from_numpy((np.random.default_rng(0).random((8, 30, 4)) < 0.4).astype(np.float32))
+net = UnlayeredNetwork(dense_blocks([30, 40, 5], seed=1, gain=4), schedule=Random(4), threads=1)
+torch.distributed.init_process_group("gloo")
+model = torch.nn.parallel.DistributedDataParallel(net)
+mine = np.arange(4 * rank, 4 * rank + 4)
+torch.nn.functional.cross_entropy(model(x[mine], mine).sum(2), torch.arange(8)[mine] % 5).backward()
+shared = [p.grad.clone() for p in net.parameters() if p.grad is not None]
+net.zero_grad()
+torch.nn.functional.cross_entropy(net(x, np.arange(8)).sum(2), torch.arange(8) % 5).backward()
+for a, b in zip(shared, [p.grad for p in net.parameters() if p.grad is not None], strict=True):
+    assert b.any()
+    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5 * float(b.abs().max()))
+torch.distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_a_network_trains_in_torchs_own_data_parallel(tmp_path):
+    (tmp_path / "loop.py").write_text(OWN_LOOP)
+    launch = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(tmp_path / "loop.py")]
+    run = subprocess.run([sys.executable, "-m", *launch], capture_output=True, text=True, timeout=300,
+                         env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+    assert run.returncode == 0, run.stderr
+
+
 def test_shares_are_all_of_a_batch_and_no_more():
     for n in (0, 1, 7):
         parts = [Ranks(rank, 3).share(np.arange(n)) for rank in range(3)]
