@@ -2,49 +2,95 @@
 
 import importlib.metadata
 import re
-import zipfile
 from pathlib import Path
 
 import pytest
-import tomli
-from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import lava_async
+from lava_async.experiments.toml import read_toml
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomli.loads((ROOT / "pyproject.toml").read_text())["project"]
-PINS = [
-    Requirement(line.split("#")[0])
-    for line in (ROOT / "requirements.lock").read_text().splitlines()
-    if line.strip() and not line.startswith("#")
-]
-DECLARED = [*PROJECT["dependencies"], *(name for extra in PROJECT["optional-dependencies"].values() for name in extra)]
+PYPROJECT = read_toml(ROOT / "pyproject.toml")
+PROJECT = PYPROJECT["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+#: The lock file of each Python, and the extras that it leaves out.
+LOCKS = {
+    "3.10": ("requirements-3.10.lock", set()),
+    "3.11": ("requirements.lock", {"datasets"}),
+    "3.12": ("requirements.lock", {"datasets"}),
+    "3.13": ("requirements.lock", {"datasets"}),
+    "3.14": ("requirements.lock", {"datasets"}),
+}
+PYTHONS = pytest.mark.parametrize("python", LOCKS)
+
+
+def environment(python):
+    """Markers of a requirement as they are on Linux on x86-64 with that version of Python."""
+    return {"python_version": python, "python_full_version": f"{python}.1", "extra": "", "sys_platform": "linux"}
+
+
+def pins(python):
+    """What is installed on a version of Python: name -> requirement."""
+    lines = (ROOT / LOCKS[python][0]).read_text().splitlines()
+    found = [Requirement(line.split("#")[0]) for line in lines if line.strip() and not line.startswith("#")]
+    valid = [pin for pin in found if pin.marker is None or pin.marker.evaluate(environment(python))]
+    names = [canonicalize_name(pin.name) for pin in valid]
+    assert len(set(names)) == len(names)
+    return dict(zip(names, valid, strict=True))
+
+
+def declared(python):
+    """Every requirement that this project declares for a version of Python, but those of itself."""
+    groups = PYPROJECT["dependency-groups"]
+    texts = [*PROJECT["dependencies"], *groups["docs"], *(text for text in groups["dev"] if isinstance(text, str))]
+    for name, extra in EXTRAS.items():
+        texts += extra if name not in LOCKS[python][1] else []
+    requirements = map(Requirement, texts)
+    return [
+        r for r in requirements if r.name != "lava-async" and (not r.marker or r.marker.evaluate(environment(python)))
+    ]
 
 
 def test_the_version_stands_in_the_package_alone():
     assert lava_async.__version__ == importlib.metadata.version("lava-async")
 
 
-def test_every_line_of_the_lock_pins_one_version():
-    for pin in PINS:
+@PYTHONS
+def test_every_line_of_a_lock_pins_one_version(python):
+    for pin in pins(python).values():
         assert re.fullmatch(r"==[^*,]+", str(pin.specifier)), pin
         assert pin.url is None
 
 
-@pytest.mark.parametrize("declared", DECLARED)
-def test_the_lock_pins_what_is_declared(declared):
-    requirement = Requirement(declared)
-    pin = next(pin for pin in PINS if canonicalize_name(pin.name) == canonicalize_name(requirement.name))
-    assert requirement.specifier.contains(str(pin.specifier).removeprefix("=="))
+@PYTHONS
+def test_a_lock_pins_what_is_declared(python):
+    pinned = pins(python)
+    for requirement in declared(python):
+        version = str(pinned[canonicalize_name(requirement.name)].specifier).removeprefix("==")
+        assert requirement.specifier.contains(version), (requirement, version)
 
 
-def test_the_lock_names_no_index_and_no_path():
-    assert not re.search(r"://|^-|(^| )/", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE)
+@pytest.mark.parametrize("lock", sorted({name for name, _ in LOCKS.values()}))
+def test_a_lock_names_no_index_and_no_path(lock):
+    assert not re.search(r"://|^-|(^| )/", (ROOT / lock).read_text(), flags=re.MULTILINE)
 
 
-def test_the_wheel_holds_the_package_alone(tmp_path):
-    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
-    top_level = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert top_level == {"lava_async", f"lava_async-{lava_async.__version__}.dist-info"}
+def test_lava_is_declared_on_python_310_alone():
+    # Later ones could not install the package: lava-nc and lava-dl declare Python 3.10.
+    for python in LOCKS:
+        names = {requirement.name for requirement in declared(python)}
+        assert ({"lava-nc", "lava-dl"} <= names) == (python == "3.10")
+
+
+def test_lava_has_the_same_versions_on_every_python():
+    on_310 = {
+        text.split(";")[0] for extra in EXTRAS.values() for text in extra if text.startswith(("lava-nc", "lava-dl"))
+    }
+    assert on_310 == set(PYPROJECT["dependency-groups"]["lava"])
+
+
+def test_all_holds_every_extra_but_datasets():
+    (everything,) = map(Requirement, EXTRAS["all"])
+    assert everything.extras == set(EXTRAS) - {"all", "datasets"}

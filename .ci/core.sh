@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Builds the core (lava_async/core/, C++) into lava_async/ for the Python of an environment: .ci/core.sh .venv
+# With a second argument, asan, into build/asan/lava_async/, with the sanitizers of addresses and undefined behaviour.
+#
+# Engines do not depend on Python, so environments share one build folder and compile only the binding again.
+set -eu -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly bin=$PWD/$1/bin kind=${2:-release}
+case $kind in
+    release) options=(-DCMAKE_BUILD_TYPE=Release) prefix=$PWD ;;
+    asan) options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DLAVA_ASYNC_SANITIZE=ON) prefix=$PWD/build/asan ;;
+esac
+
+"$bin/cmake" -S lava_async/core -B "build/core/$kind" -G Ninja "${options[@]}" -DCMAKE_MAKE_PROGRAM="$bin/ninja" \
+    -DPython_EXECUTABLE="$bin/python" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+"$bin/cmake" --build "build/core/$kind"
+"$bin/cmake" --install "build/core/$kind" --prefix "$prefix"
