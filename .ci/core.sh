@@ -12,7 +12,8 @@ case $kind in
     asan) options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DLAVA_ASYNC_SANITIZE=ON) prefix=$PWD/build/asan ;;
 esac
 
-"$bin/cmake" -S lava_async/core -B "build/core/$kind" -G Ninja "${options[@]}" -DCMAKE_MAKE_PROGRAM="$bin/ninja" \
-    -DPython_EXECUTABLE="$bin/python" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+# -U: what CMake found of the Python of another environment is looked up again.
+"$bin/cmake" -S lava_async/core -B "build/core/$kind" -G Ninja -U '*Python*' -U '*nanobind*' "${options[@]}" \
+    -DPython_EXECUTABLE="$bin/python" -DCMAKE_MAKE_PROGRAM="$bin/ninja" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
 "$bin/cmake" --build "build/core/$kind"
 "$bin/cmake" --install "build/core/$kind" --prefix "$prefix"
