@@ -1,5 +1,6 @@
 """Asynchronous spiking neural networks for Lava: train, prove and deploy networks without layer synchronization."""
 
+from lava_async import compat
 from lava_async.network import Layer, Network
 from lava_async.neurons import CubaParams, LoihiParams
 from lava_async.schedules import (
@@ -24,3 +25,6 @@ __version__ = "0.1.0"
 __all__ = ["BatchResult", "CubaParams", "Deep", "Fifo", "FirstOutput", "Layer", "Layered", "Lifo", "LoihiParams",
            "MaxForwardSteps", "Momentum", "Network", "Quiescence", "Random", "Replay", "Result", "Schedule", "Shallow",
            "SpikeTrain", "Timed", "schedule", "simulate", "simulate_batch"]  # fmt: skip
+
+# Nothing above imports Lava; what imports it later gets the version that runs on this Python.
+compat.install()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 
 class InvalidValue(ValueError):  # noqa: N818 (reads as what it says)
     """A value that cannot be used.
@@ -42,7 +44,8 @@ class ForwardStepLimit(RuntimeError):  # noqa: N818
 
 
 def _sentence(where: str, value: Any, allowed: str) -> str:
-    text = repr(value)
+    # NumPy 2 writes the type of a scalar, as in np.float64(nan).
+    text = repr(value.item() if isinstance(value, np.generic) else value)
     if len(text) > 80:
         text = text[:77] + "..."
     return f"{where} = {text}: must be {allowed}"

@@ -78,7 +78,8 @@ def whole_array(where: str, value: Any, low: int, high: int) -> NDArray[np.int64
 
 def within(where: str, array: NDArray[Any], low: float, high: float) -> None:
     """Raise an error that names `where` unless low <= array <= high."""
-    outside = (array < low) | (array > high)
+    with np.errstate(over="ignore"):  # NumPy 2 casts the limits to the type of the array: to infinity, which is right.
+        outside = (array < low) | (array > high)
     if np.any(outside):
         raise InvalidValue(where, array[outside].flat[0].item(), f"in {low} .. {high}")
 

@@ -138,7 +138,7 @@ class SpikeBatch(ArrayRecord):
     @property
     def n_steps(self) -> int:
         """Number of time steps T."""
-        return self.start.shape[1] - 1
+        return int(self.start.shape[1]) - 1
 
     def __len__(self) -> int:
         return len(self.start)

@@ -21,6 +21,8 @@ import pytest
 from browser import Browser
 from hypothesis import HealthCheck, settings
 
+import lava_async  # noqa: F401 (before any test imports Lava)
+
 # An example may wait for a kernel to compile, so time says nothing about it.
 common: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("ci", max_examples=60, derandomize=True, **common)

@@ -93,7 +93,7 @@ def _write(path: Path, key: str, events: EventBatch, labels: NDArray[Any], group
     """Write a file, in the smallest types that hold the numbers."""
     arrays = {"channel": events.channel, "count": events.count, "sizes": np.diff(events.start, axis=1),
               "labels": labels, "groups": groups, "n_channels": np.array(events.n_channels)}  # fmt: skip
-    small = {name: _smallest(array) for name, array in arrays.items()}
+    small: dict[str, Any] = {name: _smallest(array) for name, array in arrays.items()}
     if events.count.max(initial=1) == 1:
         small["count"] = np.ones(0, np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -70,7 +70,7 @@ class EventBatch(SpikeBatch):
         return len(self), self.n_channels, self.n_steps
 
     @overload
-    def __getitem__(self, chosen: int) -> SpikeTrain: ...  # type: ignore[overload-overlap]
+    def __getitem__(self, chosen: int) -> SpikeTrain: ...  # type: ignore[overload-overlap,unused-ignore]
 
     @overload
     def __getitem__(self, chosen: ArrayLike | slice | range) -> EventBatch: ...
@@ -146,7 +146,7 @@ class EventBatch(SpikeBatch):
             If a number is out of range.
         """
         n_samples, n_channels, n_steps = shape
-        place = np.zeros(np.shape(sample), np.int64)
+        place: NDArray[Any] = np.zeros(np.shape(sample), np.int64)
         for name, value, size in (
             ("sample", sample, n_samples),
             ("step", step, n_steps),

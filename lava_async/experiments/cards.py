@@ -77,7 +77,7 @@ def _record(cell: Cell, folder: Path) -> int:
     """Write some samples and what the network answers, and return their time steps."""
     data = build.read_split(cell.config.data, cell.split)
     events, network = as_events(data.spikes)[:RECORDED], netx.load(folder / NETWORK)
-    counts = {f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)
+    counts: dict[str, Any] = {f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)
               for name, order in SCHEDULES.items()}  # fmt: skip
     arrays: dict[str, Any] = {"channel": events.channel, "count": events.count, "start": events.start,
                               "n_channels": np.array(events.n_channels), "labels": data.labels[:RECORDED]}  # fmt: skip

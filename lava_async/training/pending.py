@@ -65,7 +65,7 @@ class Queue:
     @property
     def waiting(self) -> NDArray[np.bool_]:
         """Which samples have something pending, (B,)."""
-        return self.payload.any(axis=1)
+        return np.asarray(np.any(self.payload, axis=1))
 
     def pop(self, t: int, k: int) -> NDArray[np.int32]:
         """Return the payloads of the group picked in forward step k; the rest goes on waiting."""
