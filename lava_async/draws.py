@@ -1,7 +1,7 @@
 """Random numbers by counting: what is drawn depends on what it is for, never on what was drawn before.
 
 ``key(seed, stream, sample, t, k, i)`` hashes its arguments (semantics.md section 4), so results do not depend on batch
-order, batch size, thread count or machine. The functions take numpy arrays of uint64 and compile with numba alike.
+order, batch size, thread count or machine.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 RANDOM_SCHEDULE, REFRACTORY_DROPOUT, INPUT_DROPOUT, MOMENTUM_NOISE, RATE = 0, 1, 2, 3, 4
 
@@ -18,7 +17,6 @@ _A, _B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _30, _27, _31, _11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 
 
-@register_jitable
 def mix(z: Any) -> Any:
     """Return the finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) of uint64 `z`."""
     z = (z ^ (z >> _30)) * _A
@@ -26,13 +24,11 @@ def mix(z: Any) -> Any:
     return z ^ (z >> _31)
 
 
-@register_jitable
 def fold(h: Any, x: Any) -> Any:
     """Return the hash `h` continued by uint64 `x` (negative numbers in two's complement)."""
     return mix(h ^ (x * G))
 
 
-@register_jitable
 def unit(h: Any) -> Any:
     """Return hash `h` as a float64 in [0, 1)."""
     return (h >> _11) * 2.0**-53

@@ -23,6 +23,10 @@ class ArrayRecord:
             return NotImplemented
         return all(same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))  # type: ignore[arg-type]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone: what engines keep beside them is made again."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
 
 def same(a: Any, b: Any) -> bool:
     """Tell whether two fields hold the same content, arrays and tuples included."""

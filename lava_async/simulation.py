@@ -156,9 +156,6 @@ class Stepper:
         self.setup = _setup(network, schedule, until, refractory, input_first, seed, record)
         self._engine = _choose("engine", engine, ENGINES)
         self.reset(0)
-        # One time step makes little work: the arrays of a call would cost more than the time step.
-        kept = self._engine is compiled and record == "counts"
-        self._steps = compiled.Steps(self.setup, self.state) if kept else None
 
     def reset(self, sample: int) -> None:
         """Begin a sample: everything zero, time step 0."""
@@ -169,8 +166,6 @@ class Stepper:
         """Run one time step on input counts of shape (C,); the result has T = 1."""
         train = SpikeTrain.from_dense(np.asarray(frame).reshape(-1, 1))
         _check_channels(self.setup.network, train.n_channels)
-        if self._steps:
-            return self._steps.run(train, self.sample, self.state)
         result: Result = self._engine.run(self.setup, train, self.sample, self.state)
         return result
 

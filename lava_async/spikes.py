@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lava_async import draws
+from lava_async import _core, draws
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.jit import jit
 from lava_async.records import ArrayRecord, array_of, count, frozen, integer_array, whole_array, within
-from lava_async.threads import in_threads, share
+from lava_async.threads import available
 
 #: Graded spikes carry 24 bits on Loihi 2; a count is the payload of an input spike.
 MAX_PAYLOAD = 2**24 - 1
@@ -193,54 +192,6 @@ class SpikeBatch(ArrayRecord):
 
 _LISTED = tuple(np.dtype(name) for name in ("uint8", "int32", "int64", "float32"))
 """What spikes are listed from; other types are converted first."""
-
-
-@jit
-def _find_spikes(flat: Any, words: Any, per_word: int, found: Any) -> int:
-    """List where `flat`, seen also as `words` of 8 bytes, is not zero; return how many there are, -1: no room."""
-    n = 0
-    for w in range(len(words) + 1):
-        end = len(flat) if w == len(words) else (w + 1) * per_word
-        if w == len(words) or words[w] != 0:
-            if n + 8 > len(found):
-                return -1
-            for e in range(w * per_word, end):  # without a branch: where spikes are cannot be predicted
-                found[n] = e
-                n += flat[e] != 0
-    return n
-
-
-@jit
-def _place_spikes(flat: Any, found: Any, n_channels: int, start: Any, rows: Any, channel: Any, counts: Any) -> bool:
-    """Tell row, channel and count of the entries of (n, C, T) that were found; return False if a count is bad.
-
-    A row is a place in `start` (n, T + 1), which gets, one place late, how many entries there are in it.
-    """
-    n_steps = np.uint64(start.shape[1] - 1)
-    size = np.uint64(n_channels) * n_steps
-    for m in range(len(found)):
-        e = np.uint64(found[m])
-        x = flat[e]
-        whole = np.int64(x)
-        if whole != x or whole < 0 or whole > MAX_PAYLOAD:
-            return False
-        sample, within = e // size, np.uint32(e % size)
-        its_channel = np.uint32(within) // np.uint32(n_steps)
-        row = sample * (n_steps + np.uint64(1)) + within - its_channel * n_steps
-        start.flat[row + np.uint64(1)] += 1
-        rows[m], channel[m], counts[m] = row, its_channel, whole
-    return True
-
-
-@jit
-def _arrange_spikes(rows: Any, channels: Any, each: Any, place: Any, channel: Any, counts: Any) -> None:
-    """Sort spikes by sample and time step; `place` (n, T + 1) tells where the next of each row goes."""
-    for m in range(len(rows)):
-        at = place.flat[rows[m]]
-        channel[at], counts[at] = channels[m], each[m]
-        place.flat[rows[m]] = at + 1
-
-
 _MANY = 1 << 20
 """From so many counts on, threads share an array."""
 
@@ -251,32 +202,12 @@ def _events_of(
     """Return channel, count and start of a dense (B, C, T) array, or raise an error that names `where`."""
     if dense.dtype not in _LISTED:
         dense = dense_counts(where, dense, shape)
-    dense = np.ascontiguousarray(dense)
-    n_samples, n_channels, n_steps = dense.shape
-    start = np.zeros((n_samples, n_steps + 1), np.int64)
-
-    def find(part: slice) -> list[NDArray[np.int32]]:
-        flat = dense[part].ravel()
-        per_word = 8 // flat.itemsize
-        words = flat[: len(flat) - len(flat) % per_word].view(np.uint64)
-        found = np.empty(len(flat) // 16 + 8, np.int64)
-        while (n := _find_spikes(flat, words, per_word, found)) < 0:
-            found = np.empty(min(4 * len(found), len(flat) + 8), np.int64)
-        lists = [np.empty(n, np.int32) for _ in range(3)]
-        if not _place_spikes(flat, found[:n], n_channels, start[part], *lists):
-            dense_counts(where, dense, shape)
-        return lists
-
-    parts = share(n_samples, threads if dense.size >= _MANY else 1)
-    found = in_threads(find, parts)
-    # From how many there are to where they begin: across samples, the end of one is the start of the next.
-    totals = start.sum(axis=1)
-    np.cumsum(start, axis=1, out=start)
-    start += (np.cumsum(totals) - totals)[:, None]
-    channel, counts = (np.empty(int(totals.sum()), np.int32) for _ in range(2))
-    place = start.copy()
-    in_threads(lambda part, own: _arrange_spikes(own[0], own[1], own[2], place[part], channel, counts), parts, found)
-    return channel, counts, start
+    start = np.zeros((len(dense), dense.shape[2] + 1), np.int64)
+    threads = (threads or available()) if dense.size >= _MANY else 1
+    listed = _core.list_spikes(np.ascontiguousarray(dense), start, threads)
+    if listed is None:
+        dense_counts(where, dense, shape)  # It says what is wrong.
+    return *listed, start
 
 
 R = TypeVar("R", SpikeTrain, SpikeBatch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import naive
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -53,20 +52,6 @@ def test_a_key_is_that_of_the_definition(seed, sample, t, k, i):
 def test_keys_of_an_array_are_the_keys_of_its_elements(indices, seed):
     together = draws.key(seed, 0, 1, 2, 3, np.array(indices))
     assert together.tolist() == [draws.key(seed, 0, 1, 2, 3, i)[0] for i in indices]
-
-
-@given(naturals, st.lists(words, min_size=1, max_size=5))
-def test_kernels_hash_as_numpy_does(seed, path):
-    h = compiled_key(np.uint64(seed), np.array(path).astype(np.uint64))
-    assert h == draws.key(seed, *path)[0]
-
-
-@numba.njit
-def compiled_key(seed, path):
-    h = draws.mix(seed + draws.G)
-    for word in path:
-        h = draws.fold(h, word)
-    return h
 
 
 @given(st.integers(0, 2**64 - 1))

@@ -7,11 +7,8 @@ every count, group, current and voltage of every forward step is equal to the la
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
-from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from compare import differences, execute
@@ -20,9 +17,7 @@ from hypothesis import strategies as st
 from naive import Naive
 from strategies import QUEUES, Run, generators, runs, training_runs
 
-from lava_async import CubaParams, Layer, Layered, Momentum, Network, Quiescence, Random, jit, simulate
-from lava_async.engine import kernels as kernels_module
-from lava_async.engine.select import _rank, make_queue
+from lava_async import CubaParams, Layer, Layered, Momentum, Network, Quiescence, Random, simulate
 from lava_async.errors import ForwardStepLimit
 from lava_async.simulation import Stepper
 from lava_async.synapses import Dense
@@ -129,46 +124,3 @@ def test_delays_beside_immediate_synapses_of_the_same_pair_add_in_the_order_of_t
         result = simulate(net, spikes, schedule=schedule, engine=engine)
         naive = Naive(net, spikes, schedule=schedule, until=Quiescence(), refractory=True, input_first=True)
         assert result.voltage.tolist() == [float(x) for x in naive.voltage]
-
-
-def test_a_cached_kernel_knows_when_what_it_calls_has_changed(tmp_path):
-    """numba alone would run yesterday's neurons: it looks at the age of the kernel's own file."""
-    package = Path(jit.__file__).parent
-    copy = shutil.copytree(package, tmp_path / "lava_async", ignore=shutil.ignore_patterns("__pycache__"))
-    kernels = copy / "engine" / "kernels.py"
-    before = jit.sources_of(kernels, copy)
-    assert jit.sources_of(package / "engine" / "kernels.py") == before
-    for changed, matters in {
-        "neurons/loihi.py": True,
-        "engine/select.py": True,
-        "draws.py": True,
-        "engine/plan.py": True,
-        "schedules/__init__.py": True,
-        "cli.py": False,
-        "engine/reference.py": False,
-    }.items():
-        file = copy / changed
-        text = file.read_text()
-        file.write_text(text + "\n# changed")
-        assert (jit.sources_of(kernels, copy) != before) == matters, changed
-        file.write_text(text)
-    if not numba.config.DISABLE_JIT:
-        assert kernels_module.run_slice._cache._cache_file._source_stamp == before
-
-
-@jit.jit
-def rank_drawn(queue, n, m):
-    """Rank n pending sources by their first keys, as if these were drawn."""
-    _rank(queue, queue.pending[:n], m, True)
-
-
-@pytest.mark.parametrize("apart", [1, 1 << 20, 1 << 40])
-def test_drawn_keys_that_begin_alike_are_told_apart_by_all_their_bits_then_by_index(apart):
-    queue = make_queue(9)
-    queue.pending[:] = np.arange(9)[::-1]
-    queue.first[:] = (5 << 60) + np.array([8, 3, 3, 7, 0, 6, 1, 5, 2], np.uint64) * np.uint64(apart)
-    rank_drawn(queue, 9, 5)
-    assert sorted(queue.pending[4:]) == [0, 2, 4, 6, 7]  # of 3 and 3, both are among the first 5
-    queue.pending[:] = np.arange(9)[::-1]
-    rank_drawn(queue, 9, 4)
-    assert sorted(queue.pending[5:]) == [0, 2, 4, 6]  # of sources 7 and 6, which have the same key, the lower one

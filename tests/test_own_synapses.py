@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +12,7 @@ from lava_async import Layered, LoihiParams, Momentum, Network, Random, hardware
 from lava_async.network import Layer
 from lava_async.netx import NetxError
 from lava_async.nir import NirError
-from lava_async.synapses import INPUT, Dense, Fan, Lists, Synapses
+from lava_async.synapses import INPUT, Dense, Fan, Synapses
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +35,6 @@ class OneToOne(Synapses):
 
     def fan_out(self, j: int) -> Fan:
         return Fan(np.array([j]), self.weights[j : j + 1], np.array([0]))
-
-    def lower(self) -> Iterator[tuple[Lists, None]]:
-        n = self.n_source
-        yield Lists(np.arange(n + 1), np.arange(n, dtype=np.int32), self.weights), None
 
     def map_weights(self, function: Any) -> OneToOne:
         return replace(self, weights=function("OneToOne.weights", self.weights))

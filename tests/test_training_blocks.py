@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,15 @@ from stock import run_stock
 
 from lava_async import Layered, LoihiParams, Network, Random, netx, simulate_batch
 from lava_async.bench.scaling import convolutional
-from lava_async.engine.flat import FlatWeights
+from lava_async.engine import Setup
 from lava_async.errors import InvalidValue
 from lava_async.neurons.loihi import ONE
 from lava_async.spikes import SpikeBatch
 from lava_async.training import ATan, UnlayeredNetwork
 from lava_async.training.blocks import ADAPTERS, REFUSED, slayer
 from lava_async.training.blocks.grid import eight_bits, is_eight_bits
+from lava_async.training.compiled import CompiledEngine
+from lava_async.training.gradient import Gradient, Parameters
 
 ENGINES = ("compiled", "dense")
 
@@ -216,9 +219,12 @@ def test_the_grid_of_weights_is_slayers_with_its_derivative(largest):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1e9])
 def test_weights_that_no_integer_holds_are_named(bad):
-    flat = FlatWeights(Network.feedforward([[[1, 2]], [[3]]], LoihiParams(0, 0, 1)))
-    with pytest.raises(InvalidValue, match=r"weights: what a spike brings = -?(nan|inf|64000000000)"):
-        flat.whole(np.array([1, bad, 2], np.float32), 1, 1.0)
+    network = Network.feedforward([[[1, 2]], [[3]]], LoihiParams(0, 0, 1))
+    parameters = Parameters.of(network)
+    parameters.weights[0][0, 1] = bad
+    run = partial(CompiledEngine(network).run, Setup(network), Gradient(), parameters, torch.ones(1, 2, 1))
+    with pytest.raises(InvalidValue, match=r"weights of synapses 0, number 1 = -?(nan|inf|1000000000)"):
+        run(np.arange(1))
 
 
 def test_47_000_neurons_and_6_million_parameters_train():

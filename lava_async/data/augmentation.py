@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async import draws
+from lava_async import _core, draws
 from lava_async.errors import InvalidValue
-from lava_async.jit import jit
 from lava_async.records import real_array
 from lava_async.spikes import SpikeBatch
 
@@ -118,15 +117,12 @@ class Augmentation:
         numbers = np.asarray(samples, np.int64)
         moves = self._moves(seed, numbers, shape[2])
         hashes = np.stack([draws.key(seed, _STREAM, numbers, what) for what in (_WITHIN, _DROP, _JITTER_Y, _JITTER_X)])
-        given = np.ascontiguousarray(spikes.channel), np.ascontiguousarray(spikes.count), spikes.start
-        size = np.array(shape[1:], np.int64)
-        per_event = np.array([self.stretch > 0, self.drop, self.jitter], np.float64)
-        most = int(spikes.count.sum())
-        channel, counts = np.empty(most, np.int32), np.empty(most, np.int32)
         start = np.zeros(spikes.start.shape, np.int64)
-        seen = np.zeros((spikes.n_steps, spikes.n_channels), np.int32)
-        n = _vary(*given, size, moves, per_event, hashes, seen, channel, counts, start)
-        return SpikeBatch(channel[:n], counts[:n], start, spikes.n_channels)
+        channel, counts = _core.move_events(
+            spikes.channel, spikes.count, spikes.start, spikes.n_channels, shape[1], shape[2], moves, hashes,
+            self.stretch > 0, self.drop, self.jitter, start,
+        )  # fmt: skip
+        return SpikeBatch(channel, counts, start, spikes.n_channels)
 
     def _moves(self, seed: int, samples: NDArray[np.int64], width: int) -> NDArray[np.float64]:
         """Return what each sample draws, (B, 8): z cos(a), z sin(a), dy, dx, s, d, columns lost from, and to."""
@@ -147,51 +143,3 @@ class Augmentation:
         return np.stack([zoom * np.cos(angle), zoom * np.sin(angle), whole(_SHIFT_Y, self.shift),
                          whole(_SHIFT_X, self.shift), factor(_STRETCH, self.stretch), whole(_DELAY, self.delay),
                          first, first + lost], axis=1)  # fmt: skip
-
-
-@jit
-def _vary(
-    channel: Any, count: Any, start: Any, size: Any, moves: Any, per_event: Any, hashes: Any, seen: Any,
-    new_channel: Any, new_count: Any, new_start: Any,
-) -> int:  # fmt: skip
-    """Fill the lists of the variants, and return how many entries they have; `seen` (T, C) is 0 before and after."""
-    (n_steps, n_channels), height, width = seen.shape, size[0], size[1]
-    middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
-    within, drop, jitter = per_event[0] > 0, per_event[1], per_event[2]
-    n = 0
-    for b in range(len(start)):
-        cos, sin, dy, dx, stretch, delay, lost_from, lost_to = moves[b]
-        event = np.uint64(0)
-        for t in range(n_steps):
-            for e in range(start[b, t], start[b, t + 1]):
-                plane, pixel = divmod(channel[e], height * width)
-                row, column = divmod(pixel, width)
-                y = cos * (row - middle_y) + sin * (column - middle_x) + middle_y + dy
-                x = cos * (column - middle_x) - sin * (row - middle_y) + middle_x + dx
-                for _ in range(count[e]):
-                    event += np.uint64(1)
-                    if drop > 0 and draws.unit(draws.fold(hashes[1, b], event)) < drop:
-                        continue
-                    if lost_from <= column < lost_to:
-                        continue
-                    u = draws.unit(draws.fold(hashes[0, b], event)) if within else 0.0
-                    to_t = int(np.floor((t + u) * stretch + delay))
-                    to_y, to_x = y, x
-                    if jitter > 0 and height > 1:
-                        to_y += (2 * draws.unit(draws.fold(hashes[2, b], event)) - 1) * jitter
-                    if jitter > 0 and width > 1:
-                        to_x += (2 * draws.unit(draws.fold(hashes[3, b], event)) - 1) * jitter
-                    # A sensor of one row has no vertical axis to leave along.
-                    i = int(np.floor(to_y + 0.5)) if height > 1 else 0
-                    j = int(np.floor(to_x + 0.5)) if width > 1 else 0
-                    if 0 <= to_t < n_steps and 0 <= i < height and 0 <= j < width:
-                        seen[to_t, (plane * height + i) * width + j] += 1
-        for t in range(n_steps):
-            new_start[b, t] = n
-            for c in range(n_channels):
-                if seen[t, c]:
-                    new_channel[n], new_count[n] = c, seen[t, c]
-                    n += 1
-                    seen[t, c] = 0
-        new_start[b, n_steps] = n
-    return n

@@ -1,243 +1,455 @@
-"""The compiled engine: semantics.md event by event, in numba. Work is done only for what a spike touches.
+"""The compiled engine: semantics.md event by event, in C++ (``lava_async/core``). It works only for what a spike touches.
 
-Equal to `reference` bit by bit: sums run in the same order and fastmath is off. A kernel runs a slice of a batch
-serially and without the GIL; threads share a batch by slices. What a kernel cannot finish (a list that is full, a
-limit) it returns as a status, and Python deals with it.
+Equal to `reference` bit by bit, on every instruction set and for any number of threads: sums are added in one order.
+What values mean is decided here; the core has loops.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.engine import BatchResult, Checked, Result, Setup, State, kernels, public_state
-from lava_async.engine.alignment import aligned_zeros
-from lava_async.engine.deliver import Work
-from lava_async.engine.kernels import Record, Rules
-from lava_async.engine.plan import lay_out
-from lava_async.engine.select import Queue, make_queue
-from lava_async.engine.tape import Tape, no_tape
-from lava_async.engine.width import Widths
-from lava_async.errors import InvalidType
+from lava_async import _core
+from lava_async.engine import BatchResult, Checked, Result, Setup, State, public_state
+from lava_async.engine.instruction_set import instruction_set
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
+from lava_async.neurons import CubaParams, LoihiParams
+from lava_async.neurons.loihi import LIMIT
 from lava_async.schedules import Layered, Order, Replay, Schedule, Timed
 from lava_async.schedules.replay import not_pending
+from lava_async.schedules.timed import Machine, not_under_way
 from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.stopping import not_ended
-from lava_async.threads import in_threads, share
+from lava_async.synapses import Conv, Dense, Sparse, Synapses
+from lava_async.threads import available
 
 _EVERYTHING = 2**31 - 1
-NO_TAPE = no_tape()
-_NO_REPLAY = np.zeros((1, 3), np.int64), np.zeros(0, np.int32)
-_PLAN = "_plan"
-"""Under this name a network keeps its plan, as a cached property would."""
+_COMPILED = "_compiled"
+"""Under this name a network keeps its engines, as a cached property would."""
+Arrays = dict[str, NDArray[Any]]
+
+
+class CompiledNetwork:
+    """A network laid out for the core: an engine per arithmetic, made when it is first needed.
+
+    Integers run in 32 bits where no sum can leave them: half the memory, twice the neurons per instruction.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        if not isinstance(network.params, (CubaParams, LoihiParams)):
+            raise InvalidType("Network.params", type(network.params).__name__, "CubaParams or LoihiParams for the "
+                              "compiled engine; engine='reference' runs any neuron model")  # fmt: skip
+        self.integers = isinstance(network.params, LoihiParams)
+
+    @cached_property
+    def spec(self) -> _core.NetworkSpec:
+        """The topology."""
+        network = self.network
+        spec = _core.NetworkSpec(network.n_inputs, [layer.size for layer in network.layers], network.outputs.tolist())
+        for s in network.synapses:
+            if isinstance(s, Dense):
+                spec.add_dense(s.source, s.target, s.delay)
+            elif isinstance(s, Conv):
+                spec.add_conv(s.source, s.target, s.geometry, s.delay)
+            elif isinstance(s, Sparse):
+                spec.add_sparse(s.source, s.target, s.pre, s.post, s.delay if s.max_delay else None, None, len(s.pre))
+            else:
+                spec.add_sparse(s.source, s.target, *_listed(s))
+        return spec
+
+    def engine(self, arithmetic: str, double_gradient: bool = False) -> _core.Engine:
+        """Return an engine without weights."""
+        engine = _core.Engine(self.spec, arithmetic, instruction_set(), double_gradient)
+        arrays: Any = self.network.params.arrays(np.float64)
+        engine.set_neurons(*arrays, self._units())
+        return engine
+
+    def _units(self) -> NDArray[np.float64]:
+        """Return what a weight of 1 adds to each neuron."""
+        n = self.network.n_neurons
+        units = self.network.params.arriving(np.ones(n, np.int32), np.arange(n)).astype(np.float64)
+        for s in self.network.synapses:
+            if isinstance(s, Conv):
+                into = units[self.network.layer_slices[s.target]].reshape(s.output_shape[0], -1)
+                if (into != into[:, :1]).any():
+                    raise InvalidValue(f"LoihiParams.weight_exp of layer {s.target}", "differs within a channel",
+                                       "one per channel")  # fmt: skip
+        return units
+
+    def _loaded(self, arithmetic: str) -> _core.Engine:
+        engine = self.engine(arithmetic)
+        for i, s in enumerate(self.network.synapses):
+            engine.set_weights(i, np.ascontiguousarray(weights_of(s)))
+        engine.prepare()
+        return engine
+
+    @cached_property
+    def narrow(self) -> _core.Engine:
+        """The engine in 32 bits."""
+        return self._loaded("int32" if self.integers else "float32")
+
+    @cached_property
+    def wide(self) -> _core.Engine:
+        """The engine in 64 bits, of integers."""
+        return self._loaded("int64")
+
+    def fits_narrow(self, payload: int, *states: NDArray[Any]) -> bool:
+        """Return whether a run from these states can be tried in 32 bits, if no input spike has a larger payload."""
+        if not self.integers:
+            return True
+        inside = all(np.abs(x).max(initial=0) <= LIMIT for x in states)
+        return inside and payload <= self.narrow.largest_payload
+
+
+def weights_of(synapses: Synapses) -> NDArray[Any]:
+    """Return the weights of a set of synapses, in its own shape."""
+    found: list[NDArray[Any]] = []
+
+    def look(_: str, weights: NDArray[Any]) -> NDArray[Any]:
+        found.append(weights)
+        return weights
+
+    synapses.map_weights(look)
+    return found[0]
+
+
+def _listed(s: Synapses) -> tuple[Any, ...]:
+    """Return synapses of any type as arguments of ``NetworkSpec.add_sparse``: each, and which weight is its own."""
+    numbered = s.map_weights(lambda _, w: np.arange(w.size).reshape(w.shape))
+    fans = [numbered.fan_out(j) for j in range(s.n_source)]
+    pre = np.repeat(np.arange(s.n_source, dtype=np.int32), [len(fan.target) for fan in fans])
+    post, entry, delay = (np.concatenate([np.asarray(fan[n], np.int32) for fan in fans]) for n in range(3))
+    return pre, post, delay if delay.any() else None, entry, weights_of(s).size
+
+
+def compiled(network: Network) -> CompiledNetwork:
+    """Return a network laid out for the core; made once."""
+    kept = vars(network)
+    if _COMPILED not in kept:
+        kept[_COMPILED] = CompiledNetwork(network)
+    found: CompiledNetwork = kept[_COMPILED]
+    return found
 
 
 def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
-    batch = SpikeBatch.of_one(spikes)
-    room = 0 if setup.record == "counts" else 64
-    while True:
-        job = job_of(setup, batch, np.array([sample]), state)
-        record = _make_record(job, room, trace=setup.record == "trace") if room else job.no_record
-        status = job.run(slice(0, 1), record, NO_TAPE)
-        if status != kernels.RECORD_FULL:
-            break
-        room *= 4
-    job.raise_for(status, 1, 0)
-    job.carry(state)
-    result = job.result()[0]
-    if room == 0:
-        return result
-    return job.with_record(result, record)
-
-
-class Steps:
-    """Runs one time step after another; what :func:`run` makes for each call is made once."""
-
-    def __init__(self, setup: Setup, state: State) -> None:
-        silence = SpikeTrain.from_dense(np.zeros((setup.network.n_inputs, 1), np.int32))
-        self.job = job_of(setup, SpikeBatch.of_one(silence), np.zeros(1, np.int64), state)
-        self.memory = self.job.memory()
-
-    def run(self, spikes: SpikeTrain, sample: int, state: State) -> Result:
-        """Run one time step; arguments as of :func:`run`."""
-        before = self.job.plan
-        self.job.load(SpikeBatch.of_one(spikes), np.array([sample]), state)
-        if self.job.plan is not before:
-            self.memory = self.job.memory()
-        status = self.job.run(slice(0, 1), self.job.no_record, NO_TAPE, self.memory)
-        if status != kernels.DONE:
-            self.memory = self.job.memory()
-        self.job.raise_for(status, 1, 0)
-        self.job.carry(state)
-        return self.job.result()[0]
+    call = _call_of(setup, SpikeBatch.of_one(spikes), np.array([sample]), 1)
+    call.load(state)
+    call.run()
+    call.carry(state)
+    return call.result()[0]
 
 
 def run_batch(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int | None = None) -> BatchResult:
     """Run the samples of a batch from rest, on `threads` threads (default: the cores that this process may use)."""
-    job = job_of(setup, batch, samples, State.zeros(setup.network))
-    slices = share(len(batch), threads)
-    statuses = in_threads(lambda part: job.run(part, job.no_record, NO_TAPE), slices)
-    for part, status in zip(slices, statuses, strict=True):
-        job.raise_for(status, part.stop - part.start, part.start)
-    return job.result()
+    call = _call_of(setup, batch, samples, threads or available())
+    call.run()
+    return call.result()
 
 
-def warm_up(network: Network) -> None:
-    """Compile, or load from the cache, what runs this network, so that a forked process need not."""
-    spikes = SpikeTrain.from_dense(np.zeros((network.n_inputs, 1), np.int32))
-    run(Setup(network), spikes, 0, State.zeros(network))
+def rules_of(setup: Setup) -> _core.Rules:
+    """Return how a network runs, as the core reads it.
+
+    Raises
+    ------
+    InvalidType
+        If the schedule has no order that the core knows.
+    """
+    schedule, stop = setup.schedule, setup.until.lower()
+    order = Order(0) if isinstance(schedule, (Layered, Replay, Timed)) else schedule.ranking()
+    if order is None or (type(schedule).pick is not Schedule.pick and not isinstance(schedule, (Replay, Timed))):
+        raise InvalidType("schedule", type(schedule).__name__, "ranked by an Order; engine='reference' runs any")
+    return _core.Rules(
+        order=(int(order.first), int(order.second), float(order.noise)),
+        layered=isinstance(schedule, Layered),
+        group_size=min(schedule.group_size or _EVERYTHING, _EVERYTHING),
+        extra_steps=min(stop.extra_steps, _EVERYTHING),
+        limit=min(stop.limit, _EVERYTHING),
+        truncate=stop.truncate,
+        refractory=setup.refractory,
+        input_first=setup.input_first,
+        refractory_dropout=float(setup.refractory_dropout),
+        seed=setup.seed,
+        replay=_groups(schedule) if isinstance(schedule, Replay) else None,
+    )
 
 
-def job_of(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], state: State) -> Job:
-    """Return the arrays of a call, as its schedule needs them."""
-    if isinstance(setup.schedule, Timed):
-        from lava_async.engine.timed import TimedJob  # It stands on this module.
-
-        return TimedJob(setup, batch, samples, state)
-    return Job(setup, batch, samples, state)
-
-
-def plan_of(network: Network) -> Widths:
-    """Return the plan of a network and the arrays of its neurons; made once."""
-    kept = vars(network)
-    if _PLAN not in kept:
-        kept[_PLAN] = Widths(lay_out(network), network.params.arrays())
-    widths: Widths = kept[_PLAN]
-    return widths
+def _groups(schedule: Replay) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return (t, k, end) of each recorded group, and the sources of all, of which those of a group come before `end`."""
+    ends = np.cumsum([len(ids) for _, _, ids in schedule.groups], dtype=np.int64)
+    rows = [(t, k, end) for (t, k, _), end in zip(schedule.groups, ends, strict=True)]
+    sources = [i for _, _, ids in schedule.groups for i in ids]
+    return np.array(rows, np.int64).reshape(-1, 3), np.array(sources, np.int32)
 
 
-class Job:
-    """The arrays of one call."""
+def _call_of(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> Call:
+    kind = TimedCall if isinstance(setup.schedule, Timed) else Call
+    return kind(setup, batch, samples, threads)
 
-    def __init__(
-        self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], state: State,
-        widths: Widths | None = None,
-    ) -> None:  # fmt: skip
-        self.setup, self.widths = setup, widths or plan_of(setup.network)
-        self.rules = _rules(setup)
-        self.replay = _replay_arrays(setup.schedule, setup.network.n_inputs)
-        self.load(batch, samples, state)
 
-    def load(self, batch: SpikeBatch, samples: NDArray[np.int64], state: State) -> None:
-        """Get ready to run these samples, from this state."""
-        setup = self.setup
-        if setup.input_dropout > 0:
-            batch = batch.thinned(setup.input_dropout, setup.seed, samples, state.t)
-        self.batch, self.samples, self.t0 = batch, samples, state.t
-        once = setup.refractory and setup.refractory_dropout == 0  # the payload of a neuron is at most 1
-        payload = int(batch.count.max(initial=1))
-        self.plan, self.p = self.widths.of(payload, state.u, state.v) if once else self.widths.wide
-        n, n_steps = len(batch), batch.n_steps
-        self.D, d_in = len(state.history), len(state.inputs)
-        self.past = np.zeros((n, self.D + n_steps, self.plan.n_neurons), np.int32)
-        self.past[:, : self.D] = state.history
-        self.inputs = np.zeros((n, d_in + n_steps if d_in else 0, self.plan.n_inputs), np.int32)
-        self.inputs[:, :d_in] = state.inputs
-        dtype = self.plan.weights.dtype
-        self.u, self.v = (np.repeat(x[None].astype(dtype), n, axis=0) for x in (state.u, state.v))
-        self.forward_steps, self.first_output = np.zeros((n, n_steps), np.int32), np.zeros((n, n_steps), np.int32)
-        self.tally = np.zeros((n, kernels.N_TALLY), np.int64)
-        self.no_record = _make_record(self, 0, trace=False)
+class Call:
+    """The arrays of one call.
 
-    def memory(self) -> tuple[Work, Queue]:
-        """Return what one thread needs; a run that ends well leaves it as it was."""
-        plan, n_sources = self.plan, self.plan.n_inputs + self.plan.n_neurons
-        words = np.zeros(plan.n_neurons // 8 + 1, np.uint64)
-        work = Work(
-            aligned_zeros(plan.n_neurons, self.u.dtype), np.zeros(plan.n_neurons, np.bool_),
-            np.zeros(len(plan.layer_start) - 1, np.bool_), np.zeros(plan.n_neurons, np.bool_),
-            np.zeros(plan.n_neurons, np.int32), np.zeros(3, np.int64), *self.replay,
-            np.zeros(plan.n_neurons + 8, np.int32), words.view(np.uint8), words,
-            np.zeros(n_sources, np.int32), np.zeros(n_sources, np.int32),
+    Parameters
+    ----------
+    setup : Setup
+        What is run.
+    batch : SpikeBatch
+        B samples of T time steps.
+    samples : (B,) int64
+        Sample numbers.
+    threads : int
+        Threads that share the batch.
+    """
+
+    def __init__(self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> None:
+        self.setup, self.samples, self.threads = setup, samples, threads
+        self.network, self.compiled = setup.network, compiled(setup.network)
+        self.rules = rules_of(setup)
+        self.batch, self.t0 = batch, 0
+        n, n_neurons, n_inputs = len(batch), self.network.n_neurons, self.network.n_inputs
+        shape = n, batch.n_steps
+        self.history, self.inputs = np.zeros((n, 0, n_neurons), np.int32), np.zeros((n, 0, n_inputs), np.int32)
+        self.start = self._at_rest()
+        self.from_rest = True
+        self.counts = np.empty((*shape, n_neurons), np.int32)
+        self.forward_steps, self.first_output = np.empty(shape, np.int32), np.empty(shape, np.int32)
+        self.tally = np.zeros((n, 3), np.int64)
+        self.recorded: Arrays = {}
+        self.u: NDArray[Any]
+        self.v: NDArray[Any]
+
+    def _at_rest(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        nothing: NDArray[Any] = np.zeros((len(self.batch), self.network.n_neurons), self.network.params.dtype)
+        return nothing, nothing
+
+    def load(self, state: State) -> None:
+        """Begin at a state."""
+        self.start = state.u[None], state.v[None]
+        self.history, self.inputs, self.t0 = state.history[None], state.inputs[None], state.t
+        self.from_rest = state.t == 0 and not (state.u.any() or state.v.any())
+
+    def run(self) -> None:
+        """Run all samples.
+
+        Raises
+        ------
+        ForwardStepLimit, InvalidValue
+            See :func:`lava_async.simulate`.
+        """
+        if self.setup.input_dropout > 0:
+            self.batch = self.batch.thinned(self.setup.input_dropout, self.setup.seed, self.samples, self.t0)
+        payload = int(self.batch.count.max(initial=1))
+        narrow = self.compiled.fits_narrow(payload, *self.start)
+        failure = self._run_on(self.compiled.narrow if narrow else self.compiled.wide, payload)
+        if failure is not None and failure[0] == "too wide":
+            # Spikes that added up while they waited brought more than 32 bits hold.
+            failure = self._run_on(self.compiled.wide, payload)
+        if failure is not None:
+            self.fail(*failure)
+
+    def _run_on(self, engine: _core.Engine, payload: int) -> tuple[Any, ...] | None:
+        narrow: Any = np.int32 if self.compiled.integers else np.float32
+        dtype = narrow if engine is vars(self.compiled).get("narrow") else np.int64
+        self.u, self.v = (x.astype(dtype) for x in self.start)
+        self.tally[:] = 0
+        found = self._call(engine, payload)
+        if self.setup.record == "counts":
+            return found  # type: ignore[no-any-return]
+        failure, self.recorded = found
+        return failure  # type: ignore[no-any-return]
+
+    def _call(self, engine: _core.Engine, payload: int) -> Any:
+        batch = self.batch
+        return engine.run(
+            self.rules, self.samples, self.t0, batch.channel, batch.count, batch.start, payload,
+            self.history, self.inputs, self.from_rest, self.u, self.v, self.counts, self.forward_steps,
+            self.first_output, self.tally, self.threads, self.setup.record,
         )  # fmt: skip
-        return work, make_queue(n_sources)
 
-    def run(self, part: slice, record: Record, tape: Tape, memory: tuple[Work, Queue] | None = None) -> int:
-        """Run the samples of a slice in this thread; return the status of the kernel."""
-        work, queue = memory or self.memory()
-        status: int = kernels.run_slice(
-            self.plan, self.p, self.rules, self.samples[part], self.t0, self.batch.channel, self.batch.count,
-            self.batch.start[part], self.inputs[part], self.past[part], self.u[part], self.v[part],
-            self.forward_steps[part], self.first_output[part], self.tally[part], work, queue, record, tape,
-        )  # fmt: skip
-        return status
-
-    def raise_for(self, status: int, n: int, first: int) -> None:
-        """Raise what a status of :func:`kernels.run_slice` means."""
-        code, b = divmod(status, max(n, 1))
-        if code == kernels.DONE:
-            return
-        tally = self.tally[first + b]
-        if code == kernels.NOT_PENDING:
-            raise not_pending(int(tally[kernels.AT]), int(tally[kernels.STEP]), int(tally[kernels.SOURCE_AT]))
-        raise not_ended(int(tally[kernels.AT]), int(self.samples[first + b]), self.rules.limit)
+    def fail(self, status: str, sample: int, t: int, k: int, source: int) -> None:
+        """Raise what a failure of the core means."""
+        if status == "not pending":
+            raise not_pending(t, k, source)
+        raise not_ended(t, sample, self.setup.until.lower().limit)
 
     def carry(self, state: State) -> None:
-        """Write the end of the first sample back to its state."""
+        """Write the end of the first sample back to the state that was loaded."""
         state.u, state.v, state.t = self.u[0], self.v[0], state.t + self.batch.n_steps
-        state.history = self.past[0, len(self.past[0]) - len(state.history) :]
-        state.inputs = self.inputs[0, len(self.inputs[0]) - len(state.inputs) :]
+        state.history = _last(state.history, self.counts[0])
+        if len(state.inputs):
+            state.inputs = _last(state.inputs, self.batch[0].to_dense().T)
 
     def result(self) -> BatchResult:
         """Return what all samples did."""
-        counts = self.past[:, self.D :].transpose(0, 2, 1)
-        tally = self.tally
+        counts = self.counts.transpose(0, 2, 1)
+        groups, trace = self._groups(), self._trace()
         return BatchResult(
-            counts, counts[:, self.setup.network.outputs], self.forward_steps, self.first_output,
-            public_state(self.setup, self.u), public_state(self.setup, self.v),
-            tally[:, kernels.OPERATIONS], tally[:, kernels.UPDATES], tally[:, kernels.DROPPED],
+            counts, counts[:, self.network.outputs], self.forward_steps, self.first_output,
+            public_state(self.setup, self.u), public_state(self.setup, self.v), *self.tally.T,
+            groups=None if groups is None else [groups], trace=None if trace is None else [trace],
         )  # fmt: skip
 
-    def with_record(self, result: Result, record: Record) -> Result:
-        """Add what was recorded to a result."""
-        return _with_record(self.setup, result, record)
+    def _groups(self) -> list[list[Any]] | None:
+        if not self.recorded:
+            return None
+        r = self.recorded
+        ids = np.split(r["ids"], np.cumsum(r["group_size"])[:-1]) if len(r["group_size"]) else []
+        times = zip(r["group_t"].tolist(), r["group_k"].tolist(), ids, strict=True)
+        return [[t, k, group.tolist()] for t, k, group in times]
+
+    def _trace(self) -> list[Checked] | None:
+        return list(self._checks()) if self.setup.record == "trace" else None
+
+    def _checks(self) -> Iterator[Checked]:
+        r = self.recorded
+        u, v = (public_state(self.setup, r[name]).reshape(-1, self.network.n_neurons) for name in ("u", "v"))
+        fired = np.split(r["fired"].astype(np.int64), np.cumsum(r["n_fired"])[:-1]) if len(u) else []
+        for n, (t, k) in enumerate(zip(r["check_t"].tolist(), r["check_k"].tolist(), strict=True)):
+            yield Checked(t, k, u[n], v[n], fired[n])
 
 
-def _rules(setup: Setup) -> Rules:
-    schedule, stop = setup.schedule, setup.until.lower()
-    order = Order(0) if isinstance(schedule, (Layered, Replay)) else schedule.ranking()
-    if order is None or (type(schedule).pick is not Schedule.pick and not isinstance(schedule, Replay)):
-        raise InvalidType("schedule", type(schedule).__name__, "ranked by an Order; engine='reference' runs any")
-    return Rules(
-        isinstance(schedule, Layered), isinstance(schedule, Replay), int(order.first), int(order.second),
-        float(order.noise), schedule.group_size or _EVERYTHING, stop.extra_steps, stop.limit, stop.truncate,
-        setup.refractory, setup.input_first, float(setup.refractory_dropout), setup.seed,
-    )  # fmt: skip
+class TimedCall(Call):
+    """The same for timed execution."""
+
+    def __init__(self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> None:
+        super().__init__(setup, batch, samples, threads)
+        schedule: Any = setup.schedule
+        self.schedule: Timed = schedule
+        self.machine: Machine = schedule.machine(setup.network)
+        shape = self.forward_steps.shape
+        self.step_ps, self.first_output_ps = np.zeros(shape, np.int64), np.full(shape, -1, np.int64)
+
+    def _call(self, engine: _core.Engine, payload: int) -> Any:
+        batch, machine, times = self.batch, self.machine, self.machine.times
+        prices = (times.synaptic_operation, times.active_update, times.inactive_update, times.emission, times.message,
+                  times.arrival, times.barrier)  # fmt: skip
+        return engine.run_timed(
+            self.rules, np.array(prices, np.int64), machine.core_of, machine.way, self._replay(),
+            self.samples, self.t0, batch.channel, batch.count, batch.start, payload, self.history, self.inputs,
+            self.u, self.v, self.counts, self.forward_steps, self.first_output, self.tally, self.step_ps,
+            self.first_output_ps, self.threads, self.setup.record,
+        )  # fmt: skip
+
+    def _replay(self) -> NDArray[np.int64] | None:
+        """Return recorded messages as the core numbers sources and cores; what is none of this network is -1."""
+        if self.schedule.messages is None:
+            return None
+        network, cores = self.network, self.machine.cores
+        t, _, source, core = np.array(self.schedule.messages, np.int64).reshape(-1, 4).T
+        known = np.isin(core, cores) & (source >= -network.n_inputs) & (source < network.n_neurons)
+        place = np.searchsorted(cores, core)
+        columns = t, np.where(known, source + network.n_inputs, -1), np.where(known, place, -1)
+        return np.ascontiguousarray(np.stack(columns, axis=1))
+
+    def fail(self, status: str, sample: int, t: int, k: int, source: int) -> None:  # noqa: D102
+        if status == "not pending":
+            raise next(not_under_way(*each) for each in self.schedule.messages or () if each[:2] == (t, k))
+        super().fail(status, sample, t, k, source)
+
+    def result(self) -> BatchResult:  # noqa: D102
+        found = super().result()
+        times = {"step_ps": self.step_ps, "first_output_ps": self.first_output_ps}
+        if found.groups is not None:
+            log, cores = self.recorded["log"].reshape(-1, 3).tolist(), self.machine.cores.tolist()
+            messages = [
+                [t, k + 1, source, cores[core], arrival, start]
+                for (t, k, (source,)), (core, arrival, start) in zip(found.groups[0], log, strict=True)
+            ]
+            times["messages"] = [messages]  # type: ignore[assignment]
+        return BatchResult(**{**vars(found), **times})
 
 
-def _replay_arrays(schedule: Schedule, n_inputs: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return `Work.replay_at` and `Work.replay_source`."""
-    if not isinstance(schedule, Replay):
-        return _NO_REPLAY
-    groups = schedule.groups
-    sizes = np.cumsum([0] + [len(ids) for _, _, ids in groups])
-    at = [(t, k, size) for (t, k, _), size in zip(groups, sizes[:-1], strict=True)] + [(0, 0, sizes[-1])]
-    sources = [i + n_inputs for _, _, ids in groups for i in ids]
-    return np.array(at, np.int64), np.array(sources, np.int32)
+def _last(before: NDArray[np.int32], after: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the last time steps of two arrays (T, n), as many as the first has."""
+    n = len(before)
+    return after[-n:].copy() if n <= len(after) else np.concatenate([before[len(after) :], after])
 
 
-def _make_record(job: Job, room: int, *, trace: bool) -> Record:
-    checks, n = (room if trace else 0), job.plan.n_neurons
-    return Record(
-        np.zeros((room, 3), np.int64), np.zeros(room * 8, np.int32), np.zeros((checks, 2), np.int64),
-        np.zeros((checks, n), job.u.dtype), np.zeros((checks, n), job.u.dtype), np.zeros((checks, n), np.int32),
-        np.zeros(3, np.int64),
-    )  # fmt: skip
+class Steps:
+    """Runs one time step after another on arrays that stay where they are: what a call makes is made once.
 
+    Attributes
+    ----------
+    u, v : (1, N) float32 or int64
+        Current and voltage; whoever writes into them changes what comes next.
+    counts : (1, 1, N) int32
+        Spikes of each neuron in the last time step.
+    """
 
-def _with_record(setup: Setup, result: Result, record: Record) -> Result:
-    """Add what was recorded to a result."""
-    n_inputs, used = setup.network.n_inputs, record.used
-    ends = np.cumsum(record.groups[: used[kernels.GROUPS], 2])
-    ids = np.split(record.ids[: used[kernels.IDS]] - n_inputs, ends)
-    groups = [[int(t), int(k), ids[g].tolist()] for g, (t, k, _) in enumerate(record.groups[: used[kernels.GROUPS]])]
-    trace = None
-    if setup.record == "trace":
-        n, u, v = used[kernels.CHECKS], public_state(setup, record.u), public_state(setup, record.v)
-        t, k, so_far = record.checks[:n, 0], record.checks[:n, 1], record.counts[:n]
-        earlier = np.zeros_like(so_far)
-        earlier[1:] = np.where((np.diff(t) == 0)[:, None], so_far[:-1], 0)
-        trace = [Checked(int(t[c]), int(k[c]), u[c], v[c], np.flatnonzero(so_far[c] > earlier[c])) for c in range(n)]
-    return Result(**{**result.__dict__, "groups": groups, "trace": trace})
+    def __init__(self, setup: Setup) -> None:
+        network = setup.network
+        self.setup, self.compiled, self.rules = setup, compiled(network), rules_of(setup)
+        state = State.zeros(network)
+        self.u, self.v = state.u[None], state.v[None]
+        self.history, self.inputs = state.history[None], state.inputs[None]
+        self.samples, self.t = np.zeros(1, np.int64), 0
+        self.counts = np.zeros((1, 1, network.n_neurons), np.int32)
+        self.forward_steps, self.first_output = np.zeros((2, 1, 1), np.int32)
+        self.tally = np.zeros((1, 3), np.int64)
+        self.channel, self.count = np.zeros((2, network.n_inputs), np.int32)
+        self.start = np.zeros((1, 2), np.int64)
+        self.narrow = self.compiled.narrow
+        if self.compiled.integers:
+            self._narrow_u, self._narrow_v = np.zeros((2, 1, network.n_neurons), np.int32)
+        self._needs_history = len(self.inputs[0]) > 0 or len(self.history[0]) > 1 or isinstance(setup.schedule, Layered)
+
+    def reset(self, sample: int) -> None:
+        """Begin a sample: everything zero."""
+        self.samples[0], self.t = sample, 0
+        for array in (self.u, self.v, self.history, self.inputs):
+            array.fill(0)
+
+    def step(self, frame: NDArray[Any]) -> None:
+        """Run one time step on input counts (C,)."""
+        n = _core.list_frame(frame, self.channel, self.count)
+        if n < 0:
+            SpikeTrain.from_dense(frame.reshape(-1, 1))  # It says what is wrong.
+        self.start[0, 1] = n
+        payload = int(self.count[:n].max(initial=1))
+        engine, u, v = self.narrow, self.u, self.v
+        if self.compiled.integers:
+            engine, u, v = self._in_width(payload)
+        failure = engine.run(
+            self.rules, self.samples, self.t, self.channel, self.count, self.start, payload, self.history, self.inputs,
+            False, u, v, self.counts, self.forward_steps, self.first_output, self.tally, 1, "counts",
+        )  # fmt: skip
+        if failure is not None and failure[0] == "too wide":
+            u, v = self.u, self.v
+            failure = self.compiled.wide.run(
+                self.rules, self.samples, self.t, self.channel, self.count, self.start, payload, self.history,
+                self.inputs, False, u, v, self.counts, self.forward_steps, self.first_output, self.tally, 1, "counts",
+            )  # fmt: skip
+        if failure is not None:
+            raise self._error(*failure)
+        if u is not self.u:
+            self.u[...], self.v[...] = u, v
+        self.t += 1
+        if self._needs_history:
+            self._remember(n)
+
+    def _in_width(self, payload: int) -> tuple[_core.Engine, NDArray[Any], NDArray[Any]]:
+        if not self.compiled.fits_narrow(payload, self.u, self.v):
+            return self.compiled.wide, self.u, self.v
+        self._narrow_u[...], self._narrow_v[...] = self.u, self.v
+        return self.narrow, self._narrow_u, self._narrow_v
+
+    def _error(self, status: str, sample: int, t: int, k: int, source: int) -> Exception:
+        if status == "not pending":
+            return not_pending(t, k, source)
+        return not_ended(t, sample, self.setup.until.lower().limit)
+
+    def _remember(self, n: int) -> None:
+        """Keep what delays and feedback need."""
+        for history in (self.history[0], self.inputs[0]):
+            history[:-1] = history[1:]
+        self.history[0, -1] = self.counts[0, 0]
+        if len(self.inputs[0]):
+            self.inputs[0, -1] = 0
+            self.inputs[0, -1, self.channel[:n]] = self.count[:n]

@@ -1,7 +1,7 @@
 """Neuron models: what happens to current u and voltage v, and in which numbers.
 
 A model is one file with a parameter class (what users write), a `NamedTuple` of arrays (what engines read) and two pure
-functions of them, written so that numpy runs them on arrays and numba on scalars:
+functions of them:
 
 ``leak(p, i, u, v) -> u, v``
     A new time step opens: decay and bias, once per time step.
@@ -9,15 +9,14 @@ functions of them, written so that numpy runs them on arrays and numba on scalar
     A group was delivered: `arriving` is the sum of what reached the neuron.
 
 A neuron that may fire emits where ``v > p.vth[i]`` (strictly, as on Loihi). `i` is an index or a slice.
-To add a model, write such a file beside `cuba.py`, end it with `register(...)` and name it in the import below.
+To add a model, write such a file beside `cuba.py`, end it with `register(...)` and name it in the import below. It runs
+on the reference engine; a header in ``lava_async/core/neurons`` makes the compiled engine run it, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
-
-from numba.extending import overload
 
 
 class Dynamics(NamedTuple):
@@ -43,16 +42,6 @@ def leak(p: Any, i: Any, u: Any, v: Any) -> Any:
 def integrate(p: Any, i: Any, u: Any, v: Any, arriving: Any, refractory: Any) -> Any:
     """Add what arrived at neurons `i` of the model that `p` belongs to."""
     return _DYNAMICS[type(p)].integrate(p, i, u, v, arriving, refractory)
-
-
-@overload(leak, jit_options={"_nrt": False})
-def _compile_leak(p: Any, i: Any, u: Any, v: Any) -> Any:
-    return _DYNAMICS[p.instance_class].leak
-
-
-@overload(integrate, jit_options={"_nrt": False})
-def _compile_integrate(p: Any, i: Any, u: Any, v: Any, arriving: Any, refractory: Any) -> Any:
-    return _DYNAMICS[p.instance_class].integrate
 
 
 from lava_async.neurons.cuba import CubaParams  # noqa: E402

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lava_async.jit import where
 from lava_async.neurons import register
 from lava_async.records import ArrayRecord, frozen, real_array, within
 
@@ -35,7 +34,7 @@ def leak(p: Any, i: Any, u: Any, v: Any) -> Any:
 
 def integrate(p: Any, i: Any, u: Any, v: Any, arriving: Any, refractory: Any) -> Any:
     """Return ``u + arriving`` and, unless refractory, ``v + arriving``."""
-    return u + arriving, where(refractory, v, v + arriving)
+    return u + arriving, np.where(refractory, v, v + arriving)
 
 
 register(Cuba, leak=leak, integrate=integrate)

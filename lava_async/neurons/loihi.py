@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.jit import same, where
 from lava_async.neurons import register
 from lava_async.records import ArrayRecord, frozen, integer_array, whole_array, within
 
@@ -43,16 +42,16 @@ def leak(p: Any, i: Any, u: Any, v: Any) -> Any:
     """Return u and v after ``x -> sign(x) ((abs(x) (4096 - d)) >> 12)``; v also gains u and bias."""
     kept_u = (np.abs(u) * p.keep_u[i]) >> DECAY_BITS
     kept_v = (np.abs(v) * p.keep_v[i]) >> DECAY_BITS
-    u = where(u < 0, -kept_u, kept_u)
-    return u, where(v < 0, -kept_v, kept_v) + u + p.bias[i]
+    u = np.where(u < 0, -kept_u, kept_u)
+    return u, np.where(v < 0, -kept_v, kept_v) + u + p.bias[i]
 
 
 def integrate(p: Any, i: Any, u: Any, v: Any, arriving: Any, refractory: Any) -> Any:
     """Add what arrived; then u wraps at 24 bits, taking v along, and v saturates."""
-    u = same(u, u + arriving)
-    wrap = same(u, where(u > LIMIT, -WRAP, where(u <= -LIMIT, WRAP, 0)))
-    v = same(v, v + where(refractory, same(v, 0), same(v, arriving + wrap)))
-    return u + wrap, where(v >= LIMIT, LIMIT - 1, where(v <= -LIMIT, 1 - LIMIT, v))
+    u = u + arriving
+    wrap = np.where(u > LIMIT, -WRAP, np.where(u <= -LIMIT, WRAP, 0))
+    v = v + np.where(refractory, 0, arriving + wrap)
+    return u + wrap, np.where(v >= LIMIT, LIMIT - 1, np.where(v <= -LIMIT, 1 - LIMIT, v))
 
 
 register(Loihi, leak=leak, integrate=integrate)

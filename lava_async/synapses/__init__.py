@@ -1,14 +1,13 @@
 """Synapses: which neurons a spike reaches, with which weights.
 
-A type is one file with a frozen dataclass. It says what it is twice: :meth:`Synapses.fan_out` for one source neuron,
-for readers and the reference engine, and :meth:`Synapses.lower` as one of the forms below, for the compiled engine.
-Indices are local: source neuron 0 is the first of its layer, target neuron 0 the first of its own.
+A type is one file with a frozen dataclass. :meth:`Synapses.fan_out` tells the synapses of one source neuron; that is
+enough for both engines. Dense, sparse and convolutional synapses have code of their own in the compiled engine, others
+run there as lists. Indices are local: source neuron 0 is the first of its layer, target neuron 0 the first of its own.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,33 +28,6 @@ class Fan(NamedTuple):
     target: NDArray[np.int64]
     weight: NDArray[Any]
     delay: NDArray[np.int64]
-
-
-class Rows(NamedTuple):
-    """Lowered form: every source reaches all targets; weights (pre, post)."""
-
-    weights: NDArray[Any]
-
-
-class Lists(NamedTuple):
-    """Lowered form: source j reaches ``target[start[j]:start[j + 1]]`` with these weights."""
-
-    start: NDArray[np.int64]
-    target: NDArray[np.int32]
-    weights: NDArray[Any]
-
-
-class Patches(NamedTuple):
-    """Lowered form: a convolution; weights (in channels / groups, kernel height, kernel width, out channels)."""
-
-    weights: NDArray[Any]
-    geometry: NDArray[np.int64]
-    """(16,) input (C, H, W), output (C, H, W), in channels per group, kernel (H, W), stride, padding, dilation (pairs),
-    groups."""
-
-
-Lowered = Rows | Lists | Patches
-"""What the compiled engine walks; each part comes with a delay per source neuron, or None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +65,6 @@ class Synapses(ArrayRecord, ABC):
         """Return the synapses of source neuron j."""
 
     @abstractmethod
-    def lower(self) -> Iterator[tuple[Lowered, NDArray[np.int32] | None]]:
-        """Yield parts in a form that the compiled engine walks, each with the delay of its sources, or None."""
-
-    @abstractmethod
     def map_weights(self, function: Any) -> Synapses:
         """Return the same synapses with ``function(where, weights)`` as weights."""
 
@@ -118,4 +86,4 @@ from lava_async.synapses.conv import Conv  # noqa: E402
 from lava_async.synapses.dense import Dense  # noqa: E402
 from lava_async.synapses.sparse import Sparse  # noqa: E402
 
-__all__ = ["INPUT", "Conv", "Dense", "Fan", "Lists", "Lowered", "Patches", "Rows", "Sparse", "Synapses"]
+__all__ = ["INPUT", "Conv", "Dense", "Fan", "Sparse", "Synapses"]

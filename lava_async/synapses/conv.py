@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.records import array_of, count, frozen
-from lava_async.synapses import Fan, Lowered, Patches, Synapses, axonal
+from lava_async.synapses import Fan, Synapses, axonal
 
 Pair = tuple[int, int]
 
@@ -119,9 +118,10 @@ class Conv(Synapses):
         inside = (at >= 0) & (at % stride == 0) & (at // stride < self.output_shape[1 + axis])
         return kernel[inside], at[inside] // stride
 
-    def lower(self) -> Iterator[tuple[Lowered, NDArray[np.int32] | None]]:  # noqa: D102
-        geometry = (*self.input_shape, *self.output_shape, *self.weights.shape[1:], *sum(self._pairs, ()), self.groups)
-        yield Patches(np.ascontiguousarray(self.weights.transpose(1, 2, 3, 0)), np.array(geometry)), self.delay
+    @property
+    def geometry(self) -> tuple[int, ...]:
+        """(16,) source (C, H, W), target (C, H, W), channels per group, kernel (H, W), stride, padding, dilation, groups."""
+        return (*self.input_shape, *self.output_shape, *self.weights.shape[1:], *sum(self._pairs, ()), self.groups)
 
     def map_weights(self, function: Any) -> Conv:  # noqa: D102
         return replace(self, weights=function("Conv.weights", self.weights))

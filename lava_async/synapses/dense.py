@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.records import array_of, frozen
-from lava_async.synapses import Fan, Lowered, Rows, Synapses, axonal
+from lava_async.synapses import Fan, Synapses, axonal
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +52,6 @@ class Dense(Synapses):
     def fan_out(self, j: int) -> Fan:  # noqa: D102
         delay = 0 if self.delay is None else int(self.delay[j])
         return Fan(np.arange(self.n_target), self.weights[:, j], np.full(self.n_target, delay))
-
-    def lower(self) -> Iterator[tuple[Lowered, NDArray[np.int32] | None]]:  # noqa: D102
-        yield Rows(np.ascontiguousarray(self.weights.T)), self.delay
 
     def map_weights(self, function: Any) -> Dense:  # noqa: D102
         return replace(self, weights=function("Dense.weights", self.weights))

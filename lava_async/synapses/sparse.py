@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.records import array_of, count, frozen, integer_array, within
-from lava_async.synapses import MAX_DELAY, Fan, Lists, Lowered, Synapses
+from lava_async.synapses import MAX_DELAY, Fan, Synapses
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +31,11 @@ class Sparse(Synapses):
         Delay of each synapse in time steps; default 0.
     """
 
-    pre: NDArray[np.int64]
-    post: NDArray[np.int64]
+    pre: NDArray[np.int32]
+    post: NDArray[np.int32]
     weights: NDArray[Any]
     size: tuple[int, int]
-    delay: NDArray[np.int64] = None  # type: ignore[assignment]
+    delay: NDArray[np.int32] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         pre, post = integer_array("Sparse.pre", self.pre), integer_array("Sparse.post", self.post)
@@ -51,14 +50,22 @@ class Sparse(Synapses):
         within("Sparse.post", post, 0, size[0] - 1)
         within("Sparse.pre", pre, 0, size[1] - 1)
         within("Sparse.delay", delay, 0, MAX_DELAY)
-        order = np.lexsort((post, pre))
-        pre, post = pre[order], post[order]
-        twice = (np.diff(pre) == 0) & (np.diff(post) == 0)
-        if twice.any():
-            pair = (int(post[1:][twice][0]), int(pre[1:][twice][0]))
-            raise InvalidValue("Sparse synapse (post, pre)", pair, "given once")
-        for name, array in (("pre", pre), ("post", post), ("weights", weights[order]), ("delay", delay[order])):
-            object.__setattr__(self, name, frozen(array))
+        place = pre.astype(np.int64) * size[0] + post
+        if (place[1:] <= place[:-1]).any():
+            order = np.argsort(place, kind="stable")
+            pre, post, weights, place = pre[order], post[order], weights[order], place[order]
+            delay = delay[order] if delay.strides[0] else delay
+            twice = place[1:] == place[:-1]
+            if twice.any():
+                pair = (int(post[1:][twice][0]), int(pre[1:][twice][0]))
+                raise InvalidValue("Sparse synapse (post, pre)", pair, "given once")
+        # Of 32 bits, and one delay of all as one number: large networks are lists of synapses before all.
+        pre, post, delay = pre.astype(np.int32), post.astype(np.int32), delay.astype(np.int32)
+        same_delay = delay.size > 0 and bool((delay == delay[0]).all())
+        delay = np.broadcast_to(delay[:1].copy(), delay.shape) if same_delay else frozen(delay)
+        for name, array in (("pre", frozen(pre)), ("post", frozen(post)), ("weights", frozen(weights)),
+                            ("delay", delay)):  # fmt: skip
+            object.__setattr__(self, name, array)
         object.__setattr__(self, "size", size)
 
     @classmethod
@@ -90,13 +97,6 @@ class Sparse(Synapses):
     def fan_out(self, j: int) -> Fan:  # noqa: D102
         here = slice(*np.searchsorted(self.pre, (j, j + 1)))
         return Fan(self.post[here], self.weights[here], self.delay[here])
-
-    def lower(self) -> Iterator[tuple[Lowered, NDArray[np.int32] | None]]:  # noqa: D102
-        for delay in np.unique(self.delay):
-            part = self.delay == delay
-            start = np.searchsorted(self.pre[part], np.arange(self.n_source + 1))
-            lists = Lists(start.astype(np.int64), self.post[part].astype(np.int32), self.weights[part])
-            yield lists, np.full(self.n_source, delay, np.int32) if delay else None
 
     def map_weights(self, function: Any) -> Sparse:  # noqa: D102
         return replace(self, weights=function("Sparse.weights", self.weights))

@@ -1,4 +1,4 @@
-"""The compiled gradient engine: :mod:`lava_async.engine.backprop` as a function of torch."""
+"""The compiled gradient engine: runs of the core (``lava_async/core``) as a function of torch."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lava_async.engine import Setup, adjoint
-from lava_async.engine.adjoint import Rule
-from lava_async.engine.backprop import Model, Pool, Recorded
-from lava_async.engine.compiled import plan_of
-from lava_async.engine.deliver_back import Weights
-from lava_async.engine.flat import FlatWeights
-from lava_async.errors import InvalidType
+from lava_async import _core, draws
+from lava_async.engine import Setup
+from lava_async.engine.compiled import compiled, rules_of
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
+from lava_async.schedules.replay import not_pending
 from lava_async.spikes import SpikeBatch
-from lava_async.training.gradient import CREDITS, STATE_SCALE, WEIGHT_SCALE, Gradient, Parameters, Run
+from lava_async.stopping import not_ended
+from lava_async.threads import available
+from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, Parameters, Run
 from lava_async.training.surrogates import ATan, Exponential, Surrogate
+
+_MAX_LAYERS = 62
+"""The layers that a forward step touches are the bits of one integer."""
 
 
 class CompiledEngine:
     """The :class:`~lava_async.training.gradient.GradientEngine` that walks events; on the CPU.
 
-    Fixed-point networks run in the integers that they are deployed in, so nothing is lost on the way.
+    Fixed-point networks run in the integers that they are deployed in. Spikes and gradients are the same to the last
+    bit on every instruction set and for any number of threads.
 
     Parameters
     ----------
@@ -38,97 +42,160 @@ class CompiledEngine:
 
     def __init__(self, network: Network, threads: int | None = None) -> None:
         self.network, self.threads = network, threads
-        self.flat = FlatWeights(network)
-        self.pool = Pool()
+        self._engines: dict[tuple[str, bool], _core.Engine] = {}
+
+    def engine(self, arithmetic: str, double: bool) -> _core.Engine:
+        """Return the engine of the core in an arithmetic, for gradients in single or double precision."""
+        key = arithmetic, double
+        if key not in self._engines:
+            self._engines[key] = compiled(self.network).engine(arithmetic, double)
+        return self._engines[key]
 
     def run(
         self, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor | SpikeBatch,
         samples: NDArray[np.int64], neurons: slice = slice(None),
     ) -> Run:  # fmt: skip
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
-        batch = spikes if isinstance(spikes, SpikeBatch) else SpikeBatch.of(spikes.detach().cpu().numpy())
-        states = parameters.keep_u.requires_grad or parameters.keep_v.requires_grad
-        rule = _rule(gradient, self.network.n_neurons, parameters.vth.detach().cpu().numpy().dtype, states)
-        call = _Call(self, setup, rule, batch, samples, neurons)
-        counts: Tensor = _Backpropagation.apply(call, *parameters[1:], *parameters.weights).transpose(1, 2)
-        job, unit = call.recorded.job, call.recorded.model.unit
-        u, v = (torch.from_numpy(np.multiply(x, unit, dtype=np.float32)) for x in (job.u, job.v))
-        return Run(counts, u, v, job.forward_steps)
-
-    def model(self, neurons: list[NDArray[Any]], weights: NDArray[Any]) -> Model:
-        """Return the network with these parameters, on slayer's grid or in floating point."""
-        keep_u, keep_v, vth, bias = neurons
-        plan, _ = plan_of(self.network).wide
-        kind: Any = type(self.network.params.arrays())
-        if not isinstance(self.network.params, LoihiParams):
-            floating = Weights(self.flat.floating(weights, vth.dtype), keep_u, keep_v, vth, bias)
-            return Model(plan._replace(weights=floating.weights), kind(keep_u, keep_v, vth, bias), floating, 1.0)
-        whole, scaled = self.flat.whole(weights, WEIGHT_SCALE, 1 / STATE_SCALE)
-        p = kind(*(np.rint(x * STATE_SCALE).astype(np.int64) for x in neurons))
-        floating = Weights(scaled, keep_u, keep_v, vth, bias)
-        return Model(plan._replace(weights=whole), p, floating, 1 / STATE_SCALE)
-
-    def scatter(self, flat: NDArray[Any]) -> NDArray[Any]:
-        """Return a gradient of flat weights as one of the weights of the synapses, one after another."""
-        fixed = isinstance(self.network.params, LoihiParams)
-        return self.flat.back(flat, WEIGHT_SCALE / STATE_SCALE if fixed else 1.0)
+        if len(self.network.layers) > _MAX_LAYERS:
+            n = len(self.network.layers)
+            raise InvalidValue("Network.layers", f"{n} layers", f"at most {_MAX_LAYERS} for compiled training")
+        batch = spikes
+        if isinstance(spikes, Tensor):
+            batch = SpikeBatch.of(spikes.detach().cpu().numpy(), self.threads)
+        call = _Call(self, setup, gradient, parameters, batch, samples, neurons)
+        wanted = spikes if isinstance(spikes, Tensor) and spikes.requires_grad else None
+        counts: Tensor = _Backpropagation.apply(call, wanted, *parameters[1:], *parameters.weights).transpose(1, 2)
+        unit = 1 / STATE_SCALE if call.fixed else 1.0
+        u, v = (torch.from_numpy(np.multiply(x, unit, dtype=np.float32)) for x in (call.u, call.v))
+        return Run(counts, u, v, call.forward_steps)
 
 
 class _Call:
-    """What a run needs besides tensors, and what it leaves for the way back."""
+    """One run: what it needs besides tensors, and what it leaves for the backward pass."""
 
     def __init__(
-        self, engine: CompiledEngine, setup: Setup, rule: Rule, batch: SpikeBatch, samples: Any, neurons: slice
-    ) -> None:
-        self.engine, self.setup, self.rule, self.batch, self.samples = engine, setup, rule, batch, samples
-        self.neurons = neurons
-        self.recorded: Recorded
+        self, engine: CompiledEngine, setup: Setup, gradient: Gradient, parameters: Parameters, batch: Any,
+        samples: NDArray[np.int64], neurons: slice,
+    ) -> None:  # fmt: skip
+        self.engine, self.setup, self.gradient, self.samples = engine, setup, gradient, samples
+        self.network = engine.network
+        self.fixed = isinstance(self.network.params, LoihiParams)
+        self.threads = engine.threads or available()
+        self.batch: SpikeBatch = batch
+        if setup.input_dropout > 0:
+            self.batch = batch.thinned(setup.input_dropout, setup.seed, samples)
+        self.decays = parameters.keep_u.requires_grad or parameters.keep_v.requires_grad
+        self.neurons = parameters.vth.requires_grad or parameters.bias.requires_grad
+        first, last, step = neurons.indices(self.network.n_neurons)
+        # Neurons side by side are counted alone, others are picked from all.
+        self.first, self.last = (first, max(first, last)) if step == 1 else (0, self.network.n_neurons)
+        self.picked = slice(None) if step == 1 else neurons
+        n, n_steps = len(self.batch), self.batch.n_steps
+        self.forward_steps, self.first_output = np.empty((n, n_steps), np.int32), np.empty((n, n_steps), np.int32)
+        self.tally = np.zeros((n, 3), np.int64)
+        self.u: NDArray[Any]
+        self.v: NDArray[Any]
+        self.run: _core.DifferentiableRun
+
+    def forward(self, numbers: list[NDArray[Any]], weights: list[NDArray[Any]]) -> NDArray[Any]:
+        """Run the batch; return the spike counts of the neurons that are wanted, (B, T, n)."""
+        double = numbers[2].dtype == np.float64
+        kind, a, b = _surrogate(self.gradient.surrogate)
+        slopes = [np.array(np.broadcast_to(x, numbers[2].shape), numbers[2].dtype) for x in (a, b)]
+        names = ("int64",) if self.fixed and double else ("int32", "int64") if self.fixed else (
+            ("float64",) if double else ("float32",)
+        )
+        counts = np.empty((len(self.batch), self.batch.n_steps, self.last - self.first), numbers[2].dtype)
+        for name in names:
+            failure = self._forward_in(name, double, kind, numbers + slopes, weights, counts)
+            # Spikes that add up while they wait may bring more than 32 bits hold.
+            if failure is None or failure[0] != "too wide":
+                break
+        if failure is not None:
+            self._fail(failure, weights)
+        return counts
+
+    def _forward_in(self, name: str, double: bool, kind: bool, numbers: Any, weights: Any, counts: Any) -> Any:
+        batch, gradient = self.batch, self.gradient
+        shape = len(batch), self.network.n_neurons
+        self.u, self.v = np.zeros(shape, name), np.zeros(shape, name)
+        scales = (float(STATE_SCALE), float(WEIGHT_SCALE)) if self.fixed else (1.0, 1.0)
+        failure, self.run = self.engine.engine(name, double).record(
+            rules_of(self.setup), gradient.credit, gradient.peak, gradient.reset == "differentiated", kind,
+            self.decays, self.neurons, weights, numbers, *scales, self.samples, batch.channel, batch.count,
+            batch.start, int(batch.count.max(initial=1)), self.u, self.v, self.forward_steps, self.first_output,
+            self.tally, counts, self.first, self.threads,
+        )  # fmt: skip
+        return failure
+
+    def _fail(self, failure: tuple[Any, ...], weights: list[NDArray[Any]]) -> None:
+        if failure[0] == "unfit":
+            _, synapses, index = failure
+            value = float(weights[synapses].flat[index])
+            raise InvalidValue(f"weights of synapses {synapses}, number {index}", value, "finite, and what a spike "
+                               "brings through it a number of 32 bits")  # fmt: skip
+        status, sample, t, k, source = failure
+        raise not_pending(t, k, source) if status == "not pending" else not_ended(
+            t, sample, self.setup.until.lower().limit
+        )
+
+    def backward(self, grad: NDArray[Any], shapes: list[Any], wants_input: bool) -> tuple[Any, Any, Any]:
+        """Return the gradients of the input (B, C, T), of keep_u, keep_v, vth, bias, and of the weights."""
+        n, n_steps = len(self.batch), self.batch.n_steps
+        weights = [np.zeros(shape, grad.dtype) for shape in shapes]
+        n_neurons = self.network.n_neurons
+        keep_u, keep_v = np.zeros((2, n_neurons), grad.dtype) if self.decays else (None, None)
+        vth, bias = np.zeros((2, n_neurons), grad.dtype) if self.neurons else (None, None)
+        into = np.zeros((n, n_steps, self.network.n_inputs), grad.dtype) if wants_input else None
+        self.run.backward(grad, weights, keep_u, keep_v, vth, bias, into, self.threads)
+        return self._of_input(into), (keep_u, keep_v, vth, bias), weights
+
+    def _of_input(self, gradient: NDArray[Any] | None) -> NDArray[Any] | None:
+        if gradient is None:
+            return None
+        if self.setup.input_dropout > 0:
+            steps, channels = np.arange(gradient.shape[1])[:, None], np.arange(gradient.shape[2])
+            for b, sample in enumerate(self.samples):
+                drawn = draws.key(self.setup.seed, draws.INPUT_DROPOUT, sample, steps, 0, channels)
+                gradient[b][draws.unit(drawn) < self.setup.input_dropout] = 0
+        return gradient.transpose(0, 2, 1)
 
 
 class _Backpropagation(torch.autograd.Function):
-    """Spike counts (B, T, n), as the kernels keep them, as a function of neurons' parameters and synapses' weights."""
+    """Spike counts (B, T, n) as a function of the input, of neurons' parameters and synapses' weights."""
 
     @staticmethod
-    def forward(ctx: Any, call: _Call, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, call: _Call, spikes: Tensor | None, *parameters: Tensor) -> Tensor:
         """Run the batch."""
         arrays = [p.detach().cpu().contiguous().numpy() for p in parameters]
-        neurons, weights = arrays[:4], np.concatenate([w.ravel() for w in arrays[4:]])
-        model = call.engine.model([np.ascontiguousarray(x) for x in neurons], weights)
-        call.recorded = Recorded(
-            call.setup, model, call.rule, call.batch, call.samples, call.engine.threads, call.engine.pool
-        )
+        counts = call.forward(arrays[:4], arrays[4:])
         ctx.call = call
+        ctx.input = None if spikes is None else (spikes.device, spikes.dtype)
         ctx.like = [(p.shape, p.device) for p in parameters]
-        job = call.recorded.job
-        return torch.from_numpy(job.past[:, job.D :, call.neurons]).to(parameters[2].dtype)
+        return torch.from_numpy(counts[..., call.picked])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         """Walk the tape back."""
-        engine, recorded = ctx.call.engine, ctx.call.recorded
-        g = recorded.backward(grad.detach().cpu().numpy(), ctx.call.neurons)
-        decays = (g.keep_u, g.keep_v) if recorded.rule.states else (None, None)
-        gradients = [*decays, g.vth, g.bias]
-        weights, place = engine.scatter(g.weights), 0
-        for shape, _ in ctx.like[4:]:
-            gradients.append(weights[place : place + shape.numel()].reshape(shape))
-            place += shape.numel()
-        devices = (device for _, device in ctx.like)
-        return None, *(g if g is None else torch.from_numpy(g).to(d) for g, d in zip(gradients, devices, strict=True))
+        call: _Call = ctx.call
+        given = grad.detach().cpu()
+        if call.picked != slice(None):
+            given = given.new_zeros((*given.shape[:2], call.last - call.first))
+            given[..., call.picked] = grad.detach().cpu()
+        shapes = [tuple(shape) for shape, _ in ctx.like[4:]]
+        of_input, numbers, weights = call.backward(given.contiguous().numpy(), shapes, ctx.input is not None)
+        found = [
+            None if g is None else torch.from_numpy(g).to(device)
+            for g, (_, device) in zip([*numbers, *weights], ctx.like, strict=True)
+        ]
+        return None, None if ctx.input is None else torch.from_numpy(of_input).to(*ctx.input), *found
 
 
-def _rule(gradient: Gradient, n: int, dtype: Any, states: bool) -> Rule:
-    kind, a, b = _surrogate(gradient.surrogate)
-    # Copies: numba compiles once more for arrays that cannot be written to, as the parameters of a network are.
-    a, b = (np.array(np.broadcast_to(x, (n,)), dtype) for x in (a, b))
-    differentiated = gradient.reset == "differentiated"
-    return Rule(CREDITS.index(gradient.credit), gradient.peak, differentiated, kind, a, b, states)
-
-
-def _surrogate(surrogate: Surrogate) -> tuple[int, Any, Any]:
+def _surrogate(surrogate: Surrogate) -> tuple[bool, Any, Any]:
+    """Return whether it is an arctangent, and its numbers a and b (lava_async/core/gradient.hpp)."""
     if isinstance(surrogate, Exponential):
         tau, scale = (np.asarray(x, np.float64) for x in (surrogate.tau, surrogate.scale))
-        return adjoint.EXPONENTIAL, 1 / tau, scale / (2 * tau)
+        return False, 1 / tau, scale / (2 * tau)
     if isinstance(surrogate, ATan):
-        return adjoint.ATAN, np.pi / 2 * surrogate.alpha, 1.0
+        return True, np.pi / 2 * surrogate.alpha, 1.0
     raise InvalidType("surrogate", type(surrogate).__name__, "ATan or Exponential; engine='dense' takes any")

@@ -131,7 +131,7 @@ class AsyncNetwork(CheckedProcess):
             "network": self.network, "schedule": self.schedule, "until": self.until, "refractory": refractory,
             "input_first": input_first, "seed": seed,
         }  # fmt: skip
-        # One step here, so that what is wrong shows now and what numba compiles is there before Lava forks.
+        # One step here, so that what is wrong shows now.
         frame_type = np.int32 if self.arithmetic == "fixed_pt" else np.float64
         time_steps(rules).step(np.zeros(self.network.n_inputs, frame_type))
         self.proc_params["rules"] = rules

@@ -1,0 +1,69 @@
+// Which engines this machine runs, the best first.
+#include <stdexcept>
+
+#include "engine.hpp"
+
+namespace lava_async {
+
+using MakeEngine = std::unique_ptr<Engine>(std::shared_ptr<const Layout>, bool integers);
+namespace baseline {
+MakeEngine make_engine;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+MakeEngine make_engine;
+}
+namespace avx512 {
+MakeEngine make_engine;
+}
+#endif
+namespace wide {
+std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout>, Arithmetic, bool double_gradient);
+}
+
+namespace {
+
+struct InstructionSet {
+  const char* name;
+  MakeEngine* make;
+  bool (*runs_here)();
+};
+
+const InstructionSet INSTRUCTION_SETS[] = {
+#if defined(__x86_64__)
+    {"avx512", avx512::make_engine,
+     [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+              __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+     }},
+    {"avx2", avx2::make_engine,
+     [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma"); }},
+#endif
+    {"baseline", baseline::make_engine, [] { return true; }},
+};
+
+}  // namespace
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> found;
+  for (const InstructionSet& each : INSTRUCTION_SETS) {
+    if (each.runs_here()) found.push_back(each.name);
+  }
+  return found;
+}
+
+std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout> net, Arithmetic arithmetic, bool double_gradient,
+                                    const std::string& instruction_set) {
+  if (arithmetic == Arithmetic::INT64 || arithmetic == Arithmetic::FLOAT64) {
+    return wide::make_engine(std::move(net), arithmetic, double_gradient);
+  }
+  for (const InstructionSet& each : INSTRUCTION_SETS) {
+    if (each.name == instruction_set && each.runs_here()) {
+      return each.make(std::move(net), arithmetic == Arithmetic::INT32);
+    }
+  }
+  throw std::invalid_argument(instruction_set);
+}
+
+}  // namespace lava_async

@@ -1,0 +1,13 @@
+// The engines of one instruction set: compiled once for each, with -DLAVA_ISA=...
+#include "engine_impl.hpp"
+
+namespace lava_async {
+namespace LAVA_ISA {
+
+std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout> net, bool integers) {
+  if (integers) return std::make_unique<EngineOf<Loihi<int32_t, true>, Loihi<int32_t, false>, float>>(std::move(net));
+  return std::make_unique<EngineOf<Cuba<float>, Cuba<float>, float>>(std::move(net));
+}
+
+}  // namespace LAVA_ISA
+}  // namespace lava_async

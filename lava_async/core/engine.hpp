@@ -1,0 +1,129 @@
+// What Python calls: a network laid out for one arithmetic and one instruction set. No type here depends on either.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gradient.hpp"
+#include "layout.hpp"
+#include "run.hpp"
+
+namespace lava_async {
+
+// Numbers of users, of one of four types.
+struct Values {
+  enum Type { FLOAT32, FLOAT64, INT32, INT64 } type;
+  const void* data;
+};
+
+// The samples of a call; arrays as in lava_async.spikes.SpikeBatch.
+struct Batch {
+  int n = 0, n_steps = 0;
+  int64_t t0 = 0;
+  const int64_t* samples = nullptr;  // (n,)
+  const int32_t* channel = nullptr;
+  const int32_t* count = nullptr;    // nullptr: all 1
+  const int64_t* start = nullptr;    // (n, T + 1)
+  int largest_payload = 1;
+  const int32_t* history = nullptr;  // (n, n_history, N)
+  const int32_t* inputs = nullptr;   // (n, n_inputs_before, C)
+  int n_history = 0, n_inputs_before = 0;
+  bool from_rest = true;
+};
+
+// Arrays that are filled; u and v are carried on in place, in the type of the arithmetic.
+struct Results {
+  void *u = nullptr, *v = nullptr;  // (n, N)
+  int32_t* counts = nullptr;        // (n, T, N), or nullptr
+  int32_t *forward_steps = nullptr, *first_output = nullptr;  // (n, T)
+  int64_t* tally = nullptr;         // (n, 3) operations, updates, dropped
+  void* wanted = nullptr;           // (n, T, n_wanted) counts of some neurons as numbers of the gradient, or nullptr
+  int first_wanted = 0, n_wanted = 0;
+};
+
+// What a sample recorded; u and v as int64 or float32.
+struct Recording {
+  bool groups = false, trace = false;
+  std::vector<int64_t> group_t, check_t;
+  std::vector<int32_t> group_k, group_size, ids, check_k, fired, n_fired;
+  std::vector<int64_t> integers_u, integers_v;
+  std::vector<float> floats_u, floats_v;
+};
+
+// A chip, for timed execution (semantics, section 7); times in picoseconds.
+struct Machine {
+  struct Times {
+    int64_t synaptic_operation, active_update, inactive_update, emission, message, arrival, barrier;
+  } times;
+  int n_cores = 0;
+  const int64_t* core_of = nullptr;  // (N,)
+  const int64_t* way = nullptr;      // (cores, cores)
+  bool replaying = false;
+  const int64_t* replay = nullptr;   // (R, 3) t, source, core of recorded messages; -1: unknown
+  int64_t n_replay = 0;
+};
+struct TimedResults {
+  int64_t *step_ps = nullptr, *first_output_ps = nullptr;  // (n, T)
+  // Of recorded runs, beside the groups: core, arrival and start of each message.
+  std::vector<int64_t> log;
+};
+
+// Gradients that are filled, in the types and shapes of what they belong to; nullptr: not wanted.
+struct GradientResults {
+  std::vector<void*> weights;  // one per set of synapses
+  void *keep_u = nullptr, *keep_v = nullptr, *vth = nullptr, *bias = nullptr;  // (N,)
+  void* input = nullptr;       // (n, T, C)
+};
+
+// A run that can be differentiated.
+class DifferentiableRun {
+ public:
+  virtual ~DifferentiableRun() = default;
+  // `derivative` (n, T, n_wanted) by the counts that were wanted.
+  virtual Status backward(const Batch&, const void* derivative, const GradientResults&, int threads,
+                          const std::function<bool()>& asked) = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual std::string instruction_set() const = 0;
+  // (N,) each; `unit`: what a weight of 1 adds.
+  virtual void set_neurons(const double* keep_u, const double* keep_v, const double* vth, const double* bias,
+                           const double* unit) = 0;
+  virtual void set_weights(int synapses, Values) = 0;
+  // After all is set: bounds of what runs may reach.
+  virtual void prepare() = 0;
+  // The largest payload that a run may have here (1 << 30: any).
+  virtual int largest_payload() const = 0;
+
+  virtual Failure run(const Rules&, const Batch&, const Results&, Recording*, int threads,
+                      const std::function<bool()>& asked) = 0;
+  virtual Failure run_timed(const Rules&, const Machine&, const Batch&, const Results&, const TimedResults&, Recording*,
+                            std::vector<int64_t>* log, int threads, const std::function<bool()>& asked) = 0;
+
+  // Runs with other numbers than those that were set, in units of the gradient: a state of 1 is `scale` of the
+  // engine's, a weight of 1 `weight_scale`. Returns the run, or says which weight does not fit (synapses, index).
+  struct Parameters {
+    std::vector<const void*> weights;  // one per set of synapses, in the type of the gradient
+    const void *keep_u, *keep_v, *vth, *bias, *a, *b;  // (N,) each, alike
+    double scale = 1, weight_scale = 1;
+  };
+  struct Unfit {
+    int synapses = -1;
+    size_t index = 0;
+  };
+  virtual std::shared_ptr<DifferentiableRun> record(const Rules&, const GradientRules&, const Parameters&,
+                                                    const Batch&, const Results&, int threads,
+                                                    const std::function<bool()>& asked, Failure&, Unfit&) = 0;
+};
+
+enum class Arithmetic { FLOAT32, FLOAT64, INT32, INT64 };
+
+// The instruction sets that this machine runs, the best first; and an engine for one of them.
+std::vector<std::string> instruction_sets();
+std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout>, Arithmetic, bool double_gradient,
+                                    const std::string& instruction_set);
+
+}  // namespace lava_async

@@ -1,0 +1,267 @@
+// One sample forward, event by event: semantics, sections 3 to 5. Function by function as engine/reference.py.
+#pragma once
+#include "deliver.hpp"
+#include "run.hpp"
+
+namespace lava_async {
+namespace LAVA_ISA {
+
+// M: the neuron model. TAPED: whether the backward pass follows. COUNTED: whether payloads may exceed 1, because neurons
+// fire repeatedly in a time step or input waits in the queue; also what is differentiated in unusual ways runs so.
+template <class M, class Real, bool TAPED, bool COUNTED>
+class Forward : Deliver<M, Real, TAPED, COUNTED> {
+  using Base = Deliver<M, Real, TAPED, COUNTED>;
+  using Num = typename M::Num;
+  using Base::net, Base::p, Base::rules, Base::ws, Base::tape, Base::k, Base::output_fired, Base::drop_hash;
+
+ public:
+  Forward(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num>& ws, Tape<Real>* tape,
+          Interrupt& interrupt, int largest_payload)
+      : Base(net, p, rules, ws, tape), interrupt_(interrupt), largest_payload_(largest_payload) {
+    const int depth = std::max(net.longest_delay, rules.layered && net.feedback ? 1 : 0);
+    ws.history.make(net, depth);
+    keeps_history_ = rules.layered || depth > 0 || (TAPED && COUNTED);
+    ws.queue.begin(rules.order);
+    this->keeps_momentum = rules.order.uses_momentum();
+  }
+
+  Failure run(Sample<Num, Real>& s) {
+    sample_ = &s;
+    open_sample();
+    for (int row = 0; row < s.n_steps; row++) {
+      t_ = s.t0 + row;
+      this->keep_current = row + 1 == s.n_steps || (s.record && s.record->trace) || (TAPED && tape->states);
+      open_time_step(row);
+      const Status status = rules.layered ? layered(row) : asynchronous(row);
+      if (status != Status::DONE) {
+        forget();
+        return {status, s.number, t_, k, missing_};
+      }
+      close_time_step(row);
+    }
+    close_sample();
+    return {};
+  }
+
+ private:
+  Interrupt& interrupt_;
+  const int largest_payload_;
+  Sample<Num, Real>* sample_ = nullptr;
+  bool keeps_history_ = false;
+  int64_t t_ = 0;
+  int missing_ = 0;
+  Spikes input_;
+  SpikeRow* emitted_ = nullptr;
+  size_t replayed_ = 0;
+
+  // Semantics 3: deliver, check, select until nothing is pending.
+  Status asynchronous(int row) {
+    Sample<Num, Real>& s = *sample_;
+    const uint64_t base = mix(rules.seed + G);
+    const uint64_t schedule = hash(base, RANDOM_SCHEDULE), noise = hash(base, MOMENTUM_NOISE);
+    const uint64_t dropout = hash(base, REFRACTORY_DROPOUT);
+    const Spikes none;
+    if (!rules.input_first) queue_input();
+    int last = -1;
+    for (k = 0;; k++) {
+      output_fired = false;
+      if constexpr (COUNTED) drop_hash = fold(dropout, k);
+      if (k == 0) {
+        this->template deliver_and_check<true>([&](const Part& part) { return opening(part); }, s.tally);
+      } else {
+        this->template deliver_and_check<false>([&](const Part& part) { return this->group(part.source); }, s.tally);
+      }
+      record_check();
+      if (output_fired && s.first_output[row] == 0) {
+        s.first_output[row] = k + 1;
+        if (rules.extra_steps >= 0) last = k + rules.extra_steps;
+      }
+      if (ws.queue.n == 0 || k == last) break;
+      if (k + 1 >= rules.limit) {
+        if (rules.truncate) break;
+        return Status::LIMIT_REACHED;
+      }
+      if (interrupt_.raised()) return Status::INTERRUPTED;
+      const int m = rules.replay ? replay() : ws.queue.select(rules.group_size, {fold(schedule, k), fold(noise, k)});
+      if (m < 0) return Status::NOT_PENDING;
+      if (m > 0) record_group(m);
+      if (this->take_group(m) > largest_payload_) return Status::TOO_WIDE;
+    }
+    s.forward_steps[row] = k + 1;
+    drop_pending();
+    return Status::DONE;
+  }
+
+  // Semantics 4, `layered`: all spikes of the time step into a layer, then one check of its neurons.
+  Status layered(int row) {
+    Sample<Num, Real>& s = *sample_;
+    if (s.record && s.record->trace) this->open_all();
+    for (k = 0; k < net.n_layers(); k++) {
+      output_fired = false;
+      this->template deliver_and_check_layer<true>(
+          k, [&](const Part& part) { return ws.history.due(net, part, part.source >= k, true); }, s.tally);
+      this->collect(k, *emitted_);
+      record_check();
+      if (output_fired && s.first_output[row] == 0) s.first_output[row] = k + 1;
+      if (interrupt_.raised()) return Status::INTERRUPTED;
+    }
+    k = net.n_layers() - 1;
+    s.forward_steps[row] = net.n_layers();
+    s.tally.updates += net.n_neurons;
+    return Status::DONE;
+  }
+
+  uint64_t hash(uint64_t base, Stream stream) const { return fold(fold(fold(base, stream), sample_->number), t_); }
+
+  // What arrives as a time step opens: the input, unless it queues, and delayed spikes.
+  Spikes opening(const Part& part) {
+    const bool immediate = part.source == INPUT && rules.input_first;
+    if (part.delays()) return ws.history.due(net, part, 0, immediate);
+    return immediate ? input_ : Spikes{};
+  }
+  void queue_input() {
+    for (int e = 0; e < input_.n; e++) {
+      const int c = input_.id[e];
+      if (!net.queued_input[c]) continue;
+      ws.waiting[c] = input_.payload_of(e);
+      ws.emission[c] = -1;
+      ws.queue.push(c - net.n_inputs, {INPUT, -1, std::numeric_limits<double>::infinity()});
+    }
+  }
+
+  void open_sample() {
+    Sample<Num, Real>& s = *sample_;
+    if constexpr (TAPED) tape->begins.push_back(tape->at);
+    this->above = false;
+    for (int i = 0; i < net.n_neurons; i++) {
+      const int at = net.place_of[i];
+      ws.u[at] = s.u[i];
+      ws.v[at] = s.v[i];
+      this->above |= s.v[i] > p.vth[at];
+    }
+    s.tally = Tally{};
+    replayed_ = 0;
+    const int depth = ws.history.depth();
+    for (int lag = depth; lag > 0; lag--) {
+      SpikeRow& earlier = ws.history.advance(net);
+      add_row(earlier, INPUT, s.inputs, s.n_inputs_before - lag, net.n_inputs, 0);
+      for (int l = 0; l < net.n_layers(); l++) {
+        add_row(earlier, l, s.history, s.n_history - lag, net.n_neurons, net.layers[l].first);
+      }
+    }
+  }
+  void add_row(SpikeRow& to, int layer, const int32_t* counts, int row, int width, int first) {
+    if (counts && row >= 0) {
+      for (int j = first; j < first + net.n_source(layer); j++) {
+        const int32_t count = counts[static_cast<size_t>(row) * width + j];
+        if (count > 0) to.add(j, count);
+      }
+    }
+    to.close(layer, true);
+  }
+  void close_sample() {
+    Sample<Num, Real>& s = *sample_;
+    for (int i = 0; i < net.n_neurons; i++) {
+      s.u[i] = ws.u[net.place_of[i]];
+      s.v[i] = ws.v[net.place_of[i]];
+    }
+  }
+
+  void open_time_step(int row) {
+    Sample<Num, Real>& s = *sample_;
+    s.first_output[row] = 0;
+    const int64_t begin = s.start[row];
+    input_ = {s.channel + begin, s.count ? s.count + begin : nullptr, static_cast<int>(s.start[row + 1] - begin), 0};
+    if (keeps_history_) {
+      emitted_ = &ws.history.advance(net);
+      if (rules.layered || ws.history.depth() > 0) {
+        for (int e = 0; e < input_.n; e++) emitted_->add(input_.id[e], input_.payload_of(e));
+      }
+      emitted_->close(INPUT, true);
+    }
+    if constexpr (COUNTED) ws.counts.fill(0);
+    if constexpr (TAPED) {
+      if (tape->states) {
+        const size_t at = tape->at.row * net.n_places();
+        for (size_t i = 0; i < net.n_places(); i++) {
+          tape->open_u[at + i] = static_cast<Real>(ws.u[i]) * static_cast<Real>(tape->unit);
+          tape->open_v[at + i] = static_cast<Real>(ws.v[i]) * static_cast<Real>(tape->unit);
+        }
+      }
+    }
+  }
+  void close_time_step(int row) {
+    Sample<Num, Real>& s = *sample_;
+    this->above = false;
+    if (keeps_history_ && !rules.layered) {
+      for (int l = 0; l < net.n_layers(); l++) this->collect(l, *emitted_);
+    }
+    if constexpr (TAPED) this->close_row(emitted_);
+    if (s.counts) this->write_counts(s.counts + static_cast<size_t>(row) * net.n_neurons);
+    for (int i = 0; i < s.n_wanted; i++) {
+      s.wanted[static_cast<size_t>(row) * s.n_wanted + i] =
+          static_cast<Real>(this->count_at(net.place_of[s.first_wanted + i]));
+    }
+  }
+
+  void drop_pending() {
+    Sample<Num, Real>& s = *sample_;
+    if constexpr (COUNTED) {
+      if constexpr (TAPED) this->write_dropped();
+      ws.queue.each([&](int source) {
+        s.tally.dropped += ws.waiting[source + net.n_inputs];
+        ws.waiting[source + net.n_inputs] = 0;
+      });
+    } else {
+      s.tally.dropped += ws.queue.n;
+    }
+    ws.queue.clear();
+  }
+  // After a failure.
+  void forget() {
+    ws.queue.clear();
+    ws.waiting.fill(0);
+  }
+
+  // Moves the recorded group of this forward step to the queue's group; returns its size, -1 if one is not pending.
+  int replay() {
+    while (replayed_ < rules.groups.size() && is_before(rules.groups[replayed_])) replayed_++;
+    if (replayed_ == rules.groups.size() || rules.groups[replayed_].t != t_ || rules.groups[replayed_].k != k) return 0;
+    const ReplayGroup& g = rules.groups[replayed_];
+    const int32_t* sources = rules.sources.data() + g.begin;
+    const int m = g.end - g.begin;
+    for (int e = 0; e < m; e++) {
+      missing_ = sources[e];
+      if (missing_ < -net.n_inputs || missing_ >= net.n_neurons || ws.waiting[missing_ + net.n_inputs] == 0) return -1;
+    }
+    ws.queue.take(sources, m);
+    return m;
+  }
+  bool is_before(const ReplayGroup& g) const { return g.t < t_ || (g.t == t_ && g.k < k); }
+
+  void record_group(int m) {
+    Record<Num>* r = sample_->record;
+    if (!r || !r->groups) return;
+    r->group_t.push_back(t_);
+    r->group_k.push_back(k);
+    r->group_size.push_back(m);
+    r->ids.insert(r->ids.end(), ws.queue.group.get(), ws.queue.group.get() + m);
+  }
+  void record_check() {
+    Record<Num>* r = sample_->record;
+    if (!r || !r->trace) return;
+    r->check_t.push_back(t_);
+    r->check_k.push_back(k);
+    const size_t before = r->fired.size();
+    for (int i = 0; i < net.n_neurons; i++) {
+      r->u.push_back(ws.u[net.place_of[i]]);
+      r->v.push_back(ws.v[net.place_of[i]]);
+      if (this->fired_now[net.place_of[i] / BLOCK] >> net.place_of[i] % BLOCK & 1) r->fired.push_back(i);
+    }
+    r->n_fired.push_back(static_cast<int32_t>(r->fired.size() - before));
+    this->fired_now.fill(0);
+  }
+};
+
+}  // namespace LAVA_ISA
+}  // namespace lava_async

@@ -1,0 +1,102 @@
+// What a run is told and what it tells, as plain numbers; the same on all instruction sets.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <vector>
+
+#include "memory.hpp"
+#include "order.hpp"
+
+namespace lava_async {
+
+enum class Status { DONE, LIMIT_REACHED, NOT_PENDING, TOO_WIDE, INTERRUPTED };
+
+// A recorded group of `replay`: sources[begin .. end - 1] are picked in forward step k of time step t.
+struct ReplayGroup {
+  int64_t t;
+  int32_t k, begin, end;
+};
+
+// How a network runs: lava_async.Execution, and the dropouts of training.
+struct Rules {
+  Order order;
+  bool layered = false, replay = false;
+  int group_size = 1;
+  int extra_steps = -1;  // after the first output; -1: go on
+  int limit = 1;
+  bool truncate = false, refractory = true, input_first = true;
+  double refractory_dropout = 0;
+  uint64_t seed = 0;
+  std::vector<ReplayGroup> groups;  // ascending
+  std::vector<int32_t> sources;
+};
+
+struct Tally {
+  int64_t operations = 0, updates = 0, dropped = 0;
+};
+
+// Where a run failed.
+struct Failure {
+  Status status = Status::DONE;
+  int64_t sample = 0, t = 0;
+  int k = 0, source = 0;
+};
+
+// What is recorded if asked; grows as it is filled.
+template <class Num>
+struct Record {
+  bool groups = false, trace = false;
+  std::vector<int64_t> group_t, check_t;
+  std::vector<int32_t> group_k, group_size, ids, check_k, fired, n_fired;
+  std::vector<Num> u, v;  // (checks, N)
+};
+
+// Tells the threads of a run whether it shall end. One of them, the calling one, asks now and then.
+class Interrupt {
+ public:
+  Interrupt(std::atomic<bool>& stop, std::function<bool()> asked) : stop_(stop), asked_(std::move(asked)) {}
+
+  // Cheap enough to be called in every forward step.
+  bool raised() {
+    if (++calls_ % 64 == 0 && asked_) ask();
+    return stop_.load(std::memory_order_relaxed);
+  }
+  bool ask() {
+    const auto now = std::chrono::steady_clock::now();
+    if (asked_ && now - last_ >= std::chrono::milliseconds(50)) {
+      last_ = now;
+      if (asked_()) stop_ = true;
+    }
+    return stop_;
+  }
+
+ private:
+  std::atomic<bool>& stop_;
+  std::function<bool()> asked_;
+  unsigned calls_ = 0;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// One sample: input, state (carried on in place), results.
+template <class Num, class Real>
+struct Sample {
+  int64_t number = 0, t0 = 0;
+  int n_steps = 0;
+  const int32_t* channel = nullptr;
+  const int32_t* count = nullptr;      // nullptr: all 1
+  const int64_t* start = nullptr;      // (T + 1,)
+  Num *u = nullptr, *v = nullptr;      // (N,)
+  const int32_t* history = nullptr;    // (n_history, N) spike counts of the time steps before
+  const int32_t* inputs = nullptr;     // (n_inputs_before, C)
+  int n_history = 0, n_inputs_before = 0;
+  int32_t* counts = nullptr;           // (T, N), or nullptr
+  Real* wanted = nullptr;              // (T, n_wanted) counts of some neurons, or nullptr
+  int first_wanted = 0, n_wanted = 0;
+  int32_t* forward_steps = nullptr;    // (T,)
+  int32_t* first_output = nullptr;     // (T,)
+  Tally tally;
+  Record<Num>* record = nullptr;
+};
+
+}  // namespace lava_async

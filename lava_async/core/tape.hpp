@@ -1,0 +1,64 @@
+// What the forward pass saves for the backward pass.
+#pragma once
+#include "layout.hpp"
+#include "spikes.hpp"
+
+namespace lava_async {
+
+// What the check of a block found. The peak is the highest voltage of a neuron at the checks of the time step before.
+struct Check {
+  Bits fired, at_peak, above_peak, checked;
+};
+
+// A forward step and where what belongs to it ends in the lists of the tape. k = -1: what was dropped.
+struct Step {
+  int32_t k;
+  uint32_t group_end, check_end, touched_end;
+  uint64_t layers;  // that were touched, a bit each
+};
+constexpr int MAX_LAYERS = 62;
+
+// Where the next sample begins, or where one begins.
+struct TapePlace {
+  size_t row = 0, step = 0, group = 0, check = 0, touched = 0;
+};
+
+// Of several samples, one after another; in units of the gradient.
+template <class Real>
+struct Tape {
+  Array<Step> step;
+  Array<int32_t> source;         // groups that were delivered
+  Array<int32_t> begin;          // (steps, L + 2) where those of each layer begin in the group, the input first
+  Array<Check> check;            // opening: all blocks; then those of whole layers and the `touched` ones of others
+  Array<int32_t> touched;        // blocks, in the order of their checks
+  Array<Real> peak;              // (rows, places) highest voltage at a check
+  Array<Bits> fired, refractory; // (rows, blocks) at the end of each time step
+  Array<size_t> row_end;         // (rows,) steps at the end of each time step
+  // Of runs in which neurons fire repeatedly, or which are differentiated in other ways than the usual one:
+  Array<int32_t> payload, emission;  // of the groups; forward step of the first emission, -1 of input
+  Array<Real> voltage;               // (checks, 16)
+  Array<Real> open_u, open_v;        // (rows, places) states before each opening
+  std::vector<SpikeRow> spikes;      // (rows,) what neurons emitted
+
+  TapePlace at;
+  std::vector<TapePlace> begins;  // of the samples
+  double unit = 1;                // what one unit of the state is in units of the gradient
+  bool states = false;            // whether `open_u`, `open_v` are kept
+  bool keeps_spikes = false;
+
+  void clear(size_t n_rows, size_t n_blocks) {
+    at = TapePlace{};
+    begins.clear();
+    peak.reserve(n_rows * n_blocks * BLOCK);
+    fired.reserve(n_rows * n_blocks);
+    refractory.reserve(n_rows * n_blocks);
+    row_end.reserve(n_rows);
+    if (states) {
+      open_u.reserve(n_rows * n_blocks * BLOCK);
+      open_v.reserve(n_rows * n_blocks * BLOCK);
+    }
+    if (keeps_spikes && spikes.size() < n_rows) spikes.resize(n_rows);
+  }
+};
+
+}  // namespace lava_async

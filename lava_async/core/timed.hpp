@@ -1,0 +1,465 @@
+// Timed execution: cores that work side by side, semantics, section 7, as engine/timed_reference.py.
+//
+// Neurons of different cores share nothing, so that forward steps in the order of their start are all that happens.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "deliver.hpp"
+#include "engine.hpp"
+
+namespace lava_async {
+namespace LAVA_ISA {
+
+// The synapses of a network by source and core.
+struct TimedNetwork {
+  // What a source reaches in a core, with one delay: synapses first .. last - 1.
+  struct Reach {
+    int core, delay;
+    size_t first, last;
+  };
+  std::vector<size_t> begin;  // (C + N + 1,) the reaches of each source, by core, then delay
+  std::vector<Reach> reaches;
+  std::vector<int32_t> target;  // place
+  std::vector<size_t> weight;   // place among the weights
+  std::vector<int> core_of;     // by place; -1: nobody
+  std::vector<int64_t> size;    // neurons of each core
+
+  TimedNetwork(const Layout& net, const Machine& machine)
+      : core_of(net.n_places(), -1), size(machine.n_cores) {
+    for (int i = 0; i < net.n_neurons; i++) {
+      core_of[net.place_of[i]] = static_cast<int>(machine.core_of[i]);
+      size[machine.core_of[i]]++;
+    }
+    struct Synapse {
+      int core, delay;
+      int32_t target;
+      size_t weight;
+    };
+    std::vector<Synapse> found;
+    begin.push_back(0);
+    for (int layer = INPUT; layer < net.n_layers(); layer++) {
+      for (int row = 0; row < net.n_source(layer); row++) {
+        found.clear();
+        for (const Part& p : net.parts) {
+          if (p.source != layer) continue;
+          each_synapse(net, p, row, [&](int at, size_t w) { found.push_back({core_of[at], p.delay_of(row), at, w}); });
+        }
+        std::stable_sort(found.begin(), found.end(), [](const Synapse& a, const Synapse& b) {
+          return a.core != b.core ? a.core < b.core : a.delay < b.delay;
+        });
+        for (const Synapse& s : found) {
+          const bool starts = begin.back() == reaches.size() || reaches.back().core != s.core ||
+                              reaches.back().delay != s.delay;
+          if (starts) reaches.push_back({s.core, s.delay, target.size(), target.size()});
+          target.push_back(s.target);
+          weight.push_back(s.weight);
+          reaches.back().last = target.size();
+        }
+        begin.push_back(reaches.size());
+      }
+    }
+  }
+
+ private:
+  template <class F>
+  static void each_synapse(const Layout& net, const Part& p, int row, F f) {
+    const Layer& to = net.layers[p.target];
+    if (p.kind == Kind::SPARSE) {
+      for (int64_t e = p.start[row]; e < p.start[row + 1]; e++) f(p.reached[e], p.weights + e);
+    } else if (p.kind == Kind::DENSE) {
+      for (int i = 0; i < p.n_target; i++) {
+        f(BLOCK * to.block + to.place_in_layer(i), p.weights + row * p.stride + to.place_in_layer(i));
+      }
+    } else {
+      const ConvLayout::Walk w = p.there.walk(row);
+      for (int r = 0; r < w.rows; r++) {
+        for (int b = 0; b < w.blocks; b++) {
+          for (Bits left = w.masks[b]; left; left &= left - 1) {
+            const ptrdiff_t lane = BLOCK * b + __builtin_ctz(left);
+            f(static_cast<int>(BLOCK * (to.block + w.block + r * w.block_step) + lane),
+              p.weights + w.weights + r * w.row_step + lane);
+          }
+        }
+      }
+    }
+  }
+};
+
+template <class M>
+class TimedForward {
+  using Num = typename M::Num;
+
+ public:
+  TimedForward(const Layout& net, const Numbers<Num>& p, const Rules& rules, const Machine& machine,
+               const TimedNetwork& cores, Workspace<Num>& ws, Interrupt& interrupt)
+      : net_(net), p_(p), rules_(rules), machine_(machine), cores_(cores), ws_(ws), interrupt_(interrupt),
+        free_(machine.n_cores), operations_(machine.n_cores), received_(machine.n_cores), updates_(machine.n_cores),
+        heaps_(machine.n_cores), oldest_(machine.replaying ? net.n_inputs + net.n_neurons : 0) {
+    ws.history.make(net, net.longest_delay);
+  }
+
+  Failure run(Sample<Num, float>& s, int64_t* step_ps, int64_t* first_output_ps, std::vector<int64_t>* log) {
+    sample_ = &s;
+    log_ = log;
+    s.tally = Tally{};
+    for (int i = 0; i < net_.n_neurons; i++) {
+      ws_.u[net_.place_of[i]] = s.u[i];
+      ws_.v[net_.place_of[i]] = s.v[i];
+    }
+    for (int lag = ws_.history.depth(); lag > 0; lag--) {
+      SpikeRow& earlier = ws_.history.advance(net_);
+      add_row(earlier, INPUT, s.inputs, s.n_inputs_before - lag, net_.n_inputs, 0);
+      for (int l = 0; l < net_.n_layers(); l++) {
+        add_row(earlier, l, s.history, s.n_history - lag, net_.n_neurons, net_.layers[l].first);
+      }
+    }
+    replayed_ = 0;
+    for (int row = 0; row < s.n_steps; row++) {
+      t_ = s.t0 + row;
+      const Status status = time_step(row, step_ps[row], first_output_ps[row]);
+      if (status != Status::DONE) {
+        for (int c = 0; c < machine_.n_cores; c++) heaps_[c].clear();
+        return {status, s.number, t_, k_, 0};
+      }
+    }
+    for (int i = 0; i < net_.n_neurons; i++) {
+      s.u[i] = ws_.u[net_.place_of[i]];
+      s.v[i] = ws_.v[net_.place_of[i]];
+    }
+    return {};
+  }
+
+ private:
+  // A spike of a source on its way to a core. Messages are numbered in the order in which they are sent.
+  struct Message {
+    int64_t arrival;
+    int source, number, core, payload;
+    size_t reach;
+    bool operator<(const Message& b) const {  // heaps of the standard library have the largest on top
+      return arrival != b.arrival ? arrival > b.arrival : source != b.source ? source > b.source : number > b.number;
+    }
+  };
+
+  const Layout& net_;
+  const Numbers<Num>& p_;
+  const Rules& rules_;
+  const Machine& machine_;
+  const TimedNetwork& cores_;
+  Workspace<Num>& ws_;
+  Interrupt& interrupt_;
+  std::vector<int64_t> free_;  // when each core is free
+  std::vector<int64_t> operations_, received_, updates_;
+  std::vector<std::vector<Message>> heaps_;   // of each core
+  std::vector<std::vector<Message>> oldest_;  // replays: of each source, in the order of sending
+  Sample<Num, float>* sample_ = nullptr;
+  std::vector<int64_t>* log_ = nullptr;
+  std::vector<int32_t> fired_;
+  int64_t t_ = 0, replayed_ = 0, waiting_ = 0, spikes_ = 0;
+  int k_ = 0, sent_ = 0;
+  uint64_t drop_ = 0;
+  bool output_fired_ = false;
+
+  void add_row(SpikeRow& to, int layer, const int32_t* counts, int row, int width, int first) {
+    if (counts && row >= 0) {
+      for (int j = first; j < first + net_.n_source(layer); j++) {
+        const int32_t count = counts[static_cast<size_t>(row) * width + j];
+        if (count > 0) to.add(j, count);
+      }
+    }
+    to.close(layer, true);
+  }
+
+  Status time_step(int row, int64_t& step_ps, int64_t& first_output_ps) {
+    Sample<Num, float>& s = *sample_;
+    const Machine::Times& times = machine_.times;
+    const uint64_t dropout = fold(fold(fold(mix(rules_.seed + G), REFRACTORY_DROPOUT), s.number), t_);
+    ws_.counts.fill(0);
+    s.first_output[row] = 0;
+    first_output_ps = -1;
+    for (int c = 0; c < machine_.n_cores; c++) operations_[c] = received_[c] = updates_[c] = free_[c] = 0;
+    sent_ = 0;
+    waiting_ = spikes_ = 0;
+    const int64_t walked = open(row);
+    s.tally.operations += walked;
+    for (k_ = 0;; k_++) {
+      if (k_ > 0) {
+        Message m;
+        const Status status = next(m);
+        if (status == Status::LIMIT_REACHED) {  // the record of this time step is over
+          k_--;
+          break;
+        }
+        if (status != Status::DONE) return status;
+        process(m);
+      }
+      drop_ = fold(dropout, k_);
+      const int64_t earliest = emit_all();
+      record_check();
+      if (output_fired_ && s.first_output[row] == 0) {
+        s.first_output[row] = k_ + 1;
+        first_output_ps = earliest;
+      }
+      const bool stops = rules_.extra_steps >= 0 && s.first_output[row] > 0 &&
+                         k_ == s.first_output[row] - 1 + rules_.extra_steps;
+      if (waiting_ == 0 || stops) break;
+      if (k_ + 1 >= rules_.limit) {
+        if (rules_.truncate) break;
+        return Status::LIMIT_REACHED;
+      }
+      if (interrupt_.raised()) return Status::INTERRUPTED;
+    }
+    s.forward_steps[row] = k_ + 1;
+    step_ps = 0;
+    for (int c = 0; c < machine_.n_cores; c++) {
+      step_ps = std::max(step_ps, free_[c] + times.barrier);
+      heaps_[c].clear();
+    }
+    for (auto& chain : oldest_) chain.clear();
+    s.tally.dropped += spikes_;
+    if (ws_.history.depth() > 0) collect();
+    for (int i = 0; s.counts && i < net_.n_neurons; i++) {
+      s.counts[static_cast<size_t>(row) * net_.n_neurons + i] = ws_.counts[net_.place_of[i]];
+    }
+    return Status::DONE;
+  }
+
+  // Forward step 0: everyone leaks, input and delayed spikes arrive, everyone is checked. Returns synapses walked.
+  int64_t open(int row) {
+    Sample<Num, float>& s = *sample_;
+    const Machine::Times& times = machine_.times;
+    for (int l = 0; l < net_.n_layers(); l++) {
+      for (int b = net_.layers[l].block; b < net_.layers[l].block + net_.layers[l].blocks; b++) {
+        const size_t i = static_cast<size_t>(b) * BLOCK;
+        auto u = load(&ws_.u[i]), v = load(&ws_.v[i]);
+        M::open(p_, p_.layers[l], i, u, v);
+        store(&ws_.u[i], u);
+        store(&ws_.v[i], v);
+        ws_.fired[b] = ws_.free[b] = 0;
+      }
+    }
+    SpikeRow& now = ws_.history.advance(net_);
+    int64_t walked = 0;
+    for (int64_t e = s.start[row]; e < s.start[row + 1]; e++) now.add(s.channel[e], s.count ? s.count[e] : 1);
+    now.close(INPUT, true);
+    const Spikes input = now.of(net_, INPUT);
+    if (!rules_.input_first) {
+      for (int e = 0; e < input.n; e++) send(input.id[e], input.payload_of(e), 0, true);
+    }
+    // By ascending source, as sums are defined.
+    for (int layer = INPUT; layer < net_.n_layers(); layer++) {
+      std::vector<std::pair<int, std::pair<int, int>>> due;  // source, (delay, payload)
+      for (int lag = 0; lag <= ws_.history.depth(); lag++) {
+        if (lag == 0 && (layer != INPUT || !rules_.input_first)) continue;
+        const Spikes found = ws_.history.back(lag).of(net_, layer);
+        for (int e = 0; e < found.n; e++) due.push_back({source_of(layer, found.id[e]), {lag, found.payload_of(e)}});
+      }
+      std::sort(due.begin(), due.end());
+      for (size_t d = 0; d < due.size();) {
+        // All delays of a source together: its synapses count in the order of the network.
+        size_t end = d;
+        while (end < due.size() && due[end].first == due[d].first) end++;
+        walked += arrive_late(due[d].first, &due[d], &due[0] + end);
+        d = end;
+      }
+    }
+    Arrivals<Num>& a = ws_.arrivals;
+    for (int e = 0; e < a.n; e++) {
+      for (Bits left = a.touched[a.blocks[e]]; left; left &= left - 1) {
+        updates_[cores_.core_of[BLOCK * a.blocks[e] + __builtin_ctz(left)]]++;
+      }
+    }
+    fired_.clear();
+    for (int b = 0; b < net_.n_blocks; b++) {
+      check(b, ALL_BITS);
+      a.touched[b] = 0;
+    }
+    a.n = 0;
+    for (int c = 0; c < machine_.n_cores; c++) {
+      s.tally.updates += updates_[c];
+      free_[c] = times.inactive_update * cores_.size[c] + times.arrival * received_[c] +
+                 times.synaptic_operation * operations_[c] + times.active_update * updates_[c];
+    }
+    return walked;
+  }
+  int source_of(int layer, int id) const { return layer == INPUT ? id : id + net_.n_inputs; }
+
+  template <class Due>
+  int64_t arrive_late(int source, const Due* begin, const Due* end) {
+    int64_t walked = 0;
+    merged_.clear();
+    for (const Due* d = begin; d < end; d++) {
+      for (size_t r = cores_.begin[source]; r < cores_.begin[source + 1]; r++) {
+        const TimedNetwork::Reach& reach = cores_.reaches[r];
+        if (reach.delay != d->second.first) continue;
+        received_[reach.core]++;
+        operations_[reach.core] += static_cast<int64_t>(reach.last - reach.first);
+        walked += static_cast<int64_t>(reach.last - reach.first);
+        for (size_t e = reach.first; e < reach.last; e++) merged_.push_back({cores_.weight[e], {cores_.target[e], d->second.second}});
+      }
+    }
+    std::sort(merged_.begin(), merged_.end());  // weights lie in the order of the network's synapses
+    for (const auto& m : merged_) add(m.second.first, m.first, m.second.second);
+    return walked;
+  }
+  std::vector<std::pair<size_t, std::pair<int32_t, int>>> merged_;
+
+  LAVA_INLINE void add(int at, size_t weight, int payload) {
+    ws_.arrivals.sum[at] += static_cast<Num>(payload) * p_.weights[weight];
+    ws_.arrivals.touch(at / BLOCK, static_cast<Bits>(1 << at % BLOCK));
+  }
+
+  // Integrates and checks a block, and lists who fires.
+  void check(int block, Bits touched) {
+    const size_t i = static_cast<size_t>(block) * BLOCK;
+    const Bits held = static_cast<Bits>(ws_.fired[block] & ~ws_.free[block]);
+    auto u = load(&ws_.u[i]), v = load(&ws_.v[i]);
+    [[maybe_unused]] const auto u_before = u, v_before = v;
+    M::integrate(u, v, ws_.arrivals.take(block), mask(held));
+    if constexpr (!M::NOTHING_CHANGES_NOTHING) {
+      u = select(mask(touched), u, u_before);
+      v = select(mask(touched), v, v_before);
+    }
+    const Mask over = M::fires(v, load(&p_.vth[i]));
+    store(&ws_.u[i], u);
+    store(&ws_.v[i], select(over, zero<Num>(), v));
+    for (Bits left = bits(over); left; left &= left - 1) fired_.push_back(net_.neuron_at[i + __builtin_ctz(left)]);
+    ws_.fired[block] |= bits(over);
+  }
+
+  // Sends what a source emits at a time to the cores that it reaches; returns when it was sent.
+  int64_t send(int source, int payload, int64_t time, bool at_once) {
+    int core = -1;
+    const int from = source < net_.n_inputs ? -1 : cores_.core_of[net_.place_of[source - net_.n_inputs]];
+    for (size_t r = cores_.begin[source]; r < cores_.begin[source + 1]; r++) {
+      const TimedNetwork::Reach& reach = cores_.reaches[r];
+      if (reach.delay > 0 || reach.core == core) continue;
+      core = reach.core;
+      int64_t arrival = time;
+      if (!at_once) {
+        time += machine_.times.message;
+        arrival = time + machine_.way[static_cast<size_t>(from) * machine_.n_cores + core];
+      }
+      const Message m{arrival, source, sent_++, core, payload, r};
+      waiting_++;
+      spikes_ += payload;
+      if (machine_.replaying) {
+        oldest_[source].push_back(m);
+      } else {
+        heaps_[core].push_back(m);
+        std::push_heap(heaps_[core].begin(), heaps_[core].end());
+      }
+    }
+    return time;
+  }
+
+  // Takes the message that is processed next: the lowest (start, core, arrival, source, number). LIMIT_REACHED: a record
+  // ends here.
+  Status next(Message& m) {
+    if (machine_.replaying) {
+      while (replayed_ < machine_.n_replay && machine_.replay[3 * replayed_] < t_) replayed_++;
+      if (replayed_ == machine_.n_replay || machine_.replay[3 * replayed_] != t_) return Status::LIMIT_REACHED;
+      const int64_t source = machine_.replay[3 * replayed_ + 1], core = machine_.replay[3 * replayed_ + 2];
+      replayed_++;
+      if (source < 0) return Status::NOT_PENDING;
+      auto& chain = oldest_[source];
+      const auto found = std::find_if(chain.begin(), chain.end(), [&](const Message& x) { return x.core == core; });
+      if (found == chain.end()) return Status::NOT_PENDING;
+      m = *found;
+      chain.erase(found);
+    } else {
+      int best = -1;
+      int64_t earliest = 0;
+      for (int c = 0; c < machine_.n_cores; c++) {
+        if (heaps_[c].empty()) continue;
+        const int64_t start = std::max(heaps_[c].front().arrival, free_[c]);
+        if (best < 0 || start < earliest) {
+          best = c;
+          earliest = start;
+        }
+      }
+      std::pop_heap(heaps_[best].begin(), heaps_[best].end());
+      m = heaps_[best].back();
+      heaps_[best].pop_back();
+    }
+    waiting_--;
+    spikes_ -= m.payload;
+    return Status::DONE;
+  }
+
+  void process(const Message& m) {
+    const Machine::Times& times = machine_.times;
+    Sample<Num, float>& s = *sample_;
+    const int64_t start = std::max(m.arrival, free_[m.core]);
+    if (s.record && s.record->groups) {
+      s.record->group_t.push_back(t_);
+      s.record->group_k.push_back(k_ - 1);
+      s.record->group_size.push_back(1);
+      s.record->ids.push_back(m.source - net_.n_inputs);
+      if (log_) log_->insert(log_->end(), {m.core, m.arrival, start});
+    }
+    const TimedNetwork::Reach& reach = cores_.reaches[m.reach];
+    for (size_t e = reach.first; e < reach.last; e++) add(cores_.target[e], cores_.weight[e], m.payload);
+    Arrivals<Num>& a = ws_.arrivals;
+    int64_t touched = 0;
+    fired_.clear();
+    for (int e = 0; e < a.n; e++) {
+      touched += __builtin_popcount(a.touched[a.blocks[e]]);
+      check(a.blocks[e], a.touched[a.blocks[e]]);
+      a.touched[a.blocks[e]] = 0;
+    }
+    a.n = 0;
+    const int64_t walked = static_cast<int64_t>(reach.last - reach.first);
+    s.tally.operations += walked;
+    s.tally.updates += touched;
+    free_[m.core] = start + times.arrival + times.synaptic_operation * walked + times.active_update * touched;
+  }
+
+  // Lets all that fired emit, by ascending number; returns when the first output neuron had emitted.
+  int64_t emit_all() {
+    std::sort(fired_.begin(), fired_.end());
+    output_fired_ = false;
+    int64_t earliest = INT64_MAX;
+    for (int neuron : fired_) {
+      const int at = net_.place_of[neuron], block = at / BLOCK;
+      const Bits bit = static_cast<Bits>(1 << at % BLOCK);
+      ws_.counts[at]++;
+      const double q = rules_.refractory_dropout;
+      const bool free = !rules_.refractory || (q > 0 && unit(fold(drop_, neuron)) < q);
+      ws_.free[block] = static_cast<Bits>(free ? ws_.free[block] | bit : ws_.free[block] & ~bit);
+      int64_t& core_free = free_[cores_.core_of[at]];
+      const int64_t emitted = core_free + machine_.times.emission;
+      core_free = send(neuron + net_.n_inputs, 1, emitted, false);
+      if (net_.output[block] & bit) {
+        output_fired_ = true;
+        earliest = std::min(earliest, emitted);
+      }
+    }
+    return earliest;
+  }
+
+  void collect() {
+    SpikeRow& now = ws_.history.current();
+    for (int l = 0; l < net_.n_layers(); l++) {
+      for (int i = net_.layers[l].first; i < net_.layers[l].first + net_.layers[l].size; i++) {
+        if (ws_.counts[net_.place_of[i]] > 0) now.add(i, ws_.counts[net_.place_of[i]]);
+      }
+      now.close(l, true);
+    }
+  }
+  void record_check() {
+    Record<Num>* r = sample_->record;
+    if (!r || !r->trace) return;
+    r->check_t.push_back(t_);
+    r->check_k.push_back(k_);
+    for (int i = 0; i < net_.n_neurons; i++) {
+      r->u.push_back(ws_.u[net_.place_of[i]]);
+      r->v.push_back(ws_.v[net_.place_of[i]]);
+    }
+    r->fired.insert(r->fired.end(), fired_.begin(), fired_.end());
+    r->n_fired.push_back(static_cast<int32_t>(fired_.size()));
+  }
+};
+
+}  // namespace LAVA_ISA
+}  // namespace lava_async
