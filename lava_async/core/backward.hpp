@@ -99,6 +99,10 @@ class UsualBackward : public AdjointBase<Real> {
     for (int i = 0; i < n_wanted_; i++) s.grad_spike[net.place_of[first_ + i]] = d[i];
     first_step_ = t_ ? tape.row_end[row - 1] : sample_.place.step;
     asked_ = 0;
+    if (t_ > 0) {
+      fetch(peak - net.n_places(), net.n_places() * sizeof(Real), 8192);
+      __builtin_prefetch(fired - net.n_blocks);
+    }
   }
 
   // The tape comes from far memory and is walked backwards, which no processor foresees.

@@ -10,7 +10,9 @@
 #include <immintrin.h>
 #endif
 
+#if !defined(LAVA_INLINE)
 #define LAVA_INLINE inline __attribute__((always_inline))
+#endif
 
 #include "geometry.hpp"
 

@@ -26,6 +26,7 @@ class Deliver {
   int k = 0;
   uint64_t drop_hash = 0;
   bool output_fired = false;
+  Spikes input;  // of this time step
   bool keep_current = false;   // whether currents are kept even where nothing reads them
   bool keeps_momentum = false;
   bool above = false;          // whether a voltage may lie above its threshold: in a state that was given
@@ -35,24 +36,23 @@ class Deliver {
   Deliver(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num>& ws, Tape<Real>* tape)
       : net(net), p(p), rules(rules), ws(ws), tape(tape), fired_now(net.n_blocks + 8) {}
 
-  // Delivers what `spikes_of` a part says, into all layers, then checks; OPENING: everyone leaks before and is checked.
-  template <bool OPENING, class F>
-  LAVA_INLINE void deliver_and_check(F spikes_of, Tally& tally) {
+  // Delivers into all layers, then checks; OPENING: everyone leaks before and is checked.
+  template <bool OPENING>
+  LAVA_INLINE void deliver_and_check(Tally& tally) {
     if constexpr (TAPED) tape->check.reserve(tape->at.check + net.n_blocks);
     uint64_t layers = 0;
     for (int l = 0; l < net.n_layers(); l++) {
       int64_t updates = 0;
-      layers |= static_cast<uint64_t>(arrive<OPENING>(l, spikes_of, tally, updates)) << (l & 63);
+      layers |= static_cast<uint64_t>(arrive<OPENING>(l, tally, updates)) << (l & 63);
       tally.updates += updates;
     }
     if constexpr (TAPED) close_step(layers, OPENING ? 0 : group_size_);
   }
   // The same for one layer, all of whose neurons are checked (layered).
-  template <bool OPENING, class F>
-  void deliver_and_check_layer(int layer, F spikes_of, Tally& tally) {
+  void deliver_and_check_layer(int layer, Tally& tally) {
     if constexpr (TAPED) tape->check.reserve(tape->at.check + net.n_blocks);
     int64_t updates = 0;
-    arrive<OPENING>(layer, spikes_of, tally, updates);
+    arrive<true>(layer, tally, updates);
     if constexpr (TAPED) close_step(1ull << (layer & 63), 0);
   }
 
@@ -101,6 +101,16 @@ class Deliver {
     }
     if constexpr (TAPED) write_group(group, m);
     return largest;
+  }
+  // What is delivered through a part: as a time step opens, the input, unless it queues, and delayed spikes; then those
+  // of the group; with layers, what its source has emitted.
+  template <bool OPENING>
+  LAVA_INLINE Spikes spikes_of(const Part& part) {
+    if (!OPENING) return group(part.source);
+    const bool immediate = part.source == INPUT && rules.input_first;
+    if (rules.layered) return ws.history.due(net, part, part.source >= k, true);
+    if (part.delays()) return ws.history.due(net, part, 0, immediate);
+    return immediate ? input : Spikes{};
   }
   // Those of the group that are of a layer.
   LAVA_INLINE Spikes group(int layer) const {
@@ -180,14 +190,14 @@ class Deliver {
   static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
 
   // Lets arrive in a layer what its parts bring, and checks it. Returns whether it was touched.
-  template <bool OPENING, class F>
-  LAVA_INLINE bool arrive(int index, F spikes_of, Tally& tally, int64_t& updates) {
+  template <bool OPENING>
+  __attribute__((noinline)) bool arrive(int index, Tally& tally, int64_t& updates) {
     const Layer& l = net.layers[index];
-    if (l.scattered) return arrive_scattered<OPENING>(index, spikes_of, tally, updates);
+    if (l.scattered) return arrive_scattered<OPENING>(index, tally, updates);
     bool touched = false;
     for (const Bundle& bundle : l.incoming) {
       const Part& part = net.parts[bundle.parts[0]];
-      const int n = spikes_of(part).n;
+      const int n = spikes_of<OPENING>(part).n;
       touched |= n > 0;
       tally.operations += static_cast<int64_t>(n) * part.n_target;
     }
@@ -204,10 +214,11 @@ class Deliver {
       if (touched) {
         for (const Bundle& bundle : l.incoming) {
           const Part& part = net.parts[bundle.parts[0]];
-          add_rows<Num, Q>(p.weights.get() + part.weights + place(b), part.stride, spikes_of(part), sum);
+          add_rows<Num, Q>(p.weights.get() + part.weights + place(b), part.stride, spikes_of<OPENING>(part), sum);
         }
       }
-      for (int q = 0; q < Q; q++) {
+#pragma GCC unroll 1
+      for (int q = 0; q < Q; q++) {  // once in code: it is long
         const int block = l.block + b + q;
         emit(index, block, check<OPENING>(index, block, sum[q], everyone ? ALL_BITS : Bits(0)));
       }
@@ -216,16 +227,16 @@ class Deliver {
   }
 
   // The same through memory; of layers that are not all checked, touched blocks are.
-  template <bool OPENING, class F>
-  bool arrive_scattered(int index, F spikes_of, Tally& tally, int64_t& updates) {
+  template <bool OPENING>
+  bool arrive_scattered(int index, Tally& tally, int64_t& updates) {
     const Layer& l = net.layers[index];
     for (const Bundle& bundle : l.incoming) {
       if (bundle.parts.size() > 1) {
-        scatter_merged<OPENING>(bundle, spikes_of, tally);
+        scatter_merged<OPENING>(bundle, tally);
         continue;
       }
       const Part& part = net.parts[bundle.parts[0]];
-      const Spikes s = spikes_of(part);
+      const Spikes s = spikes_of<OPENING>(part);
       if (!OPENING && part.delays()) {
         scatter(part, s, tally, [&](int row) { return part.delay[row] == 0; });
       } else {
@@ -286,8 +297,8 @@ class Deliver {
   }
 
   // Several parts between the same layers: spike by spike, so that sums keep the order of the sources.
-  template <bool OPENING, class F>
-  void scatter_merged(const Bundle& bundle, F spikes_of, Tally& tally) {
+  template <bool OPENING>
+  void scatter_merged(const Bundle& bundle, Tally& tally) {
     struct Due {
       int row, part, payload;
       bool operator<(const Due& b) const { return row != b.row ? row < b.row : part < b.part; }
@@ -295,7 +306,7 @@ class Deliver {
     std::vector<Due> due;
     for (int q : bundle.parts) {
       const Part& part = net.parts[q];
-      const Spikes s = spikes_of(part);
+      const Spikes s = spikes_of<OPENING>(part);
       for (int e = 0; e < s.n; e++) {
         if (OPENING || part.delay_of(s.row(e)) == 0) due.push_back({s.row(e), q, s.payload_of(e)});
       }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 
 #include "engine.hpp"
 #include "forward.hpp"
@@ -181,8 +182,11 @@ class Recorded : public DifferentiableRun {
   }
 };
 
+// What an engine is for: gradients in double precision are checked, and nothing else.
+enum Purpose { EVERYTHING, GRADIENTS };
+
 // M: the neuron model; IN_RANGE: the same model where states stay within their range without a look.
-template <class M, class IN_RANGE, class Real>
+template <class M, class IN_RANGE, class Real, Purpose PURPOSE>
 class EngineOf : public Engine {
   using Num = typename M::Num;
   static constexpr bool NARROW = std::is_same_v<Num, int32_t>;
@@ -215,25 +219,31 @@ class EngineOf : public Engine {
 
   Failure run(const Rules& rules, const Batch& batch, const Results& results, Recording* recording, int threads,
               const std::function<bool()>& asked) override {
-    const bool counted = is_counted(rules);
-    return visit(*numbers_, batch, counted, [&](auto m) {
-      using Model = decltype(m);
-      return counted ? run_as<Model, true>(rules, batch, results, recording, threads, asked)
-                     : run_as<Model, false>(rules, batch, results, recording, threads, asked);
-    });
+    if constexpr (PURPOSE == GRADIENTS) {
+      throw std::logic_error("an engine for gradients");
+    } else {
+      if (is_counted(rules)) return run_as<M, true>(rules, batch, results, recording, threads, asked);
+      return visit(*numbers_, batch, [&](auto m) {
+        return run_as<decltype(m), false>(rules, batch, results, recording, threads, asked);
+      });
+    }
   }
 
   Failure run_timed(const Rules& rules, const Machine& machine, const Batch& batch, const Results& results,
                     const TimedResults& timed, Recording* recording, std::vector<int64_t>* log, int threads,
                     const std::function<bool()>& asked) override {
-    const TimedNetwork cores(*net_, machine);
-    return each_sample(batch, results, recording, threads, asked, [&](Workspace<Num>& ws, Interrupt& interrupt) {
-      return [&, run = TimedForward<M>(*net_, *numbers_, rules, machine, cores, ws, interrupt)](
+    if constexpr (PURPOSE == GRADIENTS) {
+      throw std::logic_error("an engine for gradients");
+    } else {
+      const auto cores = cores_of(machine);
+      return each_sample(batch, results, recording, threads, asked, [&](Workspace<Num>& ws, Interrupt& interrupt) {
+      return [&, run = TimedForward<M>(*net_, *numbers_, rules, machine, *cores, ws, interrupt)](
                  Sample<Num, float>& s, int b) mutable {
         const size_t at = static_cast<size_t>(b) * batch.n_steps;
         return run.run(s, timed.step_ps + at, timed.first_output_ps + at, log);
       };
     });
+    }
   }
 
   std::shared_ptr<DifferentiableRun> record(const Rules& rules, const GradientRules& rule,
@@ -256,11 +266,13 @@ class EngineOf : public Engine {
       failure.status = Status::TOO_WIDE;
       return nullptr;
     }
-    failure = visit(numbers, batch, !usual, [&](auto m) {
-      using Model = decltype(m);
-      return usual ? record_as<Model, false>(*recorded, rules, rule, batch, results, unit, threads, asked)
-                   : record_as<Model, true>(*recorded, rules, rule, batch, results, unit, threads, asked);
-    });
+    if (!usual) {
+      failure = record_as<M, true>(*recorded, rules, rule, batch, results, unit, threads, asked);
+    } else {
+      failure = visit(numbers, batch, [&](auto m) {
+        return record_as<decltype(m), false>(*recorded, rules, rule, batch, results, unit, threads, asked);
+      });
+    }
     return recorded;
   }
 
@@ -268,6 +280,21 @@ class EngineOf : public Engine {
   std::shared_ptr<const Layout> net_;
   std::unique_ptr<Numbers<Num>> numbers_;
   std::shared_ptr<Pools<Num, Real>> pools_;
+  // Synapses by core, of the mappings that were used last.
+  std::mutex mutex_;
+  std::vector<std::pair<std::vector<int64_t>, std::shared_ptr<const TimedNetwork>>> mapped_;
+  static constexpr size_t MAPPINGS = 4;
+
+  std::shared_ptr<const TimedNetwork> cores_of(const Machine& machine) {
+    const std::vector<int64_t> key(machine.core_of, machine.core_of + net_->n_neurons);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const auto& [known, cores] : mapped_) {
+      if (known == key) return cores;
+    }
+    if (mapped_.size() == MAPPINGS) mapped_.erase(mapped_.begin());
+    mapped_.push_back({key, std::make_shared<TimedNetwork>(*net_, machine)});
+    return mapped_.back().second;
+  }
 
   static bool is_counted(const Rules& rules) {
     return !rules.refractory || rules.refractory_dropout > 0 || !rules.input_first || rules.replay;
@@ -283,12 +310,12 @@ class EngineOf : public Engine {
     }
     return 1 << 30;
   }
-  // Calls f with the model that is enough for this call.
+  // Calls f with the model that is enough where no neuron fires twice in a time step.
   template <class F>
-  static auto visit(const Numbers<Num>& numbers, const Batch& batch, bool counted, F f) {
+  static auto visit(const Numbers<Num>& numbers, const Batch& batch, F f) {
     if constexpr (!std::is_same_v<M, IN_RANGE>) {
       const double most = std::max(numbers.most_u, numbers.most_v) * batch.largest_payload;
-      if (batch.from_rest && !counted && most < LOIHI_LIMIT) return f(IN_RANGE());
+      if (batch.from_rest && most < LOIHI_LIMIT) return f(IN_RANGE());
     }
     return f(M());
   }

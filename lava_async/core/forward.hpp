@@ -50,26 +50,24 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
   bool keeps_history_ = false;
   int64_t t_ = 0;
   int missing_ = 0;
-  Spikes input_;
   SpikeRow* emitted_ = nullptr;
   size_t replayed_ = 0;
 
   // Semantics 3: deliver, check, select until nothing is pending.
-  Status asynchronous(int row) {
+  __attribute__((noinline)) Status asynchronous(int row) {
     Sample<Num, Real>& s = *sample_;
     const uint64_t base = mix(rules.seed + G);
     const uint64_t schedule = hash(base, RANDOM_SCHEDULE), noise = hash(base, MOMENTUM_NOISE);
     const uint64_t dropout = hash(base, REFRACTORY_DROPOUT);
-    const Spikes none;
     if (!rules.input_first) queue_input();
     int last = -1;
     for (k = 0;; k++) {
       output_fired = false;
       if constexpr (COUNTED) drop_hash = fold(dropout, k);
       if (k == 0) {
-        this->template deliver_and_check<true>([&](const Part& part) { return opening(part); }, s.tally);
+        this->template deliver_and_check<true>(s.tally);
       } else {
-        this->template deliver_and_check<false>([&](const Part& part) { return this->group(part.source); }, s.tally);
+        this->template deliver_and_check<false>(s.tally);
       }
       record_check();
       if (output_fired && s.first_output[row] == 0) {
@@ -93,13 +91,12 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
   }
 
   // Semantics 4, `layered`: all spikes of the time step into a layer, then one check of its neurons.
-  Status layered(int row) {
+  __attribute__((noinline)) Status layered(int row) {
     Sample<Num, Real>& s = *sample_;
     if (s.record && s.record->trace) this->open_all();
     for (k = 0; k < net.n_layers(); k++) {
       output_fired = false;
-      this->template deliver_and_check_layer<true>(
-          k, [&](const Part& part) { return ws.history.due(net, part, part.source >= k, true); }, s.tally);
+      this->deliver_and_check_layer(k, s.tally);
       this->collect(k, *emitted_);
       record_check();
       if (output_fired && s.first_output[row] == 0) s.first_output[row] = k + 1;
@@ -113,17 +110,11 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
 
   uint64_t hash(uint64_t base, Stream stream) const { return fold(fold(fold(base, stream), sample_->number), t_); }
 
-  // What arrives as a time step opens: the input, unless it queues, and delayed spikes.
-  Spikes opening(const Part& part) {
-    const bool immediate = part.source == INPUT && rules.input_first;
-    if (part.delays()) return ws.history.due(net, part, 0, immediate);
-    return immediate ? input_ : Spikes{};
-  }
   void queue_input() {
-    for (int e = 0; e < input_.n; e++) {
-      const int c = input_.id[e];
+    for (int e = 0; e < this->input.n; e++) {
+      const int c = this->input.id[e];
       if (!net.queued_input[c]) continue;
-      ws.waiting[c] = input_.payload_of(e);
+      ws.waiting[c] = this->input.payload_of(e);
       ws.emission[c] = -1;
       ws.queue.push(c - net.n_inputs, {INPUT, -1, std::numeric_limits<double>::infinity()});
     }
@@ -171,11 +162,11 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     Sample<Num, Real>& s = *sample_;
     s.first_output[row] = 0;
     const int64_t begin = s.start[row];
-    input_ = {s.channel + begin, s.count ? s.count + begin : nullptr, static_cast<int>(s.start[row + 1] - begin), 0};
+    this->input = {s.channel + begin, s.count ? s.count + begin : nullptr, static_cast<int>(s.start[row + 1] - begin), 0};
     if (keeps_history_) {
       emitted_ = &ws.history.advance(net);
       if (rules.layered || ws.history.depth() > 0) {
-        for (int e = 0; e < input_.n; e++) emitted_->add(input_.id[e], input_.payload_of(e));
+        for (int e = 0; e < this->input.n; e++) emitted_->add(this->input.id[e], this->input.payload_of(e));
       }
       emitted_->close(INPUT, true);
     }

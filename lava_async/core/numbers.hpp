@@ -30,12 +30,15 @@ void each_weight(const Layout& net, const Part& p, F f) {
   } else {
     // In squares, since one of both orders goes against the grain of memory.
     for (int i0 = 0; i0 < p.n_target; i0 += BLOCK) {
+      const int i1 = std::min(i0 + BLOCK, p.n_target);
+      int at[BLOCK];
+      for (int i = i0; i < i1; i++) at[i - i0] = to.place_in_layer(i);
       for (int j0 = 0; j0 < p.n_source; j0 += BLOCK) {
-        const int i1 = std::min(i0 + BLOCK, p.n_target), j1 = std::min(j0 + BLOCK, p.n_source);
+        const int j1 = std::min(j0 + BLOCK, p.n_source);
         for (int j = j0; j < j1; j++) {
+          const size_t row = p.weights + j * p.stride;
           for (int i = i0; i < i1; i++) {
-            const int at = to.place_in_layer(i);
-            f(p.weights + j * p.stride + at, BLOCK * to.block + at, static_cast<size_t>(i) * p.n_source + j);
+            f(row + at[i - i0], BLOCK * to.block + at[i - i0], static_cast<size_t>(i) * p.n_source + j);
           }
         }
       }
@@ -152,6 +155,13 @@ struct Numbers {
  private:
   void add_reach(const Layout& net, const Part& p) {
     const auto size_of = [&](size_t at) { return std::abs(static_cast<double>(weights[at])); };
+    if (p.kind == Kind::DENSE) {
+      double* to = &reach[static_cast<size_t>(net.layers[p.target].block) * BLOCK];
+      for (size_t at = 0; at < p.n_weights; at += p.stride) {
+        for (size_t i = 0; i < p.stride; i++) to[i] += size_of(p.weights + at + i);
+      }
+      return;
+    }
     if (p.kind != Kind::CONV) {
       each_weight(net, p, [&](size_t at, int target, size_t) { reach[target] += size_of(at); });
       return;
