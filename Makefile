@@ -32,11 +32,14 @@ test: lint ## Lint, check types, run the tests; ARGS go to pytest
 slow: setup ## Run the slow tests: laws on hundreds of networks, failures fifty times in a row (an hour and more)
 	$(python) -m pytest -m slow $(ARGS)
 
+sanitize: setup ## Run vectors and property tests on a core that checks addresses and undefined behaviour
+	.ci/sanitize.sh $(venv) $(ARGS)
+
 bench: setup ## Measure speed (lava-async bench)
 	@$(venv)/bin/lava-async bench $(ARGS)
 
 docs: setup ## Build the documentation into build/site
-	$(python) -m mkdocs build --strict $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(python) -m mkdocs build --strict $(ARGS)
 
 lint: setup ## Lint, check the format, check types
 	$(python) -m ruff check .

@@ -1,7 +1,13 @@
 """What is declared, what is pinned and what is shipped."""
 
 import importlib.metadata
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -94,3 +100,72 @@ def test_lava_has_the_same_versions_on_every_python():
 def test_all_holds_every_extra_but_datasets():
     (everything,) = map(Requirement, EXTRAS["all"])
     assert everything.extras == set(EXTRAS) - {"all", "datasets"}
+
+
+# --- What is shipped -------------------------------------------------------------------------------------------------
+
+
+def build(tmp_path, *options, **environment):
+    """Build a wheel of this folder into tmp_path, with the packages of this environment."""
+    command = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index", *options]
+    bin_folder = Path(sys.executable).parent
+    path = {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        [*command, "--wheel-dir", str(tmp_path), str(ROOT)],
+        env=os.environ | path | environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel for this Python, from the object files that `make core` left."""
+    folder = tmp_path_factory.mktemp("wheel")
+    done = build(folder, "--config-settings=build-dir=build/core/release")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_holds_the_package_and_its_module_alone(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names} == {"lava_async", f"lava_async-{lava_async.__version__}.dist-info"}
+    assert sum(name.startswith("lava_async/_core.") for name in names) == 1
+    assert not [name for name in names if name.endswith((".cpp", ".hpp", ".txt")) and "dist-info" not in name]
+
+
+def test_one_wheel_serves_python_312_and_all_later_ones(wheel):
+    tag = "cp312-abi3" if sys.version_info >= (3, 12) else f"cp3{sys.version_info.minor}-cp3{sys.version_info.minor}"
+    assert f"-{tag}-" in wheel.name
+
+
+def test_where_there_is_no_compiler_the_last_line_says_what_is_missing(tmp_path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("bash", "cat", "env", "sh", "uname"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    for tool in ("cmake", "ninja"):
+        (tools / tool).symlink_to(Path(sys.executable).parent / tool)
+    done = build(
+        tmp_path / "wheel", f"--config-settings=build-dir={tmp_path / 'build'}", PATH=str(tools), CXX="", CC=""
+    )
+    assert done.returncode != 0
+    said = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+    (line,) = [line for line in said if line.startswith("lava-async was not built")]
+    assert said[said.index(line) + 1] == "[end of output]"
+    for words in ("C++20 compiler", "apt install g++", "xcode-select --install", "--only-binary lava-async"):
+        assert words in line
+
+
+def test_the_sdist_holds_sources_and_tests_and_nothing_that_was_built(tmp_path):
+    command = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "lava_async" / "core").rglob("*") if path.is_file()}
+    assert sources | {"tests/conftest.py", "docs/index.md", "LICENSE", "PKG-INFO"} <= names
+    assert not {name.split("/")[0] for name in names} & {".venv", ".cache", "build", "dist"}
+    assert not [name for name in names if name.endswith((".so", ".pyc"))]
