@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 
@@ -139,6 +140,34 @@ def test_the_wheel_holds_the_package_and_its_module_alone(wheel):
 def test_one_wheel_serves_python_312_and_all_later_ones(wheel):
     tag = "cp312-abi3" if sys.version_info >= (3, 12) else f"cp3{sys.version_info.minor}-cp3{sys.version_info.minor}"
     assert f"-{tag}-" in wheel.name
+
+
+def test_an_installed_wheel_simulates_with_numpy_and_h5py_alone(wheel, tmp_path):
+    here = Path(importlib.metadata.distribution("numpy").locate_file(""))
+    venv.create(tmp_path / "fresh", symlinks=True)
+    (site,) = (tmp_path / "fresh").glob("lib/python*/site-packages")
+    for package in ("numpy", "h5py"):
+        for path in here.glob(f"{package}*"):  # the package, its libraries and its metadata
+            (site / path.name).symlink_to(path)
+    python = tmp_path / "fresh" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
+    model = ROOT / "netx_models" / "digits_robust" / "network.net"
+    code = f"""
+import numpy as np
+import lava_async as la
+from lava_async import netx
+network = netx.load({str(model)!r})
+spikes = np.random.default_rng(0).random((4, network.n_inputs, 10)) < 0.1
+print(la.simulate_batch(network, spikes, schedule=la.Random(8)).counts.sum() > 0, la.__file__)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    run = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "timeout": 120}
+    done = subprocess.run([str(python), "-c", code], **run)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["True", str(site / "lava_async" / "__init__.py")]
+    version = subprocess.run([str(python.parent / "lava-async"), "--version"], **run)
+    assert version.stdout == f"lava-async {lava_async.__version__}\n"
 
 
 def test_where_there_is_no_compiler_the_last_line_says_what_is_missing(tmp_path):

@@ -100,9 +100,9 @@ def test_no_two_parts_import_each_other():
 
 
 @pytest.mark.parametrize("path", [path for path in TREES if part_of(path) in CORE], ids=str)
-def test_the_core_needs_numpy_and_numba_only(path):
+def test_the_core_needs_numpy_only(path):
     packages = {name.split(".")[0] for name in imported(TREES[path])}
-    assert packages - set(sys.stdlib_module_names) <= {"lava_async", "numpy", "numba"}
+    assert packages - set(sys.stdlib_module_names) <= {"lava_async", "numpy"}
 
 
 def test_importing_the_package_loads_nothing_heavy():
