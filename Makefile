@@ -63,7 +63,7 @@ lock: setup ## Compile requirements.lock and requirements-3.10.lock from pyproje
 	rm requirements.lock.bak requirements-3.10.lock.bak
 
 clean: ## Remove caches and builds
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks build dist lava_async/_core*.so .venv*/.done-core
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks build dist lava_async/_core* .venv*/.done-core
 	find lava_async tests tutorials -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean ## Remove the environments as well
