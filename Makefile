@@ -32,11 +32,14 @@ test: lint ## Lint, check types, run the tests; ARGS go to pytest
 slow: setup ## Run the slow tests: laws on hundreds of networks, failures fifty times in a row (an hour and more)
 	$(python) -m pytest -m slow $(ARGS)
 
+sanitize: setup ## Run vectors and property tests on a core that checks addresses and undefined behaviour
+	.ci/sanitize.sh $(venv) $(ARGS)
+
 bench: setup ## Measure speed (lava-async bench)
 	@$(venv)/bin/lava-async bench $(ARGS)
 
 docs: setup ## Build the documentation into build/site
-	$(python) -m mkdocs build --strict $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(python) -m mkdocs build --strict $(ARGS)
 
 lint: setup ## Lint, check the format, check types
 	$(python) -m ruff check .
@@ -60,7 +63,7 @@ lock: setup ## Compile requirements.lock and requirements-3.10.lock from pyproje
 	rm requirements.lock.bak requirements-3.10.lock.bak
 
 clean: ## Remove caches and builds
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks build dist lava_async/_core*.so .venv*/.done-core
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks build dist lava_async/_core* .venv*/.done-core
 	find lava_async tests tutorials -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean ## Remove the environments as well

@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly bin=$PWD/$1/bin kind=${2:-release}
 case $kind in
-    release) options=(-DCMAKE_BUILD_TYPE=Release) prefix=$PWD ;;
+    release) options=(-DCMAKE_BUILD_TYPE=Release -DLAVA_ASYNC_STUB=ON) prefix=$PWD ;;
     asan) options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DLAVA_ASYNC_SANITIZE=ON) prefix=$PWD/build/asan ;;
 esac
 

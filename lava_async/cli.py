@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import lava_async
 from lava_async.commands import COMMANDS
+from lava_async.extras import explain
 from lava_async.files import as_json
 
 INTERRUPTED = 130
@@ -44,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # The reader, such as `head`, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except ModuleNotFoundError as error:
+        missing = explain(error, "this command")
+        if args.verbose or missing is None:
+            raise
+        return _complain(args.command, str(missing), 1)
     except Exception as error:
         if args.verbose or not (isinstance(error, CLEAR) or type(error).__module__.startswith("lava_async.")):
             raise  # Anything else is a bug.

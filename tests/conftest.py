@@ -8,7 +8,9 @@ and prints how to draw those that fail again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 # Before numpy and torch start: tests share few cores, and results must not hang on how many.
@@ -25,6 +27,44 @@ common: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthChec
 settings.register_profile("ci", max_examples=60, derandomize=True, **common)
 settings.register_profile("thorough", max_examples=3000, derandomize=False, print_blob=True, **common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+#: Packages of extras: where one is not installed, the tests that import it are skipped, in whatever file they are.
+OPTIONAL = {"lava", "matplotlib", "sklearn", "torch"}
+
+
+def missing_package(error: BaseException | None) -> str | None:
+    """Return the optional package that an import failed for, if it is not installed here."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    return name if name in OPTIONAL and find_spec(name) is None else None
+
+
+class Module(pytest.Module):
+    """A file of tests, skipped as a whole if it cannot be imported without an optional package."""
+
+    def _getobj(self) -> Any:
+        try:
+            return super()._getobj()
+        except self.CollectError as error:
+            if name := missing_package(error.__cause__):
+                pytest.skip(f"{name} is not installed", allow_module_level=True)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    """Collect files of tests as above."""
+    return Module.from_parent(parent, path=module_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    """Skip a test that imports an optional package which is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        if name := missing_package(error):
+            pytest.skip(f"{name} is not installed")
+        raise
 
 
 @pytest.fixture(scope="session")

@@ -175,6 +175,31 @@ def test_sizes_of_convolutions_compute_in_64_bits():
     assert output_shape((120, 120, 2), 4, *small) == (122, 122, 4)
 
 
+@pytest.mark.parametrize("fork", ["lava", "netx"])
+def test_forking_beside_threads_is_quiet(fork):
+    # Python 3.12 warns of it.
+    printed = run(
+        f"""
+import threading
+import lava_async
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+if {fork == "netx"}:
+    from lava_async import netx
+    netx.load({str(ROOT / "netx_models" / "digits_layered" / "network.net")!r})
+else:
+    from lava.magma.core.run_conditions import RunSteps
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc.lif.process import LIF
+    lif = LIF(shape=(1,), bias_mant=3, vth=10)
+    lif.run(RunSteps(2), Loihi2SimCfg())
+    lif.stop()
+print("done")
+""",
+        "-W", "always", "-W", "ignore::ImportWarning", "-W", "ignore::PendingDeprecationWarning",
+    )  # fmt: skip
+    assert printed.strip() == "done"
+
+
 #: Code after which some packages are not installed.
 HIDE = """
 from importlib.machinery import PathFinder

@@ -1,7 +1,14 @@
 """What is declared, what is pinned and what is shipped."""
 
 import importlib.metadata
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -94,3 +101,100 @@ def test_lava_has_the_same_versions_on_every_python():
 def test_all_holds_every_extra_but_datasets():
     (everything,) = map(Requirement, EXTRAS["all"])
     assert everything.extras == set(EXTRAS) - {"all", "datasets"}
+
+
+# --- What is shipped -------------------------------------------------------------------------------------------------
+
+
+def build(tmp_path, *options, **environment):
+    """Build a wheel of this folder into tmp_path, with the packages of this environment."""
+    command = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index", *options]
+    bin_folder = Path(sys.executable).parent
+    path = {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        [*command, "--wheel-dir", str(tmp_path), str(ROOT)],
+        env=os.environ | path | environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel for this Python, from the object files that `make core` left."""
+    folder = tmp_path_factory.mktemp("wheel")
+    done = build(folder, "--config-settings=build-dir=build/core/release")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_holds_the_package_and_its_module_alone(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names} == {"lava_async", f"lava_async-{lava_async.__version__}.dist-info"}
+    assert sum(name.startswith("lava_async/_core.") for name in names) == 1
+    assert not [name for name in names if name.endswith((".cpp", ".hpp", ".txt")) and "dist-info" not in name]
+
+
+def test_one_wheel_serves_python_312_and_all_later_ones(wheel):
+    tag = "cp312-abi3" if sys.version_info >= (3, 12) else f"cp3{sys.version_info.minor}-cp3{sys.version_info.minor}"
+    assert f"-{tag}-" in wheel.name
+
+
+def test_an_installed_wheel_simulates_with_numpy_and_h5py_alone(wheel, tmp_path):
+    here = Path(importlib.metadata.distribution("numpy").locate_file(""))
+    venv.create(tmp_path / "fresh", symlinks=True)
+    (site,) = (tmp_path / "fresh").glob("lib/python*/site-packages")
+    for package in ("numpy", "h5py"):
+        for path in here.glob(f"{package}*"):  # the package, its libraries and its metadata
+            (site / path.name).symlink_to(path)
+    python = tmp_path / "fresh" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
+    model = ROOT / "netx_models" / "digits_robust" / "network.net"
+    code = f"""
+import numpy as np
+import lava_async as la
+from lava_async import netx
+network = netx.load({str(model)!r})
+spikes = np.random.default_rng(0).random((4, network.n_inputs, 10)) < 0.1
+print(la.simulate_batch(network, spikes, schedule=la.Random(8)).counts.sum() > 0, la.__file__)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    run = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "timeout": 120}
+    done = subprocess.run([str(python), "-c", code], **run)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["True", str(site / "lava_async" / "__init__.py")]
+    version = subprocess.run([str(python.parent / "lava-async"), "--version"], **run)
+    assert version.stdout == f"lava-async {lava_async.__version__}\n"
+
+
+def test_where_there_is_no_compiler_the_last_line_says_what_is_missing(tmp_path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("bash", "cat", "env", "sh", "uname"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    for tool in ("cmake", "ninja"):
+        (tools / tool).symlink_to(Path(sys.executable).parent / tool)
+    done = build(
+        tmp_path / "wheel", f"--config-settings=build-dir={tmp_path / 'build'}", PATH=str(tools), CXX="", CC=""
+    )
+    assert done.returncode != 0
+    said = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+    (line,) = [line for line in said if line.startswith("lava-async was not built")]
+    assert said[said.index(line) + 1] == "[end of output]"
+    for words in ("C++20 compiler", "apt install g++", "xcode-select --install", "--only-binary lava-async"):
+        assert words in line
+
+
+def test_the_sdist_holds_sources_and_tests_and_nothing_that_was_built(tmp_path):
+    command = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "lava_async" / "core").rglob("*") if path.is_file()}
+    assert sources | {"tests/conftest.py", "docs/index.md", "LICENSE", "PKG-INFO"} <= names
+    assert not {name.split("/")[0] for name in names} & {".venv", ".cache", "build", "dist"}
+    assert not [name for name in names if name.endswith((".so", ".pyc"))]

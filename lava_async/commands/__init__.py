@@ -86,6 +86,7 @@ def table(rows: list[list[str]]) -> str:
 from lava_async.commands.bench import COMMAND as BENCH  # noqa: E402
 from lava_async.commands.data import COMMAND as DATA  # noqa: E402
 from lava_async.commands.demo import COMMAND as DEMO  # noqa: E402
+from lava_async.commands.doctor import COMMAND as DOCTOR  # noqa: E402
 from lava_async.commands.evaluate import COMMAND as EVALUATE  # noqa: E402
 from lava_async.commands.export import COMMAND as EXPORT  # noqa: E402
 from lava_async.commands.inspect import COMMAND as INSPECT  # noqa: E402
@@ -94,7 +95,7 @@ from lava_async.commands.study import COMMAND as STUDY  # noqa: E402
 from lava_async.commands.train import COMMAND as TRAIN  # noqa: E402
 
 COMMANDS: dict[str, Command] = {
-    command.name: command for command in (DEMO, TRAIN, STUDY, EVALUATE, EXPORT, RUN, INSPECT, DATA, BENCH)
+    command.name: command for command in (DEMO, TRAIN, STUDY, EVALUATE, EXPORT, RUN, INSPECT, DATA, BENCH, DOCTOR)
 }
 
 __all__ = ["COMMANDS", "Command", "Report", "table", "whole"]

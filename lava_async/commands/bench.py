@@ -38,11 +38,10 @@ def _run(args: Namespace) -> Report:
 
 
 def _machine() -> dict[str, Any]:
-    import numba
     import numpy
     import torch
 
-    versions = {module.__name__: module.__version__ for module in (numpy, numba, torch)}
+    versions = {module.__name__: module.__version__ for module in (numpy, torch)}
     return {"processor": _processor(), "cores": os.cpu_count(), "python": platform.python_version(), **versions}
 
 

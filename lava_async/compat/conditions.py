@@ -17,7 +17,7 @@ def python_3_11() -> bool:
 
 
 def python_3_12() -> bool:
-    """unittest.mock asks every attribute for a mark of coroutines."""
+    """unittest.mock asks every attribute for a mark of coroutines, and os.fork warns where there are threads."""
     return sys.version_info >= (3, 12)
 
 

@@ -152,6 +152,25 @@ def quiet_weight_norm(module: ModuleType) -> None:
     module.GenericLayer.enable_weight_norm = enable_weight_norm
 
 
+def quiet_fork(module: ModuleType) -> None:
+    """Silence Python's warning that a process with threads forks (multiprocessing.py, lines 41 and 98).
+
+    Lava's actors are forked; they run no code of the threads of NumPy and torch, and Lava offers no other way.
+    """
+
+    def without_warning(start: Callable[[Any], None]) -> Callable[[Any], None]:
+        @functools.wraps(start)
+        def quiet_start(self: Any) -> None:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
+                start(self)
+
+        return quiet_start
+
+    for forking in (module.SystemProcess, module.MultiProcessing):
+        forking.start = without_warning(forking.start)
+
+
 OBJECT_PATCHES: dict[str, tuple[ObjectPatch, ...]] = {
     "lava.magma.core.process.process": (
         ObjectPatch("Python arguments", numpy_2, python_arguments),
@@ -160,6 +179,7 @@ OBJECT_PATCHES: dict[str, tuple[ObjectPatch, ...]] = {
     "lava.magma.compiler.utils": (ObjectPatch("Python initial values", numpy_2, python_initial_values),),
     "lava.proc.conv.utils": (ObjectPatch("Python sizes of convolutions", numpy_2, python_sizes_of_convolutions),),
     "lava.proc.graded.models": (ObjectPatch("one number for inv_sqrt", numpy_2, one_number_for_inv_sqrt),),
+    "lava.magma.runtime.message_infrastructure.multiprocessing": (ObjectPatch("quiet fork", python_3_12, quiet_fork),),
     "lava.lib.dl.netx.utils": (ObjectPatch("wide numbers of netx", numpy_2, wide_numbers_of_netx),),
     "lava.lib.dl.slayer.object_detection.boundingbox.metrics": (ObjectPatch("trapezoid", numpy_2, trapezoid),),
     "lava.lib.dl.slayer.synapse.layer": (ObjectPatch("quiet weight norm", always, quiet_weight_norm),),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.events import saccade
+from lava_async.extras import needs
 
 __all__ = ["digits"]
 
@@ -44,9 +45,12 @@ def digits(split: str) -> SpikeDataset:
     ------
     InvalidValue
         If `split` is none of these.
+    MissingExtra
+        If scikit-learn is not installed.
     """
     names = split_names("digits.split", split)
-    from sklearn.datasets import load_digits  # takes a second
+    with needs("train", "the data set digits"):
+        from sklearn.datasets import load_digits  # takes a second
 
     source = load_digits()
     labels = source.target.astype(np.int64)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lava_async.errors import InvalidValue
+from lava_async.extras import needs
 
 __all__ = ["DOWNLOADS", "download"]
 
@@ -35,14 +36,14 @@ def download(name: str, folder: str | Path) -> Path:
     Raises
     ------
     InvalidValue
-        If it cannot be fetched: tonic is not installed, there is no such data set, or no connection.
+        If it cannot be fetched: there is no such data set, or no connection.
+    MissingExtra
+        If tonic is not installed.
     """
     if name not in DOWNLOADS:
         raise InvalidValue("download: data", name, "one of " + ", ".join(DOWNLOADS))
-    try:
+    with needs("datasets", "a download"):
         datasets = import_module("tonic.datasets")
-    except ImportError as error:
-        raise InvalidValue("package tonic", str(error), 'installed: pip install "lava-async[datasets]"') from None
     kind, parts = DOWNLOADS[name]
     folder = Path(folder).expanduser()
     for part in parts:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
-
 from lava_async.data import SpikeDataset
 from lava_async.data.store import EventBatch
+from lava_async.extras import needs
 from lava_async.records import count
 from lava_async.spikes import SpikeBatch, SpikeTrain
+
+with needs("train", "lava_async.data.loading"):
+    import torch
+    from torch import Tensor
+    from torch.utils.data import DataLoader, Dataset
 
 __all__ = ["TorchSpikes", "collate", "data_loader"]
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.data.encoders import delta, latency, rate, saccade
 from lava_async.errors import InvalidValue
+from lava_async.extras import needs
 from lava_async.spikes import SpikeTrain
+
+with needs("plots", "lava_async.data.pictures"):
+    from matplotlib import colormaps
+    from matplotlib.axes import Axes
 
 __all__ = ["draw_encoders", "frames", "raster"]
 

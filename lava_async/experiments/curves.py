@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lava_async.errors import InvalidValue
 from lava_async.experiments.config import Config
+from lava_async.extras import needs
 from lava_async.training.ranks import Ranks
 from lava_async.training.trainer import Epoch
 
@@ -30,16 +30,13 @@ class Curves:
 
         Raises
         ------
-        InvalidValue
+        MissingExtra
             If they are wanted and TensorBoard is not installed.
         """
         if not (config.training.tensorboard and group.writes):
             return cls()
-        try:
+        with needs("tensorboard", "training.tensorboard = true"):
             from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            allowed = 'false unless TensorBoard is installed: pip install "lava-async[tensorboard]"'
-            raise InvalidValue("training.tensorboard", True, allowed) from None
         return cls(SummaryWriter(str(folder / "tensorboard")))
 
     def add(self, epoch: Epoch) -> None:

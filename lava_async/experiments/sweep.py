@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from lava_async.errors import InvalidValue
+from lava_async.extras import needs
 
 T = TypeVar("T")
 #: How often a cell may lose its worker before it counts as failed.
@@ -43,7 +44,9 @@ def sweep(
     Raises
     ------
     InvalidValue
-        If Dask is needed and not installed, or the scheduler does not answer.
+        If the scheduler does not answer.
+    MissingExtra
+        If Dask is needed and not installed.
     """
     failed: list[tuple[T, Exception]] = []
 
@@ -76,12 +79,10 @@ def sweep(
 @contextmanager
 def _client(scheduler: str | None, workers: int) -> Iterator[Any]:
     """Give a client of a cluster that is there, or of one of this machine that ends afterwards."""
-    try:
-        import dask
+    with needs("study", "a study in several processes"):
         from distributed import Client, LocalCluster
-    except ImportError:
-        allowed = 'left out unless Dask is installed: pip install "lava-async[study]"'
-        raise InvalidValue("sweep: workers or scheduler", scheduler or workers, allowed) from None
+    import dask
+
     with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES}):
         if scheduler is None:
             # Daemons could not start processes themselves, which Lava does.

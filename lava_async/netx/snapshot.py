@@ -16,6 +16,7 @@ import mmap
 import os
 import select
 import signal
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -61,7 +62,10 @@ def read(path: str | os.PathLike[str], roots: tuple[str, ...], most_bytes: int |
         raise NetxError(f"{file}: cannot be read: {reason}") from error
     receiver, sender = os.pipe()
     place = mmap.mmap(-1, 1024)
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # Python 3.12 warns where there are threads. The child runs none of their code: it reads with h5py, and ends.
+        warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
+        pid = os.fork()
     if pid == 0:
         _child(file, roots, _Sender(sender, place, _most(size), most_bytes))
     os.close(sender)

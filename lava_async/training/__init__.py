@@ -1,12 +1,15 @@
 """Training without layer synchronization: slayer's blocks, run by the schedule that they will meet once deployed."""
 
-from lava_async.training.blocks import dense_blocks
-from lava_async.training.finetune import blocks_of
-from lava_async.training.gradient import Gradient, Run
-from lava_async.training.loop import Epoch, Evaluation, evaluate, fit
-from lava_async.training.surrogates import ATan, Exponential, Surrogate
-from lava_async.training.trainer import Trainer
-from lava_async.training.unlayered import UnlayeredNetwork
+from lava_async.extras import needs
+
+with needs("train", "lava_async.training"):
+    from lava_async.training.blocks import dense_blocks
+    from lava_async.training.finetune import blocks_of
+    from lava_async.training.gradient import Gradient, Run
+    from lava_async.training.loop import Epoch, Evaluation, evaluate, fit
+    from lava_async.training.surrogates import ATan, Exponential, Surrogate
+    from lava_async.training.trainer import Trainer
+    from lava_async.training.unlayered import UnlayeredNetwork
 
 __all__ = ["ATan", "Epoch", "Evaluation", "Exponential", "Gradient", "Run", "Surrogate", "Trainer", "UnlayeredNetwork",
            "blocks_of", "dense_blocks", "evaluate", "fit"]  # fmt: skip

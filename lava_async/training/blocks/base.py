@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.extras import needs
 from lava_async.network import Layer
 from lava_async.synapses import Synapses
 from lava_async.training.blocks.grid import eight_bits, is_eight_bits
@@ -22,8 +21,8 @@ from lava_async.training.surrogates import Exponential
 
 
 def slayer() -> Any:
-    """Import lava-dl's slayer, which takes seconds, without what it prints about optional parts."""
-    with contextlib.redirect_stdout(io.StringIO()):
+    """Import lava-dl's slayer, which takes seconds."""
+    with needs("train", "slayer"):
         from lava.lib.dl import slayer as imported
     return imported
 

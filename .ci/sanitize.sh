@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Builds the core with the sanitizers of addresses and undefined behaviour, and runs tests on it: .ci/sanitize.sh .venv
+#
+# Further arguments go to pytest instead of the tests below. The first finding ends the run.
+set -eu -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly venv=$1 tree=$PWD/build/asan cxx=${CXX:-c++}
+shift
+[ $# -gt 0 ] || set -- tests/test_vectors.py tests/test_engines.py tests/test_laws.py tests/test_gradients.py
+
+# The package as it is, but for its module: links to everything else.
+rm -rf "$tree/lava_async"
+mkdir -p "$tree/lava_async"
+for part in lava_async/*; do
+    case $part in lava_async/_core*) ;; *) ln -s "$PWD/$part" "$tree/lava_async/" ;; esac
+done
+.ci/core.sh "$venv" asan
+
+# Python itself is built without: the runtime of the sanitizer is loaded first, and that of C++ for its exceptions.
+library() { "$cxx" -print-file-name="$1"; }
+case $("$cxx" --version) in
+    *clang*) preload="$(library "libclang_rt.asan-$(uname -m).so")" ;;
+    *) preload="$(library libasan.so) $(library libstdc++.so)" ;;
+esac
+export LD_PRELOAD=$preload PYTHONPATH=$tree
+export ASAN_OPTIONS=detect_leaks=0 # Python frees little when it ends
+export UBSAN_OPTIONS=print_stacktrace=1
+"$venv/bin/pytest" -p no:cacheprovider "$@"
