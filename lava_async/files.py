@@ -6,10 +6,54 @@ import json
 import math
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+_LFS = b"version https://git-lfs.github.com/spec/"
+_KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+
+
+def why_unreadable(path: str | os.PathLike[str]) -> str | None:
+    """Return why a file has no content to be read, as the rest of a sentence about it, or None if it has.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that somebody wants to read. It is opened without waiting for anything, as a FIFO would ask for.
+
+    Returns
+    -------
+    str or None
+        That it is missing, may not be read, is a folder, a FIFO or a device, is empty, or is a pointer of Git LFS.
+
+    Examples
+    --------
+    >>> why_unreadable("/no/such/file")
+    'cannot be read: No such file or directory'
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {error.strerror if isinstance(error, OSError) else error}"
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            return "cannot be read: Is a directory"
+        if not stat.S_ISREG(mode):
+            return f"is {_KINDS.get(stat.S_IFMT(mode), 'not a file')}, must be a regular file"
+        begin = os.read(descriptor, len(_LFS))
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    finally:
+        os.close(descriptor)
+    if not begin:
+        return "is empty: copy or download it again"
+    if begin == _LFS:
+        return "is a pointer of Git LFS, not the file itself: fetch it with git lfs pull"
+    return None
 
 
 @contextmanager
