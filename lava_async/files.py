@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -71,12 +72,33 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         if durable:
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
+            _sync(temporary)
         os.replace(temporary, path)
+        if durable:
+            _sync(path.parent)  # The name, too.
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def leftovers(path: Path) -> list[Path]:
+    """Return the files that :func:`replacing` began to write for `path` in processes that were killed."""
+    name = re.compile(rf"\.{re.escape(path.stem)}\.[0-9a-f]{{8}}{re.escape(path.suffix)}")
+    return [x for x in path.parent.iterdir() if name.fullmatch(x.name) and x.is_file() and not x.is_symlink()]
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, content: bytes | memoryview, *, durable: bool = False) -> None:
+    """Write a file, whole or not at all; arguments as of :func:`replacing`."""
+    with replacing(path, durable=durable) as temporary, temporary.open("xb") as file:
+        file.write(content)
 
 
 def as_json(data: Any) -> str:
@@ -86,8 +108,7 @@ def as_json(data: Any) -> str:
 
 def write_json(path: Path, data: Any) -> None:
     """Write data as JSON."""
-    with replacing(path) as temporary:
-        temporary.write_text(as_json(data) + "\n")
+    write_bytes(path, (as_json(data) + "\n").encode())
 
 
 def _without_nan(data: Any) -> Any:

@@ -92,7 +92,7 @@ class Node:
         """Return what a string in JSON says."""
         try:
             return json.loads(self.text(name))
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise self.fail(name, f"must be JSON ({error})") from None
 
     def numbers(self, name: str) -> NDArray[Any]:

@@ -28,7 +28,7 @@ from lava_async.network import Network
 from lava_async.netx import graph
 from lava_async.netx.convert import NotSayableError, read_layers, to_layers, to_network
 from lava_async.netx.h5 import NetxError, NetxWarning, atomic_file, put
-from lava_async.netx.meta import GROUP, check_version, read_metadata, write_metadata
+from lava_async.netx.meta import GROUP, check_version, execution, read_metadata, write_metadata
 
 LAYER = "layer"
 log = logging.getLogger(__name__)
@@ -132,4 +132,4 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     return read_metadata(hdf5.read(path, (LAYER, GROUP), largest=2**20, error=NetxError))
 
 
-__all__ = ["NetxError", "NetxWarning", "load", "metadata", "save", "write_metadata"]
+__all__ = ["NetxError", "NetxWarning", "execution", "load", "metadata", "save", "write_metadata"]

@@ -12,13 +12,14 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lava_async.files import replacing
-from lava_async.hdf5 import Node
-
-__all__ = ["NetxError", "NetxWarning", "Node", "atomic_file", "put", "warn"]
+from lava_async.files import write_bytes
+from lava_async.hdf5 import Node as Node
 
 COMPACT = 2**10
 """Datasets of up to so many bytes live in the object header, which HDF5 protects with a checksum."""
+LARGE, DENSEST = 2**20, 32
+"""A dataset of more than `LARGE` bytes is not compressed to less than one byte of `DENSEST`: no reader would believe
+that the file holds it (:func:`lava_async.hdf5.most_bytes`)."""
 
 
 class NetxError(ValueError):
@@ -36,19 +37,23 @@ def warn(node: Node, name: str, text: str) -> None:
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    """Open an HDF5 file for writing that takes the place of `path` when all is written.
+    """Give an HDF5 file in memory that takes the place of `path` when all is written.
 
-    The file is written under another name in the same folder and renamed at the end; if anything goes wrong, `path`
-    stays as it was. It is of HDF5 1.10, whose structures carry checksums.
+    HDF5 ends the process if it cannot write what it holds back, as on a full disk. So it writes into memory, and the
+    bytes are written under another name in the same folder, which is renamed at the end; if anything goes wrong, `path`
+    stays as it was. The file is of HDF5 1.10, whose structures carry checksums.
 
     Raises
     ------
     NetxError
         If it cannot be written: no such folder, no space, no right.
     """
+    with h5py.File(os.fspath(path), "w", driver="core", backing_store=False, libver=("v110", "v110")) as handle:
+        yield handle
+        handle.flush()
+        content = handle.id.get_file_image()
     try:
-        with replacing(Path(path)) as temporary, h5py.File(temporary, "x", libver=("v110", "v110")) as handle:
-            yield handle
+        write_bytes(Path(path), content)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise NetxError(f"{path}: cannot be written: {reason}") from error
@@ -58,8 +63,15 @@ def put(group: h5py.Group, name: str, value: ArrayLike | str) -> h5py.Dataset:
     """Write a dataset; strings of fixed length, everything under a checksum, large arrays compressed."""
     array = np.asarray(value.encode() if isinstance(value, str) else value)
     if array.nbytes > COMPACT:
-        return group.create_dataset(name, data=np.atleast_1d(array), chunks=True, compression="gzip", shuffle=True,
-                                    fletcher32=True)  # fmt: skip
+        large = {"data": np.atleast_1d(array), "chunks": True, "fletcher32": True}
+        dataset = group.create_dataset(name, compression="gzip", shuffle=True, **large)
+        if array.nbytes <= LARGE:
+            return dataset
+        dataset.flush()
+        if dataset.id.get_storage_size() * DENSEST >= array.nbytes:
+            return dataset
+        del group[name]
+        return group.create_dataset(name, **large)
     layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     layout.set_layout(h5py.h5d.COMPACT)
     space = h5py.h5s.create_simple(array.shape) if array.ndim else h5py.h5s.create(h5py.h5s.SCALAR)
