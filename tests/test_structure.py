@@ -24,7 +24,7 @@ PACKAGE = Path(lava_async.__file__).parent
 TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
 BASE = {"draws", "errors", "files", "jit", "network", "neurons", "records", "schedules", "spikes", "stopping",
-        "synapses", "threads"}  # fmt: skip
+        "synapses", "terminal", "threads"}  # fmt: skip
 CORE = BASE | {"engine", "simulation", "metrics"}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {

@@ -11,6 +11,7 @@ from lava_async.commands import Command, Report, table, whole
 from lava_async.errors import InvalidValue
 from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped
 from lava_async.experiments.sweep import sweep
+from lava_async.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,7 @@ def _run(args: Namespace) -> Report:
                      dynamic_ncols=True, disable=not cells) as bar:  # fmt: skip
 
         def on_done(cell: Cell, error: Exception | None) -> None:
-            bar.set_postfix_str(cell.name if error is None else f"{cell.name}: {error}")
+            bar.set_postfix_str(printable(cell.name if error is None else f"{cell.name}: {error}"))
             bar.update()
 
         work = partial(run_cell, out=out)

@@ -91,9 +91,11 @@ class Node:
     def json(self, name: str) -> Any:
         """Return what a string in JSON says."""
         try:
-            return json.loads(self.text(name))
+            found = json.loads(self.text(name))
+            json.dumps(found, ensure_ascii=False).encode()  # Halves of characters cannot be written anywhere.
         except (ValueError, RecursionError) as error:
             raise self.fail(name, f"must be JSON ({error})") from None
+        return found
 
     def numbers(self, name: str) -> NDArray[Any]:
         """Return finite numbers of any shape and type."""
