@@ -670,6 +670,32 @@ def test_torchrun_runs_the_command_and_one_process_reports(tmp_path):
     check_joint_step(weights(tmp_path / "one"), weights(tmp_path / "two"))
 
 
+AGAIN = """
+import faulthandler, os, sys
+import torch.distributed as dist
+from lava_async.training import ranks
+
+faulthandler.dump_traceback_later(100, exit=True)
+join = dist.init_process_group
+for i in range(int(sys.argv[2])):
+    dist.init_process_group = lambda backend: join(
+        backend, init_method=f"file://{sys.argv[1]}{i}", rank=int(os.environ["RANK"]), world_size=2)
+    with ranks.ranks() as group:
+        assert group.from_first({"rank": group.rank}) == {"rank": 0}
+        assert group.sum([1.0])[0] == 2
+"""
+
+
+@pytest.mark.parametrize("times", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_leaving_a_group_of_processes_never_stands_still(tmp_path, times):
+    """As it did after some hundred times when gloo's thread freed the last tensor."""
+    command = [sys.executable, "-c", AGAIN, str(tmp_path / "meet"), str(times)]
+    both = [subprocess.Popen(command, env={**os.environ, "WORLD_SIZE": "2", "RANK": str(rank)}, stderr=subprocess.PIPE)
+            for rank in (0, 1)]  # fmt: skip
+    errors = [process.communicate()[1].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+
+
 OWN_LOOP = """
 import os, sys
 import numpy as np, torch

@@ -45,18 +45,50 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     InvalidType
         If there is anything else in it.
     """
-    tensors: list[torch.Tensor] = []
-    head: dict[str, Any] = {"state": _plain(state, tensors, "state")}
-    head["tensors"] = [[str(each.dtype).removeprefix("torch."), list(each.shape)] for each in tensors]
-    text = json.dumps(head).encode()
-    parts: list[Any] = [len(text).to_bytes(8, "little"), text, *map(_content, tensors)]
-    digest = hashlib.sha256()
+    parts, digest = packed(state), hashlib.sha256()
     for part in parts:
         digest.update(part)
     with replacing(path, durable=True) as temporary, temporary.open("xb") as file:
         file.write(_MAGIC + digest.hexdigest().encode() + b"\n")
         for part in parts:
             file.write(part)
+
+
+def packed(state: dict[str, Any]) -> list[Any]:
+    """Return a state as bytes, in parts: what a checkpoint holds; arguments and errors as of `write_checkpoint`."""
+    tensors: list[torch.Tensor] = []
+    head: dict[str, Any] = {"state": _plain(state, tensors, "state")}
+    head["tensors"] = [[str(each.dtype).removeprefix("torch."), list(each.shape)] for each in tensors]
+    text = json.dumps(head).encode()
+    return [len(text).to_bytes(8, "little"), text, *map(_content, tensors)]
+
+
+def unpacked(content: bytes) -> dict[str, Any]:
+    """Undo :func:`packed`.
+
+    Raises
+    ------
+    ValueError
+        If that is not possible.
+    """
+    try:
+        start = 8 + int.from_bytes(content[:8], "little")
+        head = json.loads(content[8:start])
+        tensors, end = [], start
+        for name, shape in head["tensors"]:
+            dtype, n = _DTYPES[name], math.prod(shape)
+            if min(shape, default=0) < 0 or end + n * dtype.itemsize > len(content):
+                raise ValueError("tensors are longer than the file")
+            # A copy: tensors share no memory, and can be written to.
+            part = bytearray(memoryview(content)[end : end + n * dtype.itemsize])
+            tensors.append(torch.frombuffer(part, dtype=dtype).reshape(shape) if n else torch.empty(shape, dtype=dtype))
+            end += len(part)
+        state = _nested(head["state"], tensors)
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+    if not isinstance(state, dict) or end != len(content):
+        raise ValueError("it is more than a state and its tensors")
+    return state
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -79,23 +111,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if hashlib.sha256(content).hexdigest().encode() != digest:
         raise InvalidValue(f"{where}: size", len(content), f"that of a complete checkpoint: it is damaged{remedy}")
     try:
-        start = 8 + int.from_bytes(content[:8], "little")
-        head = json.loads(content[8:start])
-        tensors, end = [], start
-        for name, shape in head["tensors"]:
-            dtype, n = _DTYPES[name], math.prod(shape)
-            if min(shape, default=0) < 0 or end + n * dtype.itemsize > len(content):
-                raise ValueError("tensors are longer than the file")
-            # A copy: tensors share no memory, and can be written to.
-            part = bytearray(memoryview(content)[end : end + n * dtype.itemsize])
-            tensors.append(torch.frombuffer(part, dtype=dtype).reshape(shape) if n else torch.empty(shape, dtype=dtype))
-            end += len(part)
-        state = _nested(head["state"], tensors)
-        if not isinstance(state, dict) or end != len(content):
-            raise ValueError("it is more than a state and its tensors")
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, RuntimeError, OverflowError) as error:
-        raise InvalidValue(f"{where}: content", f"{type(error).__name__}: {error}", f"a checkpoint{remedy}") from None
-    return state
+        return unpacked(content)
+    except ValueError as error:
+        raise InvalidValue(f"{where}: content", str(error), f"a checkpoint{remedy}") from None
 
 
 def check_alike(where: str, found: Any, mine: Any) -> None:
