@@ -24,8 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async.training.checkpoint import packed, unpacked
 
-_SENT: deque[torch.Tensor] = deque(maxlen=2)
-"""What was sent last, for each of gloo's two threads."""
+_SENT: deque[torch.Tensor] = deque(maxlen=4)
+"""What was sent last: more than gloo's two threads may be busy with."""
 
 
 @dataclass(frozen=True)
