@@ -1,9 +1,13 @@
 """Asynchronous spiking neural networks for Lava: train, prove and deploy networks without layer synchronization."""
 
-from lava_async import compat
-from lava_async.network import Layer, Network
-from lava_async.neurons import CubaParams, LoihiParams
-from lava_async.schedules import (
+from lava_async.terminal import quiet_while_starting
+
+quiet_while_starting()
+
+from lava_async import compat  # noqa: E402
+from lava_async.network import Layer, Network  # noqa: E402
+from lava_async.neurons import CubaParams, LoihiParams  # noqa: E402
+from lava_async.schedules import (  # noqa: E402
     Deep,
     Fifo,
     Layered,
@@ -16,9 +20,9 @@ from lava_async.schedules import (
     Timed,
     schedule,
 )
-from lava_async.simulation import BatchResult, Result, simulate, simulate_batch
-from lava_async.spikes import SpikeTrain
-from lava_async.stopping import FirstOutput, MaxForwardSteps, Quiescence
+from lava_async.simulation import BatchResult, Result, simulate, simulate_batch  # noqa: E402
+from lava_async.spikes import SpikeTrain  # noqa: E402
+from lava_async.stopping import FirstOutput, MaxForwardSteps, Quiescence  # noqa: E402
 
 __version__ = "0.1.0"
 

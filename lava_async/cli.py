@@ -8,17 +8,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import lava_async
-from lava_async.commands import COMMANDS
+from lava_async.commands import COMMANDS, Report
 from lava_async.extras import explain
 from lava_async.files import as_json
+from lava_async.terminal import INTERRUPTED, Messages, discard, interruptible, open_standard_streams, printable
 
-INTERRUPTED = 130
 #: Errors of the surroundings, which say what is wrong by themselves, as all errors of this package do.
 CLEAR = (OSError, MemoryError, FloatingPointError)
 
@@ -32,28 +31,39 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (default: that of the process) and return its exit code."""
-    args = build_parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s")
+    open_standard_streams()
+    with contextlib.redirect_stderr(Messages(sys.stderr)), interruptible() as interrupted:
+        args = build_parser().parse_args(argv)
+        logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s")
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # What libraries print is no result.
+                report = COMMANDS[args.command].run(args)
+            return _show(args, report)
+        except KeyboardInterrupt:
+            return _complain(args.command, "interrupted", INTERRUPTED)
+        except Exception as error:
+            if interrupted.is_set():
+                return _complain(args.command, "interrupted", INTERRUPTED)
+            missing = explain(error, "this command") if isinstance(error, ModuleNotFoundError) else None
+            if missing is not None and not args.verbose:
+                return _complain(args.command, str(missing), 1)
+            if args.verbose or not (isinstance(error, CLEAR) or type(error).__module__.startswith("lava_async.")):
+                raise  # Anything else is a bug.
+            return _complain(args.command, str(error) or type(error).__name__, 1)
+
+
+def _show(args: argparse.Namespace, report: Report | None) -> int:
+    """Print what a command found out and return its exit code."""
+    if report is None:  # Another process reports.
+        return 0
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # What libraries print is no result.
-            report = COMMANDS[args.command].run(args)
-        if report is None:  # Another process reports.
-            return 0
-        print(as_json(report.data) if args.json else report.text, flush=True)
-    except KeyboardInterrupt:
-        return _complain(args.command, "interrupted", INTERRUPTED)
+        print(as_json(report.data) if args.json else printable(report.text), flush=True)
     except BrokenPipeError:  # The reader, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
         return 1
-    except ModuleNotFoundError as error:
-        missing = explain(error, "this command")
-        if args.verbose or missing is None:
-            raise
-        return _complain(args.command, str(missing), 1)
-    except Exception as error:
-        if args.verbose or not (isinstance(error, CLEAR) or type(error).__module__.startswith("lava_async.")):
-            raise  # Anything else is a bug.
-        return _complain(args.command, str(error) or type(error).__name__, 1)
+    except OSError:
+        discard(sys.stdout)
+        raise
     return 0 if report.ok else 1
 
 

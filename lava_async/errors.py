@@ -44,8 +44,12 @@ class ForwardStepLimit(RuntimeError):  # noqa: N818
 
 
 def _sentence(where: str, value: Any, allowed: str) -> str:
-    # NumPy 2 writes the type of a scalar, as in np.float64(nan).
-    text = repr(value.item() if isinstance(value, np.generic) else value)
+    try:
+        # NumPy 2 writes the type of a scalar, as in np.float64(nan).
+        text = repr(value.item() if isinstance(value, np.generic) else value)
+    except ValueError:  # An integer of more digits than Python writes.
+        text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
     if len(text) > 80:
         text = text[:77] + "..."
+    where = where if len(where) <= 400 else where[:200] + "..." + where[-200:]
     return f"{where} = {text}: must be {allowed}"

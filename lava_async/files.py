@@ -5,11 +5,56 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+_LFS = b"version https://git-lfs.github.com/spec/"
+_KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+
+
+def why_unreadable(path: str | os.PathLike[str]) -> str | None:
+    """Return why a file has no content to be read, as the rest of a sentence about it, or None if it has.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that somebody wants to read. It is opened without waiting for anything, as a FIFO would ask for.
+
+    Returns
+    -------
+    str or None
+        That it is missing, may not be read, is a folder, a FIFO or a device, is empty, or is a pointer of Git LFS.
+
+    Examples
+    --------
+    >>> why_unreadable("/no/such/file")
+    'cannot be read: No such file or directory'
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {error.strerror if isinstance(error, OSError) else error}"
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            return "cannot be read: Is a directory"
+        if not stat.S_ISREG(mode):
+            return f"is {_KINDS.get(stat.S_IFMT(mode), 'not a file')}, must be a regular file"
+        begin = os.read(descriptor, len(_LFS))
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    finally:
+        os.close(descriptor)
+    if not begin:
+        return "is empty: copy or download it again"
+    if begin == _LFS:
+        return "is a pointer of Git LFS, not the file itself: fetch it with git lfs pull"
+    return None
 
 
 @contextmanager
@@ -27,12 +72,33 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         if durable:
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
+            _sync(temporary)
         os.replace(temporary, path)
+        if durable:
+            _sync(path.parent)  # The name, too.
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def leftovers(path: Path) -> list[Path]:
+    """Return the files that :func:`replacing` began to write for `path` in processes that were killed."""
+    name = re.compile(rf"\.{re.escape(path.stem)}\.[0-9a-f]{{8}}{re.escape(path.suffix)}")
+    return [x for x in path.parent.iterdir() if name.fullmatch(x.name) and x.is_file() and not x.is_symlink()]
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, content: bytes | memoryview, *, durable: bool = False) -> None:
+    """Write a file, whole or not at all; arguments as of :func:`replacing`."""
+    with replacing(path, durable=durable) as temporary, temporary.open("xb") as file:
+        file.write(content)
 
 
 def as_json(data: Any) -> str:
@@ -42,8 +108,7 @@ def as_json(data: Any) -> str:
 
 def write_json(path: Path, data: Any) -> None:
     """Write data as JSON."""
-    with replacing(path) as temporary:
-        temporary.write_text(as_json(data) + "\n")
+    write_bytes(path, (as_json(data) + "\n").encode())
 
 
 def _without_nan(data: Any) -> Any:

@@ -3,6 +3,7 @@
 # ruff: noqa: RUF009 (key() makes a dataclass field)
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from lava_async import FirstOutput, Layered, Momentum, Quiescence, Random
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.experiments.build import build_network
 from lava_async.experiments.config import Config
 from lava_async.experiments.sections import (
     AugmentationConfig,
@@ -230,3 +232,59 @@ def test_numbers_of_numpy_are_numbers():
     assert made == Kinds(3, True)
     assert type(made.word) is int
     assert type(made.flag) is bool
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("training.seed = " + "9" * 5000, "file .*: must be TOML|integer string conversion"),
+        ("training.seed = 0x" + "f" * 5000, r"training\.seed = an integer of 20000 bits"),
+        ("optimizer.learning_rate = 0x" + "f" * 5000, r"optimizer\.learning_rate = inf: must be a number >= 0\.0"),
+        (
+            "data.name = 'digits'\ndata.limit = 0x" + "f" * 5000,
+            r"data\.limit = an integer of 20000 bits: must be an integer >= 1, at most 9",
+        ),
+        ("x = " + "[" * 500 + "]" * 500, "file .*: must be TOML"),
+        ("x = " + "{a=" * 10**4, "file .*: must be TOML"),
+        ("a." * 10**4 + "b = 1", "file .*: must be TOML"),
+        ("# " + "x" * 2**20, r"bytes = 1048\d\d\d: must be at most 1048576"),
+        ("", "is empty"),
+        ("version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_text_that_is_made_to_hurt_is_an_error_of_one_line(tmp_path, text, said):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises((InvalidValue, InvalidType), match=said) as error:
+        Config.load(path)
+    assert str(path) in str(error.value)
+    assert len(str(error.value)) < 1000
+
+
+def test_a_fifo_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "config.toml")
+    with pytest.raises(InvalidValue, match="is a FIFO"):
+        Config.load(tmp_path / "config.toml")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"optimizer.learning_rate": 1e39}, r"optimizer\.learning_rate = 1e\+39: must be at most 3\.403e\+38"),
+        ({"loss.penalty": [0.0, 1e300]}, r"loss\.penalty\[1\] = 1e\+300: must be at most"),
+        ({"network.sizes": [200, 2**40, 10]}, r"network\.sizes: weights = .*: must be at most 1073741824"),
+        (
+            {"network.sizes": None, "network.layers": [{"type": "dense", "neurons": 2**62}]},
+            r"network\.layers\[0\]: weights",
+        ),
+        (
+            {"network.sizes": None, "network.layers": [{"type": "pool", "kernel_size": 2**40}]},
+            r"network\.layers\[0\]: weights",
+        ),
+    ],
+)
+def test_numbers_that_no_network_has_are_an_error_before_anything_is_made(values, said):
+    config = Config.from_toml('network.sizes = [200, 10]\ndata.name = "digits"').with_values(values)
+    with pytest.raises(InvalidValue, match=said):
+        build_network(config, (1, 20, 10) if "pool" in str(values) else (200,), 10)

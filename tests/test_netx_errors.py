@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from dataclasses import replace
 
 import h5py
@@ -14,7 +12,7 @@ import pytest
 from netx_files import write
 
 from lava_async import LoihiParams, Network, netx
-from lava_async.netx import snapshot
+from lava_async.hdf5 import client
 
 
 def problem(path) -> str:
@@ -39,7 +37,7 @@ def test_a_folder(tmp_path):
 def test_a_file_that_is_not_hdf5(tmp_path, content):
     path = tmp_path / "text.net"
     path.write_bytes(content)
-    assert re.search("is not an HDF5 file|cannot be read", problem(path))
+    assert re.search("is not an HDF5 file|cannot be read|is empty", problem(path))
     with pytest.raises(netx.NetxError):
         netx.metadata(path)
 
@@ -54,7 +52,7 @@ def test_hdf5_from_elsewhere(tmp_path):
 def test_a_truncated_file(tmp_path, kept):
     path = write(tmp_path / "a.net")
     path.write_bytes(path.read_bytes()[:kept])
-    assert "cannot be read" in problem(path) or "not an HDF5 file" in problem(path)
+    assert re.search("is truncated: copy or download it again|cannot be read|not an HDF5 file", problem(path))
 
 
 def test_a_group_of_neurons_under_another_name(tmp_path):
@@ -153,7 +151,7 @@ BROKEN = {
     "/layer/2/bias: is a link to another place": {"layer2__bias": elsewhere},
     "/layer/2/weight: is stored in another file": {"layer2__weight": outside},
     "/layer/2/weight: must be a dataset, is a group": {"layer2__weight": as_group},
-    "/layer/2/weight: is of type object, must be numbers or one string": {"layer2__weight": objects},
+    "/layer/2/weight: is of type object, must be numbers or strings": {"layer2__weight": objects},
     "/layer/2/weight: has 1099511627776 elements": {"layer2__weight": huge},
     "/layer/2/weight: has 1073741824 elements": {"layer2__weight": bomb},
     "/layer/2/type: has 1 elements": {"layer2__type": long_name},
@@ -221,25 +219,55 @@ def test_what_stock_netx_would_run_differently_is_said(tmp_path, changes, text):
 # --------------------------------------------------------------------------------------- libhdf5 failing
 
 
-class Misbehaving(snapshot._Sender):
-    """A reader in whose hands the file does to libhdf5 what corrupted files do."""
+READER = """
+import importlib.util, json, os, socket, sys, time
+sys.path[:] = json.loads(sys.argv[1])
+spec = importlib.util.spec_from_file_location("reader", {program!r})
+reader = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(reader)
+read = reader.h5py.Dataset.__getitem__
 
-    def dataset(self, dataset, where):
-        if where == "/layer/2/weight":
-            self.misbehave()
-        super().dataset(dataset, where)
+def misbehave(dataset, key):
+    if dataset.name == "/layer/2/weight":
+        {misbehave}
+    return read(dataset, key)
+
+reader.h5py.Dataset.__getitem__ = misbehave
+reader.serve(socket.socket(fileno=0))
+"""
+
+
+@pytest.fixture
+def misbehaving(tmp_path, monkeypatch):
+    """Return what lets the file do to libhdf5 what corrupted files do: run a line of Python in the reader."""
+
+    def install(misbehave):
+        program = tmp_path / "reader.py"
+        program.write_text(READER.format(program=str(client.PROGRAM), misbehave=misbehave))
+        monkeypatch.setattr(client, "PROGRAM", program)
+        monkeypatch.setattr(client, "_reader", own := client._Reader())
+        started.append(own)
+
+    started = []
+    yield install
+    for each in started:
+        each.end()
 
 
 @pytest.mark.parametrize(
     ("misbehave", "text"),
     [
-        (lambda self: os.kill(os.getpid(), 11), "reading ended with SIGSEGV"),
-        (lambda self: os._exit(3), "reading ended early"),
-        (lambda self: time.sleep(1000), "reading makes no progress"),
-        (lambda self: bytearray(2**34), "cannot be read \\(MemoryError"),
+        ("os.kill(os.getpid(), 11)", "reading ended with SIGSEGV"),
+        ("os._exit(3)", "reading ended early"),
+        ("reader.signal.alarm(1); time.sleep(1000)", "reading makes no progress"),
+        ("while True: pass", "reading takes too long"),
+        ("bytearray(2**34)", "cannot be read \\(MemoryError"),
     ],
 )
-def test_a_crash_or_a_hang_of_libhdf5_is_an_error_that_names_the_dataset(tmp_path, monkeypatch, misbehave, text):
-    monkeypatch.setattr(snapshot, "_Sender", type("Sender", (Misbehaving,), {"misbehave": misbehave}))
-    monkeypatch.setattr(snapshot, "STALL", 2.0)
-    assert re.match(f"/layer/2/weight: {text}", problem(write(tmp_path / "a.net")))
+def test_a_crash_or_a_hang_of_libhdf5_is_an_error_that_names_the_dataset(tmp_path, misbehaving, misbehave, text):
+    path = write(tmp_path / "a.net")
+    misbehaving(misbehave)
+    assert re.match(f"/layer/2/weight: {text}", problem(path))
+    with h5py.File(tmp_path / "b.net", "w") as file:
+        file.create_group("layer")
+    assert problem(tmp_path / "b.net") == "/layer/0: missing"  # The next file is read as ever.

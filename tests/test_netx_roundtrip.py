@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import h5py
+import limits
 import netx_files
 import numpy as np
 import pytest
@@ -248,3 +249,59 @@ def test_loading_leaves_nothing_open(tmp_path):
     assert len(after) == len(before)
     with h5py.File(tmp_path / "a.net", "w"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("noted", "said"),
+    [
+        ({"until": 5}, r"until = 5: must be a table with a name"),
+        ({"until": {"name": "FirstOutput", "extra_steps": "two"}}, r"until: .*extra_steps"),
+        ({"schedule": None}, r"schedule = None: must be a table with a name"),
+        ({"schedule": {"name": ["random"]}}, r"schedule: schedule\.name = \['random'\]: must be one of"),
+        ({"schedule": {"name": "random", "group_size": 10**30}}, r"schedule: .*group_size"),
+        ({"schedule": {"name": "replay", "groups": {"a": 1}}}, r"schedule: "),
+        ({"seed": "abc"}, r"seed = 'abc': must be an integer in 0 \.\."),
+        ({"seed": -1}, r"seed = -1: must be an integer in 0 \.\."),
+        ({"seed": 2**63}, r"seed = 9223372036854775808: must be an integer in 0 \.\."),
+        ({"refractory": "no"}, r"refractory = 'no': must be true or false"),
+    ],
+)
+def test_notes_that_say_no_execution_are_an_error_that_names_the_file(tmp_path, noted, said):
+    netx.save(CHAIN, tmp_path / "a.net", **noted)
+    with pytest.raises(netx.NetxError, match=rf"a\.net: /async/metadata: {said}"):
+        netx.execution(netx.metadata(tmp_path / "a.net"), str(tmp_path / "a.net"),
+                       ("schedule", "until", "seed", "refractory", "input_first"))  # fmt: skip
+
+
+def test_notes_that_are_not_asked_for_harm_nobody(tmp_path):
+    netx.save(CHAIN, tmp_path / "a.net", until=5, seed=3, schedule=Random(8))
+    noted = netx.metadata(tmp_path / "a.net")
+    assert netx.execution(noted, "a.net", ("schedule", "seed", "input_first")) == {"schedule": Random(8), "seed": 3}
+
+
+def test_integers_of_too_many_digits_are_an_error(tmp_path):
+    netx.save(CHAIN, tmp_path / "a.net")
+    with h5py.File(tmp_path / "a.net", "a") as file:
+        del file["async/metadata"]
+        file["async/metadata"] = np.bytes_(b'{"seed": ' + b"1" * 5000 + b"}")
+    with pytest.raises(netx.NetxError, match="/async/metadata: must be JSON"):
+        netx.metadata(tmp_path / "a.net")
+
+
+def test_a_network_that_compresses_very_well_is_read_again(tmp_path):
+    """A reader believes of a file what its size allows, so nothing is compressed beyond that."""
+    weights = np.zeros((1024, 18 * 1024), np.float32)
+    network = Network.feedforward([weights], CubaParams(1, 1, 1))
+    netx.save(network, tmp_path / "a.net")
+    assert netx.load(tmp_path / "a.net") == network
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+def test_on_a_full_disk_the_old_file_stays_and_an_error_says_why(tmp_path, share):
+    path = tmp_path / "a.net"
+    netx.save(CHAIN, path)
+    before = path.read_bytes()
+    with limits.file_size(int(len(before) * share)), pytest.raises(netx.NetxError, match="cannot be written: File too"):
+        netx.save(CHAIN, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

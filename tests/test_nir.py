@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 
+import limits
 import numpy as np
 import pytest
 import strategies
@@ -349,3 +350,15 @@ def test_integers_that_round_nothing_run_the_same_in_floating_point():
 def test_decays_become_shares_of_4096():
     params = ours.as_float(Network.feedforward([[[1]]], LoihiParams(1023, 410, 8, weight_exp=2))).params
     assert (params.du, params.dv) == (pytest.approx(0.25), pytest.approx(410 / 4096))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+def test_on_a_full_disk_the_old_file_stays_and_an_error_says_why(tmp_path, share):
+    path = tmp_path / "a.nir"
+    network = Network.feedforward([np.ones((30, 40))], CubaParams(1, 1, 1))
+    ours.write(network, path)
+    before = path.read_bytes()
+    with limits.file_size(int(len(before) * share)), pytest.raises(NirError, match="cannot be written: File too large"):
+        ours.write(network, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -282,6 +282,55 @@ class TestABadRun:
         assert good.steps.get() == 10
 
 
+class TestSeveralThreads:
+    def test_stop_ends_a_run_that_another_thread_waits_for(self):
+        faulty, _ = chain()
+        said = []
+
+        def wait_for(session):
+            with pytest.raises(RuntimeError) as caught:
+                session.run(10**9)
+            said.append(str(caught.value))
+
+        with running(faulty, Loihi2SimCfg()) as session:
+            session.run(2)
+            thread = threading.Thread(target=wait_for, args=(session,))
+            thread.start()
+            while not session._is_running:
+                thread.join(0.01)
+            session.stop()
+            thread.join(20)
+        assert said == ["this network was stopped by another thread; run(...) or running(...) starts it anew"]
+        assert faulty.steps.get() > 2  # Vars keep the values of the time step at which it stopped.
+
+    def test_stop_ends_a_wait_for_an_extractor(self):
+        faulty, extractor = Faulty(), Extractor(shape=(2,))
+        faulty.out.connect(extractor.in_port)
+        said = []
+
+        def wait_for():
+            with pytest.raises(RuntimeError) as caught:
+                extractor.receive()
+            said.append(str(caught.value))
+
+        with running(faulty, Loihi2SimCfg()) as session:
+            thread = threading.Thread(target=wait_for)
+            thread.start()
+            thread.join(0.1)
+            session.stop()
+            thread.join(20)
+        assert said == ["this network has ended; run(...) or running(...) starts it anew"]
+
+    def test_a_run_of_two_threads_is_refused(self):
+        faulty, _ = chain()
+        with running(faulty, Loihi2SimCfg()) as session:
+            session.run(10**9, wait=False)
+            with pytest.raises(RuntimeError, match="already running"):
+                session.run(1)
+            with pytest.raises(RuntimeError, match="can be read between runs"):
+                faulty.steps.get()
+
+
 class TestArguments:
     def test_no_model_for_a_tag_can_be_mended(self):
         lif = LIF(shape=(1,))
@@ -382,3 +431,41 @@ with running(chain(), Loihi2SimCfg()) as session:
         process.kill()
         finish(process)
         assert not set(names) & set(os.listdir("/dev/shm"))
+
+
+CLOSED = """
+import multiprocessing, os, sys
+from lava_async.proc.actors import ProcessModelError
+faulty = chain()
+with running(faulty, Loihi2SimCfg()) as session:
+    session.run(3)
+    os.closerange(3, 1024)
+    try:
+        session.run(3)
+    except ProcessModelError as error:
+        print(error)
+print(multiprocessing.active_children())
+"""
+
+
+def test_closed_descriptors_are_an_error_at_once():
+    out, err = (process := interpreter(CLOSED)).communicate(timeout=40)
+    assert process.returncode == 0, err
+    assert "cannot be reached: the descriptor of its pipe was closed" in out
+    assert out.endswith("[]\n")
+    assert members(process.pid) == []
+
+
+FORGOTTEN = """
+forgotten = chain({kind})
+running(forgotten, Loihi2SimCfg()).run(10**8, wait=False)
+print("ends", flush=True)
+"""
+
+
+@pytest.mark.parametrize("kind", ["", 'AsyncFaulty, fault="sleep"'])
+def test_a_forgotten_session_is_ended_at_exit(kind):
+    process = interpreter(FORGOTTEN.format(kind=kind))
+    out, err = process.communicate(timeout=40)
+    assert (out, process.returncode) == ("ends\n", 0), err
+    assert members(process.pid) == []

@@ -23,8 +23,8 @@ from lava_async import Layered, Quiescence, Result, simulate, simulate_batch
 PACKAGE = Path(lava_async.__file__).parent
 TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
-BASE = {"draws", "errors", "extras", "files", "jit", "network", "neurons", "records", "schedules", "spikes", "stopping",
-        "synapses", "threads"}  # fmt: skip
+BASE = {"draws", "errors", "extras", "files", "network", "neurons", "records", "schedules", "spikes", "stopping",
+        "synapses", "terminal", "threads"}  # fmt: skip
 CORE = BASE | {"engine", "simulation", "metrics"}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "engine": BASE,
     "simulation": BASE | {"engine"},
     "metrics": BASE | {"engine", "simulation"},
-    **dict.fromkeys(ADAPTERS, CORE),
+    "hdf5": BASE,
+    **dict.fromkeys(ADAPTERS, CORE | {"hdf5"}),
     "proc": CORE | {"netx"},
     "compat": set(),
     "progress": set(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lava_async import CubaParams, LoihiParams, Network, netx
 from lava_async.errors import InvalidType, InvalidValue
@@ -192,11 +195,37 @@ def test_the_folder_holds_config_history_network_and_results(trained):
     assert netx.load(trained.folder / "network.net") == trained.network.to_network()
 
 
-def test_what_a_killed_run_left_half_written_goes_away(trained):
-    left = trained.folder / ".checkpoint.pt.tmp"
-    left.write_bytes(b"half")
-    train(SMALL, trained.folder)
-    assert not left.exists()
+def test_what_a_killed_run_left_half_written_goes_away_and_nothing_else(trained, tmp_path):
+    folder = trained.folder
+    left = [folder / ".checkpoint.pt.tmp", folder / ".checkpoint.0123abcd.pt", folder / ".network.89ef4567.net"]
+    mine = [".config.json", ".history.sqlite", ".results.csv", ".checkpoint.0123ABCD.pt", ".checkpoint.pt", ".lock.d"]
+    mine = [folder / name for name in mine]
+    for path in left + mine:
+        path.write_bytes(b"half")
+    (folder / ".results.01234567.json").mkdir()
+    (folder / ".config.01234567.toml").symlink_to(mine[0])
+    train(SMALL, folder)
+    assert not any(path.exists() for path in left)
+    assert all(path.read_bytes() == b"half" for path in mine)
+    for path in mine:
+        path.unlink()
+    (folder / ".results.01234567.json").rmdir()
+    (folder / ".config.01234567.toml").unlink()
+
+
+def test_links_in_the_folder_lead_nobody_to_other_files(tmp_path):
+    folder, precious = tmp_path / "out", tmp_path / "precious"
+    folder.mkdir()
+    precious.write_text("precious")
+    for name in (".checkpoint.pt.tmp", ".network.0123abcd.net"):
+        (folder / name).symlink_to(precious)
+    short = SMALL.with_values({"training.epochs": 0})
+    train(short, folder)
+    (folder / ".lock").unlink()
+    (folder / ".lock").symlink_to(precious)
+    with pytest.raises(InvalidValue, match=r"\.lock = 'a link': must be a file of its own"):
+        train(short, folder)
+    assert precious.read_text() == "precious"
 
 
 def test_two_trainings_do_not_share_a_folder(tmp_path):
@@ -245,6 +274,127 @@ def test_a_foreign_or_damaged_checkpoint_is_an_error(tmp_path):
     path.write_bytes(content)
     with pytest.raises(InvalidValue, match="it is damaged"):
         read_checkpoint(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InvalidValue, match="is a FIFO"):
+        read_checkpoint(path)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text()
+    | st.builds(lambda shape, dtype: torch.ones(shape).to(dtype), st.lists(st.integers(0, 3), max_size=3),
+                st.sampled_from([torch.float32, torch.bfloat16, torch.bool, torch.int64])),
+    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner)
+    | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3),
+)  # fmt: skip
+
+
+@given(plain)
+def test_a_checkpoint_gives_what_was_put_in_it(tmp_path_factory, state):
+    path = tmp_path_factory.getbasetemp() / "any.pt"
+    write_checkpoint(path, {"state": state})
+    assert same(read_checkpoint(path), {"state": state})
+
+
+def test_a_checkpoint_holds_nothing_else(tmp_path):
+    with pytest.raises(InvalidType, match=r"checkpoint: state\.a\[0\] = .*: must be tensors and plain data"):
+        write_checkpoint(tmp_path / "a.pt", {"a": [object()]})
+    assert list(tmp_path.iterdir()) == []
+
+
+def made(path, content):
+    """Write a checkpoint as somebody would who has no good in mind: its digest is right."""
+    path.write_bytes(b"lava-async checkpoint 2\n" + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def head(text, more=b""):
+    return len(text).to_bytes(8, "little") + text + more
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\xff" * 8, head(b"{}"), head(b"[" * 10**5), head(b'{"state": 1, "tensors": []}'),
+        head(b'{"state": {"dict": []}, "tensors": []}', b"more"),
+        head(b'{"state": {"dict": []}, "tensors": [["float32", [1000000000]]]}'),
+        head(b'{"state": {"dict": []}, "tensors": [["float32", [-1, -1]]]}', b"0000"),
+        head(b'{"state": {"dict": []}, "tensors": [["load", [1]]]}', b"0000"),
+        head(b'{"state": {"dict": []}, "tensors": [["float32", [0, 99999999999999999999999]]]}'),
+        head(b'{"state": {"dict": [["a", {"tensor": 7}]]}, "tensors": []}'),
+        head(b'{"state": {"dict": [["a", {"import": "os"}]]}, "tensors": []}'),
+        head(b'{"state": {"dict": [[[], 1]]}, "tensors": []}'),
+        head(b'{"state": {"dict": [["a", ' + b"1" * 5000 + b']]}, "tensors": []}'),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_that_is_made_to_hurt_is_an_error(tmp_path, content):
+    made(tmp_path / "checkpoint.pt", content)
+    with pytest.raises(
+        InvalidValue, match=r"checkpoint\.pt: content = .*: must be a checkpoint; to train anew, delete it"
+    ):
+        read_checkpoint(tmp_path / "checkpoint.pt")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda s: s.pop("trainer"),
+        lambda s: s.update(trainer=[]),
+        lambda s: s.update(config=7),
+        lambda s: s.update(config="x = " + "[" * 10**4),
+        lambda s: s.update(processes="two"),
+        lambda s: s["trainer"].pop("best"),
+        lambda s: s["trainer"].update(batch=-1),
+        lambda s: s["trainer"].update(history=s["trainer"]["history"] * 9),
+        lambda s: s["trainer"].update(history=[{"number": 1}]),
+        lambda s: s["trainer"].update(sums=[0.0]),
+        lambda s: s["trainer"].update(best_weights={}),
+        lambda s: s["trainer"].update(network=[1]),
+        lambda s: s["trainer"]["network"].update(samples_seen=torch.zeros(10**3)),
+        lambda s: s["trainer"].update(optimizer=None),
+        lambda s: s["trainer"]["optimizer"].update(state=[]),
+        lambda s: s["trainer"]["optimizer"].update(state={10**9: {}}),
+        lambda s: s["trainer"]["optimizer"]["state"].update({0: {"exp_avg": torch.zeros(3)}}),
+        lambda s: s["trainer"]["optimizer"]["param_groups"][0].update(lr="fast"),
+        lambda s: s["trainer"]["optimizer"]["param_groups"][0].update(params=[0] * 10**5),
+        lambda s: s["trainer"]["falling"].update(last_epoch="x"),
+    ],
+)
+def test_a_checkpoint_whose_state_does_not_fit_is_an_error(trained, tmp_path, harm):
+    state = read_checkpoint(trained.folder / "checkpoint.pt")
+    harm(state)
+    write_checkpoint(tmp_path / "checkpoint.pt", state)
+    with pytest.raises((InvalidValue, InvalidType), match=r"checkpoint\.pt"):
+        train(SMALL, tmp_path)
+
+
+def faster(optimizer):
+    optimizer.param_groups[0]["lr"] = 3e38
+
+
+def further(optimizer):
+    for moments in optimizer.state.values():
+        moments["exp_avg"].fill_(1e38)
+        moments["exp_avg_sq"].zero_()
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [(faster, "a step with learning rate 3e.38.* overflows"), (further, "the weights are not finite after a step")],
+)
+def test_weights_that_become_infinite_are_an_error_and_the_last_good_checkpoint_stays(tmp_path, harm, said):
+    config, seen = SMALL.with_values({"training.checkpoint_seconds": 0}), []
+
+    def on_batch(batch):
+        seen.append(batch)
+        if len(seen) == 4:
+            harm(seen[0]._optimizer)
+
+    with pytest.raises(FloatingPointError, match=f"{said}.* in epoch 1, batch 4 of 4; batch, labels"):
+        train(config, tmp_path, on_start=seen.append, on_batch=on_batch)
+    kept = read_checkpoint(tmp_path / "checkpoint.pt")["trainer"]
+    assert all(x.isfinite().all() for x in kept["network"].values())
+    assert kept["batch"] == 3
+    assert not (tmp_path / "results.json").exists()
 
 
 def test_curves_for_tensorboard_are_optional(tmp_path, monkeypatch):
@@ -517,6 +667,32 @@ def test_torchrun_runs_the_command_and_one_process_reports(tmp_path):
     assert printed == json.loads((tmp_path / "two" / "results.json").read_text())
     train(JOINT, tmp_path / "one")
     check_joint_step(weights(tmp_path / "one"), weights(tmp_path / "two"))
+
+
+AGAIN = """
+import faulthandler, os, sys
+import torch.distributed as dist
+from lava_async.training import ranks
+
+faulthandler.dump_traceback_later(100, exit=True)
+join = dist.init_process_group
+for i in range(int(sys.argv[2])):
+    dist.init_process_group = lambda backend: join(
+        backend, init_method=f"file://{sys.argv[1]}{i}", rank=int(os.environ["RANK"]), world_size=2)
+    with ranks.ranks() as group:
+        assert group.from_first({"rank": group.rank}) == {"rank": 0}
+        assert group.sum([1.0])[0] == 2
+"""
+
+
+@pytest.mark.parametrize("times", [50, pytest.param(1000, marks=pytest.mark.slow)])
+def test_leaving_a_group_of_processes_never_stands_still(tmp_path, times):
+    """As it did after some hundred times when gloo's thread freed the last tensor."""
+    command = [sys.executable, "-c", AGAIN, str(tmp_path / "meet"), str(times)]
+    both = [subprocess.Popen(command, env={**os.environ, "WORLD_SIZE": "2", "RANK": str(rank)}, stderr=subprocess.PIPE)
+            for rank in (0, 1)]  # fmt: skip
+    errors = [process.communicate()[1].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
 
 
 OWN_LOOP = """

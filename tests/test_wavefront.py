@@ -124,10 +124,11 @@ def test_the_page_is_one_file_that_loads_nothing():
 
 def test_a_name_cannot_break_out_of_the_data():
     runs, _ = page()
-    html = plots.wavefront_html({"</script><b>": runs["layered"]})
-    assert html.count("</script>") == 2
+    html = plots.wavefront_html({"<!--<script></script><b>": runs["layered"]})
+    assert html.count("</script>") == html.count("<script") == 2
+    assert "<!--" not in html.partition("application/json")[2]
     data = re.search(r'type="application/json">(.*?)</script>', html)[1]
-    assert json.loads(data)["runs"][0]["name"] == "</script><b>"
+    assert json.loads(data)["runs"][0]["name"] == "<!--<script></script><b>"
 
 
 def test_waves_that_do_not_belong_together_are_refused():

@@ -5,13 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lava_async.commands import Command, Report, table, whole
 from lava_async.commands.models import add_schedule_options, order_of
 from lava_async.data import SPLITS, registry
-from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, Timed, schedule
-from lava_async.stopping import Quiescence, stop_rule
+from lava_async.schedules import SCHEDULES, Layered, Replay, Timed
+from lava_async.stopping import Quiescence
 
 if TYPE_CHECKING:
     from lava_async.data import SpikeDataset
@@ -49,13 +49,15 @@ def _run(args: Namespace) -> Report:
     from lava_async import netx
 
     network, noted = netx.load(args.model), netx.metadata(args.model)
-    seed = noted.get("seed", 0) if args.seed is None else args.seed
-    until = stop_rule(**noted["until"]) if "until" in noted else Quiescence()
+    wanted = ("until",) + ("seed",) * (args.seed is None) + ("schedule",) * (not args.schedule)
+    how = {"schedule": Layered(), "until": Quiescence(), "seed": args.seed or 0,
+           **netx.execution(noted, str(args.model), wanted)}  # fmt: skip
+    until, seed = how["until"], how["seed"]
     data = _data(args)
     from lava_async.training.loop import evaluate  # torch takes seconds: only when all else is fine
 
     rows, table_rows = [], [["executed", *COLUMNS]]
-    for order in _schedules(args, noted):
+    for order in [order_of(args, name) for name in args.schedule or ()] or [how["schedule"]]:
         found = evaluate(network, data, schedule=order, until=until, seed=seed, threads=args.threads)
         rows.append({"schedule": order.config(), **asdict(found)})
         group = "" if order.group_size is None else f", F = {order.group_size}"
@@ -77,12 +79,6 @@ def _run(args: Namespace) -> Report:
 
 def _whole(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:,.0f}"
-
-
-def _schedules(args: Namespace, noted: dict[str, Any]) -> list[Schedule]:
-    if args.schedule:
-        return [order_of(args, name) for name in args.schedule]
-    return [schedule(**noted["schedule"]) if "schedule" in noted else Layered()]
 
 
 def _data(args: Namespace) -> SpikeDataset:

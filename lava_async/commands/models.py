@@ -11,6 +11,8 @@ from lava_async.network import Network
 from lava_async.schedules import SCHEDULES, Layered, Schedule, Timed, schedule
 
 NIR_SUFFIX = ".nir"
+RULES = ("schedule", "until", "refractory", "input_first", "seed")
+"""What is noted about how a network is run."""
 
 
 def load(path: Path, dt: float | None = None) -> tuple[Network, dict[str, Any]]:
@@ -53,20 +55,15 @@ def rules(args: Namespace, noted: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args : Namespace
-        Its `schedule`, `group_size`, `preset` and `seed` count.
+        Its `model`, `schedule`, `group_size`, `preset` and `seed` count.
     noted : dict
         Metadata of the model.
     """
-    from lava_async.stopping import Quiescence, stop_rule
+    from lava_async import netx
+    from lava_async.stopping import Quiescence
 
-    if args.schedule is not None:
-        order = order_of(args, args.schedule)
-    else:
-        order = schedule(**noted["schedule"]) if "schedule" in noted else Layered()
-    return {
-        "schedule": order,
-        "until": stop_rule(**noted["until"]) if "until" in noted else Quiescence(),
-        "refractory": bool(noted.get("refractory", True)),
-        "input_first": bool(noted.get("input_first", True)),
-        "seed": noted.get("seed") or 0 if args.seed is None else args.seed,
-    }
+    given: dict[str, Any] = {} if args.schedule is None else {"schedule": order_of(args, args.schedule)}
+    given |= {} if args.seed is None else {"seed": args.seed}
+    wanted = tuple(name for name in RULES if name not in given)
+    defaults = {"schedule": Layered(), "until": Quiescence(), "refractory": True, "input_first": True, "seed": 0}
+    return {**defaults, **netx.execution(noted, str(args.model), wanted), **given}

@@ -11,6 +11,7 @@ from lava_async.commands import Command, Report, table, whole
 from lava_async.errors import InvalidValue
 from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped
 from lava_async.experiments.sweep import sweep
+from lava_async.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +22,14 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("study", metavar="CONFIG.toml", help=f"the study; or the name of one that is shipped: {names}")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go; a study that is there goes on "
                         "(default: ./lava-async-study/CONFIG)")  # fmt: skip
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="run cells on a Dask cluster, which sees the same DIR")
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="run cells on a Dask cluster, which sees the same DIR; "
+        "it is trusted: who can reach it can run code as you",
+    )
     parser.add_argument("--workers", type=whole(1), default=1, metavar="N",
-                        help="run cells in N processes, by Dask (default: 1, this process)")  # fmt: skip
+                        help="run cells in N processes of this machine (default: 1, this process)")  # fmt: skip
     parser.add_argument("--export", nargs=4, action="append", default=[],
                         metavar=("SETTING", "TRAINING", "SEED", "FOLDER"),
                         help="also write this network with its card into a folder; may be repeated")  # fmt: skip
@@ -45,7 +51,7 @@ def _run(args: Namespace) -> Report:
                      dynamic_ncols=True, disable=not cells) as bar:  # fmt: skip
 
         def on_done(cell: Cell, error: Exception | None) -> None:
-            bar.set_postfix_str(cell.name if error is None else f"{cell.name}: {error}")
+            bar.set_postfix_str(printable(cell.name if error is None else f"{cell.name}: {error}"))
             bar.update()
 
         work = partial(run_cell, out=out)
@@ -97,7 +103,7 @@ COMMAND = Command(
     "what is finished is not done again. Networks are evaluated on test samples unless the file says otherwise. The\n"
     "folder gets report.html, which opens from disk, results.csv and results.json.",
     "  lava-async study digits                                    a shipped study, some minutes\n"
-    "  lava-async study my.toml --out studies/1 --workers 4       in four processes, by Dask\n"
+    "  lava-async study my.toml --out studies/1 --workers 4       in four processes\n"
     "  lava-async study my.toml --scheduler tcp://host:8786       on a cluster",
     _arguments,
     _run,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from lava_async.data import registry
 from lava_async.data.augmentation import Augmentation
 from lava_async.errors import InvalidValue
 from lava_async.experiments.config import Config
-from lava_async.experiments.layers import layer_blocks, neuron_settings
+from lava_async.experiments.layers import check_weights, layer_blocks, neuron_settings
 from lava_async.experiments.sections import DataConfig, GradientConfig, LossConfig, NetworkConfig
 from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
 from lava_async.training.finetune import blocks_of
@@ -69,6 +70,7 @@ def build_network(config: Config, shape: tuple[int, ...], n_classes: int) -> Unl
         If network and data do not fit together.
     """
     seed, threads = config.training.seed, config.training.threads
+    _check_float32(config)
     blocks = _blocks(config.network, shape, seed)
     if config.network.learn_decays == "voltage":
         for name, parameter in (named for block in blocks for named in block.named_parameters()):
@@ -117,8 +119,27 @@ def _blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> list[An
     if config.from_ is not None:
         return blocks_of(netx.load(config.from_), learn_decays=bool(config.learn_decays))
     if config.sizes is not None:
+        check_weights("network.sizes", sum(a * b for a, b in pairwise(config.sizes)))
         return dense_blocks(config.sizes, gain=config.gain, seed=seed, **neuron_settings(config))
     return layer_blocks(config, shape, seed)
+
+
+def _check_float32(config: Config) -> None:
+    """Raise InvalidValue if a number that torch is given is beyond float32."""
+    largest = float(np.finfo(np.float32).max)
+
+    def look(where: str, value: Any) -> None:
+        if isinstance(value, float) and abs(value) > largest:
+            raise InvalidValue(where, value, f"at most {largest:.4g}, the largest float32")
+        if isinstance(value, dict):
+            for name, each in value.items():
+                look(f"{where}.{name}", each)
+        elif isinstance(value, list):
+            for i, each in enumerate(value):
+                look(f"{where}[{i}]", each)
+
+    for name in ("network", "gradient", "loss", "optimizer"):
+        look(name, getattr(config, name).plain())
 
 
 def _surrogate(config: GradientConfig) -> Surrogate | None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from lava_async import plots
+from lava_async import netx, plots
 from lava_async.experiments.inspection import Inspection, limit_rows, verdict
 from lava_async.hardware.summary import Histogram
 from lava_async.network import Network
 from lava_async.plots.report_page import Section, report_html
 from lava_async.schedules import Layered, Momentum, Schedule
-from lava_async.schedules import schedule as schedule_named
 from lava_async.simulation import simulate
 
 #: Larger networks are not drawn neuron by neuron.
@@ -37,8 +36,8 @@ def inspection_html(found: Inspection) -> str:
     for fit in found.fits:
         parts.append(Section(fit.mapping.target.title, verdict(fit), table=limit_rows(fit)))
     if network.n_neurons + network.n_inputs <= MOST_NEURONS:
-        noted = found.metadata.get("schedule")
-        parts.append(one_time_step(network, schedule_named(**noted) if noted else Momentum(8)))
+        noted = netx.execution(found.metadata, found.name, ("schedule",))
+        parts.append(one_time_step(network, noted.get("schedule", Momentum(8))))
     if found.metadata:
         parts.append(Section("Noted in the file", table=found.note_rows()))
     return report_html(found.name, parts, text=found.headline)

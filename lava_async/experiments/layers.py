@@ -11,6 +11,8 @@ from lava_async.errors import InvalidValue
 from lava_async.experiments.sections import LayerConfig, NetworkConfig
 from lava_async.training.blocks import slayer
 
+MOST_WEIGHTS = 2**30
+"""Weights that a network may have."""
 _GEOMETRY = ("stride", "padding", "dilation", "groups")
 
 
@@ -42,6 +44,7 @@ def layer_blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> li
                 raise _misfit(i, layer, shape, "(channels, height, width)")
             if layer.type in ("dense", "recurrent") and math.prod(shape) != max(shape):
                 raise _misfit(i, layer, shape, "(neurons,): it needs a flatten layer before it")
+            check_weights(f"network.layers[{i}]", _n_weights(layer, shape))
             block = _block(config, layer, shape)
             for synapse in _synapses(layer, block):
                 channels, fan = sum(synapse.weight.shape[:2]), math.prod(synapse.weight.shape[2:])
@@ -52,6 +55,20 @@ def layer_blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> li
                 raise _misfit(i, layer, shape, "at least one neuron: the kernel is larger than the image")
             blocks.append(block)
     return blocks
+
+
+def check_weights(where: str, number: int) -> None:
+    """Raise InvalidValue if a network would have more weights than one may have."""
+    if number > MOST_WEIGHTS:
+        raise InvalidValue(f"{where}: weights", number, f"at most {MOST_WEIGHTS}")
+
+
+def _n_weights(layer: LayerConfig, shape: tuple[int, ...]) -> int:
+    """Return how many numbers the synapses of a layer have."""
+    if layer.neurons is not None:
+        return layer.neurons * (math.prod(shape) + layer.neurons * (layer.type == "recurrent"))
+    kernel = layer.kernel_size or 0
+    return (layer.features or 1) * shape[0] * (math.prod(kernel) if isinstance(kernel, tuple) else kernel**2)
 
 
 def neuron_settings(config: NetworkConfig, layer: LayerConfig | None = None) -> dict[str, Any]:

@@ -1,14 +1,20 @@
-"""Work that consists of independent cells: in this process, or on the workers of Dask."""
+"""Work that consists of independent cells: in this process, in others of this machine, or on a cluster of Dask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from lava_async.errors import InvalidValue
+from lava_async.experiments.worker import Worker, WorkerLostError
 from lava_async.extras import needs
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 #: How often a cell may lose its worker before it counts as failed.
 LOSSES = 3
@@ -30,9 +36,10 @@ def sweep(
     work : function of a cell
         Does it. With workers, it and the cells are pickled.
     scheduler : str, optional
-        Address of a Dask cluster, as in ``tcp://host:8786``.
+        Address of a Dask cluster, as in ``tls://host:8786``. It is trusted: who can reach it can run code as its user,
+        and what its workers send back can run code here.
     workers : int
-        Without a scheduler: processes of this machine; 1: this process.
+        Without a scheduler: processes of this machine, which nobody else can reach; 1: this process.
     on_done : function, optional
         Called with each cell that is done, and what went wrong, or None.
 
@@ -44,9 +51,9 @@ def sweep(
     Raises
     ------
     InvalidValue
-        If the scheduler does not answer.
+        If there is a scheduler that does not answer.
     MissingExtra
-        If Dask is needed and not installed.
+        If there is a scheduler and Dask is not installed.
     """
     failed: list[tuple[T, Exception]] = []
 
@@ -65,35 +72,60 @@ def sweep(
             else:
                 note(cell, None)
         return failed
-    from concurrent.futures import Future
-
-    with _client(scheduler, workers) as client:
-        from distributed import as_completed
-
-        futures: dict[Future[Any], T] = {client.submit(work, cell, pure=False): cell for cell in cells}
-        for future in as_completed(futures):
+    with _processes(workers) if scheduler is None else _cluster(scheduler) as (submit, completed):
+        futures = {submit(work, cell): cell for cell in cells}
+        for future in completed(futures):
             note(futures[future], future.exception())
     return failed
 
 
-@contextmanager
-def _client(scheduler: str | None, workers: int) -> Iterator[Any]:
-    """Give a client of a cluster that is there, or of one of this machine that ends afterwards."""
-    with needs("study", "a study in several processes"):
-        from distributed import Client, LocalCluster
-    import dask
+Executor = tuple[Callable[..., Any], Callable[[Any], Iterable[Any]]]
+"""What gives work and a cell away for a future, and what yields futures as they are done."""
 
+
+@contextmanager
+def _processes(workers: int) -> Iterator[Executor]:
+    """Let processes of this machine work, each watched over by a thread of this one."""
+    mine, started = threading.local(), list[Worker]()
+
+    def do(work: Any, cell: Any) -> None:
+        for last in [False] * LOSSES + [True]:
+            if not hasattr(mine, "worker"):
+                mine.worker = Worker()
+                started.append(mine.worker)
+            try:
+                mine.worker.do(work, cell)
+                return
+            except WorkerLostError:
+                started.remove(mine.worker)
+                mine.worker.end()
+                del mine.worker
+                if last:
+                    raise
+
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield lambda *given: pool.submit(do, *given), as_completed
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in list(started):
+            worker.end()
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[Executor]:
+    """Let the workers of a Dask cluster work."""
+    with needs("study", "a study on a Dask cluster"):
+        import dask
+        from distributed import Client
+        from distributed import as_completed as completed
+    if not scheduler.startswith("tls://"):
+        log.warning("%s: this scheduler is trusted: who can reach it can run code as you", scheduler)
     with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES}):
-        if scheduler is None:
-            # Daemons could not start processes themselves, which Lava does.
-            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
-            with cluster, Client(cluster) as client:
-                yield client
-            return
         try:
             client = Client(scheduler, timeout=10)
         except (OSError, ValueError) as error:
             allowed = f"the address of a Dask scheduler that answers ({type(error).__name__})"
             raise InvalidValue("sweep.scheduler", scheduler, allowed) from None
         with client:
-            yield client
+            yield partial(client.submit, pure=False), completed

@@ -8,6 +8,7 @@ annotations say what is allowed: numbers, strings, ``Literal``, tuples (arrays),
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -190,15 +191,20 @@ def _conform(where: str, value: Any, hint: Any, each: Field[Any]) -> Any:
     least, most, options = (each.metadata[name] for name in ("least", "most", "options"))
     for x in fitting[0] if isinstance(fitting[0], tuple) else fitting:
         number = isinstance(x, (int, float)) and not isinstance(x, bool)
-        low, high = -math.inf if least is None else least, math.inf if most is None else most
-        if (number and not (low <= x <= high and math.isfinite(x))) or (
-            options and isinstance(x, str) and x not in options()
-        ):
-            raise InvalidValue(where, x, describe(hint, each) + (", finite" if number and least is None else ""))
+        largest = _LARGEST[type(x)] if number else 0
+        low, high = -largest if least is None else least, largest if most is None else most
+        if (number and not low <= x <= high) or (options and isinstance(x, str) and x not in options()):
+            allowed = describe(hint, each)
+            if number and least is None:
+                allowed += ", finite"
+            elif number and x > largest:
+                allowed += f", at most {largest:.4g}"
+            raise InvalidValue(where, x, allowed)
     return fitting[0]
 
 
 _NOTHING = object()
+_LARGEST = {int: 2**63 - 1, float: sys.float_info.max}
 
 
 def _fit(value: Any, hint: Any) -> Any:
@@ -217,7 +223,10 @@ def _fit(value: Any, hint: Any) -> Any:
         fits = isinstance(value, (int, np.integer) if hint is int else NUMBERS) and not isinstance(
             value, (bool, np.bool_)
         )
-        return hint(value) if fits else _NOTHING
+        try:
+            return hint(value) if fits else _NOTHING
+        except OverflowError:  # An integer beyond float.
+            return math.inf
     if hint is bool and isinstance(value, np.bool_):
         return bool(value)
     return value if isinstance(value, hint) else _NOTHING

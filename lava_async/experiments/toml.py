@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.files import why_unreadable
+
+MOST_BYTES = 2**20
+"""Larger files are no config."""
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,19 +28,25 @@ def read_toml(path: Path) -> dict[str, Any]:
     InvalidValue
         If it is missing or no TOML, with the line.
     """
+    where = f"file {path}"
+    if not path.is_file() and not path.exists():
+        raise InvalidValue(where, "missing", "a TOML file")
+    problem = why_unreadable(path)
+    if problem:
+        raise InvalidValue(where, problem, "a TOML file")
+    if path.stat().st_size > MOST_BYTES:
+        raise InvalidValue(f"{where}: bytes", path.stat().st_size, f"at most {MOST_BYTES}")
     try:
-        return parse_toml(path.read_text(encoding="utf-8"), f"file {path}")
-    except (FileNotFoundError, IsADirectoryError):
-        raise InvalidValue(f"file {path}", "missing", "a TOML file") from None
+        return parse_toml(path.read_text(encoding="utf-8"), where)
     except UnicodeDecodeError as error:
-        raise InvalidValue(f"file {path}", str(error), "TOML, text in UTF-8") from None
+        raise InvalidValue(where, str(error), "TOML, text in UTF-8") from None
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:
     """Return what TOML text holds; errors begin with `where`."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # Too many digits or levels are no TOMLDecodeError.
         raise InvalidValue(where, str(error), "TOML") from None
 
 

@@ -13,9 +13,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import fcntl
 import io
 import logging
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,9 +32,9 @@ from lava_async.errors import InvalidValue
 from lava_async.experiments import build
 from lava_async.experiments.config import Config
 from lava_async.experiments.curves import Curves
-from lava_async.files import replacing, write_json
+from lava_async.files import leftovers, replacing, write_bytes, write_json
 from lava_async.training import UnlayeredNetwork
-from lava_async.training.checkpoint import read_checkpoint, write_checkpoint
+from lava_async.training.checkpoint import check_alike, read_checkpoint, write_checkpoint
 from lava_async.training.loop import evaluate
 from lava_async.training.ranks import Ranks, ranks
 from lava_async.training.trainer import Batch, Epoch, NonFiniteError, Trainer
@@ -40,6 +42,8 @@ from lava_async.training.trainer import Batch, Epoch, NonFiniteError, Trainer
 log = logging.getLogger(__name__)
 FILES = CONFIG, CHECKPOINT, HISTORY, NETWORK, RESULTS, BAD_BATCH = (
     "config.toml", "checkpoint.pt", "history.csv", "network.net", "results.json", "bad_batch.npz")  # fmt: skip
+#: What 0.1 called a checkpoint that it was writing.
+_FORMER = ".checkpoint.pt.tmp"
 #: Keys that do not change what is learned, and those that change the last bits of sums only.
 _HARMLESS, _ROUNDING = {"training.checkpoint_seconds", "training.tensorboard"}, {"training.threads"}
 
@@ -103,7 +107,11 @@ def train(
         identity = {"samples": len(samples.labels), "labels": zlib.crc32(np.asarray(samples.labels).tobytes())}
         state = _state(config, folder, identity, group) if group.writes else None
         state = group.from_first(state or trainer.state_dict())
-        trainer.load_state_dict(state)
+        try:
+            trainer.load_state_dict(state)
+        except InvalidValue as error:
+            where = f"checkpoint {folder / CHECKPOINT}: {error.where}"
+            raise InvalidValue(where, error.value, f"{error.allowed}; to train anew, delete the file") from None
         curves = Curves.of(config, folder, group)
         if group.writes:
             _write(folder / CONFIG, config.to_toml())
@@ -168,6 +176,10 @@ def _state(config: Config, folder: Path, identity: dict[str, int], group: Ranks)
     if not path.exists():
         return None
     found = read_checkpoint(path)
+    if not isinstance(found.get("trainer"), dict):
+        raise InvalidValue(f"checkpoint {path}: state", found, "with a table trainer; to train anew, delete the file")
+    note = {name: each for name, each in found.items() if name != "trainer"}
+    check_alike(f"checkpoint {path}: state", note, {"config": "", "data": identity, "processes": 1})
     there = _flat(Config.from_toml(found["config"], f"config in {path}").plain())
     here = _flat(config.plain())
     differing = {name for name in {*there, *here} if there.get(name) != here.get(name)} - _HARMLESS
@@ -200,8 +212,7 @@ def _csv(history: list[Epoch]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
 
 
 @contextmanager
@@ -211,12 +222,21 @@ def _owned(folder: Path, group: Ranks) -> Iterator[None]:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
+    path = folder / ".lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise InvalidValue(f"file {path}", "a link", "a file of its own; delete it") from None
+    try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InvalidValue("folder", str(folder), "one that no other running training writes to") from None
-        for name in FILES:
-            for left in folder.glob(f".{Path(name).stem}.*"):
-                left.unlink()
+        former = [path for path in [folder / _FORMER] if path.is_file() and not path.is_symlink()]
+        for left in [*former, *(left for name in FILES for left in leftovers(folder / name))]:
+            left.unlink()
         yield
+    finally:
+        os.close(lock)

@@ -22,13 +22,13 @@ import logging
 import os
 from typing import Any
 
+from lava_async import hdf5
 from lava_async.errors import InvalidType
 from lava_async.network import Network
 from lava_async.netx import graph
 from lava_async.netx.convert import NotSayableError, read_layers, to_layers, to_network
 from lava_async.netx.h5 import NetxError, NetxWarning, atomic_file, put
-from lava_async.netx.meta import GROUP, check_version, read_metadata, write_metadata
-from lava_async.netx.snapshot import read
+from lava_async.netx.meta import GROUP, check_version, execution, read_metadata, write_metadata
 
 LAYER = "layer"
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def load(path: str | os.PathLike[str]) -> Network:
     Neurons that send graded values (SDNN) and neurons of other kinds (RF, ALIF) are refused. A network with
     ``/async/network`` comes from there, unless its ``/layer`` was changed since it was saved: ``/layer`` decides.
     """
-    root = read(path, (LAYER, GROUP))
+    root = hdf5.read(path, (LAYER, GROUP), error=NetxError)
     ours = None
     if GROUP in root:
         check_version(root.group(GROUP))
@@ -129,7 +129,7 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     NetxError
         If the file cannot be read, or a newer lava-async wrote it.
     """
-    return read_metadata(read(path, (LAYER, GROUP), most_bytes=2**20))
+    return read_metadata(hdf5.read(path, (LAYER, GROUP), largest=2**20, error=NetxError))
 
 
-__all__ = ["NetxError", "NetxWarning", "load", "metadata", "save", "write_metadata"]
+__all__ = ["NetxError", "NetxWarning", "execution", "load", "metadata", "save", "write_metadata"]

@@ -45,7 +45,7 @@ class Chain:
         self.layers: list[Layer] = []
         self.synapses: list[Synapses] = []
         self.params: list[LoihiParams] = []
-        self.node = Node("")
+        self.node = Node("", error=NetxError)
         # What each layer of the file sends on. Those with neurons are known in advance, for feedback through `concat`.
         self.sends: list[tuple[Part, ...] | None] = []
         neurons = 0
@@ -70,8 +70,8 @@ class Chain:
         self.input_shape = (inputs,)
         return (Part(INPUT, self.input_shape),)
 
-    def fail(self, name: str, problem: str) -> NetxError:
-        """Return the error that names a field of the layer that is being added."""
+    def fail(self, name: str, problem: str) -> ValueError:
+        """Return the NetxError that names a field of the layer that is being added."""
         return self.node.fail(name, problem)
 
     def send(self, parts: tuple[Part, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike, fspath
@@ -12,13 +12,15 @@ from typing import Any
 import h5py
 import numpy as np
 
+from lava_async.errors import InvalidValue
 from lava_async.netx.chain import MOST_NEURONS
 from lava_async.netx.h5 import NetxError, Node, put
-from lava_async.schedules import Schedule
-from lava_async.stopping import StopRule
+from lava_async.schedules import Schedule, schedule
+from lava_async.stopping import StopRule, stop_rule
 
 GROUP = "async"
 SCHEMA_VERSION = 1
+MAKERS: dict[str, Callable[..., Any]] = {"schedule": schedule, "until": stop_rule}
 PACKAGES = ("lava-async", "lava-nc", "lava-dl", "torch", "numpy", "h5py")
 
 
@@ -74,6 +76,57 @@ def read_metadata(root: Node) -> dict[str, Any]:
         last = layers.group(str(len(layers.members) - 1))
         if last.text("type") == "average":
             found["average"] = int(np.prod(last.shape("shape", MOST_NEURONS)))
+    return found
+
+
+def execution(noted: Mapping[str, Any], where: str, names: tuple[str, ...] = tuple(MAKERS)) -> dict[str, Any]:
+    """Return the arguments of `simulate` that are noted about a network.
+
+    Parameters
+    ----------
+    noted : dict
+        What :func:`lava_async.netx.metadata` returned; anybody may have written it.
+    where : str
+        What errors call it: the file.
+    names : tuple of str
+        Those that are wanted, of schedule, until, seed, refractory and input_first.
+
+    Returns
+    -------
+    dict
+        Those that are noted: a schedule, a stop rule, an integer, booleans.
+
+    Raises
+    ------
+    NetxError
+        If one of them cannot be that.
+
+    Examples
+    --------
+    >>> execution({"schedule": {"name": "random", "group_size": 8}, "accuracy": 0.97}, "digits.net")
+    {'schedule': Random(group_size=8)}
+    """
+    found: dict[str, Any] = {}
+    for name in names:
+        value, allowed = noted.get(name), None
+        if name not in noted or (value is None and name == "seed"):
+            continue
+        if name in MAKERS:
+            if isinstance(value, dict) and "name" in value:
+                try:
+                    value = MAKERS[name](**value)
+                except (ValueError, TypeError, OverflowError) as error:
+                    raise NetxError(f"{where}: /async/metadata: {name}: {error}") from None
+            else:
+                allowed = 'a table with a name, as {"name": "random", "group_size": 8}'
+        elif name == "seed":
+            if type(value) is not int or not 0 <= value < 2**63:
+                allowed = f"an integer in 0 .. {2**63 - 1}"
+        elif not isinstance(value, bool):
+            allowed = "true or false"
+        if allowed:
+            raise NetxError(f"{where}: /async/metadata: {InvalidValue(name, value, allowed)}")
+        found[name] = value
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 import lava_async
 from lava_async.errors import InvalidType
+from lava_async.files import write_bytes
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams
 from lava_async.neurons.loihi import ONE, STATE_SHIFT
@@ -77,15 +79,12 @@ def export(network: Network, *, dt: float = DT) -> Any:
 def write(network: Network, path: str | os.PathLike[str], *, dt: float = DT) -> None:
     """Write a network into a file of NIR (HDF5), all or nothing; arguments and errors as of :func:`export`."""
     graph = export(network, dt=dt)
-    target = Path(path)
-    parted = target.with_name(f".{target.name}.{os.getpid()}.part")
+    content = io.BytesIO()  # HDF5 ends the process if it cannot write, as on a full disk.
+    package().write(content, graph)
     try:
-        package().write(str(parted), graph)
-        parted.replace(target)
+        write_bytes(Path(path), content.getbuffer())
     except OSError as error:
-        raise NirError(f"{target}: cannot be written: {error}") from None
-    finally:
-        parted.unlink(missing_ok=True)
+        raise NirError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def as_float(network: Network) -> Network:

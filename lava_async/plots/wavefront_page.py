@@ -46,8 +46,8 @@ def wavefront_html(waves: Mapping[str, Wave | Sequence[Wave]], *, title: str = "
     if any(w.network is not network for w in every) or len(times) != 1:
         raise InvalidValue("wavefront_html.waves", sorted(times), "waves of one network and of the same time steps")
     data = {**_network(network), "runs": [{"name": n, "steps": [_wave(w) for w in run]} for n, run in runs.items()]}
-    # "</script>" in a name must not end the data.
-    as_json = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    # Neither "</script>" in a name must end the data, nor "<!--<script>" what ends them.
+    as_json = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return fill("wavefront_page.html", {"TITLE": html.escape(title), "TEXT": html.escape(text), "DATA": as_json})
 
 

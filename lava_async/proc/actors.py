@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -65,15 +66,26 @@ class Actor(multiprocessing.Process):
     def start(self) -> None:  # noqa: D102
         super().start()
         self._there.close()
+        self._pipe = os.fstat(self._here.fileno()).st_ino
 
     def close(self) -> None:  # noqa: D102
-        super().close()
+        if not self._open():  # Whose the numbers are now, nobody knows.
+            self._here._handle = None  # type: ignore[attr-defined]
+            self._popen.finalizer.cancel()  # type: ignore[attr-defined]
         self._here.close()
+        super().close()
+
+    def _open(self) -> bool:
+        """Tell whether the pipe is still there: somebody may have closed all descriptors, or use its number again."""
+        try:
+            return os.fstat(self._here.fileno()).st_ino == self._pipe
+        except OSError:
+            return False
 
     def has(self, answer: str) -> bool:
         """Tell whether the actor has said "ready", "ended" or "failed", or answered "values" or "stack"."""
         try:
-            while self._here.poll():
+            while self._open() and self._here.poll():
                 kind, content = self._here.recv()
                 self._answers[kind] = content
         except (EOFError, OSError):
@@ -83,6 +95,8 @@ class Actor(multiprocessing.Process):
     def ask(self, question: str, detail: Any = None, *, deadline: float) -> Any:
         """Return the answer to "values" (ids of Vars, None: all) or "stack"; None if there is none by the deadline."""
         self._answers.pop(question, None)
+        if not self._open():
+            return None
         try:
             self._here.send((question, detail))
             while not self.has(question) and self.is_alive() and time.monotonic() < deadline:
@@ -104,6 +118,8 @@ class Actor(multiprocessing.Process):
             return error
         if not alive and not self.has("ended"):
             return ProcessModelError(f"{self.name} was ended from outside ({_exit_text(self.exitcode)})")
+        if not self._open():
+            return ProcessModelError(f"{self.name} cannot be reached: the descriptor of its pipe was closed")
         return None
 
     # In the actor ----------------------------------------------------------------------------------------------------
@@ -177,7 +193,8 @@ class Actors(MultiProcessing):
         """Give the actors some seconds to end, kill those that do not, and free the shared memory."""
         deadline = time.monotonic() + grace
         for actor in self._actors:
-            actor.join(max(0.0, deadline - time.monotonic()))
+            with suppress(OSError):  # Its descriptor was closed.
+                actor.join(max(0.0, deadline - time.monotonic()))
         for actor in self._actors:
             actor.kill()
         for actor in self._actors:
@@ -186,11 +203,16 @@ class Actors(MultiProcessing):
         self._actors.clear()
         smm, self._smm = self._smm, None
         if smm is not None:
-            segments = list(smm._shared_memory_handles)
-            smm.shutdown()
+            segments, owner = list(smm._shared_memory_handles), smm._manager._process
+            try:
+                smm.shutdown()
+            except OSError:  # Its descriptors were closed.
+                owner.kill()
+                owner.join()
             for segment in segments:  # Its owner may have been killed too.
                 if Path("/dev/shm", segment.name).exists():
-                    segment.unlink()
+                    with suppress(OSError):
+                        segment.unlink()
 
 
 def _place(frame: FrameType) -> str:

@@ -59,6 +59,8 @@ class Session(Runtime):
         self.runtime_to_service: list[Any]
         self.service_to_runtime: list[Any]
         self._end: str | None = None
+        self._turn = threading.RLock()  # Of the thread that uses the network.
+        self._asked = False  # Another thread wants the network to stop.
         self._values: dict[int, Any] = {}
 
     def __enter__(self) -> Session:
@@ -76,23 +78,50 @@ class Session(Runtime):
 
     def start(self, run_condition: AbstractRunCondition) -> None:
         """Run as Lava's ``Process.run`` does; ``RunContinuous()`` goes on until :meth:`pause` or :meth:`stop`."""
-        self._alive()
         if self._is_running:
             raise RuntimeError("the network is already running: wait() or pause() first")
-        self._allow(getattr(run_condition, "num_steps", 0))
-        super().start(run_condition)
-        if isinstance(run_condition, RunContinuous):
-            self._deadline = np.inf
+        with self._turn:
+            self._alive()
+            self._allow(getattr(run_condition, "num_steps", 0))
+            super().start(run_condition)
+            if isinstance(run_condition, RunContinuous):
+                self._deadline = np.inf
+
+    def wait(self) -> None:
+        """Wait until a run that was started with ``wait=False`` is done."""
+        with self._turn:
+            super().wait()
 
     def pause(self) -> None:
         """Pause at the next time step."""
-        if self._is_running:
-            self._allow()
-            self._request(MGMT_COMMAND.PAUSE, MGMT_RESPONSE.PAUSED)
-            self._is_running = False
+        with self._turn:
+            if self._is_running:
+                self._allow()
+                self._request(MGMT_COMMAND.PAUSE, MGMT_RESPONSE.PAUSED)
+                self._is_running = False
 
     def stop(self) -> None:
-        """End the network and keep the values of its Vars; ending it twice does nothing."""
+        """End the network and keep the values of its Vars; ending it twice does nothing.
+
+        If another thread waits for the network, that thread ends it at the next time step, and its call raises.
+        """
+        if not self._turn.acquire(blocking=False):
+            self._asked = True
+            if not self._turn.acquire(timeout=GRACE):
+                self._abort("was stopped by another thread")
+                return
+        try:
+            self._asked = False
+            self._stop("has ended")
+        finally:
+            self._turn.release()
+
+    def _stop_at_exit(self) -> None:
+        """End a network that was forgotten; one that does not stop must not keep the interpreter."""
+        self._timeout = min(self._timeout or GRACE, GRACE)
+        self.stop()
+
+    def _stop(self, end: str) -> None:
         if self._end:
             return
         try:
@@ -106,12 +135,12 @@ class Session(Runtime):
         except BaseException:
             self._abort("failed")
             raise
-        self._close("has ended", GRACE)
+        self._close(end, GRACE)
 
     def initialize(self, node_cfg_idx: int = 0) -> None:
         """Build all actors and wait until their ProcessModels are constructed."""
         self._allow()
-        atexit.register(self.stop)
+        atexit.register(self._stop_at_exit)
         try:
             self._build_watchdog_manager()
             self._build_message_infrastructure()
@@ -134,9 +163,10 @@ class Session(Runtime):
         """Return the value of a Var as Lava does (float64), in one message, also after the end."""
         if self._is_running:
             raise RuntimeError("a Var can be read between runs: wait() or pause() first")
-        if self._end is None:
-            self._allow()
-            self._values.update(self._read([var_id]))
+        with self._turn:
+            if self._end is None:
+                self._allow()
+                self._values.update(self._read([var_id]))
         if var_id not in self._values:
             raise RuntimeError(f"this Var has no value: the network {self._end or 'has no model with this Var'}")
         value = _as_lava(self._values[var_id], self._executable.node_configs[0].var_models[var_id].shape)
@@ -144,9 +174,10 @@ class Session(Runtime):
 
     def set_var(self, var_id: int, value: Any, idx: Any = None) -> None:
         """Set a Var as Lava does."""
-        self._alive()
-        self._allow()
-        super().set_var(var_id, value, idx)
+        with self._turn:
+            self._alive()
+            self._allow()
+            super().set_var(var_id, value, idx)
 
     # Waiting ---------------------------------------------------------------------------------------------------------
 
@@ -189,9 +220,17 @@ class Session(Runtime):
             awake.clear()
 
     def _check(self) -> None:
-        """Raise if an actor failed or the time is over."""
+        """Raise if an actor failed, another thread ended the network or wants to, or the time is over."""
+        if self._asked:
+            self._asked = False
+            self._stop("was stopped by another thread")
+        self._ended()
         actors = self._messaging_infrastructure.actors
-        failures = [failure for actor in actors if (failure := actor.failure())]
+        try:
+            failures = [failure for actor in actors if (failure := actor.failure())]
+        except ValueError:  # Another thread closes the actors.
+            self._ended()
+            raise
         if failures:
             self._abort("failed")
             # An exception tells more than the death of another actor.
@@ -209,6 +248,10 @@ class Session(Runtime):
         self._deadline = time.monotonic() + self._limit
 
     def _alive(self) -> None:
+        self._ended()
+        self._check()
+
+    def _ended(self) -> None:
         if self._end:
             raise RuntimeError(f"this network {self._end}; run(...) or running(...) starts it anew")
 
@@ -256,7 +299,7 @@ class Session(Runtime):
     def _close(self, end: str, grace: float) -> None:
         self._end = end
         self._is_started = self._is_running = False
-        atexit.unregister(self.stop)
+        atexit.unregister(self._stop_at_exit)
         if self._messaging_infrastructure is not None:
             self._messaging_infrastructure.stop(grace)
         self.join()

@@ -23,6 +23,7 @@ from lava_async.records import count, within
 from lava_async.schedules import Schedule
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
+from lava_async.training.checkpoint import check_alike
 from lava_async.training.losses import CrossEntropy, Loss, activity_weights
 from lava_async.training.ranks import Ranks
 from lava_async.training.unlayered import UnlayeredNetwork
@@ -91,7 +92,7 @@ class Batch:
 
 
 class NonFiniteError(FloatingPointError):
-    """The loss or its gradient is not finite.
+    """The loss, its gradient or the weights after a step are not finite.
 
     Parameters
     ----------
@@ -202,7 +203,14 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to a state of the same training."""
+        """Go back to a state of the same training.
+
+        Raises
+        ------
+        InvalidValue
+            If it is not one of those, naming the part that differs.
+        """
+        self._check(state)
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         if self._falling:
@@ -210,6 +218,28 @@ class Trainer:
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self._batch, self._sums, self._seconds = state["batch"], np.array(state["sums"]), state["seconds"]
         self.best, self.best_weights = state["best"], state["best_weights"]
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Raise InvalidValue if anything in a state cannot be gone on from."""
+        mine = self.state_dict()
+        mine["history"] = [asdict(Epoch(0, 0.0, 0.0, 0.0, 0.0))] * _length(state.get("history"))
+        mine["best_weights"] = mine["network"] if state.get("best_weights") is not None else None
+        moments = state["optimizer"].get("state") if isinstance(state.get("optimizer"), dict) else None
+        mine["optimizer"]["state"] = moments
+        check_alike("state", state, mine)
+        for name, most in (("history", self.epochs), ("batch", self.n_batches)):
+            found = state[name] if name == "batch" else len(state[name])
+            if not 0 <= found <= most:
+                raise InvalidValue(f"state.{name}", found, f"in 0 .. {most}")
+        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
+        known = {i: (p.shape, torch.Size()) for i, p in enumerate(parameters)}
+        if not isinstance(moments, dict) or not all(
+            i in known
+            and isinstance(each, dict)
+            and all(x is None or (isinstance(x, torch.Tensor) and x.shape in known.get(i, ())) for x in each.values())
+            for i, each in moments.items()
+        ):
+            raise InvalidValue("state.optimizer.state", moments, "tensors of the shapes of the parameters")
 
     def run(self, *, on_batch: Callable[[Batch], Any] | None = None, on_epoch: Callable[[Epoch], Any] | None = None,
             save: Callable[[Trainer], Any] | None = None, save_seconds: float = 60.0) -> list[Epoch]:  # fmt: skip
@@ -227,7 +257,8 @@ class Trainer:
         Raises
         ------
         NonFiniteError
-            If the loss or its gradient is not finite; the weights are those before the batch.
+            If the loss, its gradient (the weights are those before the batch) or the weights after the batch are not
+            finite. Nothing is saved after that.
         """
         saved = time.monotonic()
         for number in range(len(self.history) + 1, self.epochs + 1):
@@ -286,7 +317,16 @@ class Trainer:
                 raise self._non_finite("the gradient is not finite", batch, first, epoch)
         finally:
             network.schedule = schedule
-        self._optimizer.step()
+        rates = ", ".join(f"{group['lr']:.3g}" for group in self._optimizer.param_groups)
+        try:
+            self._optimizer.step()
+        except RuntimeError as error:  # Of torch: a factor is beyond float32.
+            if "overflow" not in str(error):
+                raise
+            raise self._non_finite(f"a step with learning rate {rates} overflows", batch, first, epoch) from None
+        if not all(bool(x.isfinite().all()) for x in [*network.parameters(), *network.buffers()]):
+            what = f"the weights are not finite after a step with learning rate {rates}"
+            raise self._non_finite(what, batch, first, epoch)
         if self._falling:
             self._falling.step()
         network.samples_seen += len(batch)
@@ -323,3 +363,7 @@ class Trainer:
                    "samples": first + np.arange(len(batch)), "epoch": epoch, "batch": self._batch + 1}  # fmt: skip
         where = f"in epoch {epoch}, batch {self._batch + 1} of {self.n_batches}"
         return NonFiniteError(f"fit: {what} {where}", arrays)
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list) else 0

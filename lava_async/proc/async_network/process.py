@@ -16,8 +16,7 @@ from lava_async.proc.checked import CheckedProcess
 from lava_async.proc.time_steps import time_steps
 from lava_async.records import count
 from lava_async.schedules import Layered, Replay, Schedule
-from lava_async.schedules import schedule as named_schedule
-from lava_async.stopping import ENDLESS, Quiescence, StopRule, stop_rule
+from lava_async.stopping import ENDLESS, Quiescence, StopRule
 from lava_async.synapses import INPUT, Dense, Sparse
 
 
@@ -179,9 +178,8 @@ def _load(net_config: Any) -> tuple[Network, dict[str, Any]]:
         raise InvalidType("AsyncNetwork.net_config", net_config, "a path of a .net file or a Network")
     from lava_async import netx  # h5py is for files only
 
-    noted = netx.metadata(net_config)
-    makers = {"schedule": named_schedule, "until": stop_rule}
-    return netx.load(net_config), {key: make(**noted[key]) for key, make in makers.items() if key in noted}
+    noted = netx.execution(netx.metadata(net_config), os.fspath(net_config))
+    return netx.load(net_config), noted
 
 
 def _port_shape(network: Network, layer: int) -> tuple[int, ...]:
