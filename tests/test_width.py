@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lava_async import LoihiParams, Network, Random, simulate
-from lava_async.engine import Setup, State, compiled
-from lava_async.engine.width import Widths
+from lava_async import LoihiParams, Network, Random, Shallow, simulate
+from lava_async.engine import Setup, compiled
 from lava_async.simulation import Stepper
 from lava_async.spikes import SpikeBatch, SpikeTrain
 
@@ -16,37 +15,49 @@ WIDEST = 2**24 // (4 * 255 << 6)
 """The largest payload after which each current is in its range again; the second layer has the larger weights."""
 
 
-def job(spikes, **options):
-    setup = Setup(NETWORK, Random(group_size=1), **options)
+def dtype_of_run(spikes, **options):
+    """Return the type of the states of a run from rest."""
     batch = SpikeBatch.of_one(SpikeTrain.from_dense(spikes))
-    return compiled.Job(setup, batch, np.zeros(1, np.int64), State.zeros(NETWORK))
+    call = compiled.Call(Setup(NETWORK, Random(group_size=1), **options), batch, np.zeros(1, np.int64), 1)
+    call.run()
+    return call.u.dtype
 
 
-def test_what_cannot_leave_32_bits_runs_in_32_bits():
-    assert job([[1], [0], [WIDEST]]).u.dtype == np.int32
+@pytest.mark.parametrize("options", [{}, {"refractory": False}, {"refractory_dropout": 0.5}], ids=str)
+def test_what_does_not_leave_32_bits_runs_in_32_bits(options):
+    assert dtype_of_run([[1], [0], [WIDEST]], **options) == np.int32
 
 
-@pytest.mark.parametrize(
-    ("payload", "options"),
-    [(WIDEST + 1, {}), (1, {"refractory": False}), (1, {"refractory_dropout": 0.5})],
-    ids=["large payload", "spikes that add up while they wait", "the same by dropout"],
-)
-def test_what_could_leave_32_bits_runs_in_64_bits(payload, options):
-    assert job([[1], [0], [payload]], **options).u.dtype == np.int64
+def test_a_payload_that_could_leave_32_bits_runs_in_64_bits():
+    assert dtype_of_run([[1], [0], [WIDEST + 1]]) == np.int64
+
+
+def test_spikes_that_add_up_beyond_32_bits_while_they_wait_are_run_again_in_64_bits():
+    """40 neurons are delivered before the one that each of them excites: its spikes wait, and arrive together."""
+    params = [LoihiParams(4095, 4096, 5), LoihiParams(4095, 4096, 5), LoihiParams(4095, 4096, 5, weight_exp=9)]
+    net = Network.feedforward([[[10]] * 40, [[10] * 40], [[255]]], params)
+    setup = Setup(net, Shallow(1), refractory=False)
+    call = compiled.Call(setup, SpikeBatch.of_one(SpikeTrain.from_dense([[1]])), np.zeros(1, np.int64), 1)
+    assert net.params.dtype is np.int64
+    assert call.compiled.fits_narrow(1)
+    call.run()
+    assert call.u.dtype == np.int64
+    reference = simulate(net, [[1]], schedule=Shallow(1), refractory=False, engine="reference")
+    np.testing.assert_array_equal(call.result()[0].counts, reference.counts)
+    np.testing.assert_array_equal(call.result()[0].current, reference.current)
 
 
 def test_a_large_bias_needs_64_bits():
-    params = LoihiParams(0, 0, 100, bias_mant=2**30 + 1)
-    widths = Widths(*compiled.plan_of(Network.feedforward([[[1]]], params)).wide)
-    assert widths.of(1, *np.zeros((2, 1), np.int64)) is widths.wide
+    network = Network.feedforward([[[1]]], LoihiParams(0, 0, 100, bias_mant=2**30 + 1))
+    assert not compiled.compiled(network).fits_narrow(1, np.zeros((2, 1), np.int64))
 
 
 def test_a_state_out_of_range_needs_64_bits():
     u, v = np.zeros((2, 4), np.int64)
-    widths = compiled.plan_of(NETWORK)
-    assert widths.of(1, u, v) is widths.narrow
+    net = compiled.compiled(NETWORK)
+    assert net.fits_narrow(1, u, v)
     u[2] = 2**23 + 1
-    assert widths.of(1, u, v) is widths.wide
+    assert not net.fits_narrow(1, u, v)
 
 
 @pytest.mark.parametrize("payload", [1, WIDEST, WIDEST + 1, 2**24 - 1])

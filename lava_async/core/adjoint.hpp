@@ -62,9 +62,12 @@ class AdjointBase {
   template <bool GRADIENT>
   Real part_adjoint(const Part& p, int row, Real payload, const Adjoint<Real>& a) const {
     switch (p.kind) {
-      case Kind::DENSE: return dense_adjoint<GRADIENT>(net, p, row, payload, a);
-      case Kind::SPARSE: return sparse_adjoint<GRADIENT>(p, row, payload, a);
-      case Kind::CONV: return conv_adjoint<GRADIENT, true>(net, p, row, payload, a);
+      case Kind::DENSE:
+        return dense_adjoint<GRADIENT>(net, p, row, payload, a);
+      case Kind::SPARSE:
+        return sparse_adjoint<GRADIENT>(p, row, payload, a);
+      case Kind::CONV:
+        return conv_adjoint<GRADIENT, true>(net, p, row, payload, a);
     }
     return 0;
   }
@@ -137,8 +140,9 @@ class AdjointBase {
   const int32_t *group_ = nullptr, *payload_ = nullptr, *begin_ = nullptr;
 };
 
-// What the silent checks of all sources of a dense part get from the step that delivers their zero spikes, for N samples
-// at once, so that the weights come from memory once. into(n, block, sum) takes what a block of sources of sample n gets.
+// What the silent checks of all sources of a dense part get from the step that delivers their zero spikes, for N
+// samples at once, so that the weights come from memory once. into(n, block, sum) takes what a block of sources of
+// sample n gets.
 template <int N, class Real, class F>
 LAVA_INLINE void dense_transposed(const Layout& net, const Part& p, const Real* turned, const Real* const* later,
                                   F into) {

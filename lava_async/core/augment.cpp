@@ -6,19 +6,13 @@
 #include <stdexcept>
 #include <vector>
 
+#include "binding.hpp"
 #include "draws.hpp"
-#include "events.hpp"
 
-namespace nb = nanobind;
-using namespace nb::literals;
+using namespace nanobind::literals;
 
 namespace lava_async {
 namespace {
-
-template <class T, class... Shape>
-using In = nb::ndarray<const T, nb::numpy, nb::c_contig, nb::device::cpu, Shape...>;
-template <class T, class... Shape>
-using Out = nb::ndarray<T, nb::numpy, nb::c_contig, nb::device::cpu, Shape...>;
 
 // What one sample draws: rotation and zoom, shift, stretch and delay of time, columns that are lost.
 struct Move {
@@ -35,7 +29,11 @@ struct Options {
 class Variant {
  public:
   Variant(int n_channels, int n_steps, int height, int width, Options options)
-      : n_channels_(n_channels), n_steps_(n_steps), height_(height), width_(width), options_(options),
+      : n_channels_(n_channels),
+        n_steps_(n_steps),
+        height_(height),
+        width_(width),
+        options_(options),
         seen_(static_cast<size_t>(n_channels) * n_steps) {}
 
   void event(const Move& m, const Hashes& h, int t, int channel, uint64_t number) {
@@ -77,12 +75,6 @@ class Variant {
   Options options_;
   std::vector<int32_t> seen_;  // (T, C)
 };
-
-nb::object array_of(std::vector<int32_t>&& values) {
-  auto* kept = new std::vector<int32_t>(std::move(values));
-  const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<int32_t>*>(p); });
-  return nb::cast(nb::ndarray<nb::numpy, int32_t, nb::ndim<1>>(kept->data(), {kept->size()}, owner));
-}
 
 nb::object move_events(In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
                        int n_channels, int height, int width, In<double, nb::shape<-1, 8>> moves,

@@ -1,40 +1,23 @@
 // One forward step: spikes walk through the synapses, neurons integrate what arrives, those above threshold emit.
 #pragma once
-#include "neurons/cuba.hpp"
-#include "neurons/loihi.hpp"
-#include "run.hpp"
+#include "checker.hpp"
 #include "synapses/conv.hpp"
 #include "synapses/dense.hpp"
 #include "synapses/sparse.hpp"
-#include "tape.hpp"
-#include "workspace.hpp"
 
 namespace lava_async {
 namespace LAVA_ISA {
 
 template <class M, class Real, bool TAPED, bool COUNTED>
-class Deliver {
+class Deliver : protected Checker<M, Real, TAPED, COUNTED> {
+  using Base = Checker<M, Real, TAPED, COUNTED>;
+
  protected:
-  using Num = typename M::Num;
-  using Vec = Block<Num>;
+  using Base::Base;
+  using Base::net, Base::p, Base::rules, Base::ws, Base::tape, Base::k, Base::place;
+  using typename Base::Num, typename Base::Vec;
 
-  const Layout& net;
-  const Numbers<Num>& p;
-  const Rules& rules;
-  Workspace<Num>& ws;
-  Tape<Real>* tape;
-  int k = 0;
-  uint64_t drop_hash = 0;
-  bool output_fired = false;
   Spikes input;  // of this time step
-  bool keep_current = false;   // whether currents are kept even where nothing reads them
-  bool keeps_momentum = false;
-  bool above = false;          // whether a voltage may lie above its threshold: in a state that was given
-  bool opened = false;         // layered: whether all neurons have leaked already
-  Array<Bits> fired_now;       // for traces: who fired in this forward step
-
-  Deliver(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num>& ws, Tape<Real>* tape)
-      : net(net), p(p), rules(rules), ws(ws), tape(tape), fired_now(net.n_blocks + 8) {}
 
   // Delivers into all layers, then checks; OPENING: everyone leaks before and is checked.
   template <bool OPENING>
@@ -46,28 +29,14 @@ class Deliver {
       layers |= static_cast<uint64_t>(arrive<OPENING>(l, tally, updates)) << (l & 63);
       tally.updates += updates;
     }
-    if constexpr (TAPED) close_step(layers, OPENING ? 0 : group_size_);
+    if constexpr (TAPED) this->close_step(layers, OPENING ? 0 : group_size_);
   }
   // The same for one layer, all of whose neurons are checked (layered).
   void deliver_and_check_layer(int layer, Tally& tally) {
     if constexpr (TAPED) tape->check.reserve(tape->at.check + net.n_blocks);
     int64_t updates = 0;
     arrive<true>(layer, tally, updates);
-    if constexpr (TAPED) close_step(1ull << (layer & 63), 0);
-  }
-
-  // Lets all neurons leak, before traces that show them all.
-  void open_all() {
-    for (int l = 0; l < net.n_layers(); l++) {
-      for (int b = net.layers[l].block; b < net.layers[l].block + net.layers[l].blocks; b++) {
-        Vec u, v;
-        open_block(l, b, u, v);
-        store(&ws.u[place(b)], u);
-        store(&ws.v[place(b)], v);
-        ws.fired[b] = ws.free[b] = 0;
-      }
-    }
-    opened = true;
+    if constexpr (TAPED) this->close_step(1ull << (layer & 63), 0);
   }
 
   // Takes the group that was selected from the queue; returns the largest payload.
@@ -99,7 +68,7 @@ class Deliver {
         waiting = 0;
       }
     }
-    if constexpr (TAPED) write_group(group, m);
+    if constexpr (TAPED) this->write_group(group, m);
     return largest;
   }
   // What is delivered through a part: as a time step opens, the input, unless it queues, and delayed spikes; then those
@@ -130,8 +99,8 @@ class Deliver {
     }
     to.close(layer, l.channels == 0);
   }
-  int count_at(int at) const { return COUNTED ? ws.counts[at] : ws.fired[at / BLOCK] >> at % BLOCK & 1; }
 
+  int count_at(int at) const { return COUNTED ? ws.counts[at] : ws.fired[at / BLOCK] >> at % BLOCK & 1; }
   void write_counts(int32_t* to) const {
     if constexpr (COUNTED) {
       for (int i = 0; i < net.n_neurons; i++) to[i] = ws.counts[net.place_of[i]];
@@ -153,41 +122,8 @@ class Deliver {
     }
   }
 
-  // What the tape keeps of a time step, at its end.
-  void close_row(SpikeRow* emitted) {
-    const size_t row = tape->at.row++;
-    tape->row_end[row] = tape->at.step;
-    Bits* fired = &tape->fired[row * net.n_blocks];
-    std::memcpy(fired, ws.fired.get(), net.n_blocks * sizeof(Bits));
-    for (int b = 0; b < net.n_blocks; b++) {
-      tape->refractory[row * net.n_blocks + b] =
-          rules.refractory ? static_cast<Bits>(fired[b] & (COUNTED ? ~ws.free[b] : 0xffff)) : Bits(0);
-      const auto peak = to<Real>(load(&ws.peak[place(b)]));
-      store(&tape->peak[row * net.n_places() + place(b)], peak * splat(static_cast<Real>(tape->unit)));
-    }
-    if (tape->keeps_spikes) {
-      SpikeRow& kept = tape->spikes[row];
-      kept.open(net.n_layers());
-      for (int l = INPUT; l < net.n_layers(); l++) {
-        const Spikes s = emitted->of(net, l);
-        for (int e = 0; e < s.n; e++) kept.add(s.id[e], s.payload[e]);
-        kept.close(l, true);
-      }
-    }
-  }
-  // What was pending when the time step ended, as a forward step of its own.
-  void write_dropped() {
-    ws.queue.each([&](int source) { write_member(source, ws.waiting[source + net.n_inputs]); });
-    const int now = k;
-    k = -1;
-    close_step(0, 0);
-    k = now;
-  }
-
  private:
   int group_size_ = 0;
-
-  static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
 
   // Lets arrive in a layer what its parts bring, and checks it. Returns whether it was touched.
   template <bool OPENING>
@@ -202,8 +138,8 @@ class Deliver {
       tally.operations += static_cast<int64_t>(n) * part.n_target;
     }
     if (touched) updates = l.size;
-    if (OPENING ? skips(index, touched) : !touched) {
-      if (OPENING) leak_only(index);
+    if (OPENING ? this->skips(index, touched) : !touched) {
+      if (OPENING) this->leak_only(index);
       return touched;
     }
     const bool everyone = touched || rules.layered;
@@ -220,7 +156,7 @@ class Deliver {
 #pragma GCC unroll 1
       for (int q = 0; q < Q; q++) {  // once in code: it is long
         const int block = l.block + b + q;
-        emit(index, block, check<OPENING>(index, block, sum[q], everyone ? ALL_BITS : Bits(0)));
+        this->emit(index, block, this->template check<OPENING>(index, block, sum[q], everyone ? ALL_BITS : Bits(0)));
       }
     });
     return touched;
@@ -247,13 +183,13 @@ class Deliver {
     const bool touched = a.n > 0;
     for (int e = 0; e < a.n; e++) updates += __builtin_popcount(a.touched[a.blocks[e]]);
     if (OPENING) {
-      if (skips(index, touched)) {
-        leak_only(index);
+      if (this->skips(index, touched)) {
+        this->leak_only(index);
         return touched;
       }
       for (int b = l.block; b < l.block + l.blocks; b++) {
         const Bits lanes = rules.layered ? ALL_BITS : a.touched[b];
-        emit(index, b, check<true>(index, b, a.take(b), lanes));
+        this->emit(index, b, this->template check<true>(index, b, a.take(b), lanes));
         a.touched[b] = 0;
       }
     } else {
@@ -264,7 +200,7 @@ class Deliver {
       }
       for (int e = 0; e < a.n; e++) {
         const int b = a.blocks[e];
-        emit(index, b, check<false>(index, b, a.take(b), a.touched[b]));
+        this->emit(index, b, this->template check<false>(index, b, a.take(b), a.touched[b]));
         a.touched[b] = 0;
       }
     }
@@ -316,163 +252,6 @@ class Deliver {
       const int32_t id = d.row, payload = d.payload;
       scatter(net.parts[d.part], Spikes{&id, &payload, 1, 0}, tally, [](int) { return true; });
     }
-  }
-
-  // Without input, current and bias no voltage comes above its threshold: nothing is to be checked.
-  LAVA_INLINE bool skips(int index, bool touched) const {
-    const LayerNumbers<Num>& x = p.layers[index];
-    return !touched && !x.current && !x.bias && !above && !opened && !(TAPED && rules.layered);
-  }
-  void leak_only(int index) {
-    const Layer& l = net.layers[index];
-    for (int b = l.block; b < l.block + l.blocks; b++) {
-      Vec u, v;
-      open_block(index, b, u, v);
-      store(&ws.u[place(b)], u);
-      store(&ws.v[place(b)], v);
-      ws.fired[b] = 0;
-      if (COUNTED) ws.free[b] = 0;
-      if constexpr (TAPED) {
-        if constexpr (COUNTED) write_voltage(v);
-        tape->check[tape->at.check++] = {0, 0, 0, 0};
-        store(&ws.peak[place(b)], splat(std::numeric_limits<Num>::lowest()));
-      }
-    }
-  }
-  LAVA_INLINE void open_block(int index, int block, Vec& u, Vec& v) const {
-    u = p.layers[index].current ? load(&ws.u[place(block)]) : zero<Num>();
-    v = load(&ws.v[place(block)]);
-    M::open(p, p.layers[index], place(block), u, v);
-  }
-
-  // Integrates and checks a block. `touched`: the lanes that count as checked for the gradient. Returns who fires.
-  template <bool OPENING>
-  LAVA_INLINE Bits check(int index, int block, Vec arriving, Bits touched) {
-    const LayerNumbers<Num>& x = p.layers[index];
-    const size_t i = place(block);
-    const Bits held = OPENING ? Bits(0) : COUNTED ? static_cast<Bits>(ws.fired[block] & ~ws.free[block]) : ws.fired[block];
-    const bool current = M::CURRENT_MATTERS || x.current || keep_current;
-    Vec u = zero<Num>(), v;
-    if (OPENING && !opened) {
-      open_block(index, block, u, v);
-    } else {
-      if (current) u = load(&ws.u[i]);
-      v = load(&ws.v[i]);
-    }
-    [[maybe_unused]] const Vec u_before = u, v_before = v;
-    M::integrate(u, v, arriving, mask(held));
-    if constexpr (!M::NOTHING_CHANGES_NOTHING && !OPENING) {
-      u = select(mask(touched), u, u_before);
-      v = select(mask(touched), v, v_before);
-    }
-    const Mask over = M::fires(v, x.one_threshold ? splat(x.threshold) : load(&p.vth[i]));
-    const Bits fires = bits(over);
-    if constexpr (TAPED) write_check<OPENING>(block, v, fires, held, touched);
-    if (keeps_momentum) store(&ws.momentum[i], v);
-    if (current) store(&ws.u[i], u);
-    store(&ws.v[i], select(over, zero<Num>(), v));
-    if (OPENING) {
-      ws.fired[block] = fires;
-      if (COUNTED) ws.free[block] = 0;
-    } else {
-      ws.fired[block] |= fires;
-    }
-    if constexpr (COUNTED) set_free(block, fires);
-    return fires;
-  }
-
-  // Semantics 3.4: which of those that fire may fire again in this time step; and their spike counts.
-  LAVA_INLINE void set_free(int block, Bits fires) {
-    for (Bits left = fires; left; left &= left - 1) {
-      const int at = BLOCK * block + __builtin_ctz(left);
-      const Bits bit = static_cast<Bits>(1 << at % BLOCK);
-      ws.counts[at]++;
-      const double q = rules.refractory_dropout;
-      const bool free = !rules.refractory || (q > 0 && unit(fold(drop_hash, net.neuron_at[at])) < q);
-      ws.free[block] = static_cast<Bits>(free ? ws.free[block] | bit : ws.free[block] & ~bit);
-    }
-  }
-
-  LAVA_INLINE void emit(int index, int block, Bits fires) {
-    fired_now[block] = fires;
-    const Layer& l = net.layers[index];
-    if (l.outputs) output_fired |= (fires & net.output[block]) != 0;
-    if (rules.layered) return;
-    if (!net.all_queued) fires &= net.queued[block];
-    Queue& queue = ws.queue;
-#if defined(LAVA_AVX512)
-    if (!COUNTED && queue.is_plain()) {  // without a branch: who fires cannot be predicted
-      const auto neurons = load(&net.phases[net.phase[block]]) + splat(net.first_neuron[block]);
-      queue.n += compress(&queue.pending[queue.n], neurons, fires);
-      return;
-    }
-#endif
-    for (Bits left = fires; left; left &= left - 1) {
-      const int at = BLOCK * block + __builtin_ctz(left), neuron = net.neuron_at[at];
-      if (COUNTED) {
-        if (ws.waiting[neuron + net.n_inputs]++) continue;
-        ws.emission[neuron + net.n_inputs] = k;
-      }
-      queue.push(neuron, {index, k, keeps_momentum ? static_cast<double>(ws.momentum[at]) : 0.0});
-    }
-  }
-
-  template <bool OPENING>
-  LAVA_INLINE void write_check(int block, Vec v, Bits fires, Bits held, Bits touched) {
-    const size_t i = place(block);
-    if constexpr (COUNTED) write_voltage(v);
-    Check& check = tape->check[tape->at.check++];
-    if (OPENING) {
-      const Bits lanes = touched | p.may_fire_alone[block];
-      check.checked = check.at_peak = check.above_peak = lanes;
-      check.fired = fires & lanes;
-      store(&ws.peak[i], select(mask(lanes), v, splat(std::numeric_limits<Num>::lowest())));
-    } else {
-      const Mask checked = mask(static_cast<Bits>(touched & ~held));
-      const auto peak = load(&ws.peak[i]);
-      const Mask higher = gt(v, peak) & checked;
-      check.checked = static_cast<Bits>(touched & ~held);
-      check.at_peak = bits(ge(v, peak) & checked);
-      check.above_peak = bits(higher);
-      check.fired = fires;
-      store_where(&ws.peak[i], higher, v);
-    }
-  }
-  LAVA_INLINE void write_voltage(Vec v) {
-    const size_t at = place(static_cast<int>(tape->at.check));
-    tape->voltage.reserve(at + BLOCK);
-    store(&tape->voltage[at], to<Real>(v) * splat(static_cast<Real>(tape->unit)));
-  }
-  void write_group(const int32_t* group, int m) {
-    tape->source.reserve(tape->at.group + m + BLOCK);
-    std::copy(group, group + m, &tape->source[tape->at.group]);
-    if constexpr (COUNTED) {
-      tape->payload.reserve(tape->at.group + m + BLOCK);
-      tape->emission.reserve(tape->at.group + m + BLOCK);
-      for (int e = 0; e < m; e++) {
-        tape->payload[tape->at.group + e] = ws.delivered[e];
-        tape->emission[tape->at.group + e] = ws.emission[group[e] + net.n_inputs];
-      }
-    }
-  }
-  void write_member(int source, int payload) {
-    tape->source.reserve(tape->at.group + BLOCK + 1);
-    tape->payload.reserve(tape->at.group + BLOCK + 1);
-    tape->emission.reserve(tape->at.group + BLOCK + 1);
-    tape->source[tape->at.group] = source;
-    tape->payload[tape->at.group] = payload;
-    tape->emission[tape->at.group++] = ws.emission[source + net.n_inputs];
-  }
-  LAVA_INLINE void close_step(uint64_t layers, int m) {
-    TapePlace& at = tape->at;
-    at.group += m;
-    const size_t width = net.layers.size() + 2;
-    tape->step.reserve(at.step + 1);
-    tape->begin.reserve((at.step + 1) * width);
-    if (m > 0) std::copy(ws.begin.get(), ws.begin.get() + width, &tape->begin[at.step * width]);
-    if ((at.group | at.check | at.touched) > UINT32_MAX) throw std::bad_alloc();
-    tape->step[at.step++] = {k, static_cast<uint32_t>(at.group), static_cast<uint32_t>(at.check),
-                             static_cast<uint32_t>(at.touched), layers};
   }
 };
 

@@ -5,7 +5,8 @@ namespace lava_async {
 namespace LAVA_ISA {
 
 std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout> net, bool integers) {
-  if (integers) return std::make_unique<EngineOf<Loihi<int32_t, true>, Loihi<int32_t, false>, float, EVERYTHING>>(std::move(net));
+  if (integers)
+    return std::make_unique<EngineOf<Loihi<int32_t, true>, Loihi<int32_t, false>, float, EVERYTHING>>(std::move(net));
   return std::make_unique<EngineOf<Cuba<float>, Cuba<float>, float, EVERYTHING>>(std::move(net));
 }
 

@@ -23,8 +23,8 @@ struct Batch {
   int64_t t0 = 0;
   const int64_t* samples = nullptr;  // (n,)
   const int32_t* channel = nullptr;
-  const int32_t* count = nullptr;    // nullptr: all 1
-  const int64_t* start = nullptr;    // (n, T + 1)
+  const int32_t* count = nullptr;  // nullptr: all 1
+  const int64_t* start = nullptr;  // (n, T + 1)
   int largest_payload = 1;
   const int32_t* history = nullptr;  // (n, n_history, N)
   const int32_t* inputs = nullptr;   // (n, n_inputs_before, C)
@@ -34,11 +34,11 @@ struct Batch {
 
 // Arrays that are filled; u and v are carried on in place, in the type of the arithmetic.
 struct Results {
-  void *u = nullptr, *v = nullptr;  // (n, N)
-  int32_t* counts = nullptr;        // (n, T, N), or nullptr
+  void *u = nullptr, *v = nullptr;                            // (n, N)
+  int32_t* counts = nullptr;                                  // (n, T, N), or nullptr
   int32_t *forward_steps = nullptr, *first_output = nullptr;  // (n, T)
-  int64_t* tally = nullptr;         // (n, 3) operations, updates, dropped
-  void* wanted = nullptr;           // (n, T, n_wanted) counts of some neurons as numbers of the gradient, or nullptr
+  int64_t* tally = nullptr;                                   // (n, 3) operations, updates, dropped
+  void* wanted = nullptr;  // (n, T, n_wanted) counts of some neurons as numbers of the gradient, or nullptr
   int first_wanted = 0, n_wanted = 0;
 };
 
@@ -60,7 +60,7 @@ struct Machine {
   const int64_t* core_of = nullptr;  // (N,)
   const int64_t* way = nullptr;      // (cores, cores)
   bool replaying = false;
-  const int64_t* replay = nullptr;   // (R, 3) t, source, core of recorded messages; -1: unknown
+  const int64_t* replay = nullptr;  // (R, 3) t, source, core of recorded messages; -1: unknown
   int64_t n_replay = 0;
 };
 struct TimedResults {
@@ -71,9 +71,9 @@ struct TimedResults {
 
 // Gradients that are filled, in the types and shapes of what they belong to; nullptr: not wanted.
 struct GradientResults {
-  std::vector<void*> weights;  // one per set of synapses
+  std::vector<void*> weights;                                                  // one per set of synapses
   void *keep_u = nullptr, *keep_v = nullptr, *vth = nullptr, *bias = nullptr;  // (N,)
-  void* input = nullptr;       // (n, T, C)
+  void* input = nullptr;                                                       // (n, T, C)
 };
 
 // A run that can be differentiated.
@@ -106,7 +106,7 @@ class Engine {
   // Runs with other numbers than those that were set, in units of the gradient: a state of 1 is `scale` of the
   // engine's, a weight of 1 `weight_scale`. Returns the run, or says which weight does not fit (synapses, index).
   struct Parameters {
-    std::vector<const void*> weights;  // one per set of synapses, in the type of the gradient
+    std::vector<const void*> weights;                  // one per set of synapses, in the type of the gradient
     const void *keep_u, *keep_v, *vth, *bias, *a, *b;  // (N,) each, alike
     double scale = 1, weight_scale = 1;
   };
@@ -114,9 +114,9 @@ class Engine {
     int synapses = -1;
     size_t index = 0;
   };
-  virtual std::shared_ptr<DifferentiableRun> record(const Rules&, const GradientRules&, const Parameters&,
-                                                    const Batch&, const Results&, int threads,
-                                                    const std::function<bool()>& asked, Failure&, Unfit&) = 0;
+  virtual std::shared_ptr<DifferentiableRun> record(const Rules&, const GradientRules&, const Parameters&, const Batch&,
+                                                    const Results&, int threads, const std::function<bool()>& asked,
+                                                    Failure&, Unfit&) = 0;
 };
 
 enum class Arithmetic { FLOAT32, FLOAT64, INT32, INT64 };

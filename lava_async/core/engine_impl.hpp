@@ -1,14 +1,10 @@
 // The engine for one arithmetic on one instruction set.
 #pragma once
 #include <algorithm>
-#include <memory>
-#include <mutex>
 #include <stdexcept>
 
-#include "engine.hpp"
 #include "forward.hpp"
-#include "share.hpp"
-#include "threads.hpp"
+#include "recorded.hpp"
 #include "timed.hpp"
 
 #define LAVA_STRING_(x) #x
@@ -16,171 +12,6 @@
 
 namespace lava_async {
 namespace LAVA_ISA {
-
-// Memory that is used again by later calls: fresh memory costs page faults, a third of the time of a short run.
-template <class T>
-class Pool {
- public:
-  template <class Make>
-  std::unique_ptr<T> take(Make make) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (!free_.empty()) {
-        auto found = std::move(free_.back());
-        free_.pop_back();
-        return found;
-      }
-    }
-    return make();
-  }
-  void give_back(std::unique_ptr<T> x) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (free_.size() < MOST) free_.push_back(std::move(x));
-  }
-
- private:
-  static constexpr size_t MOST = 64;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<T>> free_;
-};
-
-// Which samples form a share of a batch that is differentiated: a rule of the batch alone.
-struct Shares {
-  int n, of;
-  explicit Shares(int samples) : n(std::min(samples, std::max(4, std::min(16, samples / 64)))), of(samples) {}
-  int begin(int share) const { return static_cast<int>(static_cast<int64_t>(of) * share / n); }
-};
-
-// Numbers of one run that is differentiated.
-template <class Num, class Real>
-struct TrainedNumbers {
-  Numbers<Num> numbers;
-  Trainable<Real> floats;
-  explicit TrainedNumbers(const Layout& net) : numbers(net), floats(net) {}
-};
-
-template <class Real>
-struct Differentiation {
-  std::vector<std::unique_ptr<UsualBackward<Real>>> usual;
-  std::unique_ptr<GeneralBackward<Real>> general;
-  Gradients<Real> gradients;
-};
-
-template <class Num, class Real>
-struct Pools {
-  Pool<Workspace<Num>> workspaces;
-  Pool<Tape<Real>> tapes;
-  Pool<TrainedNumbers<Num, Real>> trained;
-  Pool<Gradients<Real>> gradients;
-};
-
-template <class Num, class Real>
-class Recorded : public DifferentiableRun {
- public:
-  Recorded(std::shared_ptr<const Layout> net, std::shared_ptr<Pools<Num, Real>> pools,
-           std::unique_ptr<TrainedNumbers<Num, Real>> trained, const Rules& rules, const GradientRules& rule, int n,
-           int first_wanted, int n_wanted, double weight_scale, double unit, bool usual)
-      : net_(std::move(net)), pools_(std::move(pools)), trained_(std::move(trained)), rules_(rules), rule_(rule),
-        shares_(n), first_wanted_(first_wanted), n_wanted_(n_wanted), weight_scale_(weight_scale), unit_(unit),
-        usual_(usual) {
-    for (int i = 0; i < shares_.n; i++) {
-      tapes_.push_back(pools_->tapes.take([] { return std::make_unique<Tape<Real>>(); }));
-    }
-  }
-  ~Recorded() override {
-    for (auto& tape : tapes_) pools_->tapes.give_back(std::move(tape));
-    pools_->trained.give_back(std::move(trained_));
-  }
-
-  const Shares& shares() const { return shares_; }
-  Tape<Real>& tape(int share) { return *tapes_[share]; }
-  const Numbers<Num>& numbers() const { return trained_->numbers; }
-
-  Status backward(const Batch& batch, const void* derivative, const GradientResults& to, int threads,
-                  const std::function<bool()>& asked) override {
-    const Layout& net = *net_;
-    GradientRules rule = rule_;
-    rule.input = to.input != nullptr;
-    std::vector<std::unique_ptr<Gradients<Real>>> gradients(shares_.n);
-    const bool done = in_threads(threads, shares_.n, asked, [&](int share, Interrupt& interrupt) {
-      gradients[share] = pools_->gradients.take([] { return std::make_unique<Gradients<Real>>(); });
-      gradients[share]->make(net);
-      const Tape<Real>& tape = *tapes_[share];
-      const int first = shares_.begin(share), n = shares_.begin(share + 1) - first;
-      const auto sample = [&](int i) {
-        const size_t b = first + i;
-        BackwardSample<Real> s;
-        s.channel = batch.channel;
-        s.count = batch.count;
-        s.start = batch.start + b * (batch.n_steps + 1);
-        s.derivative = static_cast<const Real*>(derivative) + b * batch.n_steps * n_wanted_;
-        s.input = to.input ? static_cast<Real*>(to.input) + b * batch.n_steps * net.n_inputs : nullptr;
-        s.n_steps = batch.n_steps;
-        s.place = tape.begins[i];
-        return s;
-      };
-      if (usual_) {
-        std::vector<std::unique_ptr<UsualBackward<Real>>> walkers;
-        for (int i = 0; i < std::min(n, SIDE_BY_SIDE); i++) {
-          walkers.push_back(std::make_unique<UsualBackward<Real>>(net, rules_, rule, tape, trained_->floats,
-                                                                  *gradients[share]));
-        }
-        usual_backward(net, trained_->floats, walkers, n, sample, first_wanted_, n_wanted_,
-                       [&] { return interrupt.raised(); });
-      } else {
-        GeneralBackward<Real> walker(net, rules_, rule, tape, trained_->floats, *gradients[share]);
-        for (int i = 0; i < n && !interrupt.raised(); i++) walker.run(sample(i), first_wanted_, n_wanted_);
-      }
-    });
-    if (done) add_up(gradients, to);
-    for (auto& g : gradients) {
-      if (g) pools_->gradients.give_back(std::move(g));
-    }
-    return done ? Status::DONE : Status::INTERRUPTED;
-  }
-
- private:
-  std::shared_ptr<const Layout> net_;
-  std::shared_ptr<Pools<Num, Real>> pools_;
-  std::unique_ptr<TrainedNumbers<Num, Real>> trained_;
-  const Rules rules_;
-  const GradientRules rule_;
-  const Shares shares_;
-  const int first_wanted_, n_wanted_;
-  const double weight_scale_, unit_;
-  const bool usual_;
-  std::vector<std::unique_ptr<Tape<Real>>> tapes_;
-
-  // Adds up shares in their order, in the shapes of users.
-  void add_up(const std::vector<std::unique_ptr<Gradients<Real>>>& gradients, const GradientResults& to) {
-    const Layout& net = *net_;
-    const auto neurons = [&](Array<Real> Gradients<Real>::*of, void* into) {
-      for (int i = 0; into && i < net.n_neurons; i++) {
-        Real total = 0;
-        for (const auto& g : gradients) total += ((*g).*of)[net.place_of[i]];
-        static_cast<Real*>(into)[i] = total;
-      }
-    };
-    neurons(&Gradients<Real>::keep_u, to.keep_u);
-    neurons(&Gradients<Real>::keep_v, to.keep_v);
-    neurons(&Gradients<Real>::vth, to.vth);
-    neurons(&Gradients<Real>::bias, to.bias);
-    for (size_t i = 1; i < gradients.size(); i++) {
-      Real* total = gradients[0]->weights.get();
-      const Real* more = gradients[i]->weights.get();
-      for (size_t at = 0; at < net.n_weights; at += BLOCK) store(total + at, load(total + at) + load(more + at));
-    }
-    const Real* total = gradients.empty() ? nullptr : gradients[0]->weights.get();
-    const Real scale = static_cast<Real>(weight_scale_ * unit_);
-    for (const Part& p : net.parts) {
-      Real* into = static_cast<Real*>(to.weights[p.synapses]);
-      if (!into || !total) continue;
-      each_weight(net, p, [&](size_t at, int target, size_t weight) {
-        into[weight] += total[at] * (scale * static_cast<Real>(trained_->numbers.unit[target]));
-      });
-    }
-  }
-};
 
 // What an engine is for: gradients in double precision are checked, and nothing else.
 enum Purpose { EVERYTHING, GRADIENTS };
@@ -193,7 +24,8 @@ class EngineOf : public Engine {
 
  public:
   explicit EngineOf(std::shared_ptr<const Layout> net)
-      : net_(std::move(net)), numbers_(std::make_unique<Numbers<Num>>(*net_)),
+      : net_(std::move(net)),
+        numbers_(std::make_unique<Numbers<Num>>(*net_)),
         pools_(std::make_shared<Pools<Num, Real>>()) {}
 
   std::string instruction_set() const override { return LAVA_STRING(LAVA_ISA); }
@@ -207,10 +39,18 @@ class EngineOf : public Engine {
     for (const Part& p : net_->parts) {
       if (p.synapses != synapses) continue;
       switch (values.type) {
-        case Values::FLOAT32: numbers_->set_weights(*net_, p, static_cast<const float*>(values.data)); break;
-        case Values::FLOAT64: numbers_->set_weights(*net_, p, static_cast<const double*>(values.data)); break;
-        case Values::INT32: numbers_->set_weights(*net_, p, static_cast<const int32_t*>(values.data)); break;
-        case Values::INT64: numbers_->set_weights(*net_, p, static_cast<const int64_t*>(values.data)); break;
+        case Values::FLOAT32:
+          numbers_->set_weights(*net_, p, static_cast<const float*>(values.data));
+          break;
+        case Values::FLOAT64:
+          numbers_->set_weights(*net_, p, static_cast<const double*>(values.data));
+          break;
+        case Values::INT32:
+          numbers_->set_weights(*net_, p, static_cast<const int32_t*>(values.data));
+          break;
+        case Values::INT64:
+          numbers_->set_weights(*net_, p, static_cast<const int64_t*>(values.data));
+          break;
       }
     }
   }
@@ -237,28 +77,27 @@ class EngineOf : public Engine {
     } else {
       const auto cores = cores_of(machine);
       return each_sample(batch, results, recording, threads, asked, [&](Workspace<Num>& ws, Interrupt& interrupt) {
-      return [&, run = TimedForward<M>(*net_, *numbers_, rules, machine, *cores, ws, interrupt)](
-                 Sample<Num, float>& s, int b) mutable {
-        const size_t at = static_cast<size_t>(b) * batch.n_steps;
-        return run.run(s, timed.step_ps + at, timed.first_output_ps + at, log);
-      };
-    });
+        return [&, run = TimedForward<M>(*net_, *numbers_, rules, machine, *cores, ws, interrupt)](
+                   Sample<Num, float>& s, int b) mutable {
+          const size_t at = static_cast<size_t>(b) * batch.n_steps;
+          return run.run(s, timed.step_ps + at, timed.first_output_ps + at, log);
+        };
+      });
     }
   }
 
-  std::shared_ptr<DifferentiableRun> record(const Rules& rules, const GradientRules& rule,
-                                            const Parameters& parameters, const Batch& batch, const Results& results,
-                                            int threads, const std::function<bool()>& asked, Failure& failure,
+  std::shared_ptr<DifferentiableRun> record(const Rules& rules, const GradientRules& rule, const Parameters& parameters,
+                                            const Batch& batch, const Results& results, int threads,
+                                            const std::function<bool()>& asked, Failure& failure,
                                             Unfit& unfit) override {
     const Layout& net = *net_;
     const double unit = 1 / parameters.scale;
     auto trained = pools_->trained.take([&] { return std::make_unique<TrainedNumbers<Num, Real>>(net); });
-    set_trained(*trained, parameters, unit, unfit);
+    unfit = trained->set(net, parameters, numbers_->unit);
     if (unfit.synapses >= 0) return nullptr;
     const bool usual = !is_counted(rules) && !rules.layered && rule.peak && !rule.differentiated &&
                        (rule.credit == LAST || rule.credit == DELIVERED) && !net.has_delays;
-    GradientRules rule_now = rule;
-    auto recorded = std::make_shared<Recorded<Num, Real>>(net_, pools_, std::move(trained), rules, rule_now, batch.n,
+    auto recorded = std::make_shared<Recorded<Num, Real>>(net_, pools_, std::move(trained), rules, rule, batch.n,
                                                           results.first_wanted, results.n_wanted,
                                                           parameters.weight_scale, unit, usual);
     const Numbers<Num>& numbers = recorded->numbers();
@@ -448,51 +287,6 @@ class EngineOf : public Engine {
       if (f.status != Status::DONE) return f;
     }
     return {};
-  }
-
-  void set_trained(TrainedNumbers<Num, Real>& to, const Parameters& from, double unit, Unfit& unfit) const {
-    const Layout& net = *net_;
-    Numbers<Num>& numbers = to.numbers;
-    Trainable<Real>& floats = to.floats;
-    const auto real = [](const void* x) { return static_cast<const Real*>(x); };
-    numbers.set_neurons(net, real(from.keep_u), real(from.keep_v), real(from.vth), real(from.bias), from.scale);
-    std::fill(floats.fires_alone.begin(), floats.fires_alone.end(), 0);
-    for (int i = 0; i < net.n_neurons; i++) {
-      const int at = net.place_of[i];
-      floats.keep_u[at] = real(from.keep_u)[i];
-      floats.keep_v[at] = real(from.keep_v)[i];
-      floats.vth[at] = real(from.vth)[i];
-      floats.bias[at] = real(from.bias)[i];
-      floats.a[at] = real(from.a)[i];
-      floats.b[at] = real(from.b)[i];
-      numbers.unit[at] = numbers_->unit[at];
-      if (floats.keep_u[at] != 0 || floats.bias[at] != 0) floats.fires_alone[net.layer_of[i]] = 1;
-    }
-    constexpr bool WHOLE = std::is_integral_v<Num>;
-    const Real scale = static_cast<Real>(from.weight_scale), unit_real = static_cast<Real>(unit);
-    for (const Part& p : net.parts) {
-      const Real* values = real(from.weights[p.synapses]);
-      each_weight(net, p, [&](size_t at, int target, size_t weight) {
-        const Real factor = static_cast<Real>(numbers.unit[target]);
-        const Real brings = WHOLE ? std::nearbyint(values[weight] * scale) * factor : values[weight];
-        if (!(std::abs(brings) < Real(2147483648.0)) && (WHOLE || !std::isfinite(brings)) && unfit.synapses < 0) {
-          unfit = {p.synapses, weight};
-        }
-        numbers.weights[at] = static_cast<Num>(brings);
-        floats.weights[at] = WHOLE ? brings * unit_real : brings;
-      });
-      if (p.source == INPUT || p.kind == Kind::SPARSE) continue;
-      const Layer& to_layer = net.layers[p.target];
-      const int per_target = p.kind == Kind::CONV ? static_cast<int>(p.geometry.n_weights() / p.geometry.outputs)
-                                                  : p.n_source;
-      const int plane = p.kind == Kind::CONV ? p.geometry.out_height * p.geometry.out_width : 1;
-      each_turned(net, p, [&](size_t at, size_t weight) {
-        const int target = net.place_of[to_layer.first + static_cast<int>(weight) / per_target * plane];
-        const Real factor = static_cast<Real>(numbers.unit[target]);
-        floats.turned[at] = WHOLE ? std::nearbyint(values[weight] * scale) * factor * unit_real : values[weight];
-      });
-    }
-    numbers.bounds(net);
   }
 };
 

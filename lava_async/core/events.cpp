@@ -1,5 +1,5 @@
 // Spikes out of dense arrays of counts, in one pass over memory, which is most of what it costs.
-#include "events.hpp"
+#include "binding.hpp"
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/tuple.h>
@@ -12,8 +12,7 @@
 
 #include "threads.hpp"
 
-namespace nb = nanobind;
-using namespace nb::literals;
+using namespace nanobind::literals;
 
 namespace lava_async {
 namespace {
@@ -21,8 +20,6 @@ namespace {
 constexpr int64_t MAX_PAYLOAD = (1 << 24) - 1;
 
 using Dense = nb::ndarray<nb::ro, nb::numpy, nb::c_contig, nb::device::cpu>;
-template <class T, class... Shape>
-using Out = nb::ndarray<T, nb::numpy, nb::c_contig, nb::device::cpu, Shape...>;
 
 // Calls f(place) for each entry that is not 0, by ascending place; by lines of memory, most of which hold none.
 template <class T, class F>
@@ -50,7 +47,8 @@ void each_spike(const T* dense, size_t n, F f) {
 // A count as an integer; false if it is none.
 template <class T>
 bool is_count(T x, int32_t& count) {
-  if (!(x >= 0 && x <= static_cast<T>(static_cast<double>(std::is_same_v<T, uint8_t> ? 255 : MAX_PAYLOAD)))) return false;
+  if (!(x >= 0 && x <= static_cast<T>(static_cast<double>(std::is_same_v<T, uint8_t> ? 255 : MAX_PAYLOAD))))
+    return false;
   count = static_cast<int32_t>(x);
   return static_cast<T>(count) == x;
 }
@@ -135,7 +133,7 @@ nb::object list_spikes(Dense dense, Out<int64_t, nb::ndim<2>> start, int threads
     for (size_t t = 0; t <= n_steps; t++) starts[b * (n_steps + 1) + t] += total;
     total += static_cast<int64_t>(listed[b].channel.size());
   }
-  const auto join = [&](std::vector<int32_t> Listed::*of) {
+  const auto join = [&](std::vector<int32_t> Listed::* of) {
     return array_of(static_cast<size_t>(total), [&](int32_t* to) {
       for (const Listed& x : listed) to = std::copy((x.*of).begin(), (x.*of).end(), to);
     });

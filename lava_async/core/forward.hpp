@@ -6,8 +6,9 @@
 namespace lava_async {
 namespace LAVA_ISA {
 
-// M: the neuron model. TAPED: whether the backward pass follows. COUNTED: whether payloads may exceed 1, because neurons
-// fire repeatedly in a time step or input waits in the queue; also what is differentiated in unusual ways runs so.
+// M: the neuron model. TAPED: whether the backward pass follows. COUNTED: whether payloads may exceed 1, because
+// neurons fire repeatedly in a time step or input waits in the queue; also what is differentiated in unusual ways runs
+// so.
 template <class M, class Real, bool TAPED, bool COUNTED>
 class Forward : Deliver<M, Real, TAPED, COUNTED> {
   using Base = Deliver<M, Real, TAPED, COUNTED>;
@@ -132,23 +133,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     }
     s.tally = Tally{};
     replayed_ = 0;
-    const int depth = ws.history.depth();
-    for (int lag = depth; lag > 0; lag--) {
-      SpikeRow& earlier = ws.history.advance(net);
-      add_row(earlier, INPUT, s.inputs, s.n_inputs_before - lag, net.n_inputs, 0);
-      for (int l = 0; l < net.n_layers(); l++) {
-        add_row(earlier, l, s.history, s.n_history - lag, net.n_neurons, net.layers[l].first);
-      }
-    }
-  }
-  void add_row(SpikeRow& to, int layer, const int32_t* counts, int row, int width, int first) {
-    if (counts && row >= 0) {
-      for (int j = first; j < first + net.n_source(layer); j++) {
-        const int32_t count = counts[static_cast<size_t>(row) * width + j];
-        if (count > 0) to.add(j, count);
-      }
-    }
-    to.close(layer, true);
+    ws.history.begin(net, s.history, s.n_history, s.inputs, s.n_inputs_before);
   }
   void close_sample() {
     Sample<Num, Real>& s = *sample_;
@@ -162,7 +147,8 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     Sample<Num, Real>& s = *sample_;
     s.first_output[row] = 0;
     const int64_t begin = s.start[row];
-    this->input = {s.channel + begin, s.count ? s.count + begin : nullptr, static_cast<int>(s.start[row + 1] - begin), 0};
+    this->input = {s.channel + begin, s.count ? s.count + begin : nullptr, static_cast<int>(s.start[row + 1] - begin),
+                   0};
     if (keeps_history_) {
       emitted_ = &ws.history.advance(net);
       if (rules.layered || ws.history.depth() > 0) {

@@ -14,8 +14,13 @@ class GeneralBackward : public AdjointBase<Real> {
  public:
   GeneralBackward(const Layout& net, const Rules& rules, const GradientRules& rule, const Tape<Real>& tape,
                   const Trainable<Real>& w, Gradients<Real>& g)
-      : Base(net, rule, tape, w, g), rules_(rules), zero_(net.n_places()), emission_(net.n_places()),
-        refractory_(net.n_blocks + 8), valid_(net.layers.size() + 1), touched_(net.layers.size() + 1) {}
+      : Base(net, rule, tape, w, g),
+        rules_(rules),
+        zero_(net.n_places()),
+        emission_(net.n_places()),
+        refractory_(net.n_blocks + 8),
+        valid_(net.layers.size() + 1),
+        touched_(net.layers.size() + 1) {}
 
   // Undoes a whole sample.
   void run(const BackwardSample<Real>& sample, int first_wanted, int n_wanted) {
@@ -57,7 +62,8 @@ class GeneralBackward : public AdjointBase<Real> {
   Array<Real> zero_;         // what silent checks get from the delivery of their zero spikes
   Array<int32_t> emission_;  // forward step of the first emission of the spike that waits
   Array<Bits> refractory_;
-  std::vector<char> valid_, touched_;  // by layer: whether a step delivers zero spikes to it; whether this one touched it
+  std::vector<char> valid_,
+      touched_;  // by layer: whether a step delivers zero spikes to it; whether this one touched it
 
   Real* counts_at(int t) { return &counts_[static_cast<size_t>(t) * net.n_places()]; }
   TapePlace begins(size_t step) const {
@@ -103,8 +109,7 @@ class GeneralBackward : public AdjointBase<Real> {
     auto got = load(counts_at(t_) + i) + select(delivered, load(&s.grad_spike[i]), load(&zero_[i]));
     auto gv = load(&s.gv[i]);
     if (rule.differentiated) got = got - select(checked, gv * voltage, zero<Real>());
-    const auto slope =
-        select(mask(counts), got * slope_at(w, rule.surrogate, i, voltage), zero<Real>());
+    const auto slope = select(mask(counts), got * slope_at(w, rule.surrogate, i, voltage), zero<Real>());
     store(&g.vth[i], load(&g.vth[i]) - slope);
     // With layers slayer's gradient passes a constant reset as if there was none.
     if (!layered || rule.differentiated) gv = select(fires, zero<Real>(), gv);
@@ -224,7 +229,8 @@ class GeneralBackward : public AdjointBase<Real> {
           conv_transposed(net, p, w.turned.get(), s.later.get(), add);
         } else {
           const Real* later = s.later.get();
-          dense_transposed<1>(net, p, w.turned.get(), &later, [&](int, int block, Block<Real> got) { add(block, got); });
+          dense_transposed<1>(net, p, w.turned.get(), &later,
+                              [&](int, int block, Block<Real> got) { add(block, got); });
         }
       }
     }
@@ -263,8 +269,8 @@ class GeneralBackward : public AdjointBase<Real> {
         const bool wanted = !from_input || sample_.input != nullptr;
         if (!is_due(row) || (payload[row] == 0 && !wanted)) continue;
         const Real x = static_cast<Real>(payload[row]);
-        const Real got = x == 0 ? this->template part_adjoint<false>(p, row, x, a)
-                                : this->template part_adjoint<true>(p, row, x, a);
+        const Real got =
+            x == 0 ? this->template part_adjoint<false>(p, row, x, a) : this->template part_adjoint<true>(p, row, x, a);
         if (!from_input) {
           counts_at(t_ - lag)[net.place_of[first + row]] += got;
         } else if (sample_.input) {

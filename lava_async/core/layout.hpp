@@ -44,11 +44,11 @@ struct Bundle {
 };
 
 struct Layer {
-  int first = 0, size = 0;    // its neurons
-  int block = 0, blocks = 0;  // where it lies
+  int first = 0, size = 0;                                            // its neurons
+  int block = 0, blocks = 0;                                          // where it lies
   int channels = 0, height = 0, width = 0, lane = 0, row_blocks = 0;  // of a grid; lane: entries of one place of it
-  std::vector<Bundle> incoming;  // by ascending source
-  std::vector<int> outgoing;     // parts
+  std::vector<Bundle> incoming;                                       // by ascending source
+  std::vector<int> outgoing;                                          // parts
   // Whether what arrives is gathered in memory, because not all of it is dense and without delay.
   bool scattered = false;
   bool delayed = false;  // whether an incoming part has delays
@@ -72,7 +72,7 @@ class Layout {
   Array<int32_t> layer_of, place_of;  // by neuron
   Array<int32_t> neuron_at;           // by place
   Array<int32_t> layer_of_block;
-  Array<Bits> exists, output;         // by block
+  Array<Bits> exists, output;  // by block
   // By block: its neurons are those of a phase plus `first_neuron`, so that few lines of memory tell all.
   Array<int32_t> first_neuron, phase;
   Array<int32_t> phases;
@@ -241,9 +241,8 @@ class Layout {
         const int y = b / l.row_blocks, at = b % l.row_blocks * BLOCK, channel = at % l.lane;
         first_neuron[l.block + b] = l.first + y * l.width + at / l.lane;
         if (by_channel[channel] < 0) {
-          by_channel[channel] = add([&](int i) {
-            return (channel + i) / l.lane + (channel + i) % l.lane * l.height * l.width;
-          });
+          by_channel[channel] =
+              add([&](int i) { return (channel + i) / l.lane + (channel + i) % l.lane * l.height * l.width; });
         }
         phase[l.block + b] = by_channel[channel];
       }

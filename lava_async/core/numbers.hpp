@@ -10,9 +10,9 @@
 
 namespace lava_async {
 
-// Calls f(place among the weights, place of a target, weight of its set of synapses) for each synapse of a part; weights
-// of a set are numbered as users give them: dense (post, pre), convolutions (outputs, channels, height, width), lists
-// one by one. A convolution's weight comes once for each place where it lies.
+// Calls f(place among the weights, place of a target, weight of its set of synapses) for each synapse of a part;
+// weights of a set are numbered as users give them: dense (post, pre), convolutions (outputs, channels, height, width),
+// lists one by one. A convolution's weight comes once for each place where it lies.
 template <class F>
 void each_weight(const Layout& net, const Part& p, F f) {
   const Layer& to = net.layers[p.target];

@@ -1,5 +1,5 @@
-// How a schedule ranks pending neurons (semantics, section 4): by one or two terms, then by number. Ascending keys of 64
-// bits are the order, so one comparison serves all schedules.
+// How a schedule ranks pending neurons (semantics, section 4): by one or two terms, then by number. Ascending keys of
+// 64 bits are the order, so one comparison serves all schedules.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -44,13 +44,20 @@ struct StepDraws {
 inline uint64_t key_of(const Order& order, int term, int source, const Emission& e, const StepDraws& draws) {
   uint64_t key = 0;
   switch (Order::kind(term)) {
-    case DRAW: key = fold(draws.schedule, source); break;
+    case DRAW:
+      key = fold(draws.schedule, source);
+      break;
     case MOMENTUM:
       key = ascending(order.noise == 0 ? e.momentum : e.momentum + order.noise * unit(fold(draws.noise, source)));
       break;
-    case EMITTED: key = static_cast<uint64_t>(e.step + 1); break;
-    case LAYER: key = static_cast<uint64_t>(e.layer + 1); break;
-    default: break;
+    case EMITTED:
+      key = static_cast<uint64_t>(e.step + 1);
+      break;
+    case LAYER:
+      key = static_cast<uint64_t>(e.layer + 1);
+      break;
+    default:
+      break;
   }
   return term < 0 ? ~key : key;
 }

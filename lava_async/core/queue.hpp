@@ -7,9 +7,9 @@
 #include <array>
 #include <cmath>
 
-#include "blocks.hpp"
 #include "memory.hpp"
 #include "order.hpp"
+#include "sorter.hpp"
 
 namespace lava_async {
 namespace LAVA_ISA {
@@ -26,8 +26,7 @@ class Queue {
     for (Array<int32_t>* x : {&pending, &group, &high_, &position_, &picked_}) x->reserve(room);
     scaled_.reserve(room);
     low_.reserve(room / BLOCK + 8);
-    n_inputs_ = n_inputs;
-    marks_ = Array<uint64_t>(room / 64 + 1);
+    sorter_.make(n_inputs, n_neurons);
   }
   void begin(const Order& order) {
     order_ = order;
@@ -77,7 +76,7 @@ class Queue {
       int first = 0;
       if (!drawn_ || !select_drawn(m, draws.schedule, &first)) select_any(first, m, draws);
     }
-    sort(group.get(), picked, m);
+    sorter_.sort(group.get(), picked, m);
     n -= m;
     return m;
   }
@@ -103,17 +102,16 @@ class Queue {
     }
   };
   static constexpr int FEW = 3 * BLOCK;  // up to so many are compared each with each
-  static constexpr int SHORT_GROUP = 64;
 
   Order order_;
   bool ranked_ = false, drawn_ = true;
-  int n_scaled_ = 0, n_inputs_ = 0;
+  int n_scaled_ = 0;
   Array<Ranked> heap_;
   Array<Emission> emission_;
   Array<uint64_t> scaled_;  // the first n_scaled_ pending sources times G, with which each key begins
   Array<Bits> low_;         // by 16 pending sources: whose keys are below a limit
   Array<int32_t> high_, position_, picked_;
-  Array<uint64_t> marks_;
+  SourceSorter sorter_;
   struct Keyed {
     uint64_t first, second;
     int32_t source, place;
@@ -144,8 +142,8 @@ class Queue {
     return few <= FEW && rank_few(*first, few, m);
   }
 
-  // Among many, those with low keys are likely to be picked: moves about wide (m + 4 sqrt(m)) of them to the end, and the
-  // high bits of their keys to the front of `high_`; returns how many.
+  // Among many, those with low keys are likely to be picked: moves about wide (m + 4 sqrt(m)) of them to the end, and
+  // the high bits of their keys to the front of `high_`; returns how many.
   int find_likely(int m, uint64_t draw, double wide) {
     const double share = wide * (m + 4 * std::sqrt(static_cast<double>(m))) / n;
     if (share >= 1) {
@@ -223,7 +221,7 @@ class Queue {
     }
     for (int b = 0; b < few; b++) {
       const auto x = splat(high[b]);
-      for (int q = 0; q < Q; q++) lower[q] = select_lanes(gt(key[q], x), lower[q]);
+      for (int q = 0; q < Q; q++) lower[q] = count_lanes(gt(key[q], x), lower[q]);
     }
     Bits chosen[Q];
     int found = 0, rest = 0;
@@ -242,10 +240,6 @@ class Queue {
     }
     return true;
   }
-  static LAVA_INLINE Block<int32_t> select_lanes(Mask m, Block<int32_t> count) {
-    return LAVA_ISA::select(m, count + splat(1), count);
-  }
-
   // Any keys, any number: the m first of the entries from `first` on go to `picked_`, the others stay.
   void select_any(int first, int m, const StepDraws& draws) {
     const int some = n - first;
@@ -271,36 +265,6 @@ class Queue {
       pending[rest] = pending[a];
       if (!drawn_) emission_[rest] = emission_[a];
       rest++;
-    }
-  }
-
-  // Sorts m different sources; `from` has room for whole blocks.
-  void sort(int32_t* to, const int32_t* from, int m) {
-    if (m > SHORT_GROUP) {
-      sort_many(to, from, m);
-      return;
-    }
-    for (int begin = 0; begin < m; begin += BLOCK) {
-      const auto some = load_unaligned(from + begin);
-      auto lower = zero<int32_t>();
-      for (int b = 0; b < m; b++) lower = select_lanes(gt(some, splat(from[b])), lower);
-      int32_t at[BLOCK] __attribute__((aligned(64)));
-      store(at, lower);
-      for (int a = 0; a < std::min(BLOCK, m - begin); a++) to[at[a]] = from[begin + a];
-    }
-  }
-  // By a bit for each source: one pass over all bits costs less than comparisons.
-  void sort_many(int32_t* to, const int32_t* from, int m) {
-    int low = INT32_MAX, high = 0;
-    for (int a = 0; a < m; a++) {
-      const int bit = from[a] + n_inputs_;
-      marks_[bit / 64] |= 1ull << bit % 64;
-      low = std::min(low, bit / 64);
-      high = std::max(high, bit / 64);
-    }
-    for (int w = low; w <= high; w++) {
-      for (uint64_t left = marks_[w]; left; left &= left - 1) *to++ = w * 64 + __builtin_ctzll(left) - n_inputs_;
-      marks_[w] = 0;
     }
   }
 };

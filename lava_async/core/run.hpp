@@ -84,17 +84,17 @@ struct Sample {
   int64_t number = 0, t0 = 0;
   int n_steps = 0;
   const int32_t* channel = nullptr;
-  const int32_t* count = nullptr;      // nullptr: all 1
-  const int64_t* start = nullptr;      // (T + 1,)
-  Num *u = nullptr, *v = nullptr;      // (N,)
-  const int32_t* history = nullptr;    // (n_history, N) spike counts of the time steps before
-  const int32_t* inputs = nullptr;     // (n_inputs_before, C)
+  const int32_t* count = nullptr;    // nullptr: all 1
+  const int64_t* start = nullptr;    // (T + 1,)
+  Num *u = nullptr, *v = nullptr;    // (N,)
+  const int32_t* history = nullptr;  // (n_history, N) spike counts of the time steps before
+  const int32_t* inputs = nullptr;   // (n_inputs_before, C)
   int n_history = 0, n_inputs_before = 0;
-  int32_t* counts = nullptr;           // (T, N), or nullptr
-  Real* wanted = nullptr;              // (T, n_wanted) counts of some neurons, or nullptr
+  int32_t* counts = nullptr;  // (T, N), or nullptr
+  Real* wanted = nullptr;     // (T, n_wanted) counts of some neurons, or nullptr
   int first_wanted = 0, n_wanted = 0;
-  int32_t* forward_steps = nullptr;    // (T,)
-  int32_t* first_output = nullptr;     // (T,)
+  int32_t* forward_steps = nullptr;  // (T,)
+  int32_t* first_output = nullptr;   // (T,)
   Tally tally;
   Record<Num>* record = nullptr;
 };

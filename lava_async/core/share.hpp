@@ -48,8 +48,9 @@ void serve(const Layout& net, const Trainable<Real>& w, int layer, UsualBackward
 
 // Undoes n samples; sample(i) says which. `stop` is asked now and then.
 template <class Real, class SampleOf, class Stop>
-void usual_backward(const Layout& net, const Trainable<Real>& w, std::vector<std::unique_ptr<UsualBackward<Real>>>& walkers,
-                    int n, SampleOf sample, int first_wanted, int n_wanted, Stop stop) {
+void usual_backward(const Layout& net, const Trainable<Real>& w,
+                    std::vector<std::unique_ptr<UsualBackward<Real>>>& walkers, int n, SampleOf sample,
+                    int first_wanted, int n_wanted, Stop stop) {
   std::vector<std::pair<int, UsualBackward<Real>*>> waiting;
   int next = 0;
   const auto go_on = [&](UsualBackward<Real>* x) {
@@ -90,10 +91,18 @@ void usual_backward(const Layout& net, const Trainable<Real>& w, std::vector<std
       }
     }
     switch (found) {
-      case 1: serve<1>(net, w, layer, those); break;
-      case 2: serve<2>(net, w, layer, those); break;
-      case 3: serve<3>(net, w, layer, those); break;
-      default: serve<4>(net, w, layer, those); break;
+      case 1:
+        serve<1>(net, w, layer, those);
+        break;
+      case 2:
+        serve<2>(net, w, layer, those);
+        break;
+      case 3:
+        serve<3>(net, w, layer, those);
+        break;
+      default:
+        serve<4>(net, w, layer, those);
+        break;
     }
     for (int i = 0; i < found; i++) go_on(those[i]);
   }

@@ -66,6 +66,14 @@ class History {
     for (SpikeRow& row : rows_) row.open(net.n_layers());
     now_ = 0;
   }
+  // Takes the spike counts of the time steps before: (n, N) of neurons, (n, C) of input channels.
+  void begin(const Layout& net, const int32_t* counts, int n_counts, const int32_t* inputs, int n_inputs) {
+    for (int lag = depth(); lag > 0; lag--) {
+      SpikeRow& row = advance(net);
+      take(net, row, INPUT, inputs, n_inputs - lag, net.n_inputs);
+      for (int l = 0; l < net.n_layers(); l++) take(net, row, l, counts, n_counts - lag, net.n_neurons);
+    }
+  }
   int depth() const { return static_cast<int>(rows_.size()) - 1; }
   SpikeRow& advance(const Layout& net) {
     now_ = (now_ + 1) % rows_.size();
@@ -85,7 +93,8 @@ class History {
       const Spikes found = back(lag).of(net, p.source);
       for (int e = 0; e < found.n; e++) {
         const int delay = p.delay[found.id[e] - first];
-        if (std::max(delay, feedback) == lag && (delay > 0 || immediate)) due_.push_back({found.id[e], found.payload[e]});
+        if (std::max(delay, feedback) == lag && (delay > 0 || immediate))
+          due_.push_back({found.id[e], found.payload[e]});
       }
     }
     std::sort(due_.begin(), due_.end());
@@ -100,6 +109,17 @@ class History {
   }
 
  private:
+  static void take(const Layout& net, SpikeRow& to, int layer, const int32_t* counts, int row, int width) {
+    const int first = layer == INPUT ? 0 : net.layers[layer].first;
+    if (counts && row >= 0) {
+      for (int j = first; j < first + net.n_source(layer); j++) {
+        const int32_t count = counts[static_cast<size_t>(row) * width + j];
+        if (count > 0) to.add(j, count);
+      }
+    }
+    to.close(layer, true);
+  }
+
   std::vector<SpikeRow> rows_{1};
   size_t now_ = 0;
   std::vector<std::pair<int, int>> due_;

@@ -27,13 +27,13 @@ struct TapePlace {
 template <class Real>
 struct Tape {
   Array<Step> step;
-  Array<int32_t> source;         // groups that were delivered
-  Array<int32_t> begin;          // (steps, L + 2) where those of each layer begin in the group, the input first
-  Array<Check> check;            // opening: all blocks; then those of whole layers and the `touched` ones of others
-  Array<int32_t> touched;        // blocks, in the order of their checks
-  Array<Real> peak;              // (rows, places) highest voltage at a check
-  Array<Bits> fired, refractory; // (rows, blocks) at the end of each time step
-  Array<size_t> row_end;         // (rows,) steps at the end of each time step
+  Array<int32_t> source;          // groups that were delivered
+  Array<int32_t> begin;           // (steps, L + 2) where those of each layer begin in the group, the input first
+  Array<Check> check;             // opening: all blocks; then those of whole layers and the `touched` ones of others
+  Array<int32_t> touched;         // blocks, in the order of their checks
+  Array<Real> peak;               // (rows, places) highest voltage at a check
+  Array<Bits> fired, refractory;  // (rows, blocks) at the end of each time step
+  Array<size_t> row_end;          // (rows,) steps at the end of each time step
   // Of runs in which neurons fire repeatedly, or which are differentiated in other ways than the usual one:
   Array<int32_t> payload, emission;  // of the groups; forward step of the first emission, -1 of input
   Array<Real> voltage;               // (checks, 16)

@@ -2,89 +2,12 @@
 //
 // Neurons of different cores share nothing, so that forward steps in the order of their start are all that happens.
 #pragma once
-#include <algorithm>
-#include <vector>
-
 #include "deliver.hpp"
-#include "engine.hpp"
+#include "messages.hpp"
+#include "timed_network.hpp"
 
 namespace lava_async {
 namespace LAVA_ISA {
-
-// The synapses of a network by source and core.
-struct TimedNetwork {
-  // What a source reaches in a core, with one delay: synapses first .. last - 1.
-  struct Reach {
-    int core, delay;
-    size_t first, last;
-  };
-  std::vector<size_t> begin;  // (C + N + 1,) the reaches of each source, by core, then delay
-  std::vector<Reach> reaches;
-  std::vector<int32_t> target;  // place
-  std::vector<size_t> weight;   // place among the weights
-  std::vector<int> core_of;     // by place; -1: nobody
-  std::vector<int64_t> size;    // neurons of each core
-
-  TimedNetwork(const Layout& net, const Machine& machine)
-      : core_of(net.n_places(), -1), size(machine.n_cores) {
-    for (int i = 0; i < net.n_neurons; i++) {
-      core_of[net.place_of[i]] = static_cast<int>(machine.core_of[i]);
-      size[machine.core_of[i]]++;
-    }
-    struct Synapse {
-      int core, delay;
-      int32_t target;
-      size_t weight;
-    };
-    std::vector<Synapse> found;
-    begin.push_back(0);
-    for (int layer = INPUT; layer < net.n_layers(); layer++) {
-      for (int row = 0; row < net.n_source(layer); row++) {
-        found.clear();
-        for (const Part& p : net.parts) {
-          if (p.source != layer) continue;
-          each_synapse(net, p, row, [&](int at, size_t w) { found.push_back({core_of[at], p.delay_of(row), at, w}); });
-        }
-        std::stable_sort(found.begin(), found.end(), [](const Synapse& a, const Synapse& b) {
-          return a.core != b.core ? a.core < b.core : a.delay < b.delay;
-        });
-        for (const Synapse& s : found) {
-          const bool starts = begin.back() == reaches.size() || reaches.back().core != s.core ||
-                              reaches.back().delay != s.delay;
-          if (starts) reaches.push_back({s.core, s.delay, target.size(), target.size()});
-          target.push_back(s.target);
-          weight.push_back(s.weight);
-          reaches.back().last = target.size();
-        }
-        begin.push_back(reaches.size());
-      }
-    }
-  }
-
- private:
-  template <class F>
-  static void each_synapse(const Layout& net, const Part& p, int row, F f) {
-    const Layer& to = net.layers[p.target];
-    if (p.kind == Kind::SPARSE) {
-      for (int64_t e = p.start[row]; e < p.start[row + 1]; e++) f(p.reached[e], p.weights + e);
-    } else if (p.kind == Kind::DENSE) {
-      for (int i = 0; i < p.n_target; i++) {
-        f(BLOCK * to.block + to.place_in_layer(i), p.weights + row * p.stride + to.place_in_layer(i));
-      }
-    } else {
-      const ConvLayout::Walk w = p.there.walk(row);
-      for (int r = 0; r < w.rows; r++) {
-        for (int b = 0; b < w.blocks; b++) {
-          for (Bits left = w.masks[b]; left; left &= left - 1) {
-            const ptrdiff_t lane = BLOCK * b + __builtin_ctz(left);
-            f(static_cast<int>(BLOCK * (to.block + w.block + r * w.block_step) + lane),
-              p.weights + w.weights + r * w.row_step + lane);
-          }
-        }
-      }
-    }
-  }
-};
 
 template <class M>
 class TimedForward {
@@ -93,9 +16,18 @@ class TimedForward {
  public:
   TimedForward(const Layout& net, const Numbers<Num>& p, const Rules& rules, const Machine& machine,
                const TimedNetwork& cores, Workspace<Num>& ws, Interrupt& interrupt)
-      : net_(net), p_(p), rules_(rules), machine_(machine), cores_(cores), ws_(ws), interrupt_(interrupt),
-        free_(machine.n_cores), operations_(machine.n_cores), received_(machine.n_cores), updates_(machine.n_cores),
-        heaps_(machine.n_cores), oldest_(machine.replaying ? net.n_inputs + net.n_neurons : 0) {
+      : net_(net),
+        p_(p),
+        rules_(rules),
+        machine_(machine),
+        cores_(cores),
+        ws_(ws),
+        interrupt_(interrupt),
+        free_(machine.n_cores),
+        operations_(machine.n_cores),
+        received_(machine.n_cores),
+        updates_(machine.n_cores),
+        messages_(machine.n_cores, net.n_inputs + net.n_neurons, machine.replaying) {
     ws.history.make(net, net.longest_delay);
   }
 
@@ -107,19 +39,12 @@ class TimedForward {
       ws_.u[net_.place_of[i]] = s.u[i];
       ws_.v[net_.place_of[i]] = s.v[i];
     }
-    for (int lag = ws_.history.depth(); lag > 0; lag--) {
-      SpikeRow& earlier = ws_.history.advance(net_);
-      add_row(earlier, INPUT, s.inputs, s.n_inputs_before - lag, net_.n_inputs, 0);
-      for (int l = 0; l < net_.n_layers(); l++) {
-        add_row(earlier, l, s.history, s.n_history - lag, net_.n_neurons, net_.layers[l].first);
-      }
-    }
+    ws_.history.begin(net_, s.history, s.n_history, s.inputs, s.n_inputs_before);
     replayed_ = 0;
     for (int row = 0; row < s.n_steps; row++) {
       t_ = s.t0 + row;
       const Status status = time_step(row, step_ps[row], first_output_ps[row]);
       if (status != Status::DONE) {
-        for (int c = 0; c < machine_.n_cores; c++) heaps_[c].clear();
         return {status, s.number, t_, k_, 0};
       }
     }
@@ -131,16 +56,6 @@ class TimedForward {
   }
 
  private:
-  // A spike of a source on its way to a core. Messages are numbered in the order in which they are sent.
-  struct Message {
-    int64_t arrival;
-    int source, number, core, payload;
-    size_t reach;
-    bool operator<(const Message& b) const {  // heaps of the standard library have the largest on top
-      return arrival != b.arrival ? arrival > b.arrival : source != b.source ? source > b.source : number > b.number;
-    }
-  };
-
   const Layout& net_;
   const Numbers<Num>& p_;
   const Rules& rules_;
@@ -150,25 +65,14 @@ class TimedForward {
   Interrupt& interrupt_;
   std::vector<int64_t> free_;  // when each core is free
   std::vector<int64_t> operations_, received_, updates_;
-  std::vector<std::vector<Message>> heaps_;   // of each core
-  std::vector<std::vector<Message>> oldest_;  // replays: of each source, in the order of sending
+  Messages messages_;
   Sample<Num, float>* sample_ = nullptr;
   std::vector<int64_t>* log_ = nullptr;
   std::vector<int32_t> fired_;
-  int64_t t_ = 0, replayed_ = 0, waiting_ = 0, spikes_ = 0;
-  int k_ = 0, sent_ = 0;
+  int64_t t_ = 0, replayed_ = 0;
+  int k_ = 0;
   uint64_t drop_ = 0;
   bool output_fired_ = false;
-
-  void add_row(SpikeRow& to, int layer, const int32_t* counts, int row, int width, int first) {
-    if (counts && row >= 0) {
-      for (int j = first; j < first + net_.n_source(layer); j++) {
-        const int32_t count = counts[static_cast<size_t>(row) * width + j];
-        if (count > 0) to.add(j, count);
-      }
-    }
-    to.close(layer, true);
-  }
 
   Status time_step(int row, int64_t& step_ps, int64_t& first_output_ps) {
     Sample<Num, float>& s = *sample_;
@@ -178,8 +82,7 @@ class TimedForward {
     s.first_output[row] = 0;
     first_output_ps = -1;
     for (int c = 0; c < machine_.n_cores; c++) operations_[c] = received_[c] = updates_[c] = free_[c] = 0;
-    sent_ = 0;
-    waiting_ = spikes_ = 0;
+    messages_.clear();
     const int64_t walked = open(row);
     s.tally.operations += walked;
     for (k_ = 0;; k_++) {
@@ -200,9 +103,9 @@ class TimedForward {
         s.first_output[row] = k_ + 1;
         first_output_ps = earliest;
       }
-      const bool stops = rules_.extra_steps >= 0 && s.first_output[row] > 0 &&
-                         k_ == s.first_output[row] - 1 + rules_.extra_steps;
-      if (waiting_ == 0 || stops) break;
+      const bool stops =
+          rules_.extra_steps >= 0 && s.first_output[row] > 0 && k_ == s.first_output[row] - 1 + rules_.extra_steps;
+      if (messages_.waiting() == 0 || stops) break;
       if (k_ + 1 >= rules_.limit) {
         if (rules_.truncate) break;
         return Status::LIMIT_REACHED;
@@ -213,10 +116,8 @@ class TimedForward {
     step_ps = 0;
     for (int c = 0; c < machine_.n_cores; c++) {
       step_ps = std::max(step_ps, free_[c] + times.barrier);
-      heaps_[c].clear();
     }
-    for (auto& chain : oldest_) chain.clear();
-    s.tally.dropped += spikes_;
+    s.tally.dropped += messages_.spikes();
     if (ws_.history.depth() > 0) collect();
     for (int i = 0; s.counts && i < net_.n_neurons; i++) {
       s.counts[static_cast<size_t>(row) * net_.n_neurons + i] = ws_.counts[net_.place_of[i]];
@@ -295,7 +196,8 @@ class TimedForward {
         received_[reach.core]++;
         operations_[reach.core] += static_cast<int64_t>(reach.last - reach.first);
         walked += static_cast<int64_t>(reach.last - reach.first);
-        for (size_t e = reach.first; e < reach.last; e++) merged_.push_back({cores_.weight[e], {cores_.target[e], d->second.second}});
+        for (size_t e = reach.first; e < reach.last; e++)
+          merged_.push_back({cores_.weight[e], {cores_.target[e], d->second.second}});
       }
     }
     std::sort(merged_.begin(), merged_.end());  // weights lie in the order of the network's synapses
@@ -340,50 +242,21 @@ class TimedForward {
         time += machine_.times.message;
         arrival = time + machine_.way[static_cast<size_t>(from) * machine_.n_cores + core];
       }
-      const Message m{arrival, source, sent_++, core, payload, r};
-      waiting_++;
-      spikes_ += payload;
-      if (machine_.replaying) {
-        oldest_[source].push_back(m);
-      } else {
-        heaps_[core].push_back(m);
-        std::push_heap(heaps_[core].begin(), heaps_[core].end());
-      }
+      messages_.send(arrival, source, core, payload, r);
     }
     return time;
   }
 
-  // Takes the message that is processed next: the lowest (start, core, arrival, source, number). LIMIT_REACHED: a record
-  // ends here.
+  // Takes the message that is processed next: the lowest (start, core, arrival, source, number). LIMIT_REACHED: a
+  // record ends here.
   Status next(Message& m) {
     if (machine_.replaying) {
       while (replayed_ < machine_.n_replay && machine_.replay[3 * replayed_] < t_) replayed_++;
       if (replayed_ == machine_.n_replay || machine_.replay[3 * replayed_] != t_) return Status::LIMIT_REACHED;
-      const int64_t source = machine_.replay[3 * replayed_ + 1], core = machine_.replay[3 * replayed_ + 2];
-      replayed_++;
-      if (source < 0) return Status::NOT_PENDING;
-      auto& chain = oldest_[source];
-      const auto found = std::find_if(chain.begin(), chain.end(), [&](const Message& x) { return x.core == core; });
-      if (found == chain.end()) return Status::NOT_PENDING;
-      m = *found;
-      chain.erase(found);
-    } else {
-      int best = -1;
-      int64_t earliest = 0;
-      for (int c = 0; c < machine_.n_cores; c++) {
-        if (heaps_[c].empty()) continue;
-        const int64_t start = std::max(heaps_[c].front().arrival, free_[c]);
-        if (best < 0 || start < earliest) {
-          best = c;
-          earliest = start;
-        }
-      }
-      std::pop_heap(heaps_[best].begin(), heaps_[best].end());
-      m = heaps_[best].back();
-      heaps_[best].pop_back();
+      const int64_t* recorded = machine_.replay + 3 * replayed_++;
+      return messages_.take_recorded(recorded[1], recorded[2], m) ? Status::DONE : Status::NOT_PENDING;
     }
-    waiting_--;
-    spikes_ -= m.payload;
+    m = messages_.take(free_);
     return Status::DONE;
   }
 

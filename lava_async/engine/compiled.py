@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lava_async import _core
 from lava_async.engine import BatchResult, Checked, Result, Setup, State, public_state
-from lava_async.engine.instruction_set import instruction_set
+from lava_async.engine.config import instruction_set
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams

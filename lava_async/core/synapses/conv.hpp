@@ -42,8 +42,8 @@ LAVA_INLINE Real conv_adjoint(const Layout& net, const Part& p, int row, Real pa
   return SOURCE ? sum(total) : Real(0);
 }
 
-// Adds W^T `later` to what all sources of a convolution get: each target gives to the places that reach it, all channels
-// at once. f(block, sum) takes what a block of sources gets.
+// Adds W^T `later` to what all sources of a convolution get: each target gives to the places that reach it, all
+// channels at once. f(block, sum) takes what a block of sources gets.
 template <class Real, class F>
 LAVA_INLINE void conv_transposed(const Layout& net, const Part& p, const Real* turned, const Real* later, F f) {
   const Layer &from = net.layers[p.source], &to = net.layers[p.target];

@@ -2,8 +2,8 @@
 //
 // From a place of the grid `from`, every channel reaches a few rows of places of the grid `to`, and each of these is a
 // run of whole blocks, with weights 0 where it leads nowhere. Columns that reach theirs alike (clipping at an edge,
-// place in the block, phase of the stride) share a *pattern*, and the kernel is stored once per pattern. So a spike adds
-// aligned blocks, at the edges of the grid too, and no case has to be told from another.
+// place in the block, phase of the stride) share a *pattern*, and the kernel is stored once per pattern. So a spike
+// adds aligned blocks, at the edges of the grid too, and no case has to be told from another.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -46,8 +46,8 @@ struct ConvLayout {
   std::vector<int> group_of;  // by channel of `from`
 
   ConvLayout() = default;
-  // `lane`, `row_blocks` of the grid `to`, see Layer. Going back, a run reaches the channels of all groups, most of them
-  // through weights 0.
+  // `lane`, `row_blocks` of the grid `to`, see Layer. Going back, a run reaches the channels of all groups, most of
+  // them through weights 0.
   ConvLayout(const Geometry& g, bool back, int lane, int row_blocks) {
     const auto row_taps = taps_of(g, 0, back), column_taps = taps_of(g, 1, back);
     channels = back ? g.outputs : g.channels;

@@ -1,0 +1,380 @@
+// Engines: every array is checked (type, shape, contiguity) before they see it, and the GIL is given up while they run.
+// What values mean is checked in lava_async/engine/compiled.py.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include "engine.hpp"
+#include "network_spec.hpp"
+
+using namespace nanobind::literals;
+
+namespace lava_async {
+namespace {
+
+// Asks whether a signal arrived, as Ctrl-C is one; the error is then set and thrown after the run.
+bool signal_arrived() {
+  const nb::gil_scoped_acquire gil;
+  return PyErr_CheckSignals() != 0;
+}
+
+nb::dlpack::dtype dtype_of(Arithmetic a) {
+  switch (a) {
+    case Arithmetic::FLOAT32:
+      return nb::dtype<float>();
+    case Arithmetic::FLOAT64:
+      return nb::dtype<double>();
+    case Arithmetic::INT32:
+      return nb::dtype<int32_t>();
+    default:
+      return nb::dtype<int64_t>();
+  }
+}
+
+// Arrays of a call, checked.
+struct Call {
+  Batch batch;
+  Results results;
+
+  Call(int n_inputs, int n_neurons, Arithmetic arithmetic, In<int64_t, nb::ndim<1>> samples, int64_t t0,
+       In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
+       int largest_payload, AnyOut u, AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps,
+       Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally) {
+    const size_t n = samples.shape(0);
+    require(start.shape(0) == n && start.shape(1) >= 1, "start");
+    const size_t T = start.shape(1) - 1;
+    require(channel.shape(0) == count.shape(0), "count");
+    // Lists of spikes are trusted (lava_async.spikes checks them), but not with memory.
+    const int64_t entries = static_cast<int64_t>(channel.shape(0));
+    for (size_t i = 0; i < n * (T + 1); i++) {
+      require(start.data()[i] >= 0 && start.data()[i] <= entries, "start");
+      require(i % (T + 1) == 0 || start.data()[i - 1] <= start.data()[i], "start");
+    }
+    uint32_t most = 0;
+    for (int64_t e = 0; e < entries; e++) most = std::max(most, static_cast<uint32_t>(channel.data()[e]));
+    require(entries == 0 || most < static_cast<uint32_t>(n_inputs), "channel");
+    for (const AnyOut* x : {&u, &v}) {
+      require(x->ndim() == 2 && x->shape(0) == n && x->shape(1) == static_cast<size_t>(n_neurons), "u, v");
+      require(x->dtype() == dtype_of(arithmetic), "u, v: type");
+    }
+    require(forward_steps.shape(0) == n && forward_steps.shape(1) == T, "forward_steps");
+    require(first_output.shape(0) == n && first_output.shape(1) == T, "first_output");
+    require(tally.shape(0) == n, "tally");
+    batch.n = static_cast<int>(n);
+    batch.n_steps = static_cast<int>(T);
+    batch.t0 = t0;
+    batch.samples = samples.data();
+    batch.channel = channel.data();
+    batch.count = largest_payload == 1 ? nullptr : count.data();
+    batch.start = start.data();
+    batch.largest_payload = largest_payload;
+    results.u = u.data();
+    results.v = v.data();
+    results.forward_steps = forward_steps.data();
+    results.first_output = first_output.data();
+    results.tally = tally.data();
+  }
+};
+
+nb::object status_of(const Failure& f) {
+  if (f.status == Status::INTERRUPTED) throw nb::python_error();
+  if (f.status == Status::DONE) return nb::none();
+  static const char* const NAMES[] = {"done", "limit reached", "not pending", "too wide", "interrupted"};
+  return nb::make_tuple(NAMES[static_cast<int>(f.status)], f.sample, f.t, f.k, f.source);
+}
+
+nb::dict recorded(Recording& r, bool integers) {
+  nb::dict found;
+  found["group_t"] = array_of(std::move(r.group_t));
+  found["group_k"] = array_of(std::move(r.group_k));
+  found["group_size"] = array_of(std::move(r.group_size));
+  found["ids"] = array_of(std::move(r.ids));
+  found["check_t"] = array_of(std::move(r.check_t));
+  found["check_k"] = array_of(std::move(r.check_k));
+  found["fired"] = array_of(std::move(r.fired));
+  found["n_fired"] = array_of(std::move(r.n_fired));
+  found["u"] = integers ? array_of(std::move(r.integers_u)) : array_of(std::move(r.floats_u));
+  found["v"] = integers ? array_of(std::move(r.integers_v)) : array_of(std::move(r.floats_v));
+  return found;
+}
+
+Arithmetic arithmetic_of(const std::string& name) {
+  if (name == "float32") return Arithmetic::FLOAT32;
+  if (name == "float64") return Arithmetic::FLOAT64;
+  if (name == "int32") return Arithmetic::INT32;
+  if (name == "int64") return Arithmetic::INT64;
+  refuse("arithmetic");
+}
+
+// A run that can be differentiated, and the arrays that it needs for that.
+struct PyRun {
+  std::shared_ptr<DifferentiableRun> run;
+  Batch batch;
+  size_t n_wanted;
+  int n_inputs, n_neurons;
+  bool doubles;
+  std::vector<int64_t> n_weights;
+  std::vector<nb::object> kept;
+
+  void backward(AnyIn derivative, const std::vector<AnyOut>& weights, std::optional<AnyOut> keep_u,
+                std::optional<AnyOut> keep_v, std::optional<AnyOut> vth, std::optional<AnyOut> bias,
+                std::optional<AnyOut> input, int threads) const {
+    const auto type = doubles ? nb::dtype<double>() : nb::dtype<float>();
+    const auto n = static_cast<size_t>(batch.n), T = static_cast<size_t>(batch.n_steps);
+    require(derivative.dtype() == type && derivative.size() == n * T * n_wanted, "derivative");
+    GradientResults to;
+    require(weights.size() == n_weights.size(), "weights");
+    for (size_t i = 0; i < weights.size(); i++) {
+      require(weights[i].dtype() == type && weights[i].size() == static_cast<size_t>(n_weights[i]), "weights");
+      to.weights.push_back(weights[i].data());
+    }
+    const auto data = [&](std::optional<AnyOut>& x, size_t size, const char* name) -> void* {
+      if (!x) return nullptr;
+      require(x->dtype() == type && x->size() == size, name);
+      return x->data();
+    };
+    to.keep_u = data(keep_u, n_neurons, "keep_u");
+    to.keep_v = data(keep_v, n_neurons, "keep_v");
+    to.vth = data(vth, n_neurons, "vth");
+    to.bias = data(bias, n_neurons, "bias");
+    to.input = data(input, n * T * static_cast<size_t>(n_inputs), "input");
+    Status status;
+    {
+      const nb::gil_scoped_release free;
+      status = run->backward(batch, derivative.data(), to, threads, signal_arrived);
+    }
+    if (status == Status::INTERRUPTED) throw nb::python_error();
+  }
+};
+
+class PyEngine {
+ public:
+  PyEngine(const NetworkSpec& spec, const std::string& arithmetic, const std::string& instruction_set,
+           bool double_gradient)
+      : arithmetic_(arithmetic_of(arithmetic)),
+        doubles_(double_gradient || arithmetic_ == Arithmetic::FLOAT64),
+        n_inputs_(spec.n_inputs()),
+        n_neurons_(spec.n_neurons()),
+        n_weights_(spec.n_weights()) {
+    const nb::gil_scoped_release free;
+    engine_ = make_engine(spec.lay_out(), arithmetic_, doubles_, instruction_set);
+  }
+
+  std::string instruction_set() const { return engine_->instruction_set(); }
+  void set_neurons(In<double, nb::ndim<1>> keep_u, In<double, nb::ndim<1>> keep_v, In<double, nb::ndim<1>> vth,
+                   In<double, nb::ndim<1>> bias, In<double, nb::ndim<1>> unit) {
+    for (const auto* x : {&keep_u, &keep_v, &vth, &bias, &unit}) {
+      require(x->shape(0) == static_cast<size_t>(n_neurons_), "neurons");
+    }
+    engine_->set_neurons(keep_u.data(), keep_v.data(), vth.data(), bias.data(), unit.data());
+  }
+  void set_weights(int synapses, AnyIn values) {
+    require(synapses >= 0 && synapses < static_cast<int>(n_weights_.size()), "synapses");
+    require(values.size() == static_cast<size_t>(n_weights_[synapses]), "weights");
+    Values v{Values::FLOAT32, values.data()};
+    if (values.dtype() == nb::dtype<float>()) v.type = Values::FLOAT32;
+    else if (values.dtype() == nb::dtype<double>()) v.type = Values::FLOAT64;
+    else if (values.dtype() == nb::dtype<int32_t>()) v.type = Values::INT32;
+    else if (values.dtype() == nb::dtype<int64_t>()) v.type = Values::INT64;
+    else refuse("weights: type");
+    const nb::gil_scoped_release free;
+    engine_->set_weights(synapses, v);
+  }
+  void prepare() {
+    const nb::gil_scoped_release free;
+    engine_->prepare();
+  }
+  int largest_payload() const { return engine_->largest_payload(); }
+
+  nb::object run(const Rules& rules, In<int64_t, nb::ndim<1>> samples, int64_t t0, In<int32_t, nb::ndim<1>> channel,
+                 In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, int largest_payload,
+                 In<int32_t, nb::ndim<3>> history, In<int32_t, nb::ndim<3>> inputs, bool from_rest, AnyOut u, AnyOut v,
+                 Out<int32_t, nb::ndim<3>> counts, Out<int32_t, nb::ndim<2>> forward_steps,
+                 Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally, int threads,
+                 const std::string& record) {
+    Call call = call_of(samples, t0, channel, count, start, largest_payload, history, inputs, from_rest, u, v, counts,
+                        forward_steps, first_output, tally);
+    Recording recording;
+    recording.groups = record != "counts";
+    recording.trace = record == "trace";
+    Failure failure;
+    {
+      const nb::gil_scoped_release free;
+      failure = engine_->run(rules, call.batch, call.results, recording.groups ? &recording : nullptr, threads,
+                             signal_arrived);
+    }
+    nb::object status = status_of(failure);
+    if (!recording.groups) return status;
+    return nb::make_tuple(status, recorded(recording, is_integer()));
+  }
+
+  nb::object run_timed(const Rules& rules, In<int64_t, nb::ndim<1>> times, In<int64_t, nb::ndim<1>> core_of,
+                       In<int64_t, nb::ndim<2>> way, std::optional<In<int64_t, nb::shape<-1, 3>>> replay,
+                       In<int64_t, nb::ndim<1>> samples, int64_t t0, In<int32_t, nb::ndim<1>> channel,
+                       In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, int largest_payload,
+                       In<int32_t, nb::ndim<3>> history, In<int32_t, nb::ndim<3>> inputs, AnyOut u, AnyOut v,
+                       Out<int32_t, nb::ndim<3>> counts, Out<int32_t, nb::ndim<2>> forward_steps,
+                       Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally,
+                       Out<int64_t, nb::ndim<2>> step_ps, Out<int64_t, nb::ndim<2>> first_output_ps, int threads,
+                       const std::string& record) {
+    Call call = call_of(samples, t0, channel, count, start, largest_payload, history, inputs, false, u, v, counts,
+                        forward_steps, first_output, tally);
+    require(times.shape(0) == 7, "times");
+    require(core_of.shape(0) == static_cast<size_t>(n_neurons_) && way.shape(0) == way.shape(1), "core_of, way");
+    Machine machine;
+    const int64_t* t = times.data();
+    machine.times = {t[0], t[1], t[2], t[3], t[4], t[5], t[6]};
+    machine.n_cores = static_cast<int>(way.shape(0));
+    machine.core_of = core_of.data();
+    machine.way = way.data();
+    for (int i = 0; i < n_neurons_; i++)
+      require(core_of.data()[i] >= 0 && core_of.data()[i] < machine.n_cores, "core_of");
+    machine.replaying = replay.has_value();
+    if (replay) {
+      machine.replay = replay->data();
+      machine.n_replay = static_cast<int64_t>(replay->shape(0));
+      for (int64_t r = 0; r < machine.n_replay; r++) {
+        require(machine.replay[3 * r + 1] < n_inputs_ + n_neurons_ && machine.replay[3 * r + 2] < machine.n_cores,
+                "replay");
+      }
+    }
+    const size_t n = samples.shape(0), T = start.shape(1) - 1;
+    require(step_ps.shape(0) == n && step_ps.shape(1) == T, "step_ps");
+    require(first_output_ps.shape(0) == n && first_output_ps.shape(1) == T, "first_output_ps");
+    TimedResults timed{step_ps.data(), first_output_ps.data(), {}};
+    Recording recording;
+    recording.groups = record != "counts";
+    recording.trace = record == "trace";
+    std::vector<int64_t> log;
+    Failure failure;
+    {
+      const nb::gil_scoped_release free;
+      failure = engine_->run_timed(rules, machine, call.batch, call.results, timed,
+                                   recording.groups ? &recording : nullptr, &log, threads, signal_arrived);
+    }
+    nb::object status = status_of(failure);
+    if (!recording.groups) return status;
+    nb::dict found = recorded(recording, is_integer());
+    found["log"] = array_of(std::move(log));
+    return nb::make_tuple(status, found);
+  }
+
+  nb::object record(const Rules& rules, const std::string& credit, bool peak, bool differentiated, bool arctangent,
+                    bool decays, bool neurons, const std::vector<AnyIn>& weights, const std::vector<AnyIn>& numbers,
+                    double scale, double weight_scale, In<int64_t, nb::ndim<1>> samples,
+                    In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
+                    int largest_payload, AnyOut u, AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps,
+                    Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally, AnyOut wanted,
+                    int first_wanted, int threads) {
+    Call call(n_inputs_, n_neurons_, arithmetic_, samples, 0, channel, count, start, largest_payload, u, v,
+              forward_steps, first_output, tally);
+    const auto type = doubles_ ? nb::dtype<double>() : nb::dtype<float>();
+    require(wanted.dtype() == type && wanted.ndim() == 3, "wanted");
+    require(wanted.shape(0) == samples.shape(0) && wanted.shape(1) + 1 == start.shape(1), "wanted");
+    const int n_wanted = static_cast<int>(wanted.shape(2));
+    require(first_wanted >= 0 && first_wanted + n_wanted <= n_neurons_, "wanted");
+    call.results.wanted = wanted.data();
+    call.results.first_wanted = first_wanted;
+    call.results.n_wanted = n_wanted;
+    Engine::Parameters parameters;
+    require(weights.size() == n_weights_.size() && numbers.size() == 6, "weights");
+    for (size_t i = 0; i < weights.size(); i++) {
+      require(weights[i].dtype() == type && weights[i].size() == static_cast<size_t>(n_weights_[i]), "weights");
+      parameters.weights.push_back(weights[i].data());
+    }
+    for (const AnyIn& x : numbers) {
+      require(x.dtype() == type && x.size() == static_cast<size_t>(n_neurons_), "neurons");
+    }
+    parameters.keep_u = numbers[0].data();
+    parameters.keep_v = numbers[1].data();
+    parameters.vth = numbers[2].data();
+    parameters.bias = numbers[3].data();
+    parameters.a = numbers[4].data();
+    parameters.b = numbers[5].data();
+    parameters.scale = scale;
+    parameters.weight_scale = weight_scale;
+    GradientRules rule;
+    rule.credit = credit == "delivered" ? DELIVERED : credit == "all" ? ALL : credit == "keep" ? KEEP : LAST;
+    rule.peak = peak;
+    rule.differentiated = differentiated;
+    rule.surrogate = arctangent ? ARCTANGENT : EXPONENTIAL;
+    rule.decays = decays;
+    rule.neurons = neurons;
+    Failure failure;
+    Engine::Unfit unfit;
+    std::shared_ptr<DifferentiableRun> run;
+    {
+      const nb::gil_scoped_release free;
+      run = engine_->record(rules, rule, parameters, call.batch, call.results, threads, signal_arrived, failure, unfit);
+    }
+    if (unfit.synapses >= 0) return nb::make_tuple(nb::make_tuple("unfit", unfit.synapses, unfit.index), nb::none());
+    nb::object status = status_of(failure);
+    if (!status.is_none()) return nb::make_tuple(status, nb::none());
+    PyRun found{run, call.batch, static_cast<size_t>(n_wanted), n_inputs_, n_neurons_, doubles_, n_weights_, {}};
+    for (nb::object x : {nb::cast(samples), nb::cast(channel), nb::cast(count), nb::cast(start)})
+      found.kept.push_back(x);
+    return nb::make_tuple(status, nb::cast(std::move(found)));
+  }
+
+ private:
+  Arithmetic arithmetic_;
+  bool doubles_;
+  int n_inputs_, n_neurons_;
+  std::vector<int64_t> n_weights_;
+  std::shared_ptr<Engine> engine_;
+
+  bool is_integer() const { return arithmetic_ == Arithmetic::INT32 || arithmetic_ == Arithmetic::INT64; }
+
+  Call call_of(In<int64_t, nb::ndim<1>>& samples, int64_t t0, In<int32_t, nb::ndim<1>>& channel,
+               In<int32_t, nb::ndim<1>>& count, In<int64_t, nb::ndim<2>>& start, int largest_payload,
+               In<int32_t, nb::ndim<3>>& history, In<int32_t, nb::ndim<3>>& inputs, bool from_rest, AnyOut& u,
+               AnyOut& v, Out<int32_t, nb::ndim<3>>& counts, Out<int32_t, nb::ndim<2>>& forward_steps,
+               Out<int32_t, nb::ndim<2>>& first_output, Out<int64_t, nb::shape<-1, 3>>& tally) const {
+    Call call(n_inputs_, n_neurons_, arithmetic_, samples, t0, channel, count, start, largest_payload, u, v,
+              forward_steps, first_output, tally);
+    const size_t n = samples.shape(0), T = start.shape(1) - 1, N = static_cast<size_t>(n_neurons_);
+    require(counts.shape(0) == n && counts.shape(1) == T && counts.shape(2) == N, "counts");
+    require(history.shape(0) == n && history.shape(2) == N, "history");
+    require(inputs.shape(0) == n && inputs.shape(2) == static_cast<size_t>(n_inputs_), "inputs");
+    call.results.counts = counts.data();
+    call.batch.history = history.data();
+    call.batch.n_history = static_cast<int>(history.shape(1));
+    call.batch.inputs = inputs.data();
+    call.batch.n_inputs_before = static_cast<int>(inputs.shape(1));
+    call.batch.from_rest = from_rest;
+    return call;
+  }
+};
+
+}  // namespace
+
+void bind_engine(nb::module_& m) {
+  nb::class_<PyRun>(m, "DifferentiableRun")
+      .def("backward", &PyRun::backward, "derivative"_a, "weights"_a, "keep_u"_a.none(), "keep_v"_a.none(),
+           "vth"_a.none(), "bias"_a.none(), "input"_a.none(), "threads"_a);
+  nb::class_<PyEngine>(m, "Engine")
+      .def(nb::init<const NetworkSpec&, const std::string&, const std::string&, bool>(), "spec"_a, "arithmetic"_a,
+           "instruction_set"_a, "double_gradient"_a)
+      .def_prop_ro("instruction_set", &PyEngine::instruction_set)
+      .def_prop_ro("largest_payload", &PyEngine::largest_payload)
+      .def("set_neurons", &PyEngine::set_neurons, "keep_u"_a, "keep_v"_a, "vth"_a, "bias"_a, "unit"_a)
+      .def("set_weights", &PyEngine::set_weights, "synapses"_a, "values"_a)
+      .def("prepare", &PyEngine::prepare)
+      .def("run", &PyEngine::run, "rules"_a, "samples"_a, "t0"_a, "channel"_a, "count"_a, "start"_a,
+           "largest_payload"_a, "history"_a, "inputs"_a, "from_rest"_a, "u"_a, "v"_a, "counts"_a, "forward_steps"_a,
+           "first_output"_a, "tally"_a, "threads"_a, "record"_a)
+      .def("run_timed", &PyEngine::run_timed, "rules"_a, "times"_a, "core_of"_a, "way"_a, "replay"_a.none(),
+           "samples"_a, "t0"_a, "channel"_a, "count"_a, "start"_a, "largest_payload"_a, "history"_a, "inputs"_a, "u"_a,
+           "v"_a, "counts"_a, "forward_steps"_a, "first_output"_a, "tally"_a, "step_ps"_a, "first_output_ps"_a,
+           "threads"_a, "record"_a)
+      .def("record", &PyEngine::record, "rules"_a, "credit"_a, "peak"_a, "differentiated"_a, "arctangent"_a, "decays"_a,
+           "neurons"_a, "weights"_a, "numbers"_a, "scale"_a, "weight_scale"_a, "samples"_a, "channel"_a, "count"_a,
+           "start"_a, "largest_payload"_a, "u"_a, "v"_a, "forward_steps"_a, "first_output"_a, "tally"_a, "wanted"_a,
+           "first_wanted"_a, "threads"_a);
+}
+
+}  // namespace lava_async

@@ -1,0 +1,119 @@
+// What a forward pass knows while it runs, and what it writes to the tape.
+#pragma once
+#include "run.hpp"
+#include "tape.hpp"
+#include "workspace.hpp"
+
+namespace lava_async {
+namespace LAVA_ISA {
+
+template <class M, class Real, bool TAPED, bool COUNTED>
+class TapeWriter {
+ protected:
+  using Num = typename M::Num;
+  using Vec = Block<Num>;
+
+  const Layout& net;
+  const Numbers<Num>& p;
+  const Rules& rules;
+  Workspace<Num>& ws;
+  Tape<Real>* tape;
+  int k = 0;  // forward step
+
+  TapeWriter(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num>& ws, Tape<Real>* tape)
+      : net(net), p(p), rules(rules), ws(ws), tape(tape) {}
+
+  static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
+
+  template <bool OPENING>
+  LAVA_INLINE void write_check(int block, Vec v, Bits fires, Bits held, Bits touched) {
+    const size_t i = place(block);
+    if constexpr (COUNTED) write_voltage(v);
+    Check& check = tape->check[tape->at.check++];
+    if (OPENING) {
+      const Bits lanes = touched | p.may_fire_alone[block];
+      check.checked = check.at_peak = check.above_peak = lanes;
+      check.fired = fires & lanes;
+      store(&ws.peak[i], select(mask(lanes), v, splat(std::numeric_limits<Num>::lowest())));
+    } else {
+      const Mask checked = mask(static_cast<Bits>(touched & ~held));
+      const auto peak = load(&ws.peak[i]);
+      const Mask higher = gt(v, peak) & checked;
+      check.checked = static_cast<Bits>(touched & ~held);
+      check.at_peak = bits(ge(v, peak) & checked);
+      check.above_peak = bits(higher);
+      check.fired = fires;
+      store_where(&ws.peak[i], higher, v);
+    }
+  }
+  LAVA_INLINE void write_voltage(Vec v) {
+    const size_t at = place(static_cast<int>(tape->at.check));
+    tape->voltage.reserve(at + BLOCK);
+    store(&tape->voltage[at], to<Real>(v) * splat(static_cast<Real>(tape->unit)));
+  }
+  void write_group(const int32_t* group, int m) {
+    tape->source.reserve(tape->at.group + m + BLOCK);
+    std::copy(group, group + m, &tape->source[tape->at.group]);
+    if constexpr (COUNTED) {
+      tape->payload.reserve(tape->at.group + m + BLOCK);
+      tape->emission.reserve(tape->at.group + m + BLOCK);
+      for (int e = 0; e < m; e++) {
+        tape->payload[tape->at.group + e] = ws.delivered[e];
+        tape->emission[tape->at.group + e] = ws.emission[group[e] + net.n_inputs];
+      }
+    }
+  }
+  void write_member(int source, int payload) {
+    tape->source.reserve(tape->at.group + BLOCK + 1);
+    tape->payload.reserve(tape->at.group + BLOCK + 1);
+    tape->emission.reserve(tape->at.group + BLOCK + 1);
+    tape->source[tape->at.group] = source;
+    tape->payload[tape->at.group] = payload;
+    tape->emission[tape->at.group++] = ws.emission[source + net.n_inputs];
+  }
+  LAVA_INLINE void close_step(uint64_t layers, int m) {
+    TapePlace& at = tape->at;
+    at.group += m;
+    const size_t width = net.layers.size() + 2;
+    tape->step.reserve(at.step + 1);
+    tape->begin.reserve((at.step + 1) * width);
+    if (m > 0) std::copy(ws.begin.get(), ws.begin.get() + width, &tape->begin[at.step * width]);
+    if ((at.group | at.check | at.touched) > UINT32_MAX) throw std::bad_alloc();
+    tape->step[at.step++] = {k, static_cast<uint32_t>(at.group), static_cast<uint32_t>(at.check),
+                             static_cast<uint32_t>(at.touched), layers};
+  }
+
+  // What the tape keeps of a time step, at its end.
+  void close_row(SpikeRow* emitted) {
+    const size_t row = tape->at.row++;
+    tape->row_end[row] = tape->at.step;
+    Bits* fired = &tape->fired[row * net.n_blocks];
+    std::memcpy(fired, ws.fired.get(), net.n_blocks * sizeof(Bits));
+    for (int b = 0; b < net.n_blocks; b++) {
+      tape->refractory[row * net.n_blocks + b] =
+          rules.refractory ? static_cast<Bits>(fired[b] & (COUNTED ? ~ws.free[b] : 0xffff)) : Bits(0);
+      const auto peak = to<Real>(load(&ws.peak[place(b)]));
+      store(&tape->peak[row * net.n_places() + place(b)], peak * splat(static_cast<Real>(tape->unit)));
+    }
+    if (tape->keeps_spikes) {
+      SpikeRow& kept = tape->spikes[row];
+      kept.open(net.n_layers());
+      for (int l = INPUT; l < net.n_layers(); l++) {
+        const Spikes s = emitted->of(net, l);
+        for (int e = 0; e < s.n; e++) kept.add(s.id[e], s.payload[e]);
+        kept.close(l, true);
+      }
+    }
+  }
+  // What was pending when the time step ended, as a forward step of its own.
+  void write_dropped() {
+    ws.queue.each([&](int source) { write_member(source, ws.waiting[source + net.n_inputs]); });
+    const int now = k;
+    k = -1;
+    close_step(0, 0);
+    k = now;
+  }
+};
+
+}  // namespace LAVA_ISA
+}  // namespace lava_async

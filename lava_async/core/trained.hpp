@@ -1,0 +1,81 @@
+// Weights and parameters of a training, given in units of the gradient, as the engines read them.
+#pragma once
+#include <cmath>
+#include <limits>
+
+#include "engine.hpp"
+#include "numbers.hpp"
+
+namespace lava_async {
+
+// Numbers of one run that is differentiated.
+template <class Num, class Real>
+class TrainedNumbers {
+ public:
+  Numbers<Num> numbers;
+  Trainable<Real> floats;
+
+  explicit TrainedNumbers(const Layout& net) : numbers(net), floats(net) {}
+
+  // `unit`: what a weight of 1 adds to each neuron, by place. Returns the first weight that does not fit.
+  Engine::Unfit set(const Layout& net, const Engine::Parameters& from, const Array<Num>& unit) {
+    set_neurons(net, from, unit);
+    Engine::Unfit unfit;
+    for (const Part& p : net.parts) set_weights(net, p, from, unfit);
+    if (unfit.synapses < 0) numbers.bounds(net);
+    return unfit;
+  }
+
+ private:
+  static constexpr bool WHOLE = std::is_integral_v<Num>;
+
+  static const Real* real(const void* x) { return static_cast<const Real*>(x); }
+
+  void set_neurons(const Layout& net, const Engine::Parameters& from, const Array<Num>& unit) {
+    numbers.set_neurons(net, real(from.keep_u), real(from.keep_v), real(from.vth), real(from.bias), from.scale);
+    std::fill(floats.fires_alone.begin(), floats.fires_alone.end(), 0);
+    for (int i = 0; i < net.n_neurons; i++) {
+      const int at = net.place_of[i];
+      floats.keep_u[at] = real(from.keep_u)[i];
+      floats.keep_v[at] = real(from.keep_v)[i];
+      floats.vth[at] = real(from.vth)[i];
+      floats.bias[at] = real(from.bias)[i];
+      floats.a[at] = real(from.a)[i];
+      floats.b[at] = real(from.b)[i];
+      numbers.unit[at] = unit[at];
+      if (floats.keep_u[at] != 0 || floats.bias[at] != 0) floats.fires_alone[net.layer_of[i]] = 1;
+    }
+  }
+
+  void set_weights(const Layout& net, const Part& p, const Engine::Parameters& from, Engine::Unfit& unfit) {
+    const Real* values = real(from.weights[p.synapses]);
+    const Real scale = static_cast<Real>(from.weight_scale), state = static_cast<Real>(1 / from.scale);
+    const Real most = WHOLE ? Real(2147483648.0) : std::numeric_limits<Real>::infinity();
+    // Integers: the nearest whole weight; what a spike brings through it is exact in floats, as factors are powers
+    // of 2.
+    const auto brings = [&](size_t weight, int target) {
+      if constexpr (WHOLE) return std::nearbyint(values[weight] * scale) * static_cast<Real>(numbers.unit[target]);
+      else return values[weight];
+    };
+    each_weight(net, p, [&](size_t at, int target, size_t weight) {
+      const Real x = brings(weight, target);
+      if (!(std::abs(x) < most)) {
+        if (unfit.synapses < 0) unfit = {p.synapses, weight};
+        return;
+      }
+      numbers.weights[at] = static_cast<Num>(x);
+      floats.weights[at] = WHOLE ? x * state : x;
+    });
+    if (p.source == INPUT || p.kind == Kind::SPARSE) return;
+    const bool conv = p.kind == Kind::CONV;
+    const size_t per_target = conv ? p.geometry.n_weights() / p.geometry.outputs : p.n_source;
+    const int plane = conv ? p.geometry.out_height * p.geometry.out_width : 1;
+    const int first = net.layers[p.target].first;
+    each_turned(net, p, [&](size_t at, size_t weight) {
+      const Real x = brings(weight, net.place_of[first + static_cast<int>(weight / per_target) * plane]);
+      floats.turned[at] = WHOLE ? x * state : x;
+    });
+  }
+};
+
+}  // namespace lava_async
