@@ -12,7 +12,7 @@ from lava_async.engine import BatchResult, Checked, Result, Setup, State, compil
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.records import count, integer_array, within
-from lava_async.schedules import Layered, Schedule
+from lava_async.schedules import Layered, Schedule, Timed
 from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 
@@ -155,15 +155,26 @@ class Stepper:
     ) -> None:
         self.setup = _setup(network, schedule, until, refractory, input_first, seed, record)
         self._engine = _choose("engine", engine, ENGINES)
-        self.reset(0)
+        self.sample, self.state = 0, State.zeros(network)
+        # One time step makes little work: the arrays of a call would cost more than the time step.
+        kept = self._engine is compiled and record == "counts" and not isinstance(schedule, Timed)
+        self._steps = compiled.Steps(self.setup, self.state) if kept else None
 
     def reset(self, sample: int) -> None:
         """Begin a sample: everything zero, time step 0."""
         self.sample = _key("sample", sample)
-        self.state = State.zeros(self.setup.network)
+        if self._steps:
+            self._steps.reset(self.sample)
+        else:
+            self.state = State.zeros(self.setup.network)
 
     def step(self, frame: ArrayLike) -> Result:
         """Run one time step on input counts of shape (C,); the result has T = 1."""
+        if self._steps:
+            flat = np.asarray(frame).reshape(-1)
+            _check_channels(self.setup.network, len(flat))
+            self._steps.step(flat)
+            return self._steps.result()
         train = SpikeTrain.from_dense(np.asarray(frame).reshape(-1, 1))
         _check_channels(self.setup.network, train.n_channels)
         result: Result = self._engine.run(self.setup, train, self.sample, self.state)

@@ -190,7 +190,7 @@ class SpikeBatch(ArrayRecord):
         return _listed(cls, *_events_of("SpikeBatch.spikes", dense, "(B, C, T)", threads), dense.shape[1])
 
 
-_LISTED = tuple(np.dtype(name) for name in ("uint8", "int32", "int64", "float32"))
+LISTED = tuple(np.dtype(name) for name in ("uint8", "int32", "int64", "float32", "float64"))
 """What spikes are listed from; other types are converted first."""
 _MANY = 1 << 20
 """From so many counts on, threads share an array."""
@@ -200,7 +200,7 @@ def _events_of(
     where: str, dense: NDArray[Any], shape: str, threads: int | None = 1
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return channel, count and start of a dense (B, C, T) array, or raise an error that names `where`."""
-    if dense.dtype not in _LISTED:
+    if dense.dtype not in LISTED:
         dense = dense_counts(where, dense, shape)
     start = np.zeros((len(dense), dense.shape[2] + 1), np.int64)
     threads = (threads or available()) if dense.size >= _MANY else 1

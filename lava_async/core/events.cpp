@@ -97,6 +97,7 @@ auto with_type(const Dense& x, F f) {
   if (x.dtype() == nb::dtype<int32_t>()) return f(static_cast<const int32_t*>(x.data()));
   if (x.dtype() == nb::dtype<int64_t>()) return f(static_cast<const int64_t*>(x.data()));
   if (x.dtype() == nb::dtype<float>()) return f(static_cast<const float*>(x.data()));
+  if (x.dtype() == nb::dtype<double>()) return f(static_cast<const double*>(x.data()));
   throw std::invalid_argument("type of spikes");
 }
 

@@ -23,7 +23,7 @@ from lava_async.neurons.loihi import LIMIT
 from lava_async.schedules import Layered, Order, Replay, Schedule, Timed
 from lava_async.schedules.replay import not_pending
 from lava_async.schedules.timed import Machine, not_under_way
-from lava_async.spikes import SpikeBatch, SpikeTrain
+from lava_async.spikes import LISTED, SpikeBatch, SpikeTrain, dense_counts
 from lava_async.stopping import not_ended
 from lava_async.synapses import Conv, Dense, Sparse, Synapses
 from lava_async.threads import available
@@ -273,15 +273,15 @@ class Call:
             self.first_output, self.tally, self.threads, self.setup.record,
         )  # fmt: skip
 
-    def fail(self, status: str, sample: int, t: int, k: int, source: int) -> None:
+    def fail(self, *failure: Any) -> None:
         """Raise what a failure of the core means."""
-        if status == "not pending":
-            raise not_pending(t, k, source)
-        raise not_ended(t, sample, self.setup.until.lower().limit)
+        raise failure_of(self.setup, *failure)
 
     def carry(self, state: State) -> None:
         """Write the end of the first sample back to the state that was loaded."""
-        state.u, state.v, state.t = self.u[0], self.v[0], state.t + self.batch.n_steps
+        dtype = self.network.params.dtype
+        state.u, state.v = self.u[0].astype(dtype, copy=False), self.v[0].astype(dtype, copy=False)
+        state.t += self.batch.n_steps
         state.history = _last(state.history, self.counts[0])
         if len(state.inputs):
             state.inputs = _last(state.inputs, self.batch[0].to_dense().T)
@@ -348,10 +348,11 @@ class TimedCall(Call):
         columns = t, np.where(known, source + network.n_inputs, -1), np.where(known, place, -1)
         return np.ascontiguousarray(np.stack(columns, axis=1))
 
-    def fail(self, status: str, sample: int, t: int, k: int, source: int) -> None:  # noqa: D102
+    def fail(self, *failure: Any) -> None:  # noqa: D102
+        status, _, t, k, _ = failure
         if status == "not pending":
             raise next(not_under_way(*each) for each in self.schedule.messages or () if each[:2] == (t, k))
-        super().fail(status, sample, t, k, source)
+        super().fail(*failure)
 
     def result(self) -> BatchResult:  # noqa: D102
         found = super().result()
@@ -366,6 +367,11 @@ class TimedCall(Call):
         return BatchResult(**{**vars(found), **times})
 
 
+def failure_of(setup: Setup, status: str, sample: int, t: int, k: int, source: int) -> Exception:
+    """Return the error that a failure of the core means."""
+    return not_pending(t, k, source) if status == "not pending" else not_ended(t, sample, setup.until.lower().limit)
+
+
 def _last(before: NDArray[np.int32], after: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return the last time steps of two arrays (T, n), as many as the first has."""
     n = len(before)
@@ -375,81 +381,96 @@ def _last(before: NDArray[np.int32], after: NDArray[np.int32]) -> NDArray[np.int
 class Steps:
     """Runs one time step after another on arrays that stay where they are: what a call makes is made once.
 
+    Parameters
+    ----------
+    setup : Setup
+        What is run.
+    state : State
+        Carried on in place; whoever writes into its `u` and `v` changes what comes next.
+
     Attributes
     ----------
-    u, v : (1, N) float32 or int64
-        Current and voltage; whoever writes into them changes what comes next.
-    counts : (1, 1, N) int32
+    counts : (N,) int32
         Spikes of each neuron in the last time step.
+    forward_steps, first_output : (1, 1) int32
+    tally : (1, 3) int64
+        Synaptic operations, neuron updates and dropped spikes of the last time step.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, state: State) -> None:
         network = setup.network
-        self.setup, self.compiled, self.rules = setup, compiled(network), rules_of(setup)
-        state = State.zeros(network)
-        self.u, self.v = state.u[None], state.v[None]
-        self.history, self.inputs = state.history[None], state.inputs[None]
-        self.samples, self.t = np.zeros(1, np.int64), 0
-        self.counts = np.zeros((1, 1, network.n_neurons), np.int32)
+        self.setup, self.state, self.sample = setup, state, np.zeros(1, np.int64)
+        self._compiled, self._rules = compiled(network), rules_of(setup)
+        self._u, self._v = state.u[None], state.v[None]
+        self._history, self._inputs = state.history[None], state.inputs[None]
+        self._counts = np.zeros((1, 1, network.n_neurons), np.int32)
+        self.counts = self._counts[0, 0]
         self.forward_steps, self.first_output = np.zeros((2, 1, 1), np.int32)
         self.tally = np.zeros((1, 3), np.int64)
-        self.channel, self.count = np.zeros((2, network.n_inputs), np.int32)
-        self.start = np.zeros((1, 2), np.int64)
-        self.narrow = self.compiled.narrow
-        if self.compiled.integers:
+        self._channel, self._count = np.zeros((2, network.n_inputs), np.int32)
+        self._start = np.zeros((1, 2), np.int64)
+        if self._compiled.integers:
             self._narrow_u, self._narrow_v = np.zeros((2, 1, network.n_neurons), np.int32)
-        self._needs_history = len(self.inputs[0]) > 0 or len(self.history[0]) > 1 or isinstance(setup.schedule, Layered)
 
     def reset(self, sample: int) -> None:
         """Begin a sample: everything zero."""
-        self.samples[0], self.t = sample, 0
-        for array in (self.u, self.v, self.history, self.inputs):
+        self.sample[0], self.state.t = sample, 0
+        for array in (self._u, self._v, self._history, self._inputs):
             array.fill(0)
 
     def step(self, frame: NDArray[Any]) -> None:
-        """Run one time step on input counts (C,)."""
-        n = _core.list_frame(frame, self.channel, self.count)
+        """Run one time step on input counts (C,).
+
+        Raises
+        ------
+        ForwardStepLimit, InvalidValue, InvalidType
+            As :func:`run`.
+        """
+        if frame.dtype not in LISTED:
+            frame = dense_counts("SpikeTrain.spikes", frame[:, None], "(C, T)")[:, 0]
+        n = _core.list_frame(np.ascontiguousarray(frame), self._channel, self._count)
         if n < 0:
-            SpikeTrain.from_dense(frame.reshape(-1, 1))  # It says what is wrong.
-        self.start[0, 1] = n
-        payload = int(self.count[:n].max(initial=1))
-        engine, u, v = self.narrow, self.u, self.v
-        if self.compiled.integers:
-            engine, u, v = self._in_width(payload)
-        failure = engine.run(
-            self.rules, self.samples, self.t, self.channel, self.count, self.start, payload, self.history, self.inputs,
-            False, u, v, self.counts, self.forward_steps, self.first_output, self.tally, 1, "counts",
-        )  # fmt: skip
-        if failure is not None and failure[0] == "too wide":
-            u, v = self.u, self.v
-            failure = self.compiled.wide.run(
-                self.rules, self.samples, self.t, self.channel, self.count, self.start, payload, self.history,
-                self.inputs, False, u, v, self.counts, self.forward_steps, self.first_output, self.tally, 1, "counts",
-            )  # fmt: skip
+            dense_counts("SpikeTrain.spikes", frame[:, None], "(C, T)")  # It says what is wrong.
+        self._start[0, 1] = n
+        payload = int(self._count[:n].max()) if n else 1
+        failure = self._run(payload)
         if failure is not None:
-            raise self._error(*failure)
-        if u is not self.u:
-            self.u[...], self.v[...] = u, v
-        self.t += 1
-        if self._needs_history:
-            self._remember(n)
+            raise failure_of(self.setup, *failure)
+        self.state.t += 1
+        self._remember(n)
 
-    def _in_width(self, payload: int) -> tuple[_core.Engine, NDArray[Any], NDArray[Any]]:
-        if not self.compiled.fits_narrow(payload, self.u, self.v):
-            return self.compiled.wide, self.u, self.v
-        self._narrow_u[...], self._narrow_v[...] = self.u, self.v
-        return self.narrow, self._narrow_u, self._narrow_v
+    def _run(self, payload: int) -> tuple[Any, ...] | None:
+        if not self._compiled.integers:
+            return self._run_on(self._compiled.narrow, payload, self._u, self._v)
+        if self._compiled.fits_narrow(payload, self._u, self._v):
+            self._narrow_u[...], self._narrow_v[...] = self._u, self._v
+            failure = self._run_on(self._compiled.narrow, payload, self._narrow_u, self._narrow_v)
+            if failure is None or failure[0] != "too wide":
+                self._u[...], self._v[...] = self._narrow_u, self._narrow_v
+                return failure
+        return self._run_on(self._compiled.wide, payload, self._u, self._v)
 
-    def _error(self, status: str, sample: int, t: int, k: int, source: int) -> Exception:
-        if status == "not pending":
-            return not_pending(t, k, source)
-        return not_ended(t, sample, self.setup.until.lower().limit)
+    def _run_on(self, engine: _core.Engine, payload: int, u: NDArray[Any], v: NDArray[Any]) -> tuple[Any, ...] | None:
+        failure: tuple[Any, ...] | None = engine.run(
+            self._rules, self.sample, self.state.t, self._channel, self._count, self._start, payload, self._history,
+            self._inputs, False, u, v, self._counts, self.forward_steps, self.first_output, self.tally, 1, "counts",
+        )  # fmt: skip
+        return failure
 
     def _remember(self, n: int) -> None:
         """Keep what delays and feedback need."""
-        for history in (self.history[0], self.inputs[0]):
+        for history in (self._history[0], self._inputs[0]):
             history[:-1] = history[1:]
-        self.history[0, -1] = self.counts[0, 0]
-        if len(self.inputs[0]):
-            self.inputs[0, -1] = 0
-            self.inputs[0, -1, self.channel[:n]] = self.count[:n]
+        self._history[0, -1] = self.counts
+        if self._inputs.size:
+            self._inputs[0, -1] = 0
+            self._inputs[0, -1, self._channel[:n]] = self._count[:n]
+
+    def result(self) -> Result:
+        """Return the last time step as a result, which later ones leave as it is."""
+        network, counts = self.setup.network, self.counts[:, None].copy()
+        operations, updates, dropped = self.tally[0].tolist()
+        return Result(
+            counts, counts[network.outputs], self.forward_steps[0].copy(), self.first_output[0].copy(),
+            public_state(self.setup, self._u[0]), public_state(self.setup, self._v[0]), operations, updates, dropped,
+        )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.engine import compiled
+from lava_async.engine import State, compiled
 from lava_async.schedules import Timed
 from lava_async.simulation import Stepper
 
@@ -29,9 +29,10 @@ class TimeSteps:
     """
 
     def __init__(self, rules: dict[str, Any]) -> None:
-        self._steps = compiled.Steps(Stepper(**rules).setup)
-        self._outputs = self._steps.setup.network.outputs
-        self.u, self.v, self.counts = self._steps.u[0], self._steps.v[0], self._steps.counts[0, 0]
+        setup = Stepper(**rules).setup
+        state = State.zeros(setup.network)
+        self._steps, self._outputs = compiled.Steps(setup, state), setup.network.outputs
+        self.u, self.v, self.counts = state.u, state.v, self._steps.counts
 
     def reset(self, sample: int) -> None:
         """Begin a sample: everything zero."""
