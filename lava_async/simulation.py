@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from lava_async.engine import BatchResult, Checked, Result, Setup, State, compiled, reference
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.forms import plain
 from lava_async.network import Network
 from lava_async.records import count, integer_array, within
 from lava_async.schedules import Layered, Schedule
@@ -164,7 +165,7 @@ class Stepper:
 
     def step(self, frame: ArrayLike) -> Result:
         """Run one time step on input counts of shape (C,); the result has T = 1."""
-        train = SpikeTrain.from_dense(np.asarray(frame).reshape(-1, 1))
+        train = SpikeTrain.from_dense(np.asarray(plain("frame", frame)).reshape(-1, 1))
         _check_channels(self.setup.network, train.n_channels)
         result: Result = self._engine.run(self.setup, train, self.sample, self.state)
         return result

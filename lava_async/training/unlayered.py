@@ -20,7 +20,7 @@ from lava_async.neurons import LoihiParams
 from lava_async.records import count, integer_array
 from lava_async.schedules import Schedule, Timed
 from lava_async.schedules.timed import no_single_queue
-from lava_async.spikes import MAX_PAYLOAD, SpikeBatch, SpikeTrain
+from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
 from lava_async.training.blocks import NeuronBlock, adapt, kept
@@ -164,6 +164,7 @@ class UnlayeredNetwork(torch.nn.Module):
         Run
         """
         if isinstance(spikes, Tensor):
+            spikes = spikes if spikes.layout == torch.strided else spikes.to_dense()
             if len(self.input_shape) == 3 and spikes.shape[1:-1] == self.input_shape:
                 spikes = spikes.flatten(1, 3)
             shape = tuple(spikes.shape)
@@ -174,7 +175,9 @@ class UnlayeredNetwork(torch.nn.Module):
         network, engine = self._prepare(learning)
         if len(shape) != 3 or shape[1] != network.n_inputs:
             raise InvalidValue("spikes.shape", shape, f"(B, {network.n_inputs}, T), the inputs of blocks[0]")
-        if isinstance(spikes, Tensor) and not isinstance(engine, CompiledEngine):  # which checks them as it lists them
+        if isinstance(spikes, Tensor) and isinstance(engine, CompiledEngine):
+            spikes = SpikeBatch.of(spikes, engine.threads)  # which checks them as it lists them
+        elif isinstance(spikes, Tensor):
             spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
         setup = Setup(
             network, self.schedule, self.until, seed=self.seed,
@@ -271,7 +274,8 @@ class UnlayeredNetwork(torch.nn.Module):
 def _checked(spikes: Tensor) -> Tensor:
     """Return spike counts after checking them."""
     if not bool(((spikes >= 0) & (spikes <= MAX_PAYLOAD) & (spikes.frac() == 0)).all()):
-        raise InvalidValue("spikes", "NaN, negative numbers or fractions", f"whole spike counts in 0 .. {MAX_PAYLOAD}")
+        allowed = f"whole spike counts in 0 .. {MAX_PAYLOAD}: {ENCODE}"
+        raise InvalidValue("spikes", "NaN, negative numbers or fractions", allowed)
     return spikes
 
 

@@ -11,6 +11,7 @@ from lava.magma.core.process.process import LogConfig
 from numpy.typing import ArrayLike
 
 from lava_async.errors import InvalidValue
+from lava_async.forms import plain
 from lava_async.proc.checked import CheckedProcess
 from lava_async.proc.clock import Clock, lava_shape
 from lava_async.spikes import SpikeBatch, SpikeTrain
@@ -92,5 +93,5 @@ def _batch(spikes: Any) -> SpikeBatch:
         return SpikeBatch.of([spikes])
     if isinstance(spikes, SpikeBatch) or (isinstance(spikes, Sequence) and isinstance(spikes[0], SpikeTrain)):
         return SpikeBatch.of(spikes)
-    array = np.asarray(spikes)
+    array = np.asarray(plain("EventSource.spikes", spikes))
     return SpikeBatch.of(array[None] if array.ndim == 2 else array)
