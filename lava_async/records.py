@@ -93,9 +93,10 @@ def within(where: str, array: NDArray[Any], low: float, high: float) -> None:
 
 def count(where: str, value: Any, *, least: int = 0, most: int = 2**31 - 1) -> int:
     """Return an integer in least .. most, or raise an error that names `where`."""
-    truth = isinstance(value, bool) or "bool" in str(getattr(value, "dtype", ""))
     try:  # Integers of numpy and torch are welcome, truth values and fractions are not.
-        number = operator.index(None if truth else value)
+        if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
+            raise TypeError
+        number = operator.index(value)
     except (TypeError, ValueError, RuntimeError):
         raise InvalidType(where, value, f"an integer >= {least}") from None
     if not least <= number <= most:

@@ -81,7 +81,7 @@ def test_options_of_the_data_set_are_handed_on(call, mnist_files):
     assert json.loads(call(*show, "--option", "limit=3", "--json")[1].out)["samples"] == 3
     code, shown = call(*show, "--option", "size=3")
     assert (code, shown.err.count("\n")) == (1, 1)
-    assert "options.size = 3: must be left out: mnist takes folder, limit, cache" in shown.err
+    assert "options.size = 3: must be left out: mnist takes folder, limit, polarity, cache" in shown.err
 
 
 def test_the_encoders_are_drawn(call, tmp_path):

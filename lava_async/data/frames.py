@@ -19,7 +19,8 @@ from lava_async.data.store import EventBatch
 from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
 from lava_async.records import array_of, count, real_array
 
-__all__ = ["LATE", "ON_OFF", "POLARITIES", "Frames", "Outside", "Recording", "check_sensor", "on_events", "time_steps"]
+__all__ = ["LATE", "OFF_ON", "ON_OFF", "POLARITIES", "Frames", "Outside", "Recording", "check_planes", "check_sensor",
+           "on_events", "planes", "time_steps", "window_ns"]  # fmt: skip
 
 #: Order of the planes of two polarities: ours, and that of slayer's tutorials and of tonic.
 ON_OFF, OFF_ON = "on_off", "off_on"
@@ -71,7 +72,7 @@ def window_ns(where: str, window_ms: Any) -> Fraction:
         raise InvalidValue(where, window_ms, "> 0 milliseconds")
     text = str(window_ms) if isinstance(window_ms, (float, np.floating)) else repr(float(number))
     window = (Fraction(text) * 10**6).limit_denominator(1000)  # A third of a millisecond is a third.
-    if not window:
+    if window < 1:
         raise InvalidValue(where, window_ms, "at least a nanosecond, 1e-6 ms")
     return window
 
@@ -121,7 +122,8 @@ def time_steps(where: str, time: ArrayLike, per_second: int, window: Fraction) -
     # The number of k > 0 with round(k * window) <= ns; for windows of whole nanoseconds, ns // window.
     step = ((2 * ns + 1) * window.denominator - 1) // (2 * window.numerator)
     if times.dtype.kind == "f" and times.dtype.itemsize <= 4:
-        begins = ((step + 1) * float(window) / unit).astype(times.dtype)
+        with np.errstate(over="ignore"):  # Later than this type can say: no time is.
+            begins = ((step + 1) * float(window) / unit).astype(times.dtype)
         if times.dtype.itemsize == 4:  # Products of floats are a few units of the last place away from it.
             begins = begins * np.float32(1 - 2.0**-22)
         step += (times >= begins) & (step >= 0)
@@ -139,7 +141,7 @@ def check_sensor(where: str, x: NDArray[Any], y: NDArray[Any], size: tuple[int, 
     outside = np.zeros(len(x), bool)
     for pixel, side in ((y, size[0]), (x, size[1])):
         outside |= ~((pixel >= 0) & (pixel < side))
-    for name, pixel, side in (("y", y, size[0]), ("x", x, size[1])):
+    for name, pixel, side in (("y", y, size[0]), ("channel" if size[0] == 1 else "x", x, size[1])):
         if pixel.dtype.kind not in "biuf":
             raise InvalidType(f"{where}: event {name}", pixel.dtype, "integers")
         wrong = ~((pixel >= 0) & (pixel < side))
@@ -168,6 +170,23 @@ def on_events(where: str, polarity: ArrayLike) -> NDArray[np.bool_]:
     if not good.all():
         raise InvalidValue(where, p[~good][0].item(), "1 (ON) or -1 (OFF)" if signed else "1 (ON) or 0 (OFF)")
     return np.asarray(p == 1, np.bool_)
+
+
+def check_planes(where: str, polarity: str) -> None:
+    """Raise an error unless this is an order of two polarities.
+
+    Raises
+    ------
+    InvalidValue
+        Naming it, and the orders that there are.
+    """
+    if polarity not in (ON_OFF, OFF_ON):
+        raise InvalidValue(where, polarity, f"{ON_OFF} or {OFF_ON}{nearest(polarity, (ON_OFF, OFF_ON))}")
+
+
+def planes(spikes: NDArray[np.uint8], polarity: str) -> NDArray[np.uint8]:
+    """Return spikes (B, C, T), whose first half of channels is ON, in an order of polarities."""
+    return spikes if polarity == ON_OFF else np.roll(spikes, spikes.shape[1] // 2, axis=1)
 
 
 @dataclass(frozen=True)
@@ -270,10 +289,10 @@ class Frames:
             np.concatenate([getattr(r, name) for r in recordings]) if recordings else np.zeros(0, np.int64)
             for name in ("x", "y", "on")
         )
-        check_sensor(self.name, x, y, self.size)
-        each = [time_steps(f"{self.name}: event time", r.time, r.per_second, self.window) for r in recordings]
-        step = np.concatenate(each) if each else np.zeros(0, np.int64)
         mine = outside or Outside(self, self.name)
+        check_sensor(mine.where, x, y, self.size)
+        each = [time_steps(f"{mine.where}: event time", r.time, r.per_second, self.window) for r in recordings]
+        step = np.concatenate(each) if each else np.zeros(0, np.int64)
         mine.add(recordings, step)
         if outside is None:
             mine.report()
@@ -347,7 +366,8 @@ class Outside:
             text += f"; {self.early:,} events lie before 0"
         where, number = f"{self.where}: events outside all time steps", self.early + self.after
         if late == "error":
-            more = f"; give steps={needed} to take all of them, or" if self.after and not self.early else "; give"
+            all_fit = self.after and not self.early and not self._unit()
+            more = f"; give steps={needed} to take all of them, or" if all_fit else "; give"
             raise InvalidValue(where, number, f"0 of {self.events:,}: {text}{more} late='drop' to leave them out")
         if late == "warn":
             share = f"{number:,} of {self.events:,} are left out"
