@@ -8,7 +8,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lava_async.commands import Command, Report, table, whole
+from lava_async.commands import Command, Report, output, table, whole
 from lava_async.data import SPLITS, registry
 from lava_async.errors import InvalidValue
 
@@ -35,7 +35,8 @@ def _arguments(parser: ArgumentParser) -> None:
                         help="build: fetch it into this folder first (needs the extra datasets)")  # fmt: skip
     parser.add_argument("--split", choices=SPLITS, default="test", help="show: part of the data (default: %(default)s)")
     parser.add_argument("--sample", type=whole(0), default=0, metavar="N", help="show: this sample (default: 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE.png", help="show, encoders: where to draw the picture")
+    parser.add_argument("--out", type=output(".png", ".pdf", ".svg", ".jpg"), metavar="FILE.png",
+                        help="show, encoders: where to draw the picture (.png, .pdf, .svg or .jpg)")  # fmt: skip
 
 
 def _option(text: str) -> tuple[str, Any]:

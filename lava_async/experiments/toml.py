@@ -45,7 +45,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def parse_toml(text: str, where: str) -> dict[str, Any]:
     """Return what TOML text holds; errors begin with `where`."""
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix("\ufeff"))  # Editors of Windows begin files with a byte-order mark.
     except (ValueError, RecursionError) as error:  # Too many digits or levels are no TOMLDecodeError.
         raise InvalidValue(where, str(error), "TOML") from None
 
