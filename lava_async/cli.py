@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import lava_async
 from lava_async.commands import COMMANDS, Report
+from lava_async.errors import nearest
 from lava_async.extras import explain
 from lava_async.files import as_json
 from lava_async.terminal import INTERRUPTED, Messages, discard, interruptible, open_standard_streams, printable
@@ -26,7 +28,16 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that complains in one line."""
 
     def error(self, message: str) -> NoReturn:  # noqa: D102
+        if found := re.match(r"unrecognized arguments: (\S+)", message):
+            message += nearest(found[1].partition("=")[0], self._options())
+        elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)$", message):
+            message += nearest(found[1], re.findall(r"[^\s,']+", found[2]))
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def _options(self) -> list[str]:
+        """Return the options of this parser and of all its commands."""
+        parsers = [self, *(p for a in self._actions if isinstance(a.choices, dict) for p in a.choices.values())]
+        return [option for parser in parsers for option in parser._option_string_actions]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -311,7 +311,6 @@ class Frames:
         return events.clipped(self.max_count)
 
 
-@dataclass
 class Outside:
     """Counts the events of a file that lie outside all time steps, and says so at the end.
 
@@ -323,14 +322,10 @@ class Outside:
         What errors and warnings call the file.
     """
 
-    frames: Frames
-    where: str
-    events: int = field(default=0, init=False)
-    early: int = field(default=0, init=False)
-    after: int = field(default=0, init=False)
-    latest: float = field(default=0.0, init=False)
-    furthest: int = field(default=0, init=False)
-    per_second: int = field(default=1, init=False)
+    def __init__(self, frames: Frames, where: str) -> None:
+        self.frames, self.where = frames, where
+        self.events = self.early = self.after = self.furthest = 0
+        self.latest, self.per_second = 0.0, 1
 
     def add(self, recordings: list[Recording], step: NDArray[np.int64]) -> None:
         """Count the events of some recordings, whose time steps are given."""

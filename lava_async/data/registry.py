@@ -11,7 +11,7 @@ from inspect import Parameter, signature
 from typing import Any
 
 from lava_async.data import SpikeDataset
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidValue, nearest
 
 #: Module and function of each data set. Modules are imported when they are asked for.
 DATA: dict[str, str] = {
@@ -36,7 +36,7 @@ def loader(name: str) -> Callable[..., Any]:
         If there is none of that name.
     """
     if name not in DATA:
-        raise InvalidValue("data.name", name, "one of " + ", ".join(DATA))
+        raise InvalidValue("data.name", name, "one of " + ", ".join(DATA) + nearest(name, DATA))
     module, function = DATA[name].split(":")
     found: Callable[..., Any] = getattr(import_module(module), function)
     return found
@@ -59,7 +59,7 @@ def check_options(name: str, given: dict[str, Any]) -> None:
     listed = ", ".join(taken) or "nothing"
     for key, value in given.items():
         if key not in taken:
-            raise InvalidValue(f"data.options.{key}", value, f"left out: {name} takes {listed}")
+            raise InvalidValue(f"data.options.{key}", value, f"left out: {name} takes {listed}{nearest(key, taken)}")
     for key, p in taken.items():
         if p.default is Parameter.empty and key not in given:
             raise InvalidValue(f"data.options.{key}", None, f"given: {name} needs it")

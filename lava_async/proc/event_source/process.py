@@ -76,13 +76,13 @@ class EventSource(CheckedProcess):
         log_config: LogConfig | None = None,
         **kwargs: Any,
     ) -> None:
+        self.refuse(kwargs)
         batch = _batch(spikes)
         port = lava_shape("EventSource", (batch.n_channels,) if shape is None else shape)
         if np.prod(port) != batch.n_channels or len(port) not in (1, 3):
             raise InvalidValue("EventSource.shape", shape, f"(C,) or (W, H, C) of {batch.n_channels} channels")
         super().__init__(
             spikes=batch, shape=port, steps_per_bin=steps_per_bin, offset=offset, name=name, log_config=log_config,
-            **kwargs,
         )  # fmt: skip
         self.proc_params["clock"] = Clock.checked("EventSource", steps_per_bin, offset, batch.n_steps or None)
         self.s_out = OutPort(shape=port)
