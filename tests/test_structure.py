@@ -25,13 +25,14 @@ TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sort
 
 BASE = {"draws", "errors", "extras", "files", "forms", "network", "neurons", "records", "schedules", "spikes",
         "stopping", "synapses", "terminal", "threads"}  # fmt: skip
-CORE = BASE | {"engine", "simulation", "metrics"}
+CORE = BASE | {"engine", "simulation", "metrics", "tally"}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
     "engine": BASE,
     "simulation": BASE | {"engine"},
     "metrics": BASE | {"engine", "simulation"},
+    "tally": BASE | {"engine", "simulation", "metrics"},
     "hdf5": BASE,
     **dict.fromkeys(ADAPTERS, CORE | {"hdf5"}),
     "proc": CORE | {"netx"},

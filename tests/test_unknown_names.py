@@ -66,9 +66,11 @@ def test_a_setting_of_train_is_named_with_the_nearest(tmp_path, capsys, key, mea
     [
         (lambda: registry.load("digts", "test"), "data.name = 'digts': must be one of "
          + ", ".join(registry.DATA) + "; did you mean 'digits'?"),
-        (lambda: registry.load("digits", "tset"), "digits.split = 'tset': must be 'train' or 'validation' or 'test', or "
+        (lambda: registry.load("digits", "tset"),
+         "digits.split = 'tset': must be 'train' or 'validation' or 'test', or "
          "several of them joined by '+'; did you mean 'test'?"),
-        (lambda: registry.load("digits", "test", polarty="off_on"), "data.options.polarty = 'off_on': must be left out: "
+        (lambda: registry.load("digits", "test", polarty="off_on"),
+         "data.options.polarty = 'off_on': must be left out: "
          "digits takes polarity; did you mean 'polarity'?"),
         (lambda: schedule("randm"), "schedule.name = 'randm': must be one of layered, random, momentum, fifo, lifo, "
          "shallow, deep, timed, replay; did you mean 'random'?"),

@@ -104,7 +104,7 @@ def latency(values: ArrayLike, *, steps: int, threshold: float = 0.01) -> NDArra
     x, digits = _values("latency.values", given), given.dtype if given.dtype.kind == "f" else np.float64
     steps = count("latency.steps", steps, least=1)
     within("latency.threshold", real_array("latency.threshold", threshold), 0, 1)
-    halves = to_integers(2 * (1 - x) * (steps - 1), 2 * (steps - 1), digits)  # Half a step is half a step.
+    halves = to_integers(2.0 * (1 - x) * (steps - 1), 2.0 * (steps - 1), digits)  # Half a step is half a step.
     when = np.rint(halves / 2).astype(np.int64)
     return ((when[:, :, None] == np.arange(steps)) & (x >= threshold)[:, :, None]).astype(np.uint8)
 

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 from multiprocessing import managers
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -44,7 +45,7 @@ class ProcessModelError(RuntimeError):
     """A ProcessModel raised (its traceback is in the message) or its operating-system process ended."""
 
 
-class Actor(FORK.Process):
+class Actor(ForkProcess):
     """One operating-system process.
 
     Parameters
