@@ -85,6 +85,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 def leftovers(path: Path) -> list[Path]:
     """Return the files that :func:`replacing` began to write for `path` in processes that were killed."""
+    path = Path(os.path.realpath(path))
     name = re.compile(rf"\.{re.escape(path.stem)}\.[0-9a-f]{{8}}{re.escape(path.suffix)}")
     return [x for x in path.parent.iterdir() if name.fullmatch(x.name) and x.is_file() and not x.is_symlink()]
 

@@ -51,7 +51,7 @@ def test_the_list_says_what_is_there_and_which_files_are_missing(call, mnist_fil
     assert "digits         come with the package" in shown.out
     assert f"shd_train.h5 and shd_test.h5 = 'missing': must be put in {mnist_files / 'shd'}" in shown.out
     found = json.loads(call("list", "--folder", mnist_files, "--json")[1].out)["data"]
-    assert [entry["name"] for entry in found] == list(DATA)
+    assert [*(entry["name"] for entry in found), "events"] == list(DATA)
     assert [entry["name"] for entry in found if entry["there"] and entry["name"] in SOURCES] == ["mnist"]
 
 
@@ -98,6 +98,9 @@ def test_the_encoders_are_drawn(call, tmp_path):
         (["show", "shd"], "shd_test.h5 = None: must be put in"),
         (["encoders"], "--out = None: must be given"),
         (["build", "mnist", "--download", "x"], "download: data = 'mnist'"),
+        (["show", "digts"], "package.module:function; did you mean 'digits'?"),
+        (["example"], "data example: FOLDER = None: must be given"),
+        (["example", "."], "data example: folder = '.': must be one that is not there yet, or empty"),
     ],
     ids=" ".join,
 )

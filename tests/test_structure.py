@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "proc": CORE | {"netx"},
     "compat": set(),
     "progress": set(),
-    "training": CORE | {"netx", "progress"},
+    "training": CORE | {"data", "netx", "progress"},
     "experiments": CORE | ADAPTERS,
     "bench": CORE | ADAPTERS | {"experiments"},
     "commands": CORE | ADAPTERS | {"bench", "experiments", "progress"},

@@ -65,7 +65,7 @@ def test_a_setting_of_train_is_named_with_the_nearest(tmp_path, capsys, key, mea
     ("call", "message"),
     [
         (lambda: registry.load("digts", "test"), "data.name = 'digts': must be one of "
-         + ", ".join(registry.DATA) + "; did you mean 'digits'?"),
+         + ", ".join(registry.names()) + "; did you mean 'digits'?"),
         (lambda: registry.load("digits", "tset"),
          "digits.split = 'tset': must be 'train' or 'validation' or 'test', or "
          "several of them joined by '+'; did you mean 'test'?"),

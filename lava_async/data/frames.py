@@ -20,7 +20,7 @@ from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
 from lava_async.records import array_of, count, real_array
 
 __all__ = ["LATE", "OFF_ON", "ON_OFF", "POLARITIES", "Frames", "Outside", "Recording", "check_planes", "check_sensor",
-           "on_events", "planes", "time_steps", "window_ns"]  # fmt: skip
+           "on_events", "planes", "time_steps", "warn_of_planes", "window_ns"]  # fmt: skip
 
 #: Order of the planes of two polarities: ours, and that of slayer's tutorials and of tonic.
 ON_OFF, OFF_ON = "on_off", "off_on"
@@ -182,6 +182,22 @@ def check_planes(where: str, polarity: str) -> None:
     """
     if polarity not in (ON_OFF, OFF_ON):
         raise InvalidValue(where, polarity, f"{ON_OFF} or {OFF_ON}{nearest(polarity, (ON_OFF, OFF_ON))}")
+
+
+def warn_of_planes(known: Any, given: str | None, name: str) -> None:
+    """Warn if a network was trained on planes of polarities in another order than that of data.
+
+    Parameters
+    ----------
+    known : str or None
+        What is noted about the network.
+    given, name : str or None, str
+        Order of the data, and what they are called.
+    """
+    if known in (ON_OFF, OFF_ON) and given in (ON_OFF, OFF_ON) and known != given:
+        text = f"the network was trained on polarities in the order {known}, those of {name} are {given}"
+        text += f": the option polarity = {known} reads them as the network does"
+        warnings.warn(text, DataWarning, stacklevel=2)
 
 
 def planes(spikes: NDArray[np.uint8], polarity: str) -> NDArray[np.uint8]:

@@ -12,8 +12,6 @@ import sys
 from importlib import import_module
 from unittest.mock import patch
 
-__all__ = ["FORK", "import_lava"]
-
 _MODULE = "lava.magma.runtime.message_infrastructure.multiprocessing"
 #: Starts the actors and what they share.
 FORK = multiprocessing.get_context("fork")

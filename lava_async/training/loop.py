@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from lava_async.data.own import labelled
 from lava_async.errors import InvalidValue
 from lava_async.files import replacing
 from lava_async.forms import class_labels
@@ -66,11 +67,12 @@ def evaluate(
     ----------
     network : UnlayeredNetwork or Network
         The first is evaluated as it is deployed, in fixed point.
-    data : LabelledSpikes
-        Samples are numbered 0 .. B - 1 for random draws.
+    data : LabelledSpikes, or Dataset or DataLoader of torch
+        As in :func:`lava_async.data.own.from_samples`. Samples are numbered 0 .. B - 1 for random draws.
     schedule, until, seed, threads
         As in :func:`lava_async.simulate_batch`.
     """
+    data = labelled(data)
     deployed = network.to_network() if isinstance(network, UnlayeredNetwork) else network
     labels = class_labels("evaluate: labels", data.labels)
     if len(labels) != len(data.spikes):
@@ -106,8 +108,8 @@ def fit(
     ----------
     network : UnlayeredNetwork
         Runs by its own schedule and stop rule, in training and validation.
-    train, validation : LabelledSpikes
-        Samples. Without validation samples the last weights stay.
+    train, validation : LabelledSpikes, or Dataset or DataLoader of torch
+        Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay.
     epochs, batch_size : int
         Passes over the training samples, and samples per optimizer step.
     learning_rate : float

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lava_async.data.own import labelled
 from lava_async.errors import InvalidValue
 from lava_async.forms import class_labels
 from lava_async.records import count
@@ -115,8 +116,8 @@ class Trainer:
     ----------
     network : UnlayeredNetwork
         Runs by its own stop rule; by its own schedule too, unless `schedule_at` says otherwise.
-    train, validation : LabelledSpikes
-        Samples. Without validation samples the last weights stay.
+    train, validation : LabelledSpikes, or Dataset or DataLoader of torch
+        Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay.
     epochs, batch_size : int
         Passes over the training samples, and most samples per optimizer step, of all processes together.
     optimizer : torch.optim.Optimizer, optional
@@ -162,6 +163,8 @@ class Trainer:
         augment: Callable[[SpikeBatch, NDArray[np.int64]], SpikeBatch] | None = None,
         threads: int | None = None, keep_best: bool = True, ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
     ) -> None:  # fmt: skip
+        train, validation = labelled(train), labelled(validation)
+        network.polarity = getattr(train, "polarity", None)
         self.epochs = count("fit.epochs", epochs)
         count("fit.batch_size", batch_size, least=1)
         self._labels = class_labels("fit.train.labels", train.labels, network.n_outputs)

@@ -128,6 +128,7 @@ class UnlayeredNetwork(torch.nn.Module):
         self.schedule, self.until, self.seed = schedule, until, seed
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout
         self.gradient = Gradient(credit, peak, reset, self._own_surrogate() if surrogate is None else surrogate)
+        self.polarity: str | None = None
         self._engine = partial(ENGINES[engine], threads=threads)
         self._prepared: dict[bool, tuple[Any, Network, GradientEngine]] = {}
         self._prepare(learning=False)
@@ -264,6 +265,8 @@ class UnlayeredNetwork(torch.nn.Module):
         network is in `/async` alone, and a warning is logged; :func:`lava_async.netx.load` reads it.
         """
         how = {"schedule": self.schedule, "until": self.until, "seed": self.seed}
+        if self.polarity is not None:
+            how["polarity"] = self.polarity
         netx.save(self.to_network(), path, **{**how, **metadata})
 
     def _own_surrogate(self) -> Exponential:
