@@ -57,6 +57,8 @@ def plain(where: str, value: Any) -> Any:
         if np.ma.is_masked(value):
             raise InvalidType(where, "masked entries", "an array without such; fill them, as with filled(0)")
         return value.data
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O" and any(map(_from_elsewhere, value.flat)):
+        return plain(where, value.tolist())
     if isinstance(value, np.ndarray) and value.dtype.names is not None:
         raise InvalidType(where, f"events with the fields {', '.join(value.dtype.names)}", "an array of numbers; "
                           "lava_async.data.own.from_events makes spikes of events")  # fmt: skip

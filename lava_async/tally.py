@@ -59,7 +59,7 @@ def in_parts(
     ----------
     network : Network
         What is run.
-    spikes : as in :func:`take`
+    spikes : (B, C, T) array, SpikeBatch, B SpikeTrains, or what gives samples for an array of indices
         Input.
     together : int
         Bytes that the spike counts of the samples that run together may have; at least one sample does.

@@ -65,6 +65,20 @@ def test_building_shows_sizes_and_fills_the_cache(call, mnist_files):
     assert [splits[split]["samples"] for split in ("train", "validation", "test")] == [10, 2, 5]
 
 
+def test_a_split_that_is_empty_is_said_beside_the_others(call, mnist_files):
+    """Of five training samples, a sixth is none."""
+    folder = mnist_files / "mnist"
+    content = gzip.decompress((folder / "train-images-idx3-ubyte.gz").read_bytes())
+    small = content[:4] + np.array([5], ">u4").tobytes() + content[8 : 16 + 5 * 784]
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(small))
+    labels = gzip.decompress((folder / "train-labels-idx1-ubyte.gz").read_bytes())
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(labels[:4] + np.array([5], ">u4").tobytes() + labels[8:13])
+    code, shown = call("build", "mnist", "--folder", mnist_files)
+    assert code == 0
+    assert "train        5" in shown.out
+    assert "data mnist: samples of validation = 0: must be at least 1" in shown.out
+
+
 def test_showing_gives_class_balance_and_a_raster(call, tmp_path):
     code, shown = call("show", "digits", "--sample", 3, "--out", tmp_path / "sample.png")
     assert code == 0

@@ -19,7 +19,7 @@ from lava_async.forms import class_labels
 from lava_async.metrics import accuracy
 from lava_async.records import count, real_array
 from lava_async.spikes import ENCODE, SpikeBatch, SpikeTrain
-from lava_async.training import UnlayeredNetwork, dense_blocks, fit
+from lava_async.training import UnlayeredNetwork, dense_blocks, evaluate, fit
 from lava_async.training.losses import activity_weights
 
 NETWORK = Network.feedforward([np.full((3, 4), 0.3), np.ones((2, 3))], CubaParams(du=1, dv=0.5, vth=0.5))
@@ -172,6 +172,44 @@ def test_classes_may_have_any_form(labels):
 def test_what_is_no_class_is_named(labels, error, words):
     with pytest.raises(error, match=words):
         class_labels("labels", labels, 3)
+
+
+HELD = {
+    **{name: FORMS[name] for name in ("float32", "read-only", "lists", "bfloat16", "torch.sparse")},
+    "scipy.sparse": lambda x: [scipy.sparse.csr_matrix(each) for each in x],
+    "array of scipy.sparse": lambda x: np.array([scipy.sparse.csr_matrix(each) for each in x], dtype=object),
+    "trains": lambda x: [SpikeTrain.from_dense(each) for each in x],
+    "SpikeBatch": SpikeBatch.of,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", HELD.values(), ids=HELD)
+def test_training_and_evaluation_take_spikes_of_every_form(form):
+    dense = (np.random.default_rng(0).random((4, 6, 5)) < 0.4).astype(np.int64)
+
+    class Data:
+        labels = LABELS
+
+    def found(spikes):
+        Data.spikes = spikes
+        net = UnlayeredNetwork(dense_blocks([6, 8, 3], gain=3.0), schedule=Random(2))
+        return fit(net, Data(), Data(), epochs=1)[0].loss, evaluate(net, Data(), schedule=Random(2))
+
+    assert found(form(dense)) == found(dense)
+
+
+def test_labels_that_no_output_has_are_named():
+    class Data:
+        spikes, labels = np.zeros((2, 4, 3), int), [0, 2]
+
+    with pytest.raises(InvalidValue, match=r"evaluate: labels = 2: must be classes, integers in 0 \.\. 1"):
+        evaluate(NETWORK, Data, schedule=Random(2))
+
+
+def test_complex_spikes_are_refused():
+    net = UnlayeredNetwork(dense_blocks([6, 3], gain=3.0), schedule=Random(2), engine="dense")
+    with pytest.raises(InvalidType, match=r"spikes = 'torch\.complex64': must be spike counts"):
+        net(torch.zeros((1, 6, 2), dtype=torch.complex64))
 
 
 @pytest.mark.parametrize("form", ["one-hot", "whole floats", "uint8", "torch"])

@@ -116,14 +116,21 @@ def _build(args: Namespace) -> Report:
         from lava_async.data.download import download
 
         args.folder = download(args.name, args.download)
+    from lava_async.data.parts import EmptySplit
+
+    empty: list[str] = []
     rows, data = [["split", *_HEADS, "seconds"]], {}
     for split in SPLITS:
         started = time.perf_counter()
-        found = _load(args, split)
+        try:
+            found = _load(args, split)
+        except EmptySplit as error:
+            empty.append(str(error))
+            continue
         seconds = time.perf_counter() - started
         data[split] = {**_facts(found), "seconds": seconds}
         rows.append([split, *_cells(data[split]), f"{seconds:.1f}"])
-    return Report(f"{args.name}:\n{table(rows)}", {"name": args.name, "splits": data})
+    return Report("\n".join([f"{args.name}:", table(rows), *empty]), {"name": args.name, "splits": data})
 
 
 _HEADS = ["samples", "channels", "time steps", "events per sample", "density"]

@@ -112,11 +112,13 @@ def _input(args: Namespace, network: Network, noted: dict[str, Any], seed: int) 
 
 def _from_file(path: Path) -> NDArray[Any]:
     """Return counts (B, C, T) of a file of numpy; pickles are refused."""
+    from lava_async.data.reading import read_array
+
     try:
-        spikes = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        spikes = read_array(path)
+    except InvalidValue as error:
         raise InvalidValue("--spikes", str(path), f"a file of numpy with an array of integers ({error})") from None
-    if not isinstance(spikes, np.ndarray) or spikes.ndim not in (2, 3):
+    if spikes.ndim not in (2, 3):
         raise InvalidValue("--spikes", str(path), "one array of counts, (C, T) or (B, C, T)")
     return spikes if spikes.ndim == 3 else spikes[None]
 

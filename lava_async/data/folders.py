@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lava_async import hdf5
 from lava_async.data import split_names
 from lava_async.data.frames import UNITS
+from lava_async.data.parts import EmptySplit
 from lava_async.data.reading import read_array, read_arrays, read_table, read_text, visible
 from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
 from lava_async.records import count, real_array
@@ -177,7 +178,7 @@ class Folder:
             warnings.warn(f"{place}: {text} (events: {', '.join(READERS)})", DataWarning, stacklevel=4)
         if not found:
             more = f", at least {_EVERY} of a class where there is no folder validation" if halved else ""
-            raise InvalidValue(f"{self.path}: samples of {split}", 0, f"files in {place / 'CLASS'}{more}")
+            raise EmptySplit(f"{self.path}: samples of {split}", 0, f"files in {place / 'CLASS'}{more}")
         return found
 
     def _advice(self, name: str, told: dict[str, Any]) -> str:

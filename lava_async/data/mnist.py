@@ -24,7 +24,7 @@ from lava_async.data.reading import inflated, read_bytes
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.hdf5 import most_bytes
-from lava_async.records import count
+from lava_async.records import count, within
 from lava_async.spikes import SpikeBatch
 
 __all__ = ["mnist", "read_idx"]
@@ -33,6 +33,7 @@ __all__ = ["mnist", "read_idx"]
 _SENSOR = (34, 34)
 #: Images that are encoded at once.
 _CHUNK = 1000
+N_CLASSES = 10
 #: File prefix and splits in it.
 _FILES = {"train": ("train", "validation"), "t10k": ("test",)}
 
@@ -83,7 +84,7 @@ def mnist(
     parts = [Part(splits, {"file": prefix, "size": _SENSOR, "source": sources(paths[prefix]), "polarity": polarity},
                   partial(_encode_files, paths[prefix], polarity, progress))
              for prefix, splits in held.items()]  # fmt: skip
-    return load_parts("mnist", names, parts, (2, *_SENSOR), n_classes=10, validation=last_sixth, cache=cache,
+    return load_parts("mnist", names, parts, (2, *_SENSOR), n_classes=N_CLASSES, validation=last_sixth, cache=cache,
                       polarity=polarity)  # fmt: skip
 
 
@@ -163,6 +164,7 @@ def _read_pair(paths: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
             raise InvalidValue(f"file {path}: shape", array.shape, "(B, 28, 28)" if ndim == 3 else "(B,)")
         found.append(array)
     images, labels = found
+    within(f"file {paths[1]}: labels", labels, 0, N_CLASSES - 1)
     if len(images) != len(labels):
         raise InvalidValue(f"mnist: labels in {paths[1].name}", len(labels), f"{len(images)}, one per image")
     return images, labels

@@ -262,9 +262,23 @@ def labelled(data: Any) -> Any:
     data : LabelledSpikes, or as in :func:`from_samples`
         Samples.
     """
-    if data is None or (hasattr(data, "spikes") and hasattr(data, "labels")):
+    if data is None:
         return data
-    return from_samples(data)
+    if not (hasattr(data, "spikes") and hasattr(data, "labels")):
+        return from_samples(data)
+    # What takes an array of indices stays, as it may read samples when they are asked for.
+    spikes = data.spikes
+    if not isinstance(spikes, (list, tuple)) and type(spikes) is not SpikeBatch and not _is_sparse(spikes):
+        return data
+    counts = EventBatch.concatenate([SpikeBatch.of(spikes)])
+    classes = class_labels("labels", data.labels)
+    return SpikeDataset(counts, classes, (1, 1, counts.n_channels), "samples", int(classes.max(initial=0)) + 1,
+                        getattr(data, "polarity", None))  # fmt: skip
+
+
+def _is_sparse(spikes: Any) -> bool:
+    """Tell whether these are a sparse tensor of torch, which cannot be indexed by an array."""
+    return str(getattr(spikes, "layout", "torch.strided")) != "torch.strided"
 
 
 def _pairs(name: str, data: Any) -> Iterator[tuple[Any, Any]]:

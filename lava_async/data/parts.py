@@ -15,11 +15,15 @@ from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.records import within
 
-__all__ = ["Part", "chosen", "last_sixth", "load_parts"]
+__all__ = ["EmptySplit", "Part", "chosen", "last_sixth", "load_parts"]
 
 #: Events, labels (B,) and groups (B,), as of :func:`lava_async.data.cache.cached_events`.
 Samples = tuple[EventBatch, NDArray[Any], NDArray[Any]]
 Progress = Callable[[int, int], None]
+
+
+class EmptySplit(InvalidValue):
+    """A split of a data set that is there has no samples; parameters as in :class:`~lava_async.errors.InvalidValue`."""
 
 
 class Part(NamedTuple):
@@ -107,6 +111,6 @@ def load_parts(
     if not sum(map(len, labels)):
         allowed = f"at least 1: the files hold {n_groups} groups (as speakers or users), which are not torn apart; "
         remedy = "in a config, validation = 0.2 in the table data takes a part of the training samples instead"
-        raise InvalidValue(f"data {name}: samples of {split}", 0, allowed + remedy)
+        raise EmptySplit(f"data {name}: samples of {split}", 0, allowed + remedy)
     everything = events[0] if len(events) == 1 else EventBatch.concatenate(events)
     return SpikeDataset(everything, np.concatenate(labels), shape, f"{name} {split}", n_classes, polarity)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lava_async.errors import InvalidValue
 
-__all__ = ["DATA_VARIABLE", "SOURCES", "Source", "find", "places"]
+__all__ = ["DATA_VARIABLE", "SOURCES", "Source", "find", "listed", "places"]
 
 #: Environment variable that says where data sets are: a folder with a folder for each.
 DATA_VARIABLE = "LAVA_ASYNC_DATA"
@@ -59,7 +59,7 @@ _ZENKE = "https://zenkelab.org/resources/spiking-heidelberg-datasets-shd/"
 #: Data sets that have files, by name.
 SOURCES: dict[str, Source] = {
     "mnist": Source(tuple(f"{name}|{name}.gz|{name.replace('-idx', '.idx')}" for name in _IDX), ("MNIST/raw", "MNIST"),
-                    page="https://ossci-datasets.s3.amazonaws.com/mnist/"),
+                    page="http://yann.lecun.com/exdb/mnist/ (copies: https://ossci-datasets.s3.amazonaws.com/mnist/FILE.gz)"),
     "spoken_digits": Source(("shd_train.h5", "shd_test.h5")),
     "shd": Source(("shd_train.h5", "shd_test.h5"), ("SHD",), download=True, page=_ZENKE),
     "ssc": Source(("ssc_train.h5", "ssc_valid.h5", "ssc_test.h5"), ("SSC",), download=True, page=_ZENKE),
@@ -67,7 +67,7 @@ SOURCES: dict[str, Source] = {
                      page="https://www.garrickorchard.com/datasets/n-mnist"),
     "dvs_gesture": Source(
         ("ibmGestureTrain|trials_to_train.txt", "ibmGestureTest|trials_to_test.txt"), ("DVSGesture", "DvsGesture"),
-        download=True, page="https://ibm.ent.box.com/s/3hiq58ww1pbbjrinh367ykfdf60xsfm8/folder/50167556794",
+        download=True, page="http://research.ibm.com/dvsgesture/",
     ),
 }  # fmt: skip
 #: What archives of data are called.
@@ -101,10 +101,11 @@ def find(name: str, wanted: Sequence[str], folder: str | Path | None = None) -> 
         here = [options for options, path in zip(wanted, found, strict=True) if path is None]
         missing = here if not missing or len(here) < len(missing) else missing
     for place in looked:
-        packed = [p for options in missing for o in options.split("|") for p in (place / (o + s) for s in _PACKED)]
+        called = [*(each for options in missing for each in options.split("|")), *source.names]
+        packed = [place / (each + ending) for each in called for ending in _PACKED]
         if there := [path for path in packed if path.is_file()]:
             raise InvalidValue(f"data {name}: {there[0]}", "an archive", "unpacked, in the folder in which it is")
-    files = " and ".join(_either(options) for options in missing or wanted)
+    files = listed(missing or wanted)
     if looked:
         where = f"in {looked[0]} or {looked[-1]}"
     else:
@@ -112,6 +113,11 @@ def find(name: str, wanted: Sequence[str], folder: str | Path | None = None) -> 
     hint = f"; get it from {source.page}" if source.page else ""
     hint += f", or by lava-async data build {name} --download FOLDER" if source.download else ""
     raise InvalidValue(f"data {name}: {files}", "missing" if looked else None, f"put {where}{hint}")
+
+
+def listed(files: Sequence[str]) -> str:
+    """Return names of files as words; ``a|b`` is "a or b"."""
+    return " and ".join(_either(options) for options in files)
 
 
 def _either(options: str) -> str:

@@ -118,7 +118,7 @@ def ssc(
 
 
 def read_speech(
-    path: str | Path, frames: Frames, progress: Progress | None = None
+    path: str | Path, frames: Frames, progress: Progress | None = None, n_classes: int | None = None
 ) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
     """Return the frames, labels and speakers (0 if the file has none) in a file of this format.
 
@@ -139,7 +139,7 @@ def read_speech(
             pairs = zip(rows[TIMES], rows[UNITS], strict=True)
             recordings = [_recording(where, first + b, *pair) for b, pair in enumerate(pairs)]
             parts.append(frames.encode(recordings, outside))
-            labels.append(class_labels(f"{where}: labels", rows[LABELS]))
+            labels.append(class_labels(f"{where}: labels", rows[LABELS], n_classes))
             speakers.append(np.asarray(rows.get(SPEAKERS, np.zeros(n)), np.int64))
             if progress:
                 progress(rows["rows"], rows["of"])
@@ -178,5 +178,5 @@ def _load(
     parts = []
     for path, splits in zip(find(name, list(wanted), folder), wanted.values(), strict=True):
         key = {"frames": frames.key(), "file": path.name, "source": sources([path])}
-        parts.append(Part(splits, key, partial(read_speech, path, frames, progress)))
+        parts.append(Part(splits, key, partial(read_speech, path, frames, progress, n_classes)))
     return load_parts(name, names, parts, frames.shape, n_classes=n_classes, cache=cache)

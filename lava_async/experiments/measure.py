@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.data.own import labelled
 from lava_async.engine import BatchResult
 from lava_async.forms import class_labels
 from lava_async.hardware import GROUPS, cost
@@ -47,8 +48,9 @@ def measure(
         ``first_output_steps``: how many time steps had their first output spike in forward step 1, 2, ...
         ``spikes_histogram``: edges and samples between them.
     """
+    data = labelled(data)
     how: dict[str, Any] = {"schedule": schedule, "until": until, "seed": seed, "threads": threads}
-    labels, layered = class_labels("measure: labels", data.labels), schedule.name == Layered.name
+    labels, layered = class_labels("measure: labels", data.labels, len(network.outputs)), schedule.name == Layered.name
     tally, ends = Tally(), _Decisions()
     energy, per_neuron = np.zeros(len(GROUPS)), np.zeros(network.n_neurons, np.int64)
     first_steps, per_sample, n_steps = np.zeros(1, np.int64), [], 0

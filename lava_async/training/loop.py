@@ -74,7 +74,7 @@ def evaluate(
     """
     data = labelled(data)
     deployed = network.to_network() if isinstance(network, UnlayeredNetwork) else network
-    labels = class_labels("evaluate: labels", data.labels)
+    labels = class_labels("evaluate: labels", data.labels, len(deployed.outputs))
     if len(labels) != len(data.spikes):
         raise InvalidValue("evaluate: number of labels", len(labels), f"{len(data.spikes)}, one per sample")
     whole, cut = Tally(), Tally()

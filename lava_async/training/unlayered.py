@@ -166,6 +166,8 @@ class UnlayeredNetwork(torch.nn.Module):
         """
         if isinstance(spikes, Tensor):
             spikes = spikes if spikes.layout == torch.strided else spikes.to_dense()
+            if spikes.is_complex():
+                raise InvalidType("spikes", str(spikes.dtype), "spike counts")
             if len(self.input_shape) == 3 and spikes.shape[1:-1] == self.input_shape:
                 spikes = spikes.flatten(1, 3)
             shape = tuple(spikes.shape)
