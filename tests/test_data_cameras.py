@@ -340,13 +340,9 @@ def test_what_cannot_be_fetched_is_said(tmp_path, monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setitem(sys.modules, "tonic.datasets", SimpleNamespace(SHD=fail))
-    with pytest.raises(
-        InvalidValue, match=r"download of shd = 'no route to host'.*or put shd_train.*into .*SHD.*zenk"
-    ):
+    with pytest.raises(InvalidValue, match=r"download of shd = 'no route to host'.*or put shd_train.*into .*SHD.*zenk"):
         download("shd", tmp_path)
-    with pytest.raises(
-        InvalidValue, match=r"download: data = 'mnist': must be one of nmnist.*get train-images.*http"
-    ):
+    with pytest.raises(InvalidValue, match=r"download: data = 'mnist': must be one of nmnist.*get train-images.*http"):
         download("mnist", tmp_path)
     monkeypatch.setitem(sys.modules, "tonic.datasets", None)
     with pytest.raises(InvalidValue, match=r"package tonic = .*pip install .*datasets"):

@@ -114,7 +114,7 @@ def _moving_dot(rng: np.random.Generator, way: int) -> dict[str, NDArray[np.int6
     return {name: table[:, column] for column, name in enumerate(("t", "x", "y", "p"))}
 
 
-def _write(place: Path, number: int, columns: dict[str, NDArray[Any]]) -> Path:
+def _write(place: Path, number: int, columns: dict[str, Any]) -> Path:
     """Write a sample, most of them as .csv, one in five each as .npz and .h5."""
     path = place / f"{number:03d}{'.npz' if number % 5 == 3 else '.h5' if number % 5 == 4 else '.csv'}"
     with replacing(path) as temporary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomli
 from numpy.typing import NDArray
 
 from lava_async import hdf5
@@ -20,6 +20,11 @@ from lava_async.data.parts import EmptySplit
 from lava_async.data.reading import read_array, read_arrays, read_table, read_text, visible
 from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
 from lava_async.records import count, real_array
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 __all__ = ["HELP", "Folder", "read_events"]
 
@@ -204,7 +209,7 @@ def _settings(path: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        told = tomli.loads(read_text(file, "TOML"))
+        told = tomllib.loads(read_text(file, "TOML"))
     except (ValueError, RecursionError) as error:
         raise InvalidValue(f"file {file}", str(error), "TOML") from None
     for name, value in told.items():

@@ -178,9 +178,7 @@ class UnlayeredNetwork(torch.nn.Module):
         network, engine = self._prepare(learning)
         if len(shape) != 3 or shape[1] != network.n_inputs:
             raise InvalidValue("spikes.shape", shape, f"(B, {network.n_inputs}, T), the inputs of blocks[0]")
-        if isinstance(spikes, Tensor) and isinstance(engine, CompiledEngine):
-            spikes = SpikeBatch.of(spikes, engine.threads)  # which checks them as it lists them
-        elif isinstance(spikes, Tensor):
+        if isinstance(spikes, Tensor) and not isinstance(engine, CompiledEngine):  # which checks them as it lists them
             spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
         setup = Setup(
             network, self.schedule, self.until, seed=self.seed,
