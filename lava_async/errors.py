@@ -93,7 +93,7 @@ def _sentence(where: str, value: Any, allowed: str) -> str:
     # Arrays print on several lines; NumPy 2 writes the type of a scalar, as in np.float64(nan).
     try:
         text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
-    except ValueError:  # An integer of more digits than Python writes.
+    except (ValueError, RecursionError):  # An integer of more digits than Python writes; tables in tables without end.
         text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
     if len(text) > 80:
         text = text[:77] + "..."

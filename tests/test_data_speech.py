@@ -116,6 +116,23 @@ def test_damaged_and_foreign_files_are_named(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore::lava_async.errors.DataWarning")
+def test_a_flipped_bit_ends_in_samples_or_in_one_error_and_never_in_a_crash(tmp_path):
+    path = write_h5(tmp_path / "shd_test.h5")
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    read_well, said = 0, []
+    for place in rng.integers(0, len(whole), 40):
+        content = bytearray(whole)
+        content[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(content)
+        try:
+            read_well += len(read(tmp_path)) > 0
+        except InvalidValue as error:
+            said.append(str(error))
+    assert read_well > 0
+    assert all("shd" in sentence and "\n" not in sentence for sentence in said)
+
+
 @pytest.mark.parametrize(
     ("option", "error", "words"),
     [
