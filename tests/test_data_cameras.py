@@ -14,6 +14,7 @@ from lava_async.data.download import DOWNLOADS, download
 from lava_async.data.gesture import dvs_gesture, read_aedat
 from lava_async.data.nmnist import nmnist, read_nmnist
 from lava_async.errors import DataWarning, InvalidValue
+from lava_async.extras import MissingExtra
 
 # ---------------------------------------------------------------------------------------------- N-MNIST
 
@@ -344,8 +345,12 @@ def test_what_cannot_be_fetched_is_said(tmp_path, monkeypatch):
         download("shd", tmp_path)
     with pytest.raises(InvalidValue, match=r"download: data = 'mnist': must be one of nmnist.*get train-images.*http"):
         download("mnist", tmp_path)
-    monkeypatch.setitem(sys.modules, "tonic.datasets", None)
-    with pytest.raises(InvalidValue, match=r"package tonic = .*pip install .*datasets"):
+
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name="tonic")
+
+    monkeypatch.setattr("lava_async.data.download.import_module", missing)
+    with pytest.raises(MissingExtra, match=r"pip install .*datasets"):
         download("shd", tmp_path)
 
 
