@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import re
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
 import lava_async
 from lava_async.commands import COMMANDS, Report
+from lava_async.errors import DataWarning, nearest
 from lava_async.extras import explain
 from lava_async.files import as_json
 from lava_async.terminal import INTERRUPTED, Messages, discard, interruptible, open_standard_streams, printable
@@ -26,7 +29,16 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that complains in one line."""
 
     def error(self, message: str) -> NoReturn:  # noqa: D102
+        if found := re.match(r"unrecognized arguments: (\S+)", message):
+            message += nearest(found[1].partition("=")[0], self._options())
+        elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)$", message):
+            message += nearest(found[1], re.findall(r"[^\s,']+", found[2]))
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def _options(self) -> list[str]:
+        """Return the options of this parser and of all its commands."""
+        parsers = [self, *(p for a in self._actions if isinstance(a.choices, dict) for p in a.choices.values())]
+        return [option for parser in parsers for option in parser._option_string_actions]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(argv)
         logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s")
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # What libraries print is no result.
+            # What libraries print is no result.
+            with contextlib.redirect_stdout(sys.stderr), _warnings_as_sentences(args.command):
                 report = COMMANDS[args.command].run(args)
             return _show(args, report)
         except KeyboardInterrupt:
@@ -83,6 +96,23 @@ def build_parser() -> Parser:
         sub.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
         sub.add_argument("-v", "--verbose", action="store_true", help="show log messages, and errors with their trace")
     return parser
+
+
+@contextlib.contextmanager
+def _warnings_as_sentences(command: str) -> Iterator[None]:
+    """Print the package's own warnings in a line each, without the place in its code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        show = warnings.showwarning
+
+        def show_sentence(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, DataWarning):
+                print(f"lava-async {command}: warning: " + " ".join(str(message).split()), file=sys.stderr)
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = show_sentence
+        yield
 
 
 def _complain(command: str, message: str, code: int) -> int:

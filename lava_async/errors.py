@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -39,15 +41,59 @@ class InvalidType(TypeError):  # noqa: N818
         return type(self), (self.where, self.value, self.allowed)
 
 
+class DataWarning(UserWarning):
+    """Something about data that is right to go on with, and worth a look."""
+
+
 class ForwardStepLimit(RuntimeError):  # noqa: N818
     """A time step needed more forward steps than its stop rule allows."""
 
 
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Return the words that point from an unknown name to the known one that is most like it.
+
+    Parameters
+    ----------
+    name : object
+        What was given.
+    known : iterable of str
+        Names that there are.
+
+    Returns
+    -------
+    str
+        To be put behind an error's sentence; empty if none is alike.
+
+    Examples
+    --------
+    >>> nearest("schedul", ["until", "schedule", "seed"])
+    "; did you mean 'schedule'?"
+    """
+    names = {each.lower(): each for each in known}
+    found = get_close_matches(str(name).lower(), names, n=1)
+    return f"; did you mean {names[found[0]]!r}?" if found else ""
+
+
+def unknown_argument(function: str, name: str, value: Any, known: Iterable[str]) -> InvalidType:
+    """Return the error that says that a function takes no argument of a name, and which it takes.
+
+    Parameters
+    ----------
+    function, name, value
+        Name of the function or class, name and value of the argument.
+    known : iterable of str
+        Names of the arguments that it takes.
+    """
+    taken = list(known)
+    listed = ", ".join(taken) or "nothing"
+    return InvalidType(f"{function}.{name}", value, f"left out: it takes {listed}{nearest(name, taken)}")
+
+
 def _sentence(where: str, value: Any, allowed: str) -> str:
+    # Arrays print on several lines; NumPy 2 writes the type of a scalar, as in np.float64(nan).
     try:
-        # NumPy 2 writes the type of a scalar, as in np.float64(nan).
-        text = repr(value.item() if isinstance(value, np.generic) else value)
-    except ValueError:  # An integer of more digits than Python writes.
+        text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
+    except (ValueError, RecursionError):  # An integer of more digits than Python writes; tables in tables without end.
         text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
     if len(text) > 80:
         text = text[:77] + "..."

@@ -64,10 +64,12 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        What is to be written; as long as that is not done, and if it fails, it stays as it was.
+        What is to be written; as long as that is not done, and if it fails, it stays as it was. Of a link, the file
+        that it leads to is replaced, and the link stays.
     durable : bool
         Wait until the content is on the disk, so that a power failure leaves no half of a file.
     """
+    path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
@@ -83,6 +85,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 def leftovers(path: Path) -> list[Path]:
     """Return the files that :func:`replacing` began to write for `path` in processes that were killed."""
+    path = Path(os.path.realpath(path))
     name = re.compile(rf"\.{re.escape(path.stem)}\.[0-9a-f]{{8}}{re.escape(path.suffix)}")
     return [x for x in path.parent.iterdir() if name.fullmatch(x.name) and x.is_file() and not x.is_symlink()]
 

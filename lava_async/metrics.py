@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
+from lava_async.forms import class_labels
+from lava_async.records import array_of
 
 PS_PER_NS = 1000
 
@@ -37,10 +39,10 @@ def accuracy(output: ArrayLike, labels: ArrayLike) -> float:
     ----------
     output : (B, n_out, T)
         Spike counts of the output neurons.
-    labels : (B,) int
+    labels : (B,) int, or one-hot rows (B, n)
         Classes.
     """
-    predicted, expected = predictions(output), np.asarray(labels)
+    predicted, expected = predictions(output), class_labels("labels", labels)
     if expected.shape != predicted.shape:
         raise InvalidValue("labels.shape", expected.shape, f"{predicted.shape}, one label per sample")
     return float(np.mean(predicted == expected))
@@ -149,7 +151,7 @@ def reactivity(synaptic_operations: ArrayLike, counts: ArrayLike) -> float:
 
 
 def _counts(where: str, value: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(value)
+    array = array_of(where, value, "biuf", "spike counts")
     if array.ndim != 3 or not array.size:
         raise InvalidValue(f"{where}.shape", array.shape, "(B, N, T), none of them 0")
     return array

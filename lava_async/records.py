@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from inspect import signature
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, nearest
+from lava_async.forms import plain
 
 
 class ArrayRecord:
@@ -44,9 +46,10 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 def array_of(where: str, value: Any, kinds: str, what: str) -> NDArray[Any]:
     """Return `value` as an array of one of these kinds of dtype, or raise an error that names `where`."""
+    value = plain(where, value)
     try:
         array = np.asarray(value)
-    except ValueError:  # rows of different lengths
+    except (TypeError, ValueError):  # rows of different lengths; what cannot become an array
         raise InvalidType(where, value, f"an array of {what}") from None
     if array.dtype.kind not in kinds and array.size:
         raise InvalidType(where, value, f"{what}, not {array.dtype}")
@@ -83,28 +86,33 @@ def whole_array(where: str, value: Any, low: int, high: int) -> NDArray[np.int64
 def within(where: str, array: NDArray[Any], low: float, high: float) -> None:
     """Raise an error that names `where` unless low <= array <= high."""
     with np.errstate(over="ignore"):  # NumPy 2 casts the limits to the type of the array: to infinity, which is right.
-        outside = (array < low) | (array > high)
+        outside = ~((array >= low) & (array <= high))  # NaN too
     if np.any(outside):
         raise InvalidValue(where, array[outside].flat[0].item(), f"in {low} .. {high}")
 
 
 def count(where: str, value: Any, *, least: int = 0, most: int = 2**31 - 1) -> int:
     """Return an integer in least .. most, or raise an error that names `where`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise InvalidType(where, value, f"an integer >= {least}")
-    if not least <= value <= most:
-        raise InvalidValue(where, int(value), f">= {least}" if value < least else f"<= {most}")
-    return int(value)
+    try:  # Integers of numpy and torch are welcome, truth values and fractions are not.
+        if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
+            raise TypeError
+        number = operator.index(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise InvalidType(where, value, f"an integer >= {least}") from None
+    if not least <= number <= most:
+        raise InvalidValue(where, number, f">= {least}" if number < least else f"<= {most}")
+    return number
 
 
 def member(where: str, members: Mapping[str, Callable[..., Any]], name: Any, options: Mapping[str, Any]) -> Any:
     """Return ``members[name](**options)``, or raise an error that says which names and options there are."""
     if not isinstance(name, str) or name not in members:
-        raise InvalidValue(f"{where}.name", name, "one of " + ", ".join(members))
+        raise InvalidValue(f"{where}.name", name, "one of " + ", ".join(members) + nearest(name, members))
     known = signature(members[name])
     try:
         known.bind(**options)
     except TypeError:
         taken = ", ".join(known.parameters) or "nothing"
-        raise InvalidType(f"{where}({name!r}) options", dict(options), f"options of its own: {taken}") from None
+        meant = "".join(nearest(each, known.parameters) for each in options if each not in known.parameters)
+        raise InvalidType(f"{where}({name!r}) options", dict(options), f"options of its own: {taken}{meant}") from None
     return members[name](**options)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from lava_async.engine import BatchResult, Checked, Result, Setup, State, compiled, reference
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.forms import plain
 from lava_async.network import Network
 from lava_async.records import count, integer_array, within
 from lava_async.schedules import Layered, Schedule, Timed
@@ -170,12 +171,13 @@ class Stepper:
 
     def step(self, frame: ArrayLike) -> Result:
         """Run one time step on input counts of shape (C,); the result has T = 1."""
+        frame = np.asarray(plain("frame", frame))
         if self._steps:
-            flat = np.asarray(frame).reshape(-1)
+            flat = frame.reshape(-1)
             _check_channels(self.setup.network, len(flat))
             self._steps.step(flat)
             return self._steps.result()
-        train = SpikeTrain.from_dense(np.asarray(frame).reshape(-1, 1))
+        train = SpikeTrain.from_dense(frame.reshape(-1, 1))
         _check_channels(self.setup.network, train.n_channels)
         result: Result = self._engine.run(self.setup, train, self.sample, self.state)
         return result

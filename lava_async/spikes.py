@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,6 +15,8 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import ArrayRecord, array_of, count, frozen, integer_array, whole_array, within
 from lava_async.threads import available
 
+#: What to do with real values, behind an error.
+ENCODE = "encode real values as spikes with rate, latency or delta of lava_async.data.encoders"
 #: Graded spikes carry 24 bits on Loihi 2; a count is the payload of an input spike.
 MAX_PAYLOAD = 2**24 - 1
 
@@ -200,6 +203,8 @@ def _events_of(
     where: str, dense: NDArray[Any], shape: str, threads: int | None = 1
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return channel, count and start of a dense (B, C, T) array, or raise an error that names `where`."""
+    if dense.dtype == np.bool_:
+        dense = dense.view(np.uint8)
     if dense.dtype not in LISTED:
         dense = dense_counts(where, dense, shape)
     start = np.zeros((len(dense), dense.shape[2] + 1), np.int64)
@@ -223,11 +228,22 @@ def _listed(kind: type[R], channel: Any, counts: Any, start: Any, n_channels: in
 
 
 def dense_counts(where: str, spikes: ArrayLike, shape: str) -> NDArray[np.int64]:
-    """Return spike counts of a shape, as ``"(C, T)"``, after checking them; whole floats (Lava, torch) are welcome."""
+    """Return spike counts of a shape, as ``"(C, T)"``, after checking them; whole floats (Lava, torch) are welcome.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If they are none. Networks take counts: the error says how real values become such.
+    """
     array = array_of(where, spikes, "biuf", "spike counts")
     if array.ndim != shape.count(",") + 1:
         raise InvalidValue(f"{where}.shape", array.shape, shape)
-    return whole_array(where, array, 0, MAX_PAYLOAD)
+    try:
+        return whole_array(where, array, 0, MAX_PAYLOAD)
+    except InvalidValue as error:
+        if not isinstance(error.value, float) or not math.isfinite(error.value) or error.value.is_integer():
+            raise
+        raise InvalidValue(where, error.value, f"{error.allowed}: {ENCODE}") from None
 
 
 def _check_entries(entries: SpikeTrain | SpikeBatch, *, ndim: int) -> None:

@@ -142,7 +142,7 @@ def test_a_config_loads_from_a_file_and_keys_have_defaults(tmp_path):
         ({"until": {"limit": 3}}, r"until\.name = 'Quiescence': must be one that has these options"),
         ({"until.name": "MaxForwardSteps"}, r"until\.name = 'MaxForwardSteps': must be one that has these options"),
         ({"data.name": "digitz"}, r"data\.name = 'digitz': must be one of digits, mnist"),
-        ({"data.options": {"folder": "x"}}, r"data\.options\.folder = 'x': must be left out: digits takes nothing"),
+        ({"data.options": {"folder": "x"}}, r"data\.options\.folder = 'x': must be left out: digits takes polarity"),
         ({"data.name": "mnist", "data.options": {"folders": "x"}},
          r"data\.options\.folders = 'x': must be left out: mnist takes folder, limit"),
         ({"data.train": "training"}, r"data\.train = 'training': must be 'train' or"),

@@ -48,10 +48,11 @@ def test_a_subset_keeps_order_shape_name_and_classes():
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"spikes": np.zeros((4, 6, 2))}, InvalidType, "spikes.*uint8"),
+        ({"spikes": np.full((4, 6, 2), 0.5)}, InvalidValue, "spikes = 0.5.*encode real values"),
         ({"spikes": np.zeros((4, 6), np.uint8)}, InvalidValue, r"spikes\.shape.*\(4, 6\).*\(B, C, T\)"),
-        ({"labels": [0, 1, 2, 1]}, InvalidType, "labels.*int64"),
-        ({"labels": np.zeros((4, 1), np.int64)}, InvalidValue, r"labels\.shape.*\(B,\)"),
+        ({"labels": ["a", "b", "a", "b"]}, InvalidType, "labels.*number the classes"),
+        ({"labels": [0, 0.5, 1, 2]}, InvalidValue, r"labels = 0\.5.*no fractions"),
+        ({"labels": np.zeros((4, 1, 1), np.int64)}, InvalidValue, r"labels\.shape.*\(B,\)"),
         ({"labels": np.array([0, 1])}, InvalidValue, "labels = 2.*4"),
         ({"labels": np.array([0, 1, 3, 1])}, InvalidValue, r"labels = 3.*0 \.\. 2"),
         ({"shape": (2, 2, 3)}, InvalidValue, r"shape = \(2, 2, 3\).*6"),
@@ -61,6 +62,26 @@ def test_a_subset_keeps_order_shape_name_and_classes():
 def test_fields_that_do_not_fit_are_named(change, error, words):
     with pytest.raises(error, match=f"SpikeDataset.*{words}"):
         dataset(**change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": [0, 1, 2, 1]},
+        {"labels": np.eye(3)[[0, 1, 2, 1]]},
+        {"labels": np.array([[0], [1], [2], [1]])},
+        {"spikes": np.arange(48.0).reshape(4, 6, 2)},
+        {"spikes": np.arange(48).reshape(4, 6, 2)},
+    ],
+    ids=["list", "one-hot", "column", "floats", "int64"],
+)
+def test_other_forms_of_the_same_content_are_the_same_data_set(change):
+    assert dataset(**change) == dataset()
+
+
+def test_counts_above_a_byte_become_events():
+    data = dataset(spikes=np.full((4, 6, 2), 300))
+    assert data.events.count.max() == 300
 
 
 @pytest.mark.parametrize(
@@ -177,7 +198,7 @@ def test_mnist_is_encoded_from_packed_and_plain_files(tmp_path, pack, suffix):
     write_mnist(tmp_path, pack, suffix)
     data = mnist("test", folder=tmp_path, cache=False)
     images = read_idx(tmp_path / f"t10k-images-idx3-ubyte{suffix}")
-    dense = SpikeDataset(saccade(images, size=(34, 34)), np.arange(5), (2, 34, 34), "mnist test")
+    dense = SpikeDataset(saccade(images, size=(34, 34)), np.arange(5), (2, 34, 34), "mnist test", polarity="on_off")
     assert data == replace(dense, spikes=dense.events)
 
 
@@ -213,7 +234,13 @@ DAMAGED = {
     "hdf5": (b"\x89HDF\r\n\x1a\n", "first bytes.*HDF.*idx"),
     "floats": (b"\0\0\x0d\x01" + bytes(8), "first bytes.*unsigned bytes"),
     "cut header": (b"\0\0\x08\x03\0\0", "first bytes"),
-    "empty": (b"", "first bytes"),
+    "empty": (b"", "is empty"),
+    "page": (b"<!DOCTYPE html><html>404", "page of HTML.*fetch it again"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS"),
+    "bomb": (
+        gzip.compress(b"\0\0\x08\x03" + np.array([100_000, 28, 28], ">u4").tobytes() + bytes(78_400_000)),
+        "uncompressed bytes",
+    ),
     "other size": (idx(np.zeros((3, 28, 27))), r"shape = \(3, 28, 27\).*\(B, 28, 28\)"),
     "fewer images": (idx(np.zeros((4, 28, 28))), "4, one per image"),
 }
@@ -231,6 +258,32 @@ def test_damaged_and_foreign_files_are_named(tmp_path, content, words):
 def test_bad_arguments_of_mnist_are_named(tmp_path, change, words):
     with pytest.raises(InvalidValue, match=rf"mnist\.{words}"):
         mnist(**{"folder": tmp_path, "split": "test", "cache": False} | change)
+
+
+def test_the_planes_of_the_polarities_may_be_off_then_on(tmp_path):
+    """As in slayer's tutorials and in tonic: the same events, in channels that changed places."""
+    write_mnist(tmp_path)
+    for load in (digits, lambda split, **options: mnist(split, folder=tmp_path, cache=False, **options),
+                 lambda split, **options: mnist(split, folder=tmp_path, limit=3, **options)):  # fmt: skip
+        ours, theirs = load("test"), load("test", polarity="off_on")
+        assert (ours.polarity, theirs.polarity) == ("on_off", "off_on")
+        half = ours.n_channels // 2
+        np.testing.assert_array_equal(theirs.dense(), np.roll(ours.dense(), half, axis=1))
+        with pytest.raises(InvalidValue, match=r"polarity = 'offon'.*did you mean 'off_on'"):
+            load("test", polarity="offon")
+
+
+@pytest.mark.parametrize("place", ["", "mnist", "MNIST/raw"])
+@pytest.mark.parametrize("suffix", [".gz", ""])
+def test_files_are_found_where_and_as_others_keep_them(tmp_path, place, suffix):
+    """torchvision keeps MNIST/raw; archives name train-images.idx3-ubyte."""
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    write_mnist(tmp_path / place, gzip.compress if suffix else bytes, suffix)
+    if not suffix:
+        for path in list((tmp_path / place).iterdir()):
+            path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    (tmp_path / place / "._t10k-images-idx3-ubyte").write_bytes(b"\x00\x05\x16\x07")
+    assert len(mnist("test", folder=tmp_path, cache=False)) == 5
 
 
 @pytest.mark.skipif(not MNIST.is_dir(), reason="MNIST files are not in ../shared/data/mnist")

@@ -13,7 +13,8 @@ from lava_async.data import SPLITS, registry
 from lava_async.data.download import DOWNLOADS, download
 from lava_async.data.gesture import dvs_gesture, read_aedat
 from lava_async.data.nmnist import nmnist, read_nmnist
-from lava_async.errors import InvalidValue
+from lava_async.errors import DataWarning, InvalidValue
+from lava_async.extras import MissingExtra
 
 # ---------------------------------------------------------------------------------------------- N-MNIST
 
@@ -97,16 +98,17 @@ def test_damaged_and_missing_recordings_are_named(tmp_path):
     with pytest.raises(InvalidValue, match=r"00001\.bin: bytes = 7.*multiple of 5"):
         nmnist("test", folder=tmp_path, cache=False)
     (tmp_path / "Test" / "7" / "00001.bin").write_bytes(nmnist_bytes([(34, 0, 0, 0)]))
-    with pytest.raises(InvalidValue, match=r"00001\.bin: pixel = 34"):
+    with pytest.raises(InvalidValue, match=r"00001\.bin: event x = 34.*1 of 1 events"):
         nmnist("test", folder=tmp_path, cache=False)
 
 
 # ---------------------------------------------------------------------------------------------- DVS128 Gesture
 
 
-def aedat_packet(events, kind: int = 1, overflow: int = 0) -> bytes:
+def aedat_packet(events, kind: int = 1, overflow: int = 0, size: int = 8, time_at: int = 4, capacity=None) -> bytes:
     """A header of 28 bytes, then per event (x, y, on, valid, t) a word and a time, all little-endian."""
-    head = np.array([kind, 1], "<u2").tobytes() + np.array([8, 4, overflow] + [len(events)] * 3, "<u4").tobytes()
+    numbers = [size, time_at, overflow, len(events) if capacity is None else capacity, len(events), len(events)]
+    head = np.array([kind, 1], "<u2").tobytes() + np.array(numbers, "<u4").tobytes()
     words = [(x << 17 | y << 2 | on << 1 | valid, t) for x, y, on, valid, t in events]
     return head + np.array(words, "<u4").tobytes()
 
@@ -178,7 +180,7 @@ def test_both_archives_hold_the_same(tmp_path):
         (tmp_path / name[:3] / name).mkdir(parents=True)
         write(tmp_path / name[:3] / name)
     authors, tonic = (
-        dvs_gesture("train", folder=tmp_path / name, cache=False, steps=3) for name in ("Dvs", "DVS")
+        dvs_gesture("train", folder=tmp_path / name, cache=False, steps=3, late="drop") for name in ("Dvs", "DVS")
     )  # tonic's second gesture begins with its first event, the authors' with the label: step 3, not shown
     assert authors.labels.tolist() == tonic.labels.tolist() == [0, 10] * 4
     np.testing.assert_array_equal(authors.dense()[::2], tonic.dense()[::2])
@@ -193,6 +195,85 @@ def test_validation_users_are_not_trained_on(tmp_path):
     assert len(dvs_gesture("train+validation+test", folder=tmp_path, cache=tmp_path / "cache")) == 12
 
 
+def test_a_table_of_labels_may_have_other_columns_and_come_from_windows(tmp_path):
+    write_authors(tmp_path)
+    expected = dvs_gesture("test", folder=tmp_path, cache=False)
+    table = "class;who;endTime_usec;startTime_usec\r\n1;a;2000000;1000000\r\n\r\n11;b;4000000;3000000\r\n"
+    (tmp_path / "user24_led_labels.csv").write_bytes(b"\xef\xbb\xbf" + table.encode())
+    (tmp_path / "trials_to_test.txt").write_bytes(b"\xef\xbb\xbfuser24_led.aedat\r\n\r\n")
+    assert dvs_gesture("test", folder=tmp_path, cache=False) == expected
+
+
+def test_hidden_files_and_other_folders_are_no_samples(tmp_path):
+    write_tonic(tmp_path / "dvs")
+    write_nmnist(tmp_path / "nmnist")
+    expected = [len(dvs_gesture("test", folder=tmp_path / "dvs", cache=False)),
+                len(nmnist("test", folder=tmp_path / "nmnist", cache=False))]  # fmt: skip
+    user, digit = tmp_path / "dvs" / "ibmGestureTest" / "user24_led", tmp_path / "nmnist" / "Test" / "7"
+    for folder, name in ((user, "._0.npy"), (digit, "._00001.bin")):
+        (folder / name).write_bytes(b"\x00\x05\x16\x07" + bytes(78))
+        (folder / ".DS_Store").write_bytes(b"Bud1")
+        (folder / "Thumbs.db").write_bytes(b"x")
+        (folder / "readme.txt").write_text("copied by me")
+    (tmp_path / "dvs" / "ibmGestureTest" / "__MACOSX").mkdir()
+    assert len(dvs_gesture("test", folder=tmp_path / "dvs", cache=False)) == expected[0]
+    assert len(nmnist("test", folder=tmp_path / "nmnist", cache=False)) == expected[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("dvs/ibmGestureTest/user24_led/0 (copy).npy", r"name = '0 \(copy\)\.npy'.*LABEL\.npy"),
+     ("dvs/ibmGestureTest/user24_led/11.npy", r"11\.npy: label = 11.*0 \.\. 10"),
+     ("dvs/ibmGestureTest/userX/0.npy", "user = 'userX'.*userNN_LIGHT"),
+     ("nmnist/Test/7/copy of 00001.bin", "name = 'copy of 00001.bin'.*NUMBER.bin")],
+)  # fmt: skip
+def test_files_of_other_names_are_named(tmp_path, path, words):
+    write_tonic(tmp_path / "dvs")
+    write_nmnist(tmp_path / "nmnist")
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    kept = next((tmp_path / path.split("/")[0]).glob(f"*Test/*/*{path[-4:]}"))
+    (tmp_path / path).write_bytes(kept.read_bytes())
+    load = dvs_gesture if path.startswith("dvs") else nmnist
+    with pytest.raises(InvalidValue, match=words):
+        load("test", folder=tmp_path / path.split("/")[0], cache=False)
+
+
+def test_an_archive_that_is_not_unpacked_is_said(tmp_path):
+    (tmp_path / "ibmGestureTest.tar.gz").write_bytes(b"")
+    with pytest.raises(InvalidValue, match=r"ibmGestureTest\.tar\.gz = 'an archive': must be unpacked"):
+        dvs_gesture("test", folder=tmp_path, cache=False)
+
+
+@pytest.mark.parametrize("row", [[1, 1, 2, 0], [1, 1, 1, np.nan], [1.5, 1, 1, 0], [128, 1, 1, 0], [1, -1, 1, 0]])
+def test_an_event_that_cannot_be_is_named_with_its_file(tmp_path, row):
+    write_tonic(tmp_path)
+    path = tmp_path / "ibmGestureTest" / "user24_led" / "0.npy"
+    np.save(path, np.array([[1, 1, 0, 0], row]))
+    with pytest.raises(InvalidValue, match=r"0\.npy: "):
+        dvs_gesture("test", folder=tmp_path, cache=False)
+
+
+def test_polarities_may_be_signed_and_times_are_microseconds(tmp_path):
+    """2.3 ms and 22.3 ms are 20 ms apart, though their difference as floats is less."""
+    write_tonic(tmp_path)
+    path = tmp_path / "ibmGestureTest" / "user24_led" / "0.npy"
+    np.save(path, np.array([[0, 0, -1, 2.3], [0, 0, 1, 22.3], [0, 0, 1, 62.3]]))
+    data = dvs_gesture("test", folder=tmp_path, cache=False, polarity="off_on")
+    assert data.polarity == "off_on"
+    assert np.argwhere(data.dense()[0]).tolist() == [[0, 0], [1024, 1], [1024, 3]]
+
+
+def test_events_after_the_time_steps_are_a_warning_or_an_error(tmp_path):
+    write_tonic(tmp_path)
+    options = {"folder": tmp_path, "cache": False, "steps": 1}
+    with pytest.warns(DataWarning, match="1 of 3 are left out.*end at 0.02 s.*latest event is at 0.03 s.*steps=2"):
+        assert dvs_gesture("test", **options).events.count.sum() == 2
+    with pytest.raises(InvalidValue, match="events outside all time steps = 1: must be 0 of 3"):
+        dvs_gesture("test", **options, late="error")
+    assert dvs_gesture("test", **options, late="drop").events.count.sum() == 2
+    assert dvs_gesture("test", **options | {"steps": 2}).events.count.sum() == 3
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -200,7 +281,20 @@ def test_validation_users_are_not_trained_on(tmp_path):
         ("user24_led.aedat", HEADER + aedat_packet([(1, 1, 1, 1, 1)])[:-1], "last packet is cut off"),
         ("user24_led.aedat", HEADER + b"123", "last packet is cut off"),
         ("user24_led.aedat", HEADER + aedat_packet([(128, 1, 1, 1, 1)]), r"x = 128.*0 \.\. 127"),
-        ("user24_led_labels.csv", b"class,start\n1,2,x\n", "a table class"),
+        ("user24_led.aedat", HEADER + aedat_packet([(1, 1, 1, 1, 1)], size=16), "packet at byte 61 = '16 bytes"),
+        ("user24_led.aedat", HEADER + aedat_packet([(1, 1, 1, 1, 1)], size=0), "= '0 bytes"),
+        ("user24_led.aedat", HEADER + aedat_packet([(1, 1, 1, 1, 1)], time_at=0), "time from byte 0"),
+        ("user24_led.aedat", HEADER + aedat_packet([], kind=9, size=2**32 - 1, capacity=2**32 - 1), "is cut off"),
+        ("user24_led_labels.csv", b"class,start\n1,2,x\n", "columns = 'class, start'.*among them starttime_usec"),
+        ("user24_led_labels.csv", b"class,startTime_usec,endTime_usec\n1,2,x\n", "line 2 = '1,2,x'.*numbers for class"),
+        (
+            "user24_led_labels.csv",
+            b"class,startTime_usec,endTime_usec\n1,5,6\n",
+            "events of class 1 = 0.*5 and 6",
+        ),
+        ("trials_to_test.txt", b"user24_led.aedat\n../x.aedat", r"a recording = '\.\./x\.aedat'.*without folders"),
+        ("trials_to_test.txt", b"somebody.aedat", "user = 'somebody.aedat'.*userNN_LIGHT"),
+        ("trials_to_test.txt", "user24_led.aedat".encode("utf-16"), "text in UTF-8"),
         ("user24_led_labels.csv", None, r"user24_led_labels\.csv = 'missing'"),
     ],
 )
@@ -247,12 +341,16 @@ def test_what_cannot_be_fetched_is_said(tmp_path, monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setitem(sys.modules, "tonic.datasets", SimpleNamespace(SHD=fail))
-    with pytest.raises(InvalidValue, match=r"download of shd = 'no route to host'.*or put the files into .*SHD"):
+    with pytest.raises(InvalidValue, match=r"download of shd = 'no route to host'.*or put shd_train.*into .*SHD.*zenk"):
         download("shd", tmp_path)
-    with pytest.raises(InvalidValue, match=r"download: data = 'mnist': must be one of nmnist, shd"):
+    with pytest.raises(InvalidValue, match=r"download: data = 'mnist': must be one of nmnist.*get train-images.*http"):
         download("mnist", tmp_path)
-    monkeypatch.setitem(sys.modules, "tonic.datasets", None)
-    with pytest.raises(InvalidValue, match=r"package tonic = .*pip install .*datasets"):
+
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name="tonic")
+
+    monkeypatch.setattr("lava_async.data.download.import_module", missing)
+    with pytest.raises(MissingExtra, match=r"pip install .*datasets"):
         download("shd", tmp_path)
 
 

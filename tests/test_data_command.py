@@ -51,7 +51,7 @@ def test_the_list_says_what_is_there_and_which_files_are_missing(call, mnist_fil
     assert "digits         come with the package" in shown.out
     assert f"shd_train.h5 and shd_test.h5 = 'missing': must be put in {mnist_files / 'shd'}" in shown.out
     found = json.loads(call("list", "--folder", mnist_files, "--json")[1].out)["data"]
-    assert [entry["name"] for entry in found] == list(DATA)
+    assert [*(entry["name"] for entry in found), "events"] == list(DATA)
     assert [entry["name"] for entry in found if entry["there"] and entry["name"] in SOURCES] == ["mnist"]
 
 
@@ -63,6 +63,20 @@ def test_building_shows_sizes_and_fills_the_cache(call, mnist_files):
     assert next(entry["cached"] for entry in found if entry["name"] == "mnist") > 1000
     splits = json.loads(call("build", "mnist", "--folder", mnist_files, "--json")[1].out)["splits"]
     assert [splits[split]["samples"] for split in ("train", "validation", "test")] == [10, 2, 5]
+
+
+def test_a_split_that_is_empty_is_said_beside_the_others(call, mnist_files):
+    """Of five training samples, a sixth is none."""
+    folder = mnist_files / "mnist"
+    content = gzip.decompress((folder / "train-images-idx3-ubyte.gz").read_bytes())
+    small = content[:4] + np.array([5], ">u4").tobytes() + content[8 : 16 + 5 * 784]
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(small))
+    labels = gzip.decompress((folder / "train-labels-idx1-ubyte.gz").read_bytes())
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(labels[:4] + np.array([5], ">u4").tobytes() + labels[8:13])
+    code, shown = call("build", "mnist", "--folder", mnist_files)
+    assert code == 0
+    assert "train        5" in shown.out
+    assert "data mnist: samples of validation = 0: must be at least 1" in shown.out
 
 
 def test_showing_gives_class_balance_and_a_raster(call, tmp_path):
@@ -81,7 +95,7 @@ def test_options_of_the_data_set_are_handed_on(call, mnist_files):
     assert json.loads(call(*show, "--option", "limit=3", "--json")[1].out)["samples"] == 3
     code, shown = call(*show, "--option", "size=3")
     assert (code, shown.err.count("\n")) == (1, 1)
-    assert "options.size = 3: must be left out: mnist takes folder, limit, cache" in shown.err
+    assert "options.size = 3: must be left out: mnist takes folder, limit, polarity, cache" in shown.err
 
 
 def test_the_encoders_are_drawn(call, tmp_path):
@@ -98,6 +112,9 @@ def test_the_encoders_are_drawn(call, tmp_path):
         (["show", "shd"], "shd_test.h5 = None: must be put in"),
         (["encoders"], "--out = None: must be given"),
         (["build", "mnist", "--download", "x"], "download: data = 'mnist'"),
+        (["show", "digts"], "package.module:function; did you mean 'digits'?"),
+        (["example"], "data example: FOLDER = None: must be given"),
+        (["example", "."], "data example: folder = '.': must be one that is not there yet, or empty"),
     ],
     ids=" ".join,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -55,6 +57,30 @@ def test_changes_tell_the_signal_to_within_a_threshold(x):
 def test_delta_by_hand():
     events = delta([[[0.0, 0.9, 1.0, 3.5, 3.1, 1.9]]], threshold=1.0, max_count=9)
     assert events.tolist() == [[[0, 0, 1, 2, 0, 0], [0, 0, 0, 0, 0, 1]]]
+
+
+@given(
+    st.sampled_from([0.1, 0.2, 0.05, 0.3, 1 / 3, 7.0]),
+    st.lists(st.integers(-3, 3), min_size=2, max_size=40),
+    st.sampled_from([np.float64, np.float32]),
+    st.integers(-20, 20),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_change_of_k_thresholds_is_k_events_in_every_type(threshold, changes, dtype, begin):
+    """The signal is exact: fractions, rounded once, to the type that holds them."""
+    h = Fraction(threshold).limit_denominator(1000)
+    levels = np.cumsum([0, *changes]) + begin
+    signal = np.array([[[float(int(n) * h) for n in levels]]]).astype(dtype)
+    on, off = delta(signal, threshold=threshold, max_count=9)[0].astype(int)
+    assert (on - off).tolist() == [0, *changes]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_latencies_are_rounded_as_the_exact_numbers_are(dtype):
+    for steps in (2, 3, 11, 21):
+        exact = [Fraction(k, 40) for k in range(1, 41)]
+        spikes = latency(np.array([[float(x) for x in exact]], dtype), steps=steps)
+        assert spikes[0].argmax(axis=1).tolist() == [round((1 - x) * (steps - 1)) for x in exact]
 
 
 def test_every_encoder_has_its_name_and_its_equation():

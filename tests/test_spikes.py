@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from lava_async import SpikeTrain
-from lava_async.spikes import MAX_PAYLOAD, SpikeBatch
+from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch
 
 shapes = st.tuples(st.integers(0, 5), st.integers(0, 6))
 counts = st.sampled_from([0, 0, 1, 2, 255, MAX_PAYLOAD])
@@ -93,7 +93,8 @@ net_shape = np.ones((1, 3, 2), int)
         (lambda: SpikeTrain.from_dense([[-1.0]]), "SpikeTrain.spikes = -1.0: must be in 0 .. 16777215"),
         (lambda: SpikeTrain.from_dense([[2**24]]), "SpikeTrain.spikes = 16777216: must be in 0 .. 16777215"),
         (lambda: SpikeTrain.from_dense([[1e30]]), "SpikeTrain.spikes = 1e+30: must be in 0 .. 16777215"),
-        (lambda: SpikeTrain.from_dense([[0.5]]), "SpikeTrain.spikes = 0.5: must be whole numbers in 0 .. 16777215"),
+        (lambda: SpikeTrain.from_dense([[0.5]]),
+         "SpikeTrain.spikes = 0.5: must be whole numbers in 0 .. 16777215: " + ENCODE),
         (lambda: SpikeTrain.from_dense([[np.nan]]), "SpikeTrain.spikes = nan: must be whole numbers in 0 .. 16777215"),
         (lambda: SpikeTrain.from_events([3], [0], **one_event), "SpikeTrain.channel = 3: must be in 0 .. 2"),
         (lambda: SpikeTrain.from_events([0], [1], **one_event), "SpikeTrain.time = 1: must be in 0 .. 0"),
@@ -116,7 +117,7 @@ net_shape = np.ones((1, 3, 2), int)
         (lambda: SpikeBatch.from_dense([[1]]), "SpikeBatch.spikes.shape = (1, 1): must be (B, C, T)"),
         (lambda: SpikeBatch.from_dense(-net_shape), "SpikeBatch.spikes = -1: must be in 0 .. 16777215"),
         (lambda: SpikeBatch.from_dense(net_shape * 0.5),
-         "SpikeBatch.spikes = 0.5: must be whole numbers in 0 .. 16777215"),
+         "SpikeBatch.spikes = 0.5: must be whole numbers in 0 .. 16777215: " + ENCODE),
         (lambda: SpikeBatch.from_dense(net_shape * np.nan),
          "SpikeBatch.spikes = nan: must be whole numbers in 0 .. 16777215"),
         (lambda: SpikeBatch.of([SpikeTrain.from_dense([[1]]), None]),

@@ -23,21 +23,22 @@ from lava_async import Layered, Quiescence, Result, simulate, simulate_batch
 PACKAGE = Path(lava_async.__file__).parent
 TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
-BASE = {"_core", "draws", "errors", "extras", "files", "network", "neurons", "records", "schedules", "spikes", "stopping",
-        "synapses", "terminal", "threads"}  # fmt: skip
-CORE = BASE | {"engine", "simulation", "metrics"}
+BASE = {"_core", "draws", "errors", "extras", "files", "forms", "network", "neurons", "records", "schedules", "spikes",
+        "stopping", "synapses", "terminal", "threads"}  # fmt: skip
+CORE = BASE | {"engine", "simulation", "metrics", "tally"}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
     "engine": BASE,
     "simulation": BASE | {"engine"},
     "metrics": BASE | {"engine", "simulation"},
+    "tally": BASE | {"engine", "simulation", "metrics"},
     "hdf5": BASE,
     **dict.fromkeys(ADAPTERS, CORE | {"hdf5"}),
     "proc": CORE | {"netx"},
     "compat": set(),
     "progress": set(),
-    "training": CORE | {"netx", "progress"},
+    "training": CORE | {"data", "netx", "progress"},
     "experiments": CORE | ADAPTERS,
     "bench": CORE | ADAPTERS | {"experiments"},
     "commands": CORE | ADAPTERS | {"bench", "experiments", "progress"},

@@ -40,7 +40,7 @@ def test_the_trained_network_can_be_evaluated(tmp_path, capsys):
     assert main(["train", "digits", *TINY, "--set", "data.test=", "--out", str(tmp_path)]) == 0
     assert "test" not in json.loads((tmp_path / "results.json").read_text())
     capsys.readouterr()
-    assert main(["evaluate", str(tmp_path / "network.net"), "--limit", "20", "--json"]) == 0
+    assert main(["evaluate", str(tmp_path / "network.net"), "--data", "digits", "--limit", "20", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"][0]["schedule"] == {"name": "random", "group_size": 8}
 
 

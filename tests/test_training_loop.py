@@ -148,8 +148,8 @@ def test_bad_settings_are_named(options, error):
 @pytest.mark.parametrize(
     ("labels", "error"),
     [
-        (np.full(64, 2), r"fit\.train\.labels = 2: must be in 0 \.\. 1"),
-        (np.full(64, -1), r"fit\.train\.labels = -1: must be in 0 \.\. 1"),
+        (np.full(64, 2), r"fit\.train\.labels = 2: must be classes, integers in 0 \.\. 1"),
+        (np.full(64, -1), r"fit\.train\.labels = -1: must be classes, integers in 0 \.\. 1"),
         (np.zeros(63, int), "fit.train: number of labels = 63: must be 64"),
     ],
 )

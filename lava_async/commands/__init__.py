@@ -10,6 +10,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -71,6 +72,28 @@ def whole(least: int) -> Callable[[str], int]:
     return parse
 
 
+def output(*endings: str) -> Callable[[str], Path]:
+    """Return a type of options: a file that can be written, so that a mistake is seen before the work is done.
+
+    Parameters
+    ----------
+    *endings : str
+        What its name may end with, as ".png".
+    """
+
+    def parse(text: str) -> Path:
+        path = Path(text)
+        if path.suffix.lower() not in endings:
+            raise ArgumentTypeError(f"{text!r} does not end with {' or '.join(endings)}")
+        if path.is_dir():
+            raise ArgumentTypeError(f"{text!r} is a folder, must be a file")
+        if not path.absolute().parent.is_dir():
+            raise ArgumentTypeError(f"{text!r} would be in a folder that does not exist: make it first")
+        return path
+
+    return parse
+
+
 def table(rows: list[list[str]]) -> str:
     """Return rows, the first of them the head, as aligned text: words to the left, numbers to the right."""
     columns = list(zip(*rows, strict=True))
@@ -98,4 +121,4 @@ COMMANDS: dict[str, Command] = {
     command.name: command for command in (DEMO, TRAIN, STUDY, EVALUATE, EXPORT, RUN, INSPECT, DATA, BENCH, DOCTOR)
 }
 
-__all__ = ["COMMANDS", "Command", "Report", "table", "whole"]
+__all__ = ["COMMANDS", "Command", "Report", "output", "table", "whole"]

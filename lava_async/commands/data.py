@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lava_async.commands import Command, Report, table, whole
+from lava_async.commands import Command, Report, output, table, whole
+from lava_async.commands.inputs import add_data_help, option
 from lava_async.data import SPLITS, registry
 from lava_async.errors import InvalidValue
 
@@ -17,43 +17,37 @@ if TYPE_CHECKING:
 
     from lava_async.data import SpikeDataset
 
-ACTIONS = ("list", "build", "show", "encoders")
+ACTIONS = ("list", "build", "show", "encoders", "example")
 #: Size of the raster in characters, and what they stand for, from no spikes to many.
 ROWS, SHADES = 20, " .:+#"
 
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("action", choices=ACTIONS, help="what to do")
-    parser.add_argument("name", nargs="?", choices=list(registry.DATA), metavar="NAME",
-                        help=f"build, show: one of {', '.join(registry.DATA)}")  # fmt: skip
+    parser.add_argument("name", nargs="?", metavar="NAME", help=f"build, show: one of {', '.join(registry.DATA)}; or "
+                        "your own (--data-help); example: the folder to write")  # fmt: skip
     parser.add_argument("--folder", type=Path, metavar="FOLDER",
                         help="where the files of the data are (default: $LAVA_ASYNC_DATA)")  # fmt: skip
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where what was built is kept")
-    parser.add_argument("--option", action="append", default=[], type=_option, metavar="KEY=VALUE",
+    parser.add_argument("--option", action="append", default=[], type=option, metavar="KEY=VALUE",
                         help="build, show: an option of the data set, as window_ms=10; repeatable")  # fmt: skip
     parser.add_argument("--download", type=Path, metavar="FOLDER",
                         help="build: fetch it into this folder first (needs the extra datasets)")  # fmt: skip
     parser.add_argument("--split", choices=SPLITS, default="test", help="show: part of the data (default: %(default)s)")
+    add_data_help(parser)
     parser.add_argument("--sample", type=whole(0), default=0, metavar="N", help="show: this sample (default: 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE.png", help="show, encoders: where to draw the picture")
-
-
-def _option(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
+    parser.add_argument("--out", type=output(".png", ".pdf", ".svg", ".jpg"), metavar="FILE.png",
+                        help="show, encoders: where to draw the picture (.png, .pdf, .svg or .jpg)")  # fmt: skip
 
 
 def _run(args: Namespace) -> Report:
     if args.action in ("build", "show") and args.name is None:
-        raise InvalidValue(f"data {args.action}: NAME", None, "one of " + ", ".join(registry.DATA))
+        raise InvalidValue(f"data {args.action}: NAME", None, "one of " + ", ".join(registry.names()))
+    if args.action == "example" and args.name is None:
+        raise InvalidValue("data example: FOLDER", None, "given: where to write the example")
     if args.action == "encoders" and args.out is None:
         raise InvalidValue("data encoders: --out", None, "given: the file of the picture")
-    actions = {"list": _list, "build": _build, "show": _show, "encoders": _encoders}
+    actions = {"list": _list, "build": _build, "show": _show, "encoders": _encoders, "example": _example}
     return actions[args.action](args)
 
 
@@ -66,6 +60,8 @@ def _list(args: Namespace) -> Report:
 
     cache, data = cache_folder(args.cache), []
     for name in registry.DATA:
+        if name == "events":  # A user's own.
+            continue
         about = (registry.loader(name).__doc__ or "").partition("\n")[0].removeprefix("Return ").rstrip(".")
         entry: dict[str, Any] = {"name": name, "about": about, "there": True, "missing": None, "folder": None}
         if name in SOURCES:
@@ -84,6 +80,7 @@ def _list(args: Namespace) -> Report:
         rows.append([entry["name"], where, f"{entry['cached'] / 1e6:.0f} MB" if entry["cached"] else "-"])
     lines = [table(rows), "", f"Files are looked for in --folder or ${DATA_VARIABLE}. Cache: {cache}"]
     lines += [entry["missing"] for entry in data if entry["missing"]]
+    lines.append("Your own data: lava-async data --data-help")
     return Report("\n".join(lines), {"cache": str(cache), "data": data})
 
 
@@ -119,14 +116,21 @@ def _build(args: Namespace) -> Report:
         from lava_async.data.download import download
 
         args.folder = download(args.name, args.download)
+    from lava_async.data.parts import EmptySplit
+
+    empty: list[str] = []
     rows, data = [["split", *_HEADS, "seconds"]], {}
     for split in SPLITS:
         started = time.perf_counter()
-        found = _load(args, split)
+        try:
+            found = _load(args, split)
+        except EmptySplit as error:
+            empty.append(str(error))
+            continue
         seconds = time.perf_counter() - started
         data[split] = {**_facts(found), "seconds": seconds}
         rows.append([split, *_cells(data[split]), f"{seconds:.1f}"])
-    return Report(f"{args.name}:\n{table(rows)}", {"name": args.name, "splits": data})
+    return Report("\n".join([f"{args.name}:", table(rows), *empty]), {"name": args.name, "splits": data})
 
 
 _HEADS = ["samples", "channels", "time steps", "events per sample", "density"]
@@ -216,6 +220,15 @@ def _encoders(args: Namespace) -> Report:
     return Report(f"Drawn to {args.out}", {"file": str(args.out)})
 
 
+def _example(args: Namespace) -> Report:
+    from lava_async.data.example import write_example
+
+    files = write_example(args.name)
+    lines = [f"Written to {args.name}: {len(files)} files. Then:", f"  lava-async data show {args.name}",
+             f"  lava-async train {args.name}/train.toml"]  # fmt: skip
+    return Report("\n".join(lines), {"folder": args.name, "files": [str(file) for file in files]})
+
+
 def _figure(inches: tuple[float, float]) -> Any:
     """Return a figure that needs no screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -242,7 +255,8 @@ COMMAND = Command(
     "  lava-async data build mnist --folder data\n"
     "  lava-async data build nmnist --download data          fetch it first\n"
     "  lava-async data show shd --option window_ms=10 --sample 3 --out shd.png\n"
-    "  lava-async data encoders --out encoders.png",
+    "  lava-async data encoders --out encoders.png\n"
+    "  lava-async data example mine                          a small folder of your own data",
     _arguments,
     _run,
 )

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lava_async.commands import Command, Report, table, whole
+from lava_async.commands.inputs import add_data_options, load_data
 from lava_async.commands.models import add_schedule_options, order_of
-from lava_async.data import SPLITS, registry
 from lava_async.schedules import SCHEDULES, Layered, Replay, Timed
 from lava_async.stopping import Quiescence
 
 if TYPE_CHECKING:
-    from lava_async.data import SpikeDataset
     from lava_async.training import Evaluation
 
 #: Heads of the columns of :func:`cells`.
@@ -32,11 +31,7 @@ def cells(found: Evaluation) -> list[str]:
 def _arguments(parser: ArgumentParser) -> None:
     names = [name for name in SCHEDULES if name != Replay.name]
     parser.add_argument("model", type=Path, metavar="MODEL.net", help="a network of netx, slayer or lava-async")
-    parser.add_argument("--data", choices=list(registry.DATA), default="digits",
-                        help="what it is run on (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--folder", type=Path, metavar="FOLDER",
-                        help="where the files of the data are (default: $LAVA_ASYNC_DATA)")  # fmt: skip
-    parser.add_argument("--split", choices=SPLITS, default="test", help="part of the data (default: %(default)s)")
+    add_data_options(parser)
     parser.add_argument("--limit", type=whole(1), metavar="N", help="only the first N samples")
     parser.add_argument("--schedule", choices=names, nargs="+", metavar="NAME",
                         help=f"one or more of {', '.join(names)} (default: as in the file)")  # fmt: skip
@@ -53,7 +48,7 @@ def _run(args: Namespace) -> Report:
     how = {"schedule": Layered(), "until": Quiescence(), "seed": args.seed or 0,
            **netx.execution(noted, str(args.model), wanted)}  # fmt: skip
     until, seed = how["until"], how["seed"]
-    data = _data(args)
+    data = load_data(args, noted, args.limit)
     from lava_async.training.loop import evaluate  # torch takes seconds: only when all else is fine
 
     rows, table_rows = [], [["executed", *COLUMNS]]
@@ -81,21 +76,15 @@ def _whole(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:,.0f}"
 
 
-def _data(args: Namespace) -> SpikeDataset:
-    folder = {} if args.folder is None else {"folder": args.folder}
-    limit = {"limit": args.limit} if args.data == "mnist" else {}  # It encodes no more than that.
-    data = registry.load(args.data, args.split, **folder, **limit)
-    return data if args.limit is None else data.subset(range(min(args.limit, len(data))))
-
-
 COMMAND = Command(
     "evaluate",
     "run a .net file on data and say what it is worth",
     "Run a .net file on data, in the arithmetic it was made for, under one or more schedules: accuracy, accuracy at\n"
     "the first output spike, spikes, forward steps and synaptic operations.",
-    "  lava-async evaluate lava-async-demo/unlayered.net                       as it was trained\n"
-    "  lava-async evaluate lava-async-demo/layered.net --schedule layered random momentum\n"
-    "  lava-async evaluate model.net --data mnist --folder mnist --limit 1000 --json",
+    "  lava-async evaluate lava-async-demo/unlayered.net --data digits         as it was trained\n"
+    "  lava-async evaluate lava-async-demo/layered.net --data digits --schedule layered random momentum\n"
+    "  lava-async evaluate model.net --data mnist --folder mnist --limit 1000 --json\n"
+    "  lava-async evaluate model.net --data my_data                            your own: see --data-help",
     _arguments,
     _run,
 )

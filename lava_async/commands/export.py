@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from lava_async.commands import Command, Report
+from lava_async.commands import Command, Report, output
 from lava_async.commands.models import load
 from lava_async.errors import InvalidValue
 from lava_async.neurons import LoihiParams
@@ -23,8 +23,9 @@ def _seconds(text: str) -> float:
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
-    parser.add_argument("--nir", type=Path, metavar="FILE", help="write it as NIR")
-    parser.add_argument("--net", type=Path, metavar="FILE", help="write it as .net, with all that is noted in MODEL")
+    parser.add_argument("--nir", type=output(".nir"), metavar="FILE.nir", help="write it as NIR")
+    parser.add_argument("--net", type=output(".net", ".h5", ".hdf5"), metavar="FILE.net",
+                        help="write it as .net, with all that is noted in MODEL")  # fmt: skip
     parser.add_argument("--float", action="store_true",
                         help="turn Loihi's integers into floating point, in which decays do not round")  # fmt: skip
     parser.add_argument("--dt", type=_seconds, metavar="SECONDS",

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lava_async.commands import Command, Report, table, whole
+from lava_async.commands import Command, Report, output, table, whole
 from lava_async.hardware.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ BAR, NOTE = 48, 100
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL.net", help="a network of netx, slayer or lava-async")
     parser.add_argument("--target", choices=TARGETS, help="only this chip; exit code 1 if the network does not fit")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report for browsers, too")
+    parser.add_argument("--html", type=output(".html", ".htm"), metavar="FILE.html",
+                        help="write a report for browsers, too")  # fmt: skip
     parser.add_argument("--largest-input", type=whole(0), default=1, metavar="N",
                         help="largest count of an input spike, its payload (default: %(default)s)")  # fmt: skip
 

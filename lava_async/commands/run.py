@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.commands import Command, Report, table, whole
+from lava_async.commands.inputs import add_data_options, load_data
 from lava_async.commands.models import add_schedule_options, load, rules
-from lava_async.data import SPLITS, registry
 from lava_async.errors import InvalidValue
 from lava_async.schedules import SCHEDULES, Layered, Replay, Timed
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lava_async.network import Network
 
 SHOWN = 20
+#: Input channels of the data set that comes with the package: a network of so many runs on it, if nothing else is said.
+DIGITS = 200
 
 
 class Input(NamedTuple):
@@ -46,14 +48,10 @@ def _arguments(parser: ArgumentParser) -> None:
     names = [name for name in SCHEDULES if name != Replay.name]
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument(
-        "--data", choices=list(registry.DATA), metavar="NAME", help="run it on this data (default: digits)"
-    )
     source.add_argument("--spikes", type=Path, metavar="FILE.npy", help="run it on counts (C, T) or (B, C, T)")
     source.add_argument("--random", type=_share, metavar="SHARE",
                         help="run it on spikes that channels send with this probability in each time step")  # fmt: skip
-    parser.add_argument("--split", choices=SPLITS, default="test", help="part of the data (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, metavar="FOLDER", help="where the files of the data are")
+    add_data_options(parser, source)
     parser.add_argument("--samples", type=whole(1), default=10, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--steps", type=whole(1), default=20, metavar="T", help="time steps of random spikes (default: "
                         "%(default)s)")  # fmt: skip
@@ -73,7 +71,7 @@ def _run(args: Namespace) -> Report:
 
     network, noted = load(args.model)
     how = rules(args, noted)
-    given = _input(args, network, how["seed"])
+    given = _input(args, network, noted, how["seed"])
     result = simulate_batch(network, given.spikes, **how)
     order = how["schedule"]
     data = {
@@ -97,7 +95,7 @@ def _run(args: Namespace) -> Report:
     return Report(_csv(result) if args.csv else "\n\n".join(parts), data)
 
 
-def _input(args: Namespace, network: Network, seed: int) -> Input:
+def _input(args: Namespace, network: Network, noted: dict[str, Any], seed: int) -> Input:
     if args.random is not None:
         rng = np.random.default_rng(seed)
         shape = (args.samples, network.n_inputs, args.steps)
@@ -106,19 +104,21 @@ def _input(args: Namespace, network: Network, seed: int) -> Input:
         )
     if args.spikes is not None:
         return Input(_from_file(args.spikes)[: args.samples], None, str(args.spikes))
-    folder = {} if args.folder is None else {"folder": args.folder}
-    data = registry.load(args.data or "digits", args.split, **folder)
-    data = data.subset(range(min(args.samples, len(data))))
+    if args.data is None and network.n_inputs == DIGITS:
+        args.data = "digits"
+    data = load_data(args, noted, args.samples)
     return Input(data.dense(), data.labels, data.name)
 
 
 def _from_file(path: Path) -> NDArray[Any]:
     """Return counts (B, C, T) of a file of numpy; pickles are refused."""
+    from lava_async.data.reading import read_array
+
     try:
-        spikes = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        spikes = read_array(path)
+    except InvalidValue as error:
         raise InvalidValue("--spikes", str(path), f"a file of numpy with an array of integers ({error})") from None
-    if not isinstance(spikes, np.ndarray) or spikes.ndim not in (2, 3):
+    if spikes.ndim not in (2, 3):
         raise InvalidValue("--spikes", str(path), "one array of counts, (C, T) or (B, C, T)")
     return spikes if spikes.ndim == 3 else spikes[None]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lava_async.commands import Command, Report, table, whole
+from lava_async.commands.inputs import add_data_help
 from lava_async.errors import InvalidValue
 from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped
 from lava_async.experiments.sweep import sweep
@@ -34,6 +35,7 @@ def _arguments(parser: ArgumentParser) -> None:
                         metavar=("SETTING", "TRAINING", "SEED", "FOLDER"),
                         help="also write this network with its card into a folder; may be repeated")  # fmt: skip
     parser.add_argument("--report-only", action="store_true", help="run nothing: write the report of what is there")
+    add_data_help(parser)
 
 
 def _run(args: Namespace) -> Report:

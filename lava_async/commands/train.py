@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lava_async.commands import Command, Report, table
+from lava_async.commands.inputs import add_data_help
 from lava_async.errors import InvalidValue
 from lava_async.experiments.config import Config, shipped
 from lava_async.experiments.toml import parse_toml
@@ -38,6 +39,7 @@ def _arguments(parser: ArgumentParser) -> None:
                         "on (default: ./lava-async-train/CONFIG)")  # fmt: skip
     parser.add_argument("--set", type=_setting, action="append", default=[], metavar="KEY=VALUE", dest="settings",
                         help="another value for a key of the config, as in training.seed=1")  # fmt: skip
+    add_data_help(parser)
 
 
 def _run(args: Namespace) -> Report | None:

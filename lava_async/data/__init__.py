@@ -8,13 +8,16 @@ Every reader in this folder returns a :class:`SpikeDataset`. How to add a data s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.data.store import EventBatch, as_events
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidValue, nearest
+from lava_async.forms import class_labels
 from lava_async.records import ArrayRecord, count, integer_array, within
+from lava_async.spikes import SpikeBatch, SpikeTrain, dense_counts
 
 __all__ = ["SPLITS", "EventBatch", "SpikeDataset", "held_out", "split_names"]
 
@@ -31,22 +34,26 @@ class SpikeDataset(ArrayRecord):
     spikes : (B, C, T) uint8 or EventBatch
         Spikes of each channel in each time step, time last, as an array or as a list of events. Channels are
         polarity-major, as slayer flattens (C, H, W): channel = polarity * height * width + y * width + x. Either form
-        may be indexed by sample, and what comes out goes into :func:`lava_async.simulate_batch` and training.
+        may be indexed by sample, and what comes out goes into :func:`lava_async.simulate_batch` and training. Any other
+        form of spike counts becomes one of these two.
     labels : (B,) int64
-        Class of each sample, 0 .. n_classes - 1.
+        Class of each sample, 0 .. n_classes - 1; any form that :func:`lava_async.forms.class_labels` takes.
     shape : (polarity, height, width)
-        Shape of the sensor; its product is C. Polarity 0 is ON (brighter), 1 is OFF (darker).
+        Shape of the sensor; its product is C.
     name : str
         Data set and split, for reports.
     n_classes : int
         Classes of the whole data set; a subset need not contain all of them.
+    polarity : {"on_off", "off_on"}, optional
+        Of two polarities: whether 0 is ON (brighter) and 1 is OFF (darker), as in all data sets of this package by
+        default, or the other way round. None: not known, or one polarity.
 
     Raises
     ------
     InvalidType
-        If `spikes` is neither an array of uint8 nor an EventBatch, or `labels` no array of int64.
+        If `spikes` are no spike counts, or `labels` no classes.
     InvalidValue
-        If the shapes do not fit together, or a label is out of range.
+        If the shapes do not fit together, or a count or label is out of range.
     """
 
     spikes: NDArray[np.uint8] | EventBatch
@@ -54,23 +61,17 @@ class SpikeDataset(ArrayRecord):
     shape: tuple[int, int, int]
     name: str
     n_classes: int = 10
+    polarity: str | None = None
 
     def __post_init__(self) -> None:
-        for field, array, dtype, ndim in (("spikes", self.spikes, np.uint8, 3), ("labels", self.labels, np.int64, 1)):
-            if isinstance(array, EventBatch) and ndim == 3:
-                continue
-            if not isinstance(array, np.ndarray) or array.dtype != dtype:
-                found = f"array of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
-                raise InvalidType(f"SpikeDataset.{field}", found, f"an array of {np.dtype(dtype)}")
-            if array.ndim != ndim:
-                axes = "(B, C, T)" if ndim == 3 else "(B,)"
-                raise InvalidValue(f"SpikeDataset.{field}.shape", array.shape, axes)
+        object.__setattr__(self, "spikes", _counts(self.spikes))
+        n_classes = count("SpikeDataset.n_classes", self.n_classes, least=1)
+        object.__setattr__(self, "labels", class_labels("SpikeDataset.labels", self.labels, n_classes))
         if len(self.labels) != len(self.spikes):
             raise InvalidValue("SpikeDataset: number of labels", len(self.labels), f"{len(self.spikes)} as of spikes")
         if len(self.shape) != 3 or min(self.shape) < 1 or np.prod(self.shape) != self.n_channels:
             product = f"(polarity, height, width) with product {self.n_channels}, the number of channels"
             raise InvalidValue("SpikeDataset.shape", self.shape, product)
-        within("SpikeDataset.labels", self.labels, 0, count("SpikeDataset.n_classes", self.n_classes, least=1) - 1)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -111,6 +112,22 @@ class SpikeDataset(ArrayRecord):
         return replace(self, spikes=self.spikes[chosen], labels=self.labels[chosen])
 
 
+def _counts(spikes: Any) -> NDArray[np.uint8] | EventBatch:
+    """Return spikes in one of the two forms that data sets hold."""
+    if isinstance(spikes, EventBatch):
+        return spikes
+    if isinstance(spikes, np.ndarray) and spikes.dtype == np.uint8 and spikes.ndim == 3:
+        return spikes
+    if isinstance(spikes, SpikeBatch) or (
+        isinstance(spikes, (list, tuple)) and any(isinstance(train, SpikeTrain) for train in spikes)
+    ):
+        return EventBatch.concatenate([SpikeBatch.of(spikes)])
+    dense = dense_counts("SpikeDataset.spikes", spikes, "(B, C, T)")
+    if dense.max(initial=0) <= np.iinfo(np.uint8).max:
+        return dense.astype(np.uint8)
+    return EventBatch.concatenate([SpikeBatch.from_dense(dense)])
+
+
 def split_names(where: str, split: str) -> tuple[str, ...]:
     """Return the names of :data:`SPLITS` in `split`, one or several joined by "+", in the order of SPLITS.
 
@@ -121,7 +138,8 @@ def split_names(where: str, split: str) -> tuple[str, ...]:
     """
     names = split.split("+") if isinstance(split, str) else []
     if not names or len(set(names)) < len(names) or not set(names) <= set(SPLITS):
-        raise InvalidValue(where, split, " or ".join(map(repr, SPLITS)) + ", or several of them joined by '+'")
+        meant = "".join(nearest(name, SPLITS) for name in names if name not in SPLITS)
+        raise InvalidValue(where, split, " or ".join(map(repr, SPLITS)) + f", or several of them joined by '+'{meant}")
     return tuple(name for name in SPLITS if name in names)
 
 

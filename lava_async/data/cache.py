@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.data.reading import read_arrays
 from lava_async.data.store import EventBatch
 from lava_async.files import replacing
 
@@ -29,8 +29,7 @@ log = logging.getLogger(__name__)
 #: Environment variable that says where the cache is.
 FOLDER_VARIABLE = "LAVA_ASYNC_CACHE"
 #: Changes when files or encoders change: older files are then made anew.
-_FORMAT = 1
-_ARRAYS = {"channel", "count", "sizes", "labels", "groups", "n_channels"}
+_FORMAT = 2
 
 
 def cache_folder(folder: str | Path | None = None) -> Path:
@@ -104,10 +103,11 @@ def _write(path: Path, key: str, events: EventBatch, labels: NDArray[Any], group
 def _read(path: Path, key: str) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]] | None:
     """Return what a file holds; None if it is missing, damaged or not of this key."""
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            if file["key"].tobytes() != key.encode():
-                raise ValueError("made for another key")
-            arrays = {name: file[name] for name in _ARRAYS}
+        if not path.exists():
+            return None
+        arrays = read_arrays(path)
+        if arrays["key"].tobytes() != key.encode():
+            raise ValueError("made for another key")
         sizes, channel = arrays["sizes"].astype(np.int64), arrays["channel"]
         bounds = np.concatenate([[0], np.cumsum(sizes.ravel())])
         n_steps = sizes.shape[1]
@@ -118,10 +118,8 @@ def _read(path: Path, key: str) -> tuple[EventBatch, NDArray[np.int64], NDArray[
         if labels.shape != (len(events),) or groups.shape != labels.shape:
             raise ValueError("labels or groups missing")
         return events, labels, groups
-    except FileNotFoundError:
-        return None
-    except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, zipfile.BadZipFile) as error:
-        log.warning("%s is damaged and made anew: %s", path, error)
+    except Exception as error:  # Whatever a damaged file leads to, it is made again.
+        log.warning("%s is damaged and is made again: %s", path, " ".join(str(error).split()) or type(error).__name__)
         return None
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.events import saccade
+from lava_async.data.frames import ON_OFF, check_planes, planes
 from lava_async.extras import needs
 
 __all__ = ["digits"]
@@ -23,7 +24,7 @@ _SENSOR = (10, 10)
 _TURNS = np.array(["train", "train", "train", "validation", "test"])
 
 
-def digits(split: str) -> SpikeDataset:
+def digits(split: str, *, polarity: str = ON_OFF) -> SpikeDataset:
     """Return scikit-learn's handwritten digits as events of a 10 x 10 sensor over 10 time steps.
 
     The split is fixed and stratified: the digits of each class, in the order of the file, go in turn to train, train,
@@ -35,6 +36,8 @@ def digits(split: str) -> SpikeDataset:
     ----------
     split : str
         "train", "validation", "test", or several joined by "+".
+    polarity : {"on_off", "off_on"}
+        Which events come first: ON, or OFF as in slayer's tutorials and in tonic.
 
     Returns
     -------
@@ -44,19 +47,20 @@ def digits(split: str) -> SpikeDataset:
     Raises
     ------
     InvalidValue
-        If `split` is none of these.
+        If `split` or `polarity` is none of these.
     MissingExtra
         If scikit-learn is not installed.
     """
     names = split_names("digits.split", split)
+    check_planes("digits.polarity", polarity)
     with needs("train", "the data set digits"):
         from sklearn.datasets import load_digits  # takes a second
 
     source = load_digits()
     labels = source.target.astype(np.int64)
     chosen = np.flatnonzero(np.isin(_parts(labels), names))
-    spikes = saccade(source.images[chosen] / 16.0, size=_SENSOR)
-    return SpikeDataset(spikes, labels[chosen], (2, *_SENSOR), f"digits {'+'.join(names)}")
+    spikes = planes(saccade(source.images[chosen] / 16.0, size=_SENSOR), polarity)
+    return SpikeDataset(spikes, labels[chosen], (2, *_SENSOR), f"digits {'+'.join(names)}", polarity=polarity)
 
 
 def _parts(labels: NDArray[np.int64]) -> NDArray[np.str_]:

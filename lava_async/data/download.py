@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from lava_async.data.places import SOURCES, listed
 from lava_async.errors import InvalidValue
 from lava_async.extras import needs
 
@@ -40,6 +41,9 @@ def download(name: str, folder: str | Path) -> Path:
     MissingExtra
         If tonic is not installed.
     """
+    if name in SOURCES and name not in DOWNLOADS and SOURCES[name].page:
+        allowed = f"one of {', '.join(DOWNLOADS)}; get {listed(SOURCES[name].files)} from {SOURCES[name].page}"
+        raise InvalidValue("download: data", name, allowed)
     if name not in DOWNLOADS:
         raise InvalidValue("download: data", name, "one of " + ", ".join(DOWNLOADS))
     with needs("datasets", "a download"):
@@ -50,6 +54,7 @@ def download(name: str, folder: str | Path) -> Path:
         try:
             getattr(datasets, kind)(save_to=str(folder), **part)
         except (OSError, RuntimeError) as error:
-            allowed = f"a download (is there a connection?), or put the files into {folder / kind} yourself"
+            files, page = listed(SOURCES[name].files), SOURCES[name].page
+            allowed = f"a download (is there a connection?), or put {files} into {folder / kind} yourself, from {page}"
             raise InvalidValue(f"download of {name}", " ".join(str(error).split()), allowed) from None
     return folder

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async import draws
-from lava_async.data.events import crossings, saccade
+from lava_async.data.events import crossings, saccade, to_integers
 from lava_async.errors import InvalidValue
-from lava_async.records import count, integer_array, real_array, within
+from lava_async.records import array_of, count, integer_array, real_array, within
 
 __all__ = ["ENCODERS", "delta", "latency", "rate", "saccade"]
 
@@ -79,6 +79,8 @@ def latency(values: ArrayLike, *, steps: int, threshold: float = 0.01) -> NDArra
 
         t_c = round((1 - x_c) * (T - 1)) if x_c >= threshold, else never
 
+    Half a step is rounded to the even one.
+
     Parameters
     ----------
     values : (B, ...) floats
@@ -98,10 +100,12 @@ def latency(values: ArrayLike, *, steps: int, threshold: float = 0.01) -> NDArra
     InvalidType, InvalidValue
         If an argument is not as above.
     """
-    x = _values("latency.values", values)
+    given = array_of("latency.values", values, "biuf", "numbers")
+    x, digits = _values("latency.values", given), given.dtype if given.dtype.kind == "f" else np.float64
     steps = count("latency.steps", steps, least=1)
     within("latency.threshold", real_array("latency.threshold", threshold), 0, 1)
-    when = np.rint((1 - x) * (steps - 1)).astype(np.int64)
+    halves = to_integers(2.0 * (1 - x) * (steps - 1), 2.0 * (steps - 1), digits)  # Half a step is half a step.
+    when = np.rint(halves / 2).astype(np.int64)
     return ((when[:, :, None] == np.arange(steps)) & (x >= threshold)[:, :, None]).astype(np.uint8)
 
 
@@ -113,6 +117,9 @@ def delta(signals: ArrayLike, *, threshold: float, max_count: int = 1) -> NDArra
 
         n(t) = trunc((x(t) - r(t - 1)) / threshold)      events: ON if positive, OFF if negative
         r(t) = r(t - 1) + threshold * n(t),  r(-1) = x(0)
+
+    A change of exactly k thresholds makes k events, whatever floating point makes of it: 0.1 from 0.2 to 0.3 is one
+    threshold of 0.1.
 
     Parameters
     ----------
@@ -133,7 +140,8 @@ def delta(signals: ArrayLike, *, threshold: float, max_count: int = 1) -> NDArra
     InvalidType, InvalidValue
         If an argument is not as above.
     """
-    x = real_array("delta.signals", signals)
+    given = array_of("delta.signals", signals, "biuf", "numbers")
+    x, digits = real_array("delta.signals", given), given.dtype if given.dtype.kind == "f" else np.float64
     if x.ndim != 3 or not x.shape[2]:
         raise InvalidValue("delta.signals.shape", x.shape, "(B, C, T), T at least 1")
     if not real_array("delta.threshold", threshold) > 0:
@@ -141,9 +149,11 @@ def delta(signals: ArrayLike, *, threshold: float, max_count: int = 1) -> NDArra
     within("delta.max_count", np.array(count("delta.max_count", max_count)), 1, 255)
     n_samples, n_channels, n_steps = x.shape
     events = np.empty((n_samples, 2, n_channels, n_steps), np.uint8)
-    level = np.zeros((n_samples, n_channels))
+    level, first = np.zeros((n_samples, n_channels)), x[:, :, 0]
     for t in range(n_steps):
-        events[:, 0, :, t], events[:, 1, :, t] = crossings((x[:, :, t] - x[:, :, 0]) / threshold, level, max_count)
+        terms = (np.abs(x[:, :, t]) + np.abs(first)) / threshold
+        change = to_integers((x[:, :, t] - first) / threshold, terms, digits)
+        events[:, 0, :, t], events[:, 1, :, t] = crossings(change, level, max_count)
     return events.reshape(n_samples, 2 * n_channels, n_steps)
 
 

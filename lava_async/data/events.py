@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import count, real_array, within
 
-__all__ = ["crossings", "saccade", "triangle"]
+__all__ = ["crossings", "saccade", "to_integers", "triangle"]
 
 #: Pixels that are encoded together; their temporary arrays (0.25 MB each) stay in the cache.
 _CHUNK_PIXELS = 1 << 15
@@ -137,9 +137,28 @@ def saccade(
         start = np.log(scene.seen_from(*positions[0]) + black)
         level = np.zeros_like(start)
         for t, position in enumerate(positions[1:]):
-            contrast = (np.log(scene.seen_from(*position) + black) - start) / threshold
+            seen = np.log(scene.seen_from(*position) + black)
+            contrast = to_integers((seen - start) / threshold, (np.abs(seen) + np.abs(start)) / threshold)
             events[part, 0, :, :, t], events[part, 1, :, :, t] = crossings(contrast, level, max_count)
     return events.reshape(len(light), 2 * height * width, steps)
+
+
+def to_integers(values: NDArray[np.float64], terms: Any, digits: Any = np.float64) -> NDArray[np.float64]:
+    """Return values in which those that are integers but for rounding are integers.
+
+    0.3 / 0.1 is less than 3 in floating point. A signal that rises by exactly a threshold crosses it all the same.
+
+    Parameters
+    ----------
+    values : (...) float64
+        Sums of numbers, such as changes of a signal in thresholds.
+    terms : (...) float64
+        Size of the largest of these numbers: their rounding is that of the sum.
+    digits : dtype
+        Type of floating-point numbers that they had.
+    """
+    whole = np.rint(values)
+    return np.where(np.abs(values - whole) <= 4 * np.finfo(digits).eps * terms, whole, values)
 
 
 def crossings(

@@ -10,6 +10,7 @@ A. Amir et al., "A low power, fully event-based gesture recognition system", CVP
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -20,9 +21,10 @@ from numpy.typing import NDArray
 
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
-from lava_async.data.frames import Frames, Recording
+from lava_async.data.frames import Frames, Outside, Recording, check_sensor, on_events
 from lava_async.data.parts import Part, Progress, load_parts
 from lava_async.data.places import SOURCES, find
+from lava_async.data.reading import read_array, read_bytes, read_table, read_text, visible
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.records import within
@@ -35,11 +37,13 @@ N_CLASSES = 11
 _PARTS = dict(zip(SOURCES["dvs_gesture"].files, (("train", "validation"), ("test",)), strict=True))
 _END_OF_HEADER = b"#!END-HEADER\r\n"
 _POLARITY_EVENTS = 1
+#: Of polarity events: bytes of an event, and where in it its time begins.
+_EVENT_BYTES, _TIME_AT = 8, 4
 
 
 def dvs_gesture(
     split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int = 75, reduce: int = 4,
-    polarity: str = "both", max_count: int | None = None, cache: str | bool | None = None,
+    polarity: str = "both", max_count: int | None = None, late: str = "warn", cache: str | bool | None = None,
     progress: Progress | None = None,
 ) -> SpikeDataset:  # fmt: skip
     """Return DVS128 Gesture from a folder ``dvs_gesture``, ``DVSGesture`` or ``DvsGesture``.
@@ -53,8 +57,9 @@ def dvs_gesture(
     ----------
     split, folder, cache, progress
         As in :func:`~lava_async.data.registry.load`, for every data set.
-    window_ms, steps, reduce, polarity, max_count
-        As in :class:`~lava_async.data.frames.Frames`. By default, 1.5 s of the about 6 s are used.
+    window_ms, steps, reduce, polarity, max_count, late
+        As in :class:`~lava_async.data.frames.Frames`. By default, 1.5 s of the about 6 s are used, and a warning says
+        how many events that leaves out.
 
     Returns
     -------
@@ -68,14 +73,15 @@ def dvs_gesture(
         If a file is missing (which, and where to put it), damaged, or an argument is not as above.
     """
     names = split_names("dvs_gesture.split", split)
-    frames = Frames(_SENSOR, window_ms, steps, reduce, polarity, max_count, "dvs_gesture")
+    frames = Frames(_SENSOR, window_ms, steps, reduce, polarity, max_count, "dvs_gesture", late)
     held = {place: splits for place, splits in _PARTS.items() if set(splits) & set(names)}
     parts = []
     for path, splits in zip(find("dvs_gesture", list(held), folder), held.values(), strict=True):
         files = _files(path)
         key = {"frames": frames.key(), "part": splits[0], "source": sources(files)}
-        parts.append(Part(splits, key, partial(_read_all, files, frames, progress)))
-    return load_parts("dvs_gesture", names, parts, frames.shape, n_classes=N_CLASSES, cache=cache)
+        parts.append(Part(splits, key, partial(_read_all, path, files, frames, progress)))
+    return load_parts("dvs_gesture", names, parts, frames.shape, n_classes=N_CLASSES, cache=cache,
+                      polarity=frames.planes)  # fmt: skip
 
 
 def read_gesture_array(path: str | Path) -> Recording:
@@ -86,14 +92,14 @@ def read_gesture_array(path: str | Path) -> Recording:
     InvalidValue
         If the file is damaged or of another format.
     """
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InvalidValue(f"file {path}", " ".join(str(error).split()), "an array in npy format") from None
+    array = read_array(path)
     if array.ndim != 2 or array.shape[1] != 4 or array.dtype.kind not in "biuf":
         raise InvalidValue(f"file {path}: shape", array.shape, "(E, 4): x, y, polarity, milliseconds")
-    x, y, on, time = array.T.astype(np.float64)
-    return _recording(path, x, y, on > 0, (time - time.min(initial=np.inf)) * 1000.0)
+    x, y, polarity, time = array.T.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise InvalidValue(f"file {path}: events", "NaN or infinity", "finite")
+    us = np.rint(time * 1000.0).astype(np.int64)  # The camera tells microseconds.
+    return _recording(path, x, y, on_events(f"file {path}: polarity", polarity), us - (us.min() if len(us) else 0))
 
 
 def read_aedat(path: str | Path) -> Recording:
@@ -109,19 +115,20 @@ def read_aedat(path: str | Path) -> Recording:
     InvalidValue
         If the file is cut off or of another format.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InvalidValue(f"file {path}", error.strerror, "readable") from None
+    content = read_bytes(path, "a recording in AEDAT 3.1")
     end = content.find(_END_OF_HEADER)
     if not content.startswith(b"#!AER-DAT3.1") or end < 0:
         raise InvalidValue(f"file {path}: first bytes", content[:12], "those of AEDAT 3.1, #!AER-DAT3.1")
     place, words, times = end + len(_END_OF_HEADER), [], []
     while place < len(content):
         header = content[place : place + 28]
-        kind, _ = np.frombuffer(header[:4].ljust(4), "<u2")
-        size, _, overflow, capacity, _, _ = np.frombuffer(header[4:].ljust(24), "<u4").astype(np.int64)
-        place += 28
+        kind, _ = np.frombuffer(header[:4].ljust(4), "<u2").tolist()
+        size, time_at, overflow, capacity, _, _ = np.frombuffer(header[4:].ljust(24), "<u4").tolist()
+        at, place = place, place + 28
+        if kind == _POLARITY_EVENTS and len(header) == 28 and (size, time_at) != (_EVENT_BYTES, _TIME_AT):
+            found = f"{size} bytes, time from byte {time_at}"
+            allowed = f"{_EVENT_BYTES} bytes, time from byte {_TIME_AT}"
+            raise InvalidValue(f"file {path}: polarity events of the packet at byte {at}", found, allowed)
         if len(header) < 28 or place + size * capacity > len(content):
             raise InvalidValue(f"file {path}: bytes", len(content), "more: its last packet is cut off")
         if kind == _POLARITY_EVENTS:
@@ -129,28 +136,34 @@ def read_aedat(path: str | Path) -> Recording:
             valid = packet[:, 0] & 1 == 1
             words.append(packet[valid, 0])
             times.append(packet[valid, 1].astype(np.int64) + (overflow << 31))
-        place += int(size * capacity)
+        place += size * capacity
     word = np.concatenate(words or [np.zeros(0, np.uint32)]).astype(np.int64)
-    time = np.concatenate(times or [np.zeros(0, np.int64)]).astype(np.float64)
+    time = np.concatenate(times or [np.zeros(0, np.int64)])
     return _recording(path, word >> 17 & 0x7FFF, word >> 2 & 0x7FFF, word >> 1 & 1 == 1, time)
 
 
 def _recording(path: str | Path, x: NDArray[Any], y: NDArray[Any], on: NDArray[np.bool_], time: Any) -> Recording:
-    for name, pixel in (("x", x), ("y", y)):
-        within(f"file {path}: {name}", pixel, 0, _SENSOR[0] - 1)
+    check_sensor(f"file {path}", x, y, _SENSOR)
     return Recording(time, x.astype(np.int64), y.astype(np.int64), on)
 
 
 def _files(path: Path) -> list[Path]:
     """Return the files of a part, in order: arrays, or recordings each followed by its labels."""
     if path.is_dir():
-        files = sorted(path.glob("user*/*.npy"), key=lambda file: (file.parent.name, int(file.stem)))
+        files = visible(path.glob("user*/*.npy"))
+        for file in files:
+            _user(file, file.parent.name)
+            if not file.stem.isdecimal():
+                raise InvalidValue(f"file {file}: name", file.name, "LABEL.npy, a gesture of a number, as 3.npy")
         if not files:
             raise InvalidValue(f"data dvs_gesture: files in {path}", 0, "userNN_LIGHT/LABEL.npy, of tonic's archive")
-        return files
+        return sorted(files, key=lambda file: (file.parent.name, int(file.stem)))
     files = []
-    for line in path.read_text().split():
+    for line in read_text(path, "a list of recordings, a name per line").split():
         recording = path.parent / line
+        if Path(line).name != line:
+            raise InvalidValue(f"file {path}: a recording", line, "the name of a file beside it, without folders")
+        _user(path, line)
         files += [recording, recording.with_name(f"{recording.stem}_labels.csv")]
     for file in files:
         if not file.is_file():
@@ -158,10 +171,18 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
+def _user(path: Path, name: str) -> int:
+    """Return the number of a user from a name as ``user01_led``."""
+    found = re.match(r"user(\d+)_", name)
+    if not found:
+        raise InvalidValue(f"data dvs_gesture: {path}: user", name, "userNN_LIGHT, as user01_led")
+    return int(found[1])
+
+
 def _read_all(
-    files: list[Path], frames: Frames, progress: Progress | None
+    place: Path, files: list[Path], frames: Frames, progress: Progress | None
 ) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
-    parts, labels, users = [], [], []
+    parts, labels, users, outside = [], [], [], Outside(frames, f"dvs_gesture, {place}")
     for number, path in enumerate(files):
         if path.suffix == ".npy":
             gestures = iter([(int(path.stem), read_gesture_array(path))])
@@ -171,23 +192,25 @@ def _read_all(
             continue
         who = path.parent.name if path.suffix == ".npy" else path.name
         for label, recording in gestures:
-            parts.append(frames.encode([recording]))
+            within(f"file {path}: label", np.array(label), 0, N_CLASSES - 1)
+            parts.append(frames.encode([recording], outside))
             labels.append(label)
-            users.append(int(who[len("user") : who.index("_")]))
+            users.append(_user(path, who))
         if progress:
             progress(number + 1, len(files))
-    within("dvs_gesture: labels", np.array(labels), 0, N_CLASSES - 1)
+    outside.report()
+    if not parts:
+        raise InvalidValue(f"data dvs_gesture: gestures in {place}", 0, "at least 1")
     return EventBatch.concatenate(parts), np.array(labels), np.array(users)
 
 
 def _cut(recording: Recording, path: Path) -> Iterator[tuple[int, Recording]]:
     """Cut a recording into its gestures; a table says class (from 1), first and last microsecond of each."""
-    try:
-        rows = np.loadtxt(path, np.int64, delimiter=",", skiprows=1, ndmin=2)
-    except ValueError as error:
-        raise InvalidValue(f"file {path}", str(error), "a table class,startTime_usec,endTime_usec") from None
-    for label, first, last in rows:
+    table = read_table(path, ("class", "starttime_usec", "endtime_usec"))
+    for label, first, last in zip(*(column.astype(np.int64) for column in table.values()), strict=True):
         inside = (recording.time >= first) & (recording.time <= last)
+        if not inside.any():
+            raise InvalidValue(f"file {path}: events of class {label}", 0, f"some between {first} and {last} us")
         yield (
             int(label) - 1,
             Recording(recording.time[inside] - first, recording.x[inside], recording.y[inside], recording.on[inside]),

@@ -7,9 +7,7 @@ Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits"
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +17,14 @@ from numpy.typing import NDArray
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
 from lava_async.data.events import saccade
+from lava_async.data.frames import ON_OFF, check_planes, planes
 from lava_async.data.parts import Part, Progress, chosen, last_sixth, load_parts
 from lava_async.data.places import SOURCES, find
+from lava_async.data.reading import inflated, read_bytes
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
-from lava_async.records import count
+from lava_async.hdf5 import most_bytes
+from lava_async.records import count, within
 from lava_async.spikes import SpikeBatch
 
 __all__ = ["mnist", "read_idx"]
@@ -32,13 +33,14 @@ __all__ = ["mnist", "read_idx"]
 _SENSOR = (34, 34)
 #: Images that are encoded at once.
 _CHUNK = 1000
+N_CLASSES = 10
 #: File prefix and splits in it.
 _FILES = {"train": ("train", "validation"), "t10k": ("test",)}
 
 
 def mnist(
-    split: str, *, folder: str | Path | None = None, limit: int | None = None, cache: str | bool | None = None,
-    progress: Progress | None = None,
+    split: str, *, folder: str | Path | None = None, limit: int | None = None, polarity: str = ON_OFF,
+    cache: str | bool | None = None, progress: Progress | None = None,
 ) -> SpikeDataset:  # fmt: skip
     """Return MNIST digits as events of a 34 x 34 sensor over 10 time steps.
 
@@ -56,6 +58,8 @@ def mnist(
         the split are read. Default: :data:`lava_async.data.places.DATA_VARIABLE`.
     limit : int, optional
         Only the first `limit` samples of the split. They alone are encoded, and not kept in the cache.
+    polarity : {"on_off", "off_on"}
+        Which events come first: ON, or OFF as in slayer's tutorials and in tonic.
 
     Returns
     -------
@@ -69,21 +73,25 @@ def mnist(
         If `split` is none of these, a file is missing, damaged or of another format, or images and labels do not fit.
     """
     names = split_names("mnist.split", split)
+    check_planes("mnist.polarity", polarity)
     if limit is not None:
         limit = count("mnist.limit", limit, least=1)
     held = {prefix: splits for prefix, splits in _FILES.items() if set(splits) & set(names)}
     paths = {prefix: find("mnist", [f for f in SOURCES["mnist"].files if f.startswith(prefix)], folder)
              for prefix in held}  # fmt: skip
     if limit is not None:
-        return _first(limit, names, [(held[prefix], paths[prefix]) for prefix in held], progress)
-    parts = [Part(splits, {"file": prefix, "size": _SENSOR, "source": sources(paths[prefix])},
-                  partial(_encode_files, paths[prefix], progress)) for prefix, splits in held.items()]  # fmt: skip
-    return load_parts("mnist", names, parts, (2, *_SENSOR), n_classes=10, validation=last_sixth, cache=cache)
+        return _first(limit, names, [(held[prefix], paths[prefix]) for prefix in held], polarity, progress)
+    parts = [Part(splits, {"file": prefix, "size": _SENSOR, "source": sources(paths[prefix]), "polarity": polarity},
+                  partial(_encode_files, paths[prefix], polarity, progress))
+             for prefix, splits in held.items()]  # fmt: skip
+    return load_parts("mnist", names, parts, (2, *_SENSOR), n_classes=N_CLASSES, validation=last_sixth, cache=cache,
+                      polarity=polarity)  # fmt: skip
 
 
 def _first(
-    limit: int, names: tuple[str, ...], parts: list[tuple[tuple[str, ...], list[Path]]], progress: Progress | None
-) -> SpikeDataset:
+    limit: int, names: tuple[str, ...], parts: list[tuple[tuple[str, ...], list[Path]]], polarity: str,
+    progress: Progress | None,
+) -> SpikeDataset:  # fmt: skip
     """Return the first samples of splits; no other image is encoded."""
     images: list[NDArray[np.uint8]] = []
     labels: list[NDArray[np.int64]] = []
@@ -93,25 +101,26 @@ def _first(
             mine = chosen(splits, names, np.arange(len(classes)), last_sixth)
             images.append(pictures[mine][:limit])
             labels.append(classes[mine][:limit].astype(np.int64))
-    events = _encode(np.concatenate(images)[:limit], progress)
-    return SpikeDataset(events, np.concatenate(labels)[:limit], (2, *_SENSOR), f"mnist {'+'.join(names)}")
+    events = _encode(np.concatenate(images)[:limit], polarity, progress)
+    return SpikeDataset(events, np.concatenate(labels)[:limit], (2, *_SENSOR), f"mnist {'+'.join(names)}",
+                        polarity=polarity)  # fmt: skip
 
 
-def _encode(images: NDArray[np.uint8], progress: Progress | None) -> EventBatch:
+def _encode(images: NDArray[np.uint8], polarity: str, progress: Progress | None) -> EventBatch:
     """Return the events of images, encoded in parts so that only a part is ever an array of spikes."""
     parts: list[SpikeBatch] = []
     for first in range(0, len(images), _CHUNK):
-        parts.append(SpikeBatch.from_dense(saccade(images[first : first + _CHUNK], size=_SENSOR)))
+        parts.append(SpikeBatch.from_dense(planes(saccade(images[first : first + _CHUNK], size=_SENSOR), polarity)))
         if progress:
             progress(min(first + _CHUNK, len(images)), len(images))
     return EventBatch.concatenate(parts)
 
 
 def _encode_files(
-    paths: list[Path], progress: Progress | None
+    paths: list[Path], polarity: str, progress: Progress | None
 ) -> tuple[EventBatch, NDArray[np.uint8], NDArray[np.int64]]:
     images, labels = _read_pair(paths)
-    return _encode(images, progress), labels, np.arange(len(labels))
+    return _encode(images, polarity, progress), labels, np.arange(len(labels))
 
 
 def read_idx(path: str | Path) -> NDArray[np.uint8]:
@@ -134,15 +143,9 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     InvalidValue
         If the file is missing, cut off or damaged, or no idx file of unsigned bytes.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InvalidValue(f"file {path}", "missing", "put there: an idx file, plain or .gz")
-    content = path.read_bytes()
+    content = read_bytes(path, "an idx file, plain or .gz")
     if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
-            raise InvalidValue(f"file {path}", str(error), "complete gzip data (is it cut off?)") from None
+        content = inflated(path, content, most_bytes(len(content)))
     if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
         raise InvalidValue(f"file {path}: first bytes", content[:4], "those of an idx file of unsigned bytes, 0 0 8 n")
     shape = tuple(int(n) for n in np.frombuffer(content, ">u4", content[3], offset=4))
@@ -161,6 +164,7 @@ def _read_pair(paths: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
             raise InvalidValue(f"file {path}: shape", array.shape, "(B, 28, 28)" if ndim == 3 else "(B,)")
         found.append(array)
     images, labels = found
+    within(f"file {paths[1]}: labels", labels, 0, N_CLASSES - 1)
     if len(images) != len(labels):
         raise InvalidValue(f"mnist: labels in {paths[1].name}", len(labels), f"{len(images)}, one per image")
     return images, labels

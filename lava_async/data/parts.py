@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 from lava_async.data import SpikeDataset, held_out
 from lava_async.data.cache import cached_events
 from lava_async.data.store import EventBatch
+from lava_async.errors import InvalidValue
 from lava_async.records import within
 
-__all__ = ["Part", "chosen", "last_sixth", "load_parts"]
+__all__ = ["EmptySplit", "Part", "chosen", "last_sixth", "load_parts"]
 
 #: Events, labels (B,) and groups (B,), as of :func:`lava_async.data.cache.cached_events`.
 Samples = tuple[EventBatch, NDArray[Any], NDArray[Any]]
 Progress = Callable[[int, int], None]
+
+
+class EmptySplit(InvalidValue):
+    """A split of a data set that is there has no samples; parameters as in :class:`~lava_async.errors.InvalidValue`."""
 
 
 class Part(NamedTuple):
@@ -66,6 +71,7 @@ def chosen(
 def load_parts(
     name: str, names: tuple[str, ...], parts: Iterable[Part], shape: tuple[int, int, int], *, n_classes: int,
     validation: Callable[[NDArray[np.int64]], NDArray[np.bool_]] = held_out, cache: str | Path | bool | None = None,
+    polarity: str | None = None,
 ) -> SpikeDataset:  # fmt: skip
     """Return splits of a data set, part after part.
 
@@ -83,13 +89,15 @@ def load_parts(
         Says by their groups which samples of a part with two splits are for validation.
     cache : path or bool, optional
         As in :func:`~lava_async.data.cache.cached_events`.
+    polarity : str, optional
+        As in :class:`~lava_async.data.SpikeDataset`.
 
     Raises
     ------
     InvalidValue
-        If a label is out of range.
+        If a label is out of range, or these splits have no sample.
     """
-    events, labels = [], []
+    events, labels, n_groups = [], [], 0
     for part in parts:
         batch, classes, groups = cached_events(name, part.key, part.read, cache)
         within(f"{name}, {'+'.join(part.splits)}: labels", classes, 0, n_classes - 1)
@@ -98,5 +106,11 @@ def load_parts(
             batch, classes = batch[mine], classes[mine]
         events.append(batch)
         labels.append(classes)
+        n_groups += len(np.unique(groups))
+    split = "+".join(names)
+    if not sum(map(len, labels)):
+        allowed = f"at least 1: the files hold {n_groups} groups (as speakers or users), which are not torn apart; "
+        remedy = "in a config, validation = 0.2 in the table data takes a part of the training samples instead"
+        raise EmptySplit(f"data {name}: samples of {split}", 0, allowed + remedy)
     everything = events[0] if len(events) == 1 else EventBatch.concatenate(events)
-    return SpikeDataset(everything, np.concatenate(labels), shape, f"{name} {'+'.join(names)}", n_classes)
+    return SpikeDataset(everything, np.concatenate(labels), shape, f"{name} {split}", n_classes, polarity)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lava_async.errors import InvalidValue
 
-__all__ = ["DATA_VARIABLE", "SOURCES", "Source", "find", "places"]
+__all__ = ["DATA_VARIABLE", "SOURCES", "Source", "find", "listed", "places"]
 
 #: Environment variable that says where data sets are: a folder with a folder for each.
 DATA_VARIABLE = "LAVA_ASYNC_DATA"
@@ -44,26 +44,34 @@ class Source:
         What its own folder may be called, besides its name.
     download : bool
         It can be fetched.
+    page : str
+        Where its authors, or those who keep it, offer it.
     """
 
     files: tuple[str, ...]
     names: tuple[str, ...] = ()
     download: bool = False
+    page: str = ""
 
 
 _IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_ZENKE = "https://zenkelab.org/resources/spiking-heidelberg-datasets-shd/"
 #: Data sets that have files, by name.
 SOURCES: dict[str, Source] = {
-    "mnist": Source(tuple(f"{name}|{name}.gz" for name in _IDX), ("MNIST",)),
+    "mnist": Source(tuple(f"{name}|{name}.gz|{name.replace('-idx', '.idx')}" for name in _IDX), ("MNIST/raw", "MNIST"),
+                    page="http://yann.lecun.com/exdb/mnist/ (copies: https://ossci-datasets.s3.amazonaws.com/mnist/FILE.gz)"),
     "spoken_digits": Source(("shd_train.h5", "shd_test.h5")),
-    "shd": Source(("shd_train.h5", "shd_test.h5"), ("SHD",), download=True),
-    "ssc": Source(("ssc_train.h5", "ssc_valid.h5", "ssc_test.h5"), ("SSC",), download=True),
-    "nmnist": Source(("Train", "Test"), ("NMNIST",), download=True),
+    "shd": Source(("shd_train.h5", "shd_test.h5"), ("SHD",), download=True, page=_ZENKE),
+    "ssc": Source(("ssc_train.h5", "ssc_valid.h5", "ssc_test.h5"), ("SSC",), download=True, page=_ZENKE),
+    "nmnist": Source(("Train", "Test"), ("NMNIST",), download=True,
+                     page="https://www.garrickorchard.com/datasets/n-mnist"),
     "dvs_gesture": Source(
         ("ibmGestureTrain|trials_to_train.txt", "ibmGestureTest|trials_to_test.txt"), ("DVSGesture", "DvsGesture"),
-        download=True,
+        download=True, page="http://research.ibm.com/dvsgesture/",
     ),
 }  # fmt: skip
+#: What archives of data are called.
+_PACKED = (".zip", ".tar.gz", ".tgz", ".tar", ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 
 def find(name: str, wanted: Sequence[str], folder: str | Path | None = None) -> list[Path]:
@@ -92,15 +100,26 @@ def find(name: str, wanted: Sequence[str], folder: str | Path | None = None) -> 
             return [path for path in found if path is not None]
         here = [options for options, path in zip(wanted, found, strict=True) if path is None]
         missing = here if not missing or len(here) < len(missing) else missing
-    files = " and ".join(_either(options) for options in missing or wanted)
+    for place in looked:
+        called = [*(each for options in missing for each in options.split("|")), *source.names]
+        packed = [place / (each + ending) for each in called for ending in _PACKED]
+        if there := [path for path in packed if path.is_file()]:
+            raise InvalidValue(f"data {name}: {there[0]}", "an archive", "unpacked, in the folder in which it is")
+    files = listed(missing or wanted)
     if looked:
         where = f"in {looked[0]} or {looked[-1]}"
     else:
         where = f"in a folder that the option folder or {DATA_VARIABLE} names (or in its subfolder {name})"
-    hint = f"; lava-async data build {name} --download FOLDER fetches them" if source.download else ""
+    hint = f"; get it from {source.page}" if source.page else ""
+    hint += f", or by lava-async data build {name} --download FOLDER" if source.download else ""
     raise InvalidValue(f"data {name}: {files}", "missing" if looked else None, f"put {where}{hint}")
+
+
+def listed(files: Sequence[str]) -> str:
+    """Return names of files as words; ``a|b`` is "a or b"."""
+    return " and ".join(_either(options) for options in files)
 
 
 def _either(options: str) -> str:
     first, *others = options.split("|")
-    return f"{first}[.gz]" if others == [f"{first}.gz"] else " or ".join([first, *others])
+    return f"{first}[.gz]" if others[:1] == [f"{first}.gz"] else " or ".join([first, *others])

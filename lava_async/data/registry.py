@@ -6,12 +6,14 @@ To add one, write ``name(split, *, ...) -> SpikeDataset`` in a module of this fo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import Any
 
 from lava_async.data import SpikeDataset
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidValue, nearest
 
 #: Module and function of each data set. Modules are imported when they are asked for.
 DATA: dict[str, str] = {
@@ -22,9 +24,30 @@ DATA: dict[str, str] = {
     "ssc": "lava_async.data.speech:ssc",
     "nmnist": "lava_async.data.nmnist:nmnist",
     "dvs_gesture": "lava_async.data.gesture:dvs_gesture",
+    "events": "lava_async.data.own:events",
 }
 #: Arguments that are no options of a data set: not for configs.
 _NO_OPTIONS = ("split", "progress")
+_ANY_NUMBER = (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL)
+#: What a name may be besides, for errors.
+OWN = "a folder of events", "package.module:function"
+
+
+class Names(tuple[str, ...]):
+    """The names of data sets; those of folders and functions of users are among them."""
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and (name in DATA or _is_own(name))
+
+
+def names() -> Names:
+    """Return what a data set may be called, the forms of a user's own at the end."""
+    return Names((*DATA, *OWN))
+
+
+def _is_own(name: str) -> bool:
+    """Tell whether a name is that of a folder, or of a function."""
+    return ":" in name or Path(name).expanduser().is_dir()
 
 
 def loader(name: str) -> Callable[..., Any]:
@@ -35,8 +58,12 @@ def loader(name: str) -> Callable[..., Any]:
     InvalidValue
         If there is none of that name.
     """
+    if name not in names():
+        raise InvalidValue("data.name", name, "one of " + ", ".join(names()) + nearest(name, DATA))
     if name not in DATA:
-        raise InvalidValue("data.name", name, "one of " + ", ".join(DATA))
+        from lava_async.data import own
+
+        return own.entry_point(name) if ":" in name else partial(own.events, folder=name)
     module, function = DATA[name].split(":")
     found: Callable[..., Any] = getattr(import_module(module), function)
     return found
@@ -44,7 +71,8 @@ def loader(name: str) -> Callable[..., Any]:
 
 def options(name: str) -> dict[str, Parameter]:
     """Return the options of a data set, by name."""
-    return {key: p for key, p in signature(loader(name)).parameters.items() if key not in _NO_OPTIONS}
+    left_out = _NO_OPTIONS if name in DATA or ":" in name else (*_NO_OPTIONS, "folder")  # It is the name.
+    return {key: p for key, p in signature(loader(name)).parameters.items() if key not in left_out}
 
 
 def check_options(name: str, given: dict[str, Any]) -> None:
@@ -57,11 +85,12 @@ def check_options(name: str, given: dict[str, Any]) -> None:
     """
     taken = options(name)
     listed = ", ".join(taken) or "nothing"
+    anything = any(p.kind is Parameter.VAR_KEYWORD for p in taken.values())
     for key, value in given.items():
-        if key not in taken:
-            raise InvalidValue(f"data.options.{key}", value, f"left out: {name} takes {listed}")
+        if key not in taken and not anything:
+            raise InvalidValue(f"data.options.{key}", value, f"left out: {name} takes {listed}{nearest(key, taken)}")
     for key, p in taken.items():
-        if p.default is Parameter.empty and key not in given:
+        if p.default is Parameter.empty and key not in given and p.kind not in _ANY_NUMBER:
             raise InvalidValue(f"data.options.{key}", None, f"given: {name} needs it")
 
 
@@ -71,7 +100,8 @@ def load(name: str, split: str, *, progress: Callable[[int, int], None] | None =
     Parameters
     ----------
     name : str
-        One of `DATA`.
+        One of `DATA`; or a user's own: a folder of events, or ``package.module:function``, see
+        :mod:`lava_async.data.own`.
     split : str
         "train", "validation", "test", or several joined by "+".
     progress : function, optional
@@ -89,5 +119,9 @@ def load(name: str, split: str, *, progress: Callable[[int, int], None] | None =
     check_options(name, options)
     if progress and "progress" in signature(loader(name)).parameters:
         options["progress"] = progress
+    if name not in DATA and ":" in name:
+        from lava_async.data import own
+
+        return own.of_entry_point(name, split, **options)
     found: SpikeDataset = loader(name)(split=split, **options)
     return found

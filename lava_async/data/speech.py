@@ -11,6 +11,8 @@ spiking neural networks", IEEE Transactions on Neural Networks and Learning Syst
 
 from __future__ import annotations
 
+import os
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,38 +20,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async import hdf5
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
-from lava_async.data.frames import Frames, Recording
+from lava_async.data.frames import Frames, Outside, Recording, window_ns
 from lava_async.data.parts import Part, Progress, load_parts
 from lava_async.data.places import SOURCES, find
 from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
-from lava_async.records import within
+from lava_async.forms import class_labels
 
 __all__ = ["read_speech", "shd", "spoken_digits", "ssc"]
 
 CHANNELS = 700
+#: Datasets in a file.
+TIMES, UNITS, LABELS, SPEAKERS = "spikes/times", "spikes/units", "labels", "extra/speaker"
+#: How long samples are, by default.
+_SECONDS = {"spoken_digits": Fraction("1.06"), "shd": Fraction("1.4"), "ssc": Fraction(1)}
 #: Samples that are binned at once.
 _CHUNK = 1000
 
 
 def spoken_digits(
-    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int = 53, reduce: int = 1,
-    max_count: int | None = None, cache: str | bool | None = None, progress: Progress | None = None,
+    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int | None = None, reduce: int = 1,
+    max_count: int | None = None, late: str = "error", cache: str | bool | None = None,
+    progress: Progress | None = None,
 ) -> SpikeDataset:  # fmt: skip
     """Return spoken digits in the format of SHD: ``shd_train.h5`` and ``shd_test.h5`` in a folder ``spoken_digits``.
 
     Made for this project's 4,000 + 1,000 synthetic spoken digits of 50 speakers, English and German: 20 classes, 200
     and 50 samples each. The 10 speakers of the test file speak in it only; validation are 8 of the 40 speakers of the
-    training file (:func:`lava_async.data.held_out`): 3,200 / 800 / 1,000 samples. The longest takes 1.05 s: 53 steps.
+    training file (:func:`lava_async.data.held_out`): 3,200 / 800 / 1,000 samples.
 
     Parameters
     ----------
     split, folder, cache, progress
         As in :func:`~lava_async.data.registry.load`, for every data set.
-    window_ms, steps, reduce, max_count
+    window_ms, reduce, max_count, late
         As in :class:`~lava_async.data.frames.Frames`.
+    steps : int, optional
+        Number of time steps T; default: as many as the longest sample fills, 1.06 s: 53 of 20 ms.
 
     Returns
     -------
@@ -59,15 +69,17 @@ def spoken_digits(
     Raises
     ------
     InvalidValue
-        If a file is missing (which, and where to put it), is not of this format, or an argument is not as above.
+        If a file is missing (which, and where to put it), is not of this format, has events outside all time steps, or
+        an argument is not as above.
     """
-    frames = _frames("spoken_digits", window_ms, steps, reduce, max_count)
+    frames = _frames("spoken_digits", window_ms, steps, reduce, max_count, late)
     return _load("spoken_digits", split, folder, frames, cache, progress, 20)
 
 
 def shd(
-    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int = 70, reduce: int = 1,
-    max_count: int | None = None, cache: str | bool | None = None, progress: Progress | None = None,
+    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int | None = None, reduce: int = 1,
+    max_count: int | None = None, late: str = "error", cache: str | bool | None = None,
+    progress: Progress | None = None,
 ) -> SpikeDataset:  # fmt: skip
     """Return the Spiking Heidelberg Digits: ``shd_train.h5`` and ``shd_test.h5`` in a folder ``shd`` or ``SHD``.
 
@@ -76,79 +88,83 @@ def shd(
 
     Parameters
     ----------
-    split, folder, window_ms, steps, reduce, max_count, cache, progress
+    split, folder, window_ms, reduce, max_count, late, cache, progress
         As in :func:`spoken_digits`, as are result and errors.
+    steps : int, optional
+        Number of time steps T; default: as many as 1.4 s have: 70 of 20 ms.
     """
-    frames = _frames("shd", window_ms, steps, reduce, max_count)
+    frames = _frames("shd", window_ms, steps, reduce, max_count, late)
     return _load("shd", split, folder, frames, cache, progress, 20)
 
 
 def ssc(
-    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int = 50, reduce: int = 1,
-    max_count: int | None = None, cache: str | bool | None = None, progress: Progress | None = None,
+    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int | None = None, reduce: int = 1,
+    max_count: int | None = None, late: str = "warn", cache: str | bool | None = None, progress: Progress | None = None,
 ) -> SpikeDataset:  # fmt: skip
     """Return the Spiking Speech Commands: ``ssc_{train,valid,test}.h5`` in a folder ``ssc`` or ``SSC``.
 
-    105,829 spoken words, 35 classes; validation is the authors' own.
+    105,829 spoken words, 35 classes; validation is the authors' own. The words are cut to 1 s; later events are left
+    out with a warning.
 
     Parameters
     ----------
-    split, folder, window_ms, steps, reduce, max_count, cache, progress
+    split, folder, window_ms, reduce, max_count, late, cache, progress
         As in :func:`spoken_digits`, as are result and errors.
+    steps : int, optional
+        Number of time steps T; default: as many as 1 s has: 50 of 20 ms.
     """
-    frames = _frames("ssc", window_ms, steps, reduce, max_count)
+    frames = _frames("ssc", window_ms, steps, reduce, max_count, late)
     return _load("ssc", split, folder, frames, cache, progress, 35)
 
 
 def read_speech(
-    path: str | Path, frames: Frames, progress: Progress | None = None
+    path: str | Path, frames: Frames, progress: Progress | None = None, n_classes: int | None = None
 ) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
     """Return the frames, labels and speakers (0 if the file has none) in a file of this format.
+
+    The file is read by another process, with limits: see :mod:`lava_async.hdf5`.
 
     Raises
     ------
     InvalidValue
-        If the file is damaged or of another format.
+        If the file is damaged or of another format, or has events outside the sensor or all time steps.
     """
-    import h5py
-
     where, parts = f"file {path}", []
+    labels: list[NDArray[np.int64]] = []
+    speakers: list[NDArray[np.int64]] = []
+    outside = Outside(frames, where)
     try:
-        with h5py.File(path, "r") as file:
-            times, units = file["spikes/times"], file["spikes/units"]
-            labels = np.asarray(file["labels"][:], np.int64)
-            n = len(labels)
-            speakers = (
-                np.asarray(file["extra/speaker"][:], np.int64) if "extra/speaker" in file else np.zeros(n, np.int64)
-            )
-            for name, found in (("spikes/times", times), ("spikes/units", units), ("extra/speaker", speakers)):
-                if found.shape != (n,):
-                    raise InvalidValue(f"{where}: {name}.shape", found.shape, f"({n},), as labels")
-            for first in range(0, n, _CHUNK):
-                part = slice(first, first + _CHUNK)
-                pairs = zip(times[part], units[part], strict=True)
-                recordings = [_recording(where, first + b, *pair) for b, pair in enumerate(pairs)]
-                parts.append(frames.encode(recordings))
-                if progress:
-                    progress(min(first + _CHUNK, n), n)
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        if isinstance(error, InvalidValue):
-            raise
-        allowed = "HDF5 with spikes/times, spikes/units and labels, one list of times and of units per sample"
-        raise InvalidValue(where, " ".join(str(error).split()), allowed) from None
-    return EventBatch.concatenate(parts or [frames.encode([])]), labels, speakers
+        for rows in hdf5.rows(path, (TIMES, UNITS, LABELS), optional=(SPEAKERS,), size=_CHUNK):
+            first, n = sum(map(len, labels)), len(rows[LABELS])
+            pairs = zip(rows[TIMES], rows[UNITS], strict=True)
+            recordings = [_recording(where, first + b, *pair) for b, pair in enumerate(pairs)]
+            parts.append(frames.encode(recordings, outside))
+            labels.append(class_labels(f"{where}: labels", rows[LABELS], n_classes))
+            speakers.append(np.asarray(rows.get(SPEAKERS, np.zeros(n)), np.int64))
+            if progress:
+                progress(rows["rows"], rows["of"])
+    except hdf5.Hdf5Error as error:
+        problem = str(error).removeprefix(f"{os.fspath(path)}: ")
+        allowed = f"HDF5 with {TIMES}, {UNITS} and {LABELS}, one list of times and of units per sample"
+        raise InvalidValue(where, problem, allowed) from None
+    outside.report()
+    if not parts:
+        raise InvalidValue(f"{where}: samples", 0, "at least 1")
+    return EventBatch.concatenate(parts), np.concatenate(labels), np.concatenate(speakers)
 
 
 def _recording(where: str, b: int, seconds: NDArray[Any], units: NDArray[Any]) -> Recording:
-    if len(seconds) != len(units):
-        raise InvalidValue(f"{where}: units of sample {b}", len(units), f"{len(seconds)}, one per time")
-    within(f"{where}: units", units, 0, CHANNELS - 1)
-    # float16 seconds times 1e6 would overflow.
-    return Recording(seconds.astype(np.float64) * 1e6, units, np.zeros(len(units), np.int64), np.ones(len(units), bool))
+    if np.shape(seconds) != np.shape(units) or np.ndim(units) != 1:
+        raise InvalidValue(f"{where}: units of sample {b}", np.size(units), f"{np.size(seconds)}, one per time")
+    return Recording(seconds, units, np.zeros(len(units), np.int64), np.ones(len(units), bool), per_second=1)
 
 
-def _frames(name: str, window_ms: float, steps: int, reduce: int, max_count: int | None) -> Frames:
-    return Frames((1, CHANNELS), window_ms, steps, reduce, "merged", max_count, name)
+def _frames(
+    name: str, window_ms: float, steps: int | None, reduce: int, max_count: int | None, late: str
+) -> Frames:  # fmt: skip
+    if steps is None:  # Rounded up.
+        steps = max(1, -int(-_SECONDS[name] * 10**9 // window_ns(f"{name}.window_ms", window_ms)))
+    return Frames((1, CHANNELS), window_ms, steps, reduce, "merged", max_count, name, late)
 
 
 def _load(
@@ -162,5 +178,5 @@ def _load(
     parts = []
     for path, splits in zip(find(name, list(wanted), folder), wanted.values(), strict=True):
         key = {"frames": frames.key(), "file": path.name, "source": sources([path])}
-        parts.append(Part(splits, key, partial(read_speech, path, frames, progress)))
+        parts.append(Part(splits, key, partial(read_speech, path, frames, progress, n_classes)))
     return load_parts(name, names, parts, frames.shape, n_classes=n_classes, cache=cache)

@@ -46,9 +46,11 @@ def read_data(config: DataConfig, progress: Progress | None = None) -> tuple[Any
     if isinstance(config.validation, str):
         return train, read_split(config, config.validation, progress)
     order = np.random.default_rng(0).permutation(len(train.labels))
-    kept_back = round(config.validation * len(order))
-    if not kept_back:
+    if not config.validation:
         return train, None
+    kept_back = max(1, round(config.validation * len(order)))
+    if kept_back >= len(order):
+        raise InvalidValue("data: training samples", len(order), "at least 2: one for training, one for validation")
     return train.subset(np.sort(order[kept_back:])), train.subset(np.sort(order[:kept_back]))
 
 

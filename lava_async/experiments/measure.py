@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async import metrics
+from lava_async.data.own import labelled
 from lava_async.engine import BatchResult
+from lava_async.forms import class_labels
 from lava_async.hardware import GROUPS, cost
+from lava_async.metrics import PS_PER_NS
 from lava_async.network import Network
 from lava_async.schedules import Layered, Schedule
 from lava_async.simulation import simulate_batch
+from lava_async.spikes import SpikeBatch
 from lava_async.stopping import StopRule
+from lava_async.tally import Tally, in_parts, take
 from lava_async.training.trainer import LabelledSpikes
 
 #: Whose prices the energy split is in.
@@ -44,30 +48,39 @@ def measure(
         ``first_output_steps``: how many time steps had their first output spike in forward step 1, 2, ...
         ``spikes_histogram``: edges and samples between them.
     """
+    data = labelled(data)
     how: dict[str, Any] = {"schedule": schedule, "until": until, "seed": seed, "threads": threads}
-    run = simulate_batch(network, data.spikes, **how)
-    labels = np.asarray(data.labels)
-    samples, _, n_steps = run.counts.shape
-    layered = schedule.name == Layered.name
-    price = cost(network, run, PRESET, layered=layered)
-    events, time_steps = (price.energy(group) / samples * 1e9 for group in GROUPS)
-    neurons = run.counts.sum(axis=(0, 2)) / samples
-    first = run.first_output[run.first_output > 0]
-    heights, edges = np.histogram(run.counts.sum(axis=(1, 2)), bins=30)
+    labels, layered = class_labels("measure: labels", data.labels, len(network.outputs)), schedule.name == Layered.name
+    tally, ends = Tally(), _Decisions()
+    energy, per_neuron = np.zeros(len(GROUPS)), np.zeros(network.n_neurons, np.int64)
+    first_steps, per_sample, n_steps = np.zeros(1, np.int64), [], 0
+    for part, run in in_parts(network, data.spikes, **how):
+        tally.add(run, labels[part])
+        ends.add(network, data.spikes, labels[part], part, run, how)
+        price = cost(network, run, PRESET, layered=layered)
+        energy += [price.energy(group) for group in GROUPS]
+        per_neuron += run.counts.sum(axis=(0, 2))
+        first_steps = _longer(first_steps, np.bincount(run.first_output.ravel(), minlength=1))
+        per_sample.append(run.counts.sum(axis=(1, 2)))
+        n_steps = run.counts.shape[2]
+    samples = tally.samples
+    events, time_steps = (energy / samples * 1e9).tolist()
+    neurons = per_neuron / samples
+    heights, edges = np.histogram(np.concatenate(per_sample), bins=30)
     numbers = {
-        "accuracy": metrics.accuracy(run.output, labels),
-        "spikes": metrics.spikes_per_sample(run.counts),
-        "spike_density": metrics.spike_density(run.counts),
-        "forward_steps": float(run.forward_steps.sum(axis=1).mean()),
-        "steps_to_first_output": metrics.latency(run.first_output),
-        "synaptic_operations": float(run.synaptic_operations.mean()),
-        "neuron_updates": float(run.neuron_updates.mean()),
-        "reactivity": metrics.reactivity(run.synaptic_operations, run.counts),
-        "dropped": float(run.dropped.mean()),
+        "accuracy": tally.accuracy,
+        "spikes": tally.spikes_per_sample,
+        "spike_density": tally.spike_density,
+        "forward_steps": tally.forward_steps / samples,
+        "steps_to_first_output": tally.steps_to_first_output,
+        "synaptic_operations": tally.synaptic_operations / samples,
+        "neuron_updates": tally.neuron_updates / samples,
+        "reactivity": tally.reactivity,
+        "dropped": tally.dropped / samples,
         "energy_events_nj": events,
         "energy_time_steps_nj": time_steps,
-        **_until_decided(network, data, run, how),
-        **_times(run, labels),
+        **ends.means(),
+        **tally.times,
     }
     return {
         "samples": samples,
@@ -78,7 +91,7 @@ def measure(
             for i, (layer, part) in enumerate(zip(network.layers, _split(network, neurons), strict=True))
         ],
         "neurons": neurons.round(4).tolist(),
-        "first_output_steps": np.bincount(first, minlength=1)[1:].tolist(),
+        "first_output_steps": first_steps[1:].tolist(),
         "spikes_histogram": {"edges": edges.tolist(), "samples": heights.tolist()},
     }  # fmt: skip
 
@@ -102,47 +115,62 @@ def decided(output: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.
     return np.asarray(np.where(correct[:, -1], wrong_last + 1, 0), np.int64)
 
 
-def _until_decided(
-    network: Network, data: LabelledSpikes, run: BatchResult, how: dict[str, Any]
-) -> dict[str, float]:  # fmt: skip
-    """Return what samples that end up correct took until their class was decided, means over these samples.
+class _Decisions:
+    """What samples that end up correct took until their class was decided, means over these samples.
 
     A run is a function of what came before, so the samples are run again up to their decision: what was counted then
     is exact.
     """
-    ends = decided(run.output, data.labels)
-    total = {"forward_steps_to_decision": 0.0, "synaptic_operations_to_decision": 0.0, "spikes_to_decision": 0.0}
-    for end in np.unique(ends[ends > 0]):
-        chosen = np.flatnonzero(ends == end)
-        total["forward_steps_to_decision"] += float(run.forward_steps[chosen, :end].sum())
-        total["spikes_to_decision"] += float(run.counts[chosen, :, :end].sum())
-        if end == run.output.shape[2]:
-            operations = run.synaptic_operations[chosen]
-        else:
-            cut = simulate_batch(network, _first_steps(data.spikes[chosen], int(end)), samples=chosen, **how)
-            operations = cut.synaptic_operations
-        total["synaptic_operations_to_decision"] += float(operations.sum())
-    correct = int((ends > 0).sum())
-    steps = float(ends[ends > 0].mean()) if correct else float("nan")
-    means = {name: value / correct if correct else float("nan") for name, value in total.items()}
-    return {"time_steps_to_decision": steps, **means}
+
+    def __init__(self) -> None:
+        self.correct = 0
+        self.total = dict.fromkeys(
+            ("time_steps_to_decision", "forward_steps_to_decision", "synaptic_operations_to_decision",
+             "spikes_to_decision"), 0
+        )  # fmt: skip
+
+    def add(
+        self, network: Network, spikes: Any, labels: NDArray[np.int64], part: NDArray[np.int64], run: BatchResult,
+        how: dict[str, Any],
+    ) -> None:  # fmt: skip
+        """Add the samples `part` of all."""
+        ends = decided(run.output, labels)
+        self.correct += int((ends > 0).sum())
+        self.total["time_steps_to_decision"] += int(ends.sum())
+        if run.step_ps is not None:
+            until = np.where(np.arange(run.step_ps.shape[1]) < ends[:, None], run.step_ps, 0)
+            self.total["nanoseconds_to_decision"] = self.total.get("nanoseconds_to_decision", 0) + int(until.sum())
+        for end in np.unique(ends[ends > 0]):
+            chosen = np.flatnonzero(ends == end)
+            self.total["forward_steps_to_decision"] += int(run.forward_steps[chosen, :end].sum())
+            self.total["spikes_to_decision"] += int(run.counts[chosen, :, :end].sum())
+            if end == run.output.shape[2]:
+                operations = run.synaptic_operations[chosen]
+            else:
+                cut = SpikeBatch.of(take(spikes, part[chosen]))
+                shorter = SpikeBatch.from_dense(_first_steps(cut, int(end)))
+                operations = simulate_batch(network, shorter, samples=part[chosen], **how).synaptic_operations
+            self.total["synaptic_operations_to_decision"] += int(operations.sum())
+
+    def means(self) -> dict[str, float]:
+        """Return the means; NaN if no sample ends up correct."""
+        means = {name: value / self.correct if self.correct else float("nan") for name, value in self.total.items()}
+        if "nanoseconds_to_decision" in means:
+            means["nanoseconds_to_decision"] /= PS_PER_NS
+        return means
 
 
-def _times(run: BatchResult, labels: NDArray[np.int64]) -> dict[str, float]:
-    """Return how long a timed run took in nanoseconds; nothing of other runs."""
-    if run.step_ps is None or run.first_output_ps is None:
-        return {}
-    return {
-        "nanoseconds_per_time_step": float(run.step_ps.mean()) / metrics.PS_PER_NS,
-        "nanoseconds_to_first_output": metrics.time_to_first_output(run.first_output_ps),
-        "nanoseconds_to_decision": metrics.decision_time(run.step_ps, decided(run.output, labels)),
-    }
+def _first_steps(spikes: SpikeBatch, n: int) -> NDArray[np.int32]:
+    """Return the first n time steps of samples as (B, C, n) spike counts."""
+    return np.stack([spikes[b].to_dense()[:, :n] for b in range(len(spikes))])
 
 
-def _first_steps(spikes: Any, n: int) -> NDArray[Any]:
-    """Return the first n time steps of (B, C, T) spike counts."""
-    dense = spikes if isinstance(spikes, np.ndarray) else spikes.to_dense()
-    return dense[:, :, :n]
+def _longer(total: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the sum of two lists of counts, as long as the longer one."""
+    summed = np.zeros(max(len(total), len(more)), np.int64)
+    summed[: len(total)] += total
+    summed[: len(more)] += more
+    return summed
 
 
 def _split(network: Network, values: NDArray[Any]) -> list[NDArray[Any]]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lava_async.data import SPLITS
-from lava_async.data.registry import DATA, check_options
+from lava_async.data.registry import check_options, names
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.tables import Table, key
 from lava_async.schedules import SCHEDULES, Layered, Schedule, schedule
@@ -99,7 +99,7 @@ class NetworkConfig(Table):
 class DataConfig(Table):
     """What is learned from."""
 
-    name: str = key("Data set.", options=lambda: DATA)
+    name: str = key("Data set; or your own: see --data-help.", options=names)
     options: dict[str, Any] = key("Options of this data set.", {})
     train: str = key('Split that is learned from; several are joined by "+".', "train")
     validation: str | float = key(

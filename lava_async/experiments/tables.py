@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin,
 
 import numpy as np
 
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, nearest
 from lava_async.experiments.toml import parse_toml, read_toml, to_toml
 
 T = TypeVar("T", bound="Table")
@@ -119,7 +119,8 @@ def parse(kind: type[T], data: Any, where: str) -> T:
     known, annotations = {toml_name(each): each for each in fields(kind)}, hints(kind)
     for name, value in data.items():
         if name not in known:
-            raise InvalidValue(_join(where, name), value, "left out: the keys here are " + ", ".join(known))
+            listed = ", ".join(known) + nearest(name, known)
+            raise InvalidValue(_join(where, name), value, f"left out: the keys here are {listed}")
     values = {each.name: _read(annotations[each.name], data[name], _join(where, name))
               for name, each in known.items() if name in data}  # fmt: skip
     for name, each in known.items():
@@ -187,7 +188,9 @@ def _conform(where: str, value: Any, hint: Any, each: Field[Any]) -> Any:
     """Return a value as its field holds it, or raise."""
     fitting = [found for arm in _arms(hint) if (found := _fit(value, arm)) is not _NOTHING]
     if not fitting:
-        raise InvalidType(where, value, describe(hint, each))
+        literals = [name for arm in _arms(hint) if get_origin(arm) is Literal for name in get_args(arm)]
+        meant = nearest(value, literals) if isinstance(value, str) else ""
+        raise InvalidType(where, value, describe(hint, each) + meant)
     least, most, options = (each.metadata[name] for name in ("least", "most", "options"))
     for x in fitting[0] if isinstance(fitting[0], tuple) else fitting:
         number = isinstance(x, (int, float)) and not isinstance(x, bool)
@@ -199,7 +202,7 @@ def _conform(where: str, value: Any, hint: Any, each: Field[Any]) -> Any:
                 allowed += ", finite"
             elif number and x > largest:
                 allowed += f", at most {largest:.4g}"
-            raise InvalidValue(where, x, allowed)
+            raise InvalidValue(where, x, allowed + (nearest(x, options()) if options and isinstance(x, str) else ""))
     return fitting[0]
 
 

@@ -20,6 +20,9 @@ else:
     import tomli as tomllib
 
 
+_DEEPEST = 50
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Return what a TOML file holds.
 
@@ -45,9 +48,21 @@ def read_toml(path: Path) -> dict[str, Any]:
 def parse_toml(text: str, where: str) -> dict[str, Any]:
     """Return what TOML text holds; errors begin with `where`."""
     try:
-        return tomllib.loads(text)
+        found = tomllib.loads(text.removeprefix("\ufeff"))  # Editors of Windows begin files with a byte-order mark.
     except (ValueError, RecursionError) as error:  # Too many digits or levels are no TOMLDecodeError.
         raise InvalidValue(where, str(error), "TOML") from None
+    if _is_deep(found):
+        raise InvalidValue(where, "tables in tables", f"TOML of at most {_DEEPEST} levels")
+    return found
+
+
+def _is_deep(table: dict[str, Any]) -> bool:
+    """Tell whether tables and arrays lie in each other deeper than any config has them; keys with dots can say that."""
+    level: list[Any] = [table]
+    for _ in range(_DEEPEST):
+        level = [each for outer in level for each in (outer.values() if isinstance(outer, dict) else outer)
+                 if isinstance(each, (dict, list))]  # fmt: skip
+    return bool(level)
 
 
 def to_toml(table: dict[str, Any]) -> str:

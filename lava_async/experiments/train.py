@@ -27,7 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from lava_async import __version__
+from lava_async import __version__, netx
+from lava_async.data.frames import warn_of_planes
 from lava_async.errors import InvalidValue
 from lava_async.experiments import build
 from lava_async.experiments.config import Config
@@ -103,6 +104,8 @@ def train(
     with ranks() as group, build.one_torch_thread(), _owned(folder, group):
         samples, validation = build.read_data(config.data, on_read)
         network = build.build_network(config, samples.shape, samples.n_classes)
+        if config.network.from_ is not None:
+            warn_of_planes(netx.metadata(config.network.from_).get("polarity"), samples.polarity, samples.name)
         trainer = build.build_trainer(config, network, samples, validation, group)
         identity = {"samples": len(samples.labels), "labels": zlib.crc32(np.asarray(samples.labels).tobytes())}
         state = _state(config, folder, identity, group) if group.writes else None

@@ -7,7 +7,6 @@ dies.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 import signal
@@ -17,6 +16,8 @@ import time
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
+from multiprocessing import managers
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,6 +31,7 @@ from lava.magma.runtime.runtime_services.runtime_service import LoihiPyRuntimeSe
 from scipy.sparse import csr_matrix
 
 from lava_async.proc import channels
+from lava_async.proc.start_method import FORK
 
 #: Seconds between two looks at whether the caller still lives.
 PULSE = 1.0
@@ -43,7 +45,7 @@ class ProcessModelError(RuntimeError):
     """A ProcessModel raised (its traceback is in the message) or its operating-system process ended."""
 
 
-class Actor(multiprocessing.Process):
+class Actor(ForkProcess):
     """One operating-system process.
 
     Parameters
@@ -58,7 +60,7 @@ class Actor(multiprocessing.Process):
         super().__init__(name=label, daemon=True)
         self.builder = builder
         self._caller = os.getpid()
-        self._here, self._there = multiprocessing.Pipe()
+        self._here, self._there = FORK.Pipe()
         self._answers: dict[str, Any] = {}
 
     # In the caller ---------------------------------------------------------------------------------------------------
@@ -176,6 +178,7 @@ class Actors(MultiProcessing):
 
     def start(self) -> None:  # noqa: D102
         self._smm = SharedMemoryManager()
+        self._smm._manager = managers.SharedMemoryManager(ctx=FORK)
         self._smm._manager.start(_end_with_caller, (os.getpid(),))
 
     def channel_class(self, channel_type: Any) -> Any:

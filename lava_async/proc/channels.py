@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import Semaphore
 from queue import Empty
 from threading import Thread
 from typing import Any
@@ -26,6 +25,8 @@ from lava.magma.compiler.channels.pypychannel import (
 )
 from lava.utils.sparse import find
 from scipy.sparse import csr_matrix
+
+from lava_async.proc.start_method import FORK
 
 
 class SendEnd(CspSendPort):
@@ -127,7 +128,7 @@ class DirectChannel(PyPyChannel):
     ) -> None:  # fmt: skip
         n_bytes = self.nbytes(shape, dtype)
         memory = message_infrastructure.smm.create_shared_memory(int(n_bytes * size))
-        common = memory, Proto(shape, dtype, n_bytes), size, Semaphore(0), Semaphore(size)
+        common = memory, Proto(shape, dtype, n_bytes), size, FORK.Semaphore(0), FORK.Semaphore(size)
         self._src_port = SendEnd(src_name, *common, *watchdogs[:2])
         self._dst_port = ReceivingEnd(dst_name, *common, *watchdogs[2:])
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from inspect import Parameter, signature
 from typing import Any
 
 from lava.magma.core.process.process import AbstractProcess
 
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidValue, unknown_argument
 
 
 class CheckedProcess(AbstractProcess):
@@ -20,6 +22,17 @@ class CheckedProcess(AbstractProcess):
 
     arithmetic: str | None = None
     _runtime = None  # Lava's __del__ asks for it, also if a constructor raises.
+
+    def refuse(self, unknown: Mapping[str, Any]) -> None:
+        """Raise an error if there are arguments that the constructor does not know.
+
+        Lava's own Processes keep them in silence, so that a misspelt one does nothing.
+        """
+        taken = [
+            name for name, p in signature(type(self).__init__).parameters.items() if p.kind is Parameter.KEYWORD_ONLY
+        ]
+        for name, value in unknown.items():
+            raise unknown_argument(type(self).__name__, name, value, taken)
 
     @property
     def _model_class(self) -> Any:

@@ -61,7 +61,7 @@ class CompiledEngine:
             raise InvalidValue("Network.layers", f"{n} layers", f"at most {_MAX_LAYERS} for compiled training")
         batch = spikes
         if isinstance(spikes, Tensor):
-            batch = SpikeBatch.of(spikes.detach().cpu().numpy(), self.threads)
+            batch = SpikeBatch.of(spikes, self.threads)
         call = _Call(self, setup, gradient, parameters, batch, samples, neurons)
         wanted = spikes if isinstance(spikes, Tensor) and spikes.requires_grad else None
         counts: Tensor = _Backpropagation.apply(call, wanted, *parameters[1:], *parameters.weights).transpose(1, 2)

@@ -9,14 +9,16 @@ from typing import Any
 
 import torch
 
-from lava_async import metrics
+from lava_async.data.own import labelled
+from lava_async.errors import InvalidValue
 from lava_async.files import replacing
+from lava_async.forms import class_labels
 from lava_async.network import Network
 from lava_async.progress import ProgressBar
 from lava_async.records import count
 from lava_async.schedules import Schedule
-from lava_async.simulation import BatchResult, simulate_batch
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
+from lava_async.tally import Tally, in_parts
 from lava_async.training.losses import CrossEntropy
 from lava_async.training.trainer import Epoch, LabelledSpikes, Trainer
 from lava_async.training.unlayered import UnlayeredNetwork
@@ -59,37 +61,37 @@ def evaluate(
 ) -> Evaluation:  # fmt: skip
     """Return what a network is worth under a schedule, on the compiled engine.
 
+    Samples run some at a time and are summed up, so that the memory that it takes does not grow with their number.
+
     Parameters
     ----------
     network : UnlayeredNetwork or Network
         The first is evaluated as it is deployed, in fixed point.
-    data : LabelledSpikes
-        Samples are numbered 0 .. B - 1 for random draws.
+    data : LabelledSpikes, or Dataset or DataLoader of torch
+        As in :func:`lava_async.data.own.from_samples`. Samples are numbered 0 .. B - 1 for random draws.
     schedule, until, seed, threads
         As in :func:`lava_async.simulate_batch`.
     """
+    data = labelled(data)
     deployed = network.to_network() if isinstance(network, UnlayeredNetwork) else network
-    whole, cut = (
-        simulate_batch(deployed, data.spikes, schedule=schedule, until=rule, seed=seed, threads=threads)
-        for rule in (until, FirstOutput())
-    )
+    labels = class_labels("evaluate: labels", data.labels, len(deployed.outputs))
+    if len(labels) != len(data.spikes):
+        raise InvalidValue("evaluate: number of labels", len(labels), f"{len(data.spikes)}, one per sample")
+    whole, cut = Tally(), Tally()
+    for tally, rule in ((whole, until), (cut, FirstOutput())):
+        how: dict[str, Any] = {"schedule": schedule, "until": rule, "seed": seed, "threads": threads}
+        for part, run in in_parts(deployed, data.spikes, **how):
+            tally.add(run, labels[part])
     return Evaluation(
-        accuracy=metrics.accuracy(whole.output, data.labels),
-        accuracy_at_first_output=metrics.accuracy(cut.output, data.labels),
-        spikes_per_sample=metrics.spikes_per_sample(whole.counts),
-        spike_density=metrics.spike_density(whole.counts),
-        steps_to_first_output=metrics.latency(whole.first_output),
-        synaptic_operations=float(whole.synaptic_operations.mean()),
-        reactivity=metrics.reactivity(whole.synaptic_operations, whole.counts),
-        **_times(whole),
+        accuracy=whole.accuracy,
+        accuracy_at_first_output=cut.accuracy,
+        spikes_per_sample=whole.spikes_per_sample,
+        spike_density=whole.spike_density,
+        steps_to_first_output=whole.steps_to_first_output,
+        synaptic_operations=whole.synaptic_operations / whole.samples,
+        reactivity=whole.reactivity,
+        **whole.times,
     )
-
-
-def _times(run: BatchResult) -> dict[str, float]:
-    if run.step_ps is None or run.first_output_ps is None:
-        return {}
-    return {"nanoseconds_per_time_step": float(run.step_ps.mean()) / metrics.PS_PER_NS,
-            "nanoseconds_to_first_output": metrics.time_to_first_output(run.first_output_ps)}  # fmt: skip
 
 
 def fit(
@@ -106,8 +108,8 @@ def fit(
     ----------
     network : UnlayeredNetwork
         Runs by its own schedule and stop rule, in training and validation.
-    train, validation : LabelledSpikes
-        Samples. Without validation samples the last weights stay.
+    train, validation : LabelledSpikes, or Dataset or DataLoader of torch
+        Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay.
     epochs, batch_size : int
         Passes over the training samples, and samples per optimizer step.
     learning_rate : float

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lava_async.errors import InvalidValue
 from lava_async.network import Network
+from lava_async.records import array_of
 from lava_async.training.blocks import slayer
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -83,18 +85,18 @@ def activity_weights(network: Network, penalty: float | Sequence[float]) -> Tens
 
     Raises
     ------
-    InvalidValue
-        If there are not as many numbers as layers.
+    InvalidType, InvalidValue
+        If these are no numbers, or there are not as many of them as layers.
     """
     weights = torch.zeros(network.n_neurons)
-    if isinstance(penalty, (int, float)):
-        weights += penalty
+    numbers = array_of("penalty", penalty, "iuf", "numbers").astype(np.float64)
+    if numbers.ndim == 0:
+        weights += float(numbers)
         weights[torch.from_numpy(network.outputs.copy())] = 0
         return weights
-    if len(penalty) != len(network.layers):
-        raise InvalidValue(
-            "penalty: numbers in it", len(penalty), f"{len(network.layers)}, one per layer, or one for all"
-        )
-    for rows, value in zip(network.layer_slices, penalty, strict=True):
+    if numbers.shape != (len(network.layers),):
+        allowed = f"{len(network.layers)}, one per layer, or one for all"
+        raise InvalidValue("penalty: numbers in it", numbers.size, allowed)
+    for rows, value in zip(network.layer_slices, numbers.tolist(), strict=True):
         weights[rows] = value
     return weights

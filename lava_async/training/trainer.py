@@ -18,8 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lava_async.data.own import labelled
 from lava_async.errors import InvalidValue
-from lava_async.records import count, within
+from lava_async.forms import class_labels
+from lava_async.records import count
 from lava_async.schedules import Schedule
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
@@ -114,8 +116,8 @@ class Trainer:
     ----------
     network : UnlayeredNetwork
         Runs by its own stop rule; by its own schedule too, unless `schedule_at` says otherwise.
-    train, validation : LabelledSpikes
-        Samples. Without validation samples the last weights stay.
+    train, validation : LabelledSpikes, or Dataset or DataLoader of torch
+        Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay.
     epochs, batch_size : int
         Passes over the training samples, and most samples per optimizer step, of all processes together.
     optimizer : torch.optim.Optimizer, optional
@@ -161,13 +163,16 @@ class Trainer:
         augment: Callable[[SpikeBatch, NDArray[np.int64]], SpikeBatch] | None = None,
         threads: int | None = None, keep_best: bool = True, ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
     ) -> None:  # fmt: skip
+        train, validation = labelled(train), labelled(validation)
+        network.polarity = getattr(train, "polarity", None)
         self.epochs = count("fit.epochs", epochs)
         count("fit.batch_size", batch_size, least=1)
-        self._labels = np.asarray(train.labels, dtype=np.int64)
+        self._labels = class_labels("fit.train.labels", train.labels, network.n_outputs)
         if not len(self._labels) or len(self._labels) != len(train.spikes):
             allowed = f"{len(train.spikes)}, the samples, and not 0"
             raise InvalidValue("fit.train: number of labels", len(self._labels), allowed)
-        within("fit.train.labels", self._labels, 0, network.n_outputs - 1)
+        if validation is not None and not len(validation.labels):
+            raise InvalidValue("fit.validation: number of samples", 0, "at least 1, or None: no validation samples")
         self.network, self.train, self.validation = network, train, validation
         self.n_batches = math.ceil(len(self._labels) / batch_size)
         self.seed, self.ranks = seed, ranks
@@ -346,7 +351,8 @@ class Trainer:
 
     def _validate(self, data: LabelledSpikes) -> float:
         """Return the accuracy of the network as it is deployed; processes share the samples."""
-        network, labels, correct = self.network.to_network(), np.asarray(data.labels), 0
+        network, correct = self.network.to_network(), 0
+        labels = class_labels("fit.validation.labels", data.labels)
         mine = self.ranks.share(np.arange(len(labels)))
         for part in np.array_split(mine, math.ceil(len(mine) / _CHUNK)) if len(mine) else []:
             how: dict[str, Any] = {"schedule": self.network.schedule, "until": self.network.until}

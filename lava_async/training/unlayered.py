@@ -20,7 +20,7 @@ from lava_async.neurons import LoihiParams
 from lava_async.records import count, integer_array
 from lava_async.schedules import Schedule, Timed
 from lava_async.schedules.timed import no_single_queue
-from lava_async.spikes import MAX_PAYLOAD, SpikeBatch, SpikeTrain
+from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
 from lava_async.training.blocks import NeuronBlock, adapt, kept
@@ -128,6 +128,7 @@ class UnlayeredNetwork(torch.nn.Module):
         self.schedule, self.until, self.seed = schedule, until, seed
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout
         self.gradient = Gradient(credit, peak, reset, self._own_surrogate() if surrogate is None else surrogate)
+        self.polarity: str | None = None
         self._engine = partial(ENGINES[engine], threads=threads)
         self._prepared: dict[bool, tuple[Any, Network, GradientEngine]] = {}
         self._prepare(learning=False)
@@ -164,6 +165,9 @@ class UnlayeredNetwork(torch.nn.Module):
         Run
         """
         if isinstance(spikes, Tensor):
+            spikes = spikes if spikes.layout == torch.strided else spikes.to_dense()
+            if spikes.is_complex():
+                raise InvalidType("spikes", str(spikes.dtype), "spike counts")
             if len(self.input_shape) == 3 and spikes.shape[1:-1] == self.input_shape:
                 spikes = spikes.flatten(1, 3)
             shape = tuple(spikes.shape)
@@ -261,6 +265,8 @@ class UnlayeredNetwork(torch.nn.Module):
         network is in `/async` alone, and a warning is logged; :func:`lava_async.netx.load` reads it.
         """
         how = {"schedule": self.schedule, "until": self.until, "seed": self.seed}
+        if self.polarity is not None:
+            how["polarity"] = self.polarity
         netx.save(self.to_network(), path, **{**how, **metadata})
 
     def _own_surrogate(self) -> Exponential:
@@ -271,7 +277,8 @@ class UnlayeredNetwork(torch.nn.Module):
 def _checked(spikes: Tensor) -> Tensor:
     """Return spike counts after checking them."""
     if not bool(((spikes >= 0) & (spikes <= MAX_PAYLOAD) & (spikes.frac() == 0)).all()):
-        raise InvalidValue("spikes", "NaN, negative numbers or fractions", f"whole spike counts in 0 .. {MAX_PAYLOAD}")
+        allowed = f"whole spike counts in 0 .. {MAX_PAYLOAD}: {ENCODE}"
+        raise InvalidValue("spikes", "NaN, negative numbers or fractions", allowed)
     return spikes
 
 

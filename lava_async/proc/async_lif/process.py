@@ -102,11 +102,12 @@ class AsyncLIF(CheckedProcess):
         log_config: LogConfig | None = None,
         **kwargs: Any,
     ) -> None:
+        self.refuse(kwargs)
         shape = lava_shape("AsyncLIF", shape)
         super().__init__(
             shape=shape, u=u, v=v, du=du, dv=dv, bias_mant=bias_mant, bias_exp=bias_exp, vth=vth,
             steps_per_bin=steps_per_bin, offset=offset, refractory=bool(refractory), reset_interval=reset_interval,
-            name=name, log_config=log_config, **kwargs,
+            name=name, log_config=log_config,
         )  # fmt: skip
         values = {"u": u, "v": v, "du": du, "dv": dv, "bias_mant": bias_mant, "bias_exp": bias_exp, "vth": vth,
                   "offset": offset}  # fmt: skip

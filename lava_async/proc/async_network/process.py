@@ -111,6 +111,7 @@ class AsyncNetwork(CheckedProcess):
         log_config: LogConfig | None = None,
         **kwargs: Any,
     ) -> None:
+        self.refuse(kwargs)
         self.network, stored = _load(net_config)
         self.schedule: Schedule = schedule or stored.get("schedule") or Layered()
         self.until: StopRule = until or stored.get("until") or Quiescence()
@@ -122,7 +123,7 @@ class AsyncNetwork(CheckedProcess):
         super().__init__(
             net_config=net_config, schedule=self.schedule, until=self.until, reset_interval=reset_interval,
             reset_offset=reset_offset, steps_per_bin=steps_per_bin, refractory=refractory, input_first=input_first,
-            seed=seed, name=name, log_config=log_config, **kwargs,
+            seed=seed, name=name, log_config=log_config,
         )  # fmt: skip
         self.arithmetic = self.network.params.tag
         self._steps_per_bin = steps_per_bin

@@ -11,6 +11,7 @@ from lava.magma.core.process.process import LogConfig
 from numpy.typing import ArrayLike
 
 from lava_async.errors import InvalidValue
+from lava_async.forms import plain
 from lava_async.proc.checked import CheckedProcess
 from lava_async.proc.clock import Clock, lava_shape
 from lava_async.spikes import SpikeBatch, SpikeTrain
@@ -75,13 +76,13 @@ class EventSource(CheckedProcess):
         log_config: LogConfig | None = None,
         **kwargs: Any,
     ) -> None:
+        self.refuse(kwargs)
         batch = _batch(spikes)
         port = lava_shape("EventSource", (batch.n_channels,) if shape is None else shape)
         if np.prod(port) != batch.n_channels or len(port) not in (1, 3):
             raise InvalidValue("EventSource.shape", shape, f"(C,) or (W, H, C) of {batch.n_channels} channels")
         super().__init__(
             spikes=batch, shape=port, steps_per_bin=steps_per_bin, offset=offset, name=name, log_config=log_config,
-            **kwargs,
         )  # fmt: skip
         self.proc_params["clock"] = Clock.checked("EventSource", steps_per_bin, offset, batch.n_steps or None)
         self.s_out = OutPort(shape=port)
@@ -92,5 +93,5 @@ def _batch(spikes: Any) -> SpikeBatch:
         return SpikeBatch.of([spikes])
     if isinstance(spikes, SpikeBatch) or (isinstance(spikes, Sequence) and isinstance(spikes[0], SpikeTrain)):
         return SpikeBatch.of(spikes)
-    array = np.asarray(spikes)
+    array = np.asarray(plain("EventSource.spikes", spikes))
     return SpikeBatch.of(array[None] if array.ndim == 2 else array)

@@ -95,12 +95,13 @@ class NetworkSynapses(CheckedProcess):
         log_config: LogConfig | None = None,
         **kwargs: Any,
     ) -> None:
+        self.refuse(kwargs)
         for field, value, kind in (("network", network, Network), ("schedule", schedule, Schedule)):
             if not isinstance(value, kind):
                 raise InvalidType(f"NetworkSynapses.{field}", value, f"a {kind.__name__}")
         super().__init__(
             network=network, schedule=schedule, steps_per_bin=steps_per_bin, offset=offset,
-            reset_interval=reset_interval, input_first=bool(input_first), name=name, log_config=log_config, **kwargs,
+            reset_interval=reset_interval, input_first=bool(input_first), name=name, log_config=log_config,
         )  # fmt: skip
         self.proc_params["clock"] = Clock.checked("NetworkSynapses", steps_per_bin, offset, reset_interval)
         self.arithmetic = network.params.tag

@@ -88,13 +88,14 @@ class Readout(CheckedProcess):
         log_config: LogConfig | None = None,
         **kwargs: Any,
     ) -> None:
+        self.refuse(kwargs)
         n_classes = count("Readout.n_classes", n_classes, least=1)
         n_samples = count("Readout.n_samples", n_samples, least=1)
         if rule not in RULES:
             raise InvalidValue("Readout.rule", rule, "one of " + ", ".join(RULES))
         super().__init__(
             n_classes=n_classes, reset_interval=reset_interval, n_samples=n_samples, rule=rule, graded=bool(graded),
-            steps_per_bin=steps_per_bin, offset=offset, name=name, log_config=log_config, **kwargs,
+            steps_per_bin=steps_per_bin, offset=offset, name=name, log_config=log_config,
         )  # fmt: skip
         count("Readout.reset_interval", reset_interval, least=1)
         self.proc_params["clock"] = Clock.checked("Readout", steps_per_bin, offset, reset_interval)

@@ -123,6 +123,7 @@ class SpikeScheduler(CheckedProcess):
         log_config: LogConfig | None = None,
         **kwargs: Any,
     ) -> None:
+        self.refuse(kwargs)
         shape = lava_shape("SpikeScheduler", shape)
         order = _order(schedule, group_size)
         if not isinstance(until, StopRule):
@@ -141,7 +142,7 @@ class SpikeScheduler(CheckedProcess):
             seed=count("SpikeScheduler.seed", seed, most=2**63 - 1), first=count("SpikeScheduler.first", first),
             layer_of=integer_array("SpikeScheduler.layer_of", layer_of), until=until, outputs=chosen,
             queued=np.asarray(queued, bool), n_inputs=n_inputs, queued_inputs=np.asarray(queued_inputs, bool),
-            name=name, log_config=log_config, **kwargs,
+            name=name, log_config=log_config,
         )  # fmt: skip
         self.proc_params["clock"] = Clock.checked("SpikeScheduler", steps_per_bin, offset, reset_interval)
 
