@@ -7,8 +7,8 @@
     nir.export(network), nir.convert(graph)     # the same with a `nir.NIRGraph` in memory
 
 NIR describes neurons in continuous time; :mod:`lava_async.nir.equations` says how they become time steps and back. What
-NIR cannot say - integer arithmetic, delays of single synapses, outputs that are part of a layer - is named in a
-:class:`NirError`. Needs the optional package: ``pip install "lava-async[nir]"``.
+NIR cannot express - integer arithmetic, delays of single synapses, outputs that are part of a layer - is named in a
+:class:`NirError`. All but :func:`read` needs the optional package, nir 1.0.4 or later: ``pip install "lava-async[nir]"``.
 
 References
 ----------
@@ -16,8 +16,19 @@ Pedersen et al., "Neuromorphic intermediate representation", Nature Communicatio
 """
 
 from lava_async.nir.equations import DT
-from lava_async.nir.errors import MissingNir, NirError
-from lava_async.nir.reading import convert, read
+from lava_async.nir.errors import MissingNir, NirError, NirWarning
+from lava_async.nir.reading import add_bias_channel, convert, read
 from lava_async.nir.writing import as_float, export, write
 
-__all__ = ["DT", "MissingNir", "NirError", "as_float", "convert", "export", "read", "write"]
+__all__ = [
+    "DT",
+    "MissingNir",
+    "NirError",
+    "NirWarning",
+    "add_bias_channel",
+    "as_float",
+    "convert",
+    "export",
+    "read",
+    "write",
+]

@@ -16,14 +16,21 @@ with ``du = dt / tau_syn`` and ``dv = dt / tau_mem``. With ``u = dv r I`` this i
     u' = u (1 - d_u) + g S, \qquad v' = v (1 - d_v) + u' + bias, \qquad g = d_u d_v w_{in} r, \quad bias = d_v v_{leak}
 
 and the weights of the synapses take up the gain g. LIF is the same with du = 1 and w_in = 1. IF has no leak: du = 1,
-dv = 0, ``g = dt r``. A constant input b of the synapses (Affine) is filtered by the current, which a bias of the
-voltage is not; without memory of the current (du = 1) it is the bias ``g b``, otherwise it cannot be said.
+dv = 0, ``g = dt r``; where a graph does not say dt, r = 1 means ``g = 1``, since sinabs, norse and spyx count in time
+steps. With exponential decay, ``du = 1 - exp(-dt / tau_syn)`` and ``dv = 1 - exp(-dt / tau_mem)``.
 
-Back, ``r = 1 / dv`` and ``w_in = 1 / du`` make g = 1, so that weights stay what they are.
+A constant input b of the synapses (Affine) is filtered by the current, which a bias of the voltage is not. Without
+memory of the current (du = 1) it is the bias ``g b``; otherwise it is what an input channel adds that emits one spike
+in every time step, with weights ``g b``.
+
+Back, LIF has r = 1 and weights times ``1 / dv``, which frameworks that ignore r read too; CubaLIF has ``r = 1 / dv``
+and ``w_in = 1 / du``, which snnTorch and spikingjelly ask for. A decay of 0 becomes a time constant of ``2^30 dt``: in
+32 bits, ``1 - 2^-30`` is 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,12 +38,34 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.neurons import CubaParams
-from lava_async.nir.errors import NirError, package
+from lava_async.nir.errors import package
+from lava_async.nir.graph import Node
 
 DT = 1e-4
 """Length of a time step in seconds unless a graph says otherwise; that of snnTorch and Lava in the paper on NIR."""
+DECAYS = ("euler", "exponential")
+ENDLESS = 2.0**30
+"""Time constant, in time steps, that stands for no decay."""
 
 Floats = NDArray[np.float64]
+
+
+class Time(NamedTuple):
+    """How a graph is read in time steps.
+
+    Parameters
+    ----------
+    dt : float
+        Length of a time step in seconds.
+    given : bool
+        Whether the caller or the graph says so; if not, IF with r = 1 counts in time steps.
+    exponential : bool
+        Whether decays are ``1 - exp(-dt / tau)`` instead of ``dt / tau``.
+    """
+
+    dt: float
+    given: bool = True
+    exponential: bool = False
 
 
 class Neurons(NamedTuple):
@@ -44,6 +73,14 @@ class Neurons(NamedTuple):
 
     params: CubaParams
     gain: Floats
+
+
+class Written(NamedTuple):
+    """Neurons of a layer (n,) as a node of NIR: what multiplies the weights that reach them, what the bias adds."""
+
+    node: Any
+    factor: Floats
+    constant: Floats
 
 
 def check_dt(dt: Any) -> float:
@@ -55,58 +92,78 @@ def check_dt(dt: Any) -> float:
     return float(dt)
 
 
-def to_steps(name: str, node: Any, shape: tuple[int, ...], dt: float) -> Neurons:
+def check_decay(decay: Any) -> str:
+    """Return the name of a kind of decay."""
+    if decay not in DECAYS:
+        raise InvalidValue("nir decay", decay, " or ".join(map(repr, DECAYS)))
+    return str(decay)
+
+
+def to_steps(node: Node, shape: tuple[int, ...], time: Time) -> Neurons:
     """Return the neurons of a node of type CubaLIF, LIF or IF in time steps.
 
     Parameters
     ----------
-    name : str
-        Name of the node, for errors.
-    node : nir.CubaLIF, nir.LIF or nir.IF
-        The node; parameters of other shapes are broadcast.
+    node : Node
+        The node; parameters of one neuron count for all.
     shape : tuple of int
         Shape of the layer.
-    dt : float
-        Length of a time step in seconds.
+    time : Time
+        How to read it.
     """
 
     def of(field: str) -> Floats:
-        values = np.asarray(getattr(node, field), np.float64)
+        values = np.asarray(node.numbers(field), np.float64)
+        given = values.shape
+        while values.ndim > len(shape) and values.shape[0] == 1:  # of a batch of one
+            values = values[0]
         try:
             return np.broadcast_to(values, shape).reshape(-1)
         except ValueError:
-            raise NirError(f"node {name}: {field}.shape = {values.shape}: must be {shape}") from None
+            raise node.error(f"{field}.shape = {given}: must be {shape}") from None
 
     def decay(field: str) -> Floats:
         tau = of(field)
-        if not (tau >= dt * (1 - 1e-9)).all():
-            raise NirError(f"node {name}: {field} = {tau.min():g}: must be at least dt = {dt:g} s")
-        return np.minimum(dt / tau, 1.0)
+        if not (tau > 0).all():
+            raise node.error(f"{field} = {tau.min():g}: must be positive")
+        if time.exponential:
+            return -np.expm1(-time.dt / tau)
+        if not (tau >= time.dt * (1 - 1e-9)).all():
+            raise node.error(f"{field} = {tau.min():g}: must be at least dt = {time.dt:g} s; give the dt that the file "
+                             "was made with, or decay='exponential'")  # fmt: skip
+        return np.minimum(time.dt / tau, 1.0)
 
-    kind = type(node).__name__
     one, zero = np.ones(int(np.prod(shape))), np.zeros(int(np.prod(shape)))
-    if kind == "IF":
-        du, dv, gain, bias = one, zero, dt * of("r"), zero
+    if node.kind == "IF":
+        r = of("r")
+        du, dv, bias = one, zero, zero
+        gain = r if not time.given and (r == 1).all() else time.dt * r
     else:
-        du, dv = (decay("tau_syn"), decay("tau_mem")) if kind == "CubaLIF" else (one, decay("tau"))
-        gain = du * dv * of("r") * (of("w_in") if kind == "CubaLIF" else one)
+        du, dv = (decay("tau_syn"), decay("tau_mem")) if node.kind == "CubaLIF" else (one, decay("tau"))
+        gain = du * dv * of("r") * (of("w_in") if node.kind == "CubaLIF" and node.has("w_in") else one)
         bias = dv * of("v_leak")
-    reset = of("v_reset")
+        du, dv = _endless(du), _endless(dv)
+    reset = of("v_reset") if node.has("v_reset") else zero
     if reset.any():
-        raise NirError(f"node {name}: v_reset = {reset[reset != 0][0]:g}: must be 0, what voltages are reset to here")
+        raise node.error(f"v_reset = {reset[reset != 0][0]:g}: must be 0, what voltages are reset to here")
     try:
         return Neurons(CubaParams(du, dv, of("v_threshold"), bias), gain)
     except (InvalidValue, InvalidType) as error:
-        raise NirError(f"node {name}: {error}") from error
+        raise node.error(str(error)) from error
 
 
-def to_time(where: str, params: CubaParams, here: slice, shape: tuple[int, ...], dt: float) -> tuple[Any, Floats]:
-    """Return the node of a layer and the constant input (n,) that its synapses must add.
+def _endless(decay: Floats) -> Floats:
+    """Return decays, 0 where the time constant is so long that it stands for none."""
+    return np.where(decay <= (1 + 1e-6) / ENDLESS, 0.0, decay)
+
+
+def to_time(
+    params: CubaParams, here: slice, shape: tuple[int, ...], dt: float, shared: Callable[[Floats], bool]
+) -> Written:
+    """Return the node of a layer.
 
     Parameters
     ----------
-    where : str
-        The layer, for errors.
     params : CubaParams
         Parameters of all neurons of the network.
     here : slice
@@ -115,17 +172,26 @@ def to_time(where: str, params: CubaParams, here: slice, shape: tuple[int, ...],
         Shape of the layer.
     dt : float
         Length of a time step in seconds.
+    shared : callable
+        Whether values (n,) are such that the synapses of the layer can take them up: of a convolution, equal in each
+        channel.
     """
     nir = package()
-    du, dv, vth, bias = (np.asarray(x, np.float64)[here].reshape(shape)
-                         for x in (params.du, params.dv, params.vth, params.bias))  # fmt: skip
-    still = np.zeros(bias.size)
+    du, dv, vth, bias = (np.asarray(x, np.float64)[here] for x in (params.du, params.dv, params.vth, params.bias))
+    one, still = np.ones(bias.size), np.zeros(bias.size)
+
+    def node(kind: str, **fields: Floats) -> Any:
+        make = getattr(nir, kind)
+        if "v_reset" in make.__dataclass_fields__:  # nir 1.0.6 asks for it, earlier versions do not know it
+            fields["v_reset"] = still
+        return make(**{name: values.reshape(shape) for name, values in fields.items()})
+
     if (du == 1).all() and (dv == 0).all():
-        return nir.IF(np.full(shape, 1 / dt), vth), bias.reshape(-1)
-    for field, values, tau in (("dv", dv, "tau_mem"), ("du", du, "tau_syn")):
-        if (values == 0).any():
-            raise NirError(f"{where}: {field} = 0: NIR needs a finite {tau} (dt / {field})")
-    leak, zero = bias / dv, np.zeros(shape)
+        return Written(node("IF", r=one / dt, v_threshold=vth), one, bias)
+    du, dv = (np.where(decay == 0, 1 / ENDLESS, decay) for decay in (du, dv))
+    if (du == 1).all() and shared(dv) and shared(bias):
+        return Written(node("LIF", tau=dt / dv, r=one, v_leak=still, v_threshold=vth), 1 / dv, bias / dv)
+    common = {"r": 1 / dv, "v_leak": bias / dv, "v_threshold": vth}
     if (du == 1).all():
-        return nir.LIF(dt / dv, 1 / dv, leak, vth, zero), still
-    return nir.CubaLIF(dt / du, dt / dv, 1 / dv, leak, vth, zero, 1 / du), still
+        return Written(node("LIF", tau=dt / dv, **common), one, still)
+    return Written(node("CubaLIF", tau_syn=dt / du, tau_mem=dt / dv, w_in=1 / du, **common), one, still)

@@ -7,7 +7,15 @@ from typing import Any
 
 
 class NirError(ValueError):
-    """A graph or a network that cannot be said in the words of the other; names node or layer, field and value."""
+    """A graph or a network that cannot be expressed in the terms of the other; names node or layer, field and value."""
+
+    def __init__(self, text: str) -> None:
+        # Names of nodes come from files of strangers and are printed on terminals.
+        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
+
+
+class NirWarning(UserWarning):
+    """A graph that can be read, but hardly means what it says."""
 
 
 class MissingNir(ImportError):  # noqa: N818 (reads as what it says)

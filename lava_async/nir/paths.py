@@ -1,9 +1,10 @@
-"""From one layer of neurons to the next: what the nodes between them do to spikes, put together."""
+"""From one layer of neurons to the next: what the nodes between them do to spikes, put together as synapses."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,189 +13,365 @@ from numpy.typing import NDArray
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.nir.equations import Floats
 from lava_async.nir.errors import NirError
+from lava_async.nir.graph import Node, as_text, brief
 from lava_async.synapses import Conv, Dense, Sparse, Synapses
 
 Pair = tuple[int, int]
+Shape = tuple[int, ...]
+
+MOST_WEIGHTS = 2**25
+"""Weights that nodes between two layers may become together, beyond those in the file."""
+MOST_PRODUCTS = 2**31
+"""Multiplications that joining the nodes between two layers may take, about a second."""
+MOST_NEURONS = 2**22
+"""Places of a grid, or neurons of a layer."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Matrix:
+    """All-to-all weights (post, pre); `listed` if weights of 0 are no synapses."""
+
+    weights: NDArray[Any]
+    bias: Floats
+    listed: bool = False
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape behind it."""
+        return (len(self.weights),)
+
+    @property
+    def products(self) -> int:
+        """Multiplications that :meth:`apply` takes per column."""
+        return int(self.weights.size)
+
+    def apply(self, x: Floats) -> Floats:
+        """Return what becomes of columns (pre, B), without the bias."""
+        return np.asarray(self.weights @ x, np.float64)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Weights that all places of a grid share: of a convolution (out, in / groups, height, width) or of pooling.
+
+    Pooling has no weights but `share`, what each place of a window counts; its channels do not mix.
+    """
+
+    input_shape: tuple[int, int, int]
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    weights: NDArray[Any] | None = None
+    share: float = 1.0
+    bias: Any = 0.0
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """Shape behind it: channels, height, width."""
+        sizes = zip(self.input_shape[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        height, width = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
+        return (self.input_shape[0] if self.weights is None else len(self.weights), height, width)
+
+    @property
+    def padded_size(self) -> int:
+        """Places of the grid with its padding, in all channels."""
+        height, width = (n + 2 * p for n, p in zip(self.input_shape[1:], self.padding, strict=True))
+        return self.input_shape[0] * height * width
+
+    @property
+    def tiles(self) -> bool:
+        """Whether these are windows of pooling, side by side, that fill the grid."""
+        fill = not any(n % k for n, k in zip(self.input_shape[1:], self.kernel, strict=True))
+        return self.weights is None and self.stride == self.kernel and self.padding == (0, 0) and fill
+
+    @property
+    def products(self) -> int:
+        """Multiplications that :meth:`apply` takes per column."""
+        per_group = 1 if self.weights is None else self.weights.shape[1]
+        return math.prod(self.output_shape) * per_group * math.prod(self.kernel)
+
+    def apply(self, x: Floats) -> Floats:
+        """Return what becomes of columns (pre, B), without the bias."""
+        channels, height, width = self.output_shape
+        around = [(0, 0), *((p, p) for p in self.padding), (0, 0)]
+        grid = np.pad(x.reshape(*self.input_shape, -1), around)
+        total = np.zeros((channels, height, width, x.shape[1]))
+        for i in range(self.kernel[0]):
+            for j in range(self.kernel[1]):
+                (top, left), (down, right) = np.multiply(self.dilation, (i, j)), self.stride
+                rows = slice(top, top + down * (height - 1) + 1, down)
+                part = grid[:, rows, left : left + right * (width - 1) + 1 : right]
+                if self.weights is None:
+                    total += self.share * part
+                else:
+                    tap = self.weights[:, :, i, j].reshape(self.groups, -1, self.weights.shape[1])
+                    total += (tap @ part.reshape(self.groups, self.weights.shape[1], -1)).reshape(total.shape)
+        return total.reshape(-1, x.shape[1])
+
+
+@dataclass(frozen=True)
 class Path:
-    """A chain of nodes that starts at neurons, as far as it was followed.
+    """A chain of nodes that starts at neurons or the input, as far as it was followed.
 
     Parameters
     ----------
-    nodes : str
-        Names of the nodes, for errors.
+    start : str
+        Name of the node at the start.
     source, shape : tuple of int
         Shape at the start and here.
+    nodes : tuple of str
+        Names of the nodes behind the start, for errors.
     delay : (n_source,) int or None
         In time steps.
-    pool : (int, int)
-        Windows that are summed, height and width; (1, 1): none.
-    weights : array or None
-        (post, pre) or of a convolution (out, in / groups, height, width); None: each neuron reaches its like.
-    geometry : dict
-        Of a convolution: stride, padding, dilation, groups.
-    listed : bool
-        Whether weights of 0 are no synapses.
-    bias : float or (n,) float
-        Constant input that is added here.
+    parts : tuple of Matrix and Grid
+        What the nodes do.
     """
 
-    nodes: str
-    source: tuple[int, ...]
-    shape: tuple[int, ...]
+    start: str
+    source: Shape
+    shape: Shape
+    nodes: tuple[str, ...] = ()
     delay: Any = None
-    pool: Pair = (1, 1)
-    weights: NDArray[Any] | None = None
-    geometry: dict[str, Any] | None = None
-    listed: bool = False
-    bias: Any = 0.0
+    parts: tuple[Matrix | Grid, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """The nodes, for errors."""
+        return "nodes " + ", ".join(map(brief, self.nodes)) if self.nodes else f"edge from {brief(self.start)}"
+
+    @property
+    def bias(self) -> Floats:
+        """Constant input (n,) at the end."""
+        total = np.zeros((math.prod(self.source), 1))
+        for part in self.parts:
+            n, channels = math.prod(part.output_shape), part.output_shape[0]
+            total = part.apply(total) if total.any() else np.zeros((n, 1))
+            total += np.repeat(np.broadcast_to(part.bias, channels), n // channels)[:, None]
+        return total[:, 0]
 
     def synapses(self, source: int, target: int, gain: Floats) -> Synapses:
         """Return the path as synapses between layers; `gain` (n,) multiplies what reaches each target neuron."""
-        n_source = int(np.prod(self.source))
         try:
-            if self.weights is None and self.pool == (1, 1):
-                each = np.arange(n_source)
-                return Sparse(source, target, each, each, gain, (n_source, n_source), self.delay)
-            if self.weights is None or self.weights.ndim == 4:
-                return self._conv(source, target, gain)
-            matrix = self.weights * gain[:, None]
-            if not self.listed:
-                return Dense(source, target, matrix, self.delay)
-            delays = None if self.delay is None else np.broadcast_to(self.delay, matrix.shape)
-            return Sparse.from_matrix(source, target, matrix, delays)
+            return self._synapses(source, target, gain)
         except (InvalidValue, InvalidType) as error:
-            raise NirError(f"{self.nodes}: {error}") from error
+            raise NirError(f"{self.where}: {error}") from error
 
-    def _conv(self, source: int, target: int, gain: Floats) -> Synapses:
+    def _synapses(self, source: int, target: int, gain: Floats) -> Synapses:
+        n_source = math.prod(self.source)
+        if not self.parts:
+            each = np.arange(n_source)
+            return Sparse(source, target, each, each, gain, (n_source, n_source), self.delay)
+        pool, share, parts = (1, 1), 1.0, list(self.parts)
+        while parts and isinstance(parts[0], Grid) and parts[0].tiles:
+            window = parts.pop(0)
+            pool, share = (pool[0] * window.kernel[0], pool[1] * window.kernel[1]), share * window.share
+        if not parts or (len(parts) == 1 and isinstance(parts[0], Grid)):
+            return self._conv(source, target, gain, pool, share, parts)
+        if len(parts) == 1 and isinstance(parts[0], Matrix):
+            weights = self._spread_columns(parts[0].weights, pool) * share if pool != (1, 1) else parts[0].weights
+            listed = parts[0].listed
+        else:
+            weights, listed = self._joined(), not any(isinstance(p, Matrix) and not p.listed for p in self.parts)
+        matrix = weights * gain[:, None]
+        if not listed:
+            return Dense(source, target, matrix, self.delay)
+        delays = None if self.delay is None else np.broadcast_to(self.delay, matrix.shape)
+        return Sparse.from_matrix(source, target, matrix, delays)
+
+    def _conv(self, source: int, target: int, gain: Floats, pool: Pair, share: float, parts: list[Any]) -> Synapses:
         channels = self.source[0]
-        kernel, geometry = self.weights, dict(self.geometry or {})
-        if kernel is None:  # windows alone: one channel each
-            kernel, geometry = np.ones((channels, 1, *self.pool)), {"stride": self.pool, "groups": channels}
-        elif self.pool != (1, 1):  # a kernel over sums is a larger kernel over what is summed
-            kernel = _spread(kernel, geometry["dilation"], self.pool)
-            scaled = {key: tuple(np.multiply(geometry[key], self.pool).tolist()) for key in ("stride", "padding")}
-            geometry |= scaled | {"dilation": (1, 1)}
+        if not parts or parts[0].weights is None:  # windows alone: one channel each
+            if parts and pool != (1, 1):
+                return self._list(source, target, gain)
+            last = parts[0] if parts else None
+            size, share = (last.kernel, last.share) if last else (pool, share)
+            self._fit(channels * math.prod(size))
+            kernel = np.full((channels, 1, *size), share)
+            geometry: dict[str, Any] = {"stride": last.stride, "padding": last.padding} if last else {"stride": pool}
+            geometry["groups"] = channels
+        else:
+            (last,) = parts
+            kernel = last.weights
+            geometry = {name: getattr(last, name) for name in ("stride", "padding", "dilation", "groups")}
+            if pool != (1, 1):  # a kernel over sums is a larger kernel over what is summed
+                reach = [((k - 1) * d + 1) * p for k, d, p in zip(last.kernel, last.dilation, pool, strict=True)]
+                self._fit(math.prod(kernel.shape[:2]) * math.prod(reach))
+                kernel = _spread(kernel, last.dilation, pool) * share
+                scaled = {key: tuple(np.multiply(geometry[key], pool).tolist()) for key in ("stride", "padding")}
+                geometry |= scaled | {"dilation": (1, 1)}
         each = gain.reshape(len(kernel), -1)
         if not np.allclose(each, each[:, :1], rtol=1e-9, atol=0):
-            raise NirError(f"{self.nodes}: neurons of a channel differ in w_in, r or tau: must be equal")
+            return self._list(source, target, gain)
         weights = kernel * each[:, 0].reshape(-1, 1, 1, 1)
         return Conv(source, target, weights, self.source, delay=self.delay, **geometry)  # type: ignore[arg-type]
 
+    def _list(self, source: int, target: int, gain: Floats) -> Synapses:
+        """Return the synapses one by one."""
+        matrix = self._joined() * gain[:, None]
+        return Sparse.from_matrix(source, target, matrix, None if self.delay is None
+                                  else np.broadcast_to(self.delay, matrix.shape))  # fmt: skip
 
-def follow(nodes: Mapping[str, Any], names: list[str], shape: tuple[int, ...], dt: float) -> Path:
-    """Return what a chain of nodes does.
+    def _spread_columns(self, weights: NDArray[Any], pool: Pair) -> NDArray[Any]:
+        """Return weights of sums over windows as weights of what is summed."""
+        channels, height, width = self.source
+        self._fit(len(weights) * math.prod(self.source))
+        grid = weights.reshape(len(weights), channels, height // pool[0], width // pool[1])
+        return np.asarray(np.kron(grid, np.ones((1, 1, *pool))).reshape(len(weights), -1))
 
-    Parameters
-    ----------
-    nodes : mapping of str to node
-        Nodes of the graph.
-    names : list of str
-        The chain: neurons or the input first, of `shape`; the neurons that it leads to are not in it.
-    shape : tuple of int
-        Shape of the source.
-    dt : float
-        Length of a time step in seconds.
+    def _joined(self) -> Floats:
+        """Return the weights (post, pre) of all parts, one after the other."""
+        n_source, sizes = math.prod(self.source), [math.prod(part.output_shape) for part in self.parts]
+        self._fit(n_source * sizes[-1])
+        if n_source * sum(part.products for part in self.parts) > MOST_PRODUCTS:
+            raise NirError(f"{self.where}: too large to be joined into one set of weights: put neurons between them")
+        largest = max(n_source, *sizes, *(part.padded_size for part in self.parts if isinstance(part, Grid)))
+        columns = max(1, 2**20 // largest)
+        found = np.zeros((sizes[-1], n_source))
+        for first in range(0, n_source, columns):
+            x = np.eye(n_source, min(columns, n_source - first), -first)
+            for part in self.parts:
+                x = part.apply(x)
+            found[:, first : first + columns] = x
+        return found
+
+    def _fit(self, n: int) -> None:
+        if n > MOST_WEIGHTS:
+            raise NirError(f"{self.where}: would become {n:,} weights: must be at most {MOST_WEIGHTS:,}")
+
+
+def step(path: Path, node: Node, dt: float) -> Path:
+    """Return a path continued by a node.
 
     Raises
     ------
     NirError
-        If the nodes do not fit, or do together what synapses cannot.
+        If the node does not fit there.
     """
-    path = Path("nodes " + ", ".join(names[1:]), shape, shape)
-    for name in names[1:]:
-        node = nodes[name]
-        step = _STEPS.get(type(node).__name__)
-        if step is not None:
-            step(path, f"node {name}", node, dt)
-    return path
+    does = _STEPS.get(node.kind)
+    path = replace(path, nodes=(*path.nodes, node.name))
+    return path if does is None else does(path, node, dt)
 
 
-def _flatten(path: Path, where: str, node: Any, dt: float) -> None:
-    path.shape = (int(np.prod(path.shape)),)
+def _flatten(path: Path, node: Node, dt: float) -> Path:
+    return replace(path, shape=(math.prod(path.shape),))
 
 
-def _delay(path: Path, where: str, node: Any, dt: float) -> None:
-    if path.weights is not None or path.pool != (1, 1) or path.delay is not None:
-        raise NirError(f"{where}: Delay: must directly follow neurons: axons are delayed here")
-    steps = np.broadcast_to(np.asarray(node.delay, np.float64), path.shape).reshape(-1) / dt
-    path.delay = np.rint(steps).astype(np.int64)
-    if (np.abs(steps - path.delay) > 1e-6 * np.maximum(1, steps)).any():
-        raise NirError(
-            f"{where}: delay = {steps[steps != path.delay][0] * dt:g} s: must be a multiple of dt = {dt:g} s"
-        )
-
-
-def _pool(path: Path, where: str, node: Any, dt: float) -> None:
-    kernel, stride, padding = (_pair(where, name, getattr(node, name)) for name in ("kernel_size", "stride", "padding"))
-    if path.weights is not None or len(path.shape) != 3:
-        raise NirError(f"{where}: SumPool2d of shape {path.shape}: must follow neurons of (channels, height, width)")
-    if stride != kernel or padding != (0, 0) or any(n % k for n, k in zip(path.shape[1:], kernel, strict=True)):
-        found = f"kernel_size = {kernel}, stride = {stride}, padding = {padding}"
-        raise NirError(f"{where}: {found}: must be windows side by side that fill {path.shape[1:]}")
-    path.pool = (path.pool[0] * kernel[0], path.pool[1] * kernel[1])
-    path.shape = (path.shape[0], path.shape[1] // kernel[0], path.shape[2] // kernel[1])
-
-
-def _linear(path: Path, where: str, node: Any, dt: float) -> None:
-    weights = np.asarray(node.weight)
-    if path.weights is not None:
-        raise NirError(f"{where}: {type(node).__name__}: must be the only one between neurons")
-    n = int(np.prod(path.shape))
-    if weights.ndim != 2 or weights.shape[1] != n or len(path.shape) != 1:
-        raise NirError(f"{where}: weight.shape = {weights.shape}: must be (neurons, {n}), after Flatten if they have "
-                       f"shape {path.shape}")  # fmt: skip
-    if path.pool != (1, 1):
-        channels, height, width = path.source
-        grid = weights.reshape(len(weights), channels, height // path.pool[0], width // path.pool[1])
-        weights = np.kron(grid, np.ones((1, 1, *path.pool))).reshape(len(weights), -1)
-        path.pool = (1, 1)
-    path.weights, path.shape = weights, (len(weights),)
-    path.listed = node.metadata.get("synapses") == "listed"
-    path.bias = np.asarray(getattr(node, "bias", 0.0), np.float64)
-
-
-def _conv(path: Path, where: str, node: Any, dt: float) -> None:
-    weights = np.asarray(node.weight)
-    if path.weights is not None:
-        raise NirError(f"{where}: Conv2d: must be the only one between neurons")
-    if weights.ndim != 4 or len(path.shape) != 3:
-        raise NirError(f"{where}: weight.shape = {weights.shape} on shape {path.shape}: must be (out, in, height, "
-                       "width) on (channels, height, width)")  # fmt: skip
-    stride, dilation = (_pair(where, name, getattr(node, name)) for name in ("stride", "dilation"))
-    reach = [d * (k - 1) for d, k in zip(dilation, weights.shape[2:], strict=True)]
-    if isinstance(node.padding, str):
-        if node.padding == "same" and (stride != (1, 1) or any(r % 2 for r in reach)):
-            raise NirError(f"{where}: padding = same: must be with a stride of 1 and as much on both sides")
-        padding = (reach[0] // 2, reach[1] // 2) if node.padding == "same" else (0, 0)
-    else:
-        padding = _pair(where, "padding", node.padding)
-    path.geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": int(node.groups)}
+def _delay(path: Path, node: Node, dt: float) -> Path:
+    if path.parts or path.delay is not None:
+        raise node.error("Delay: must directly follow neurons: axons are delayed here")
+    values = np.asarray(node.numbers("delay"), np.float64)
     try:
-        path.shape = Conv(-1, 0, weights, path.shape, **path.geometry).output_shape
-    except (InvalidValue, InvalidType) as error:
-        raise NirError(f"{where}: {error}") from error
-    bias = np.broadcast_to(np.asarray(node.bias, np.float64).reshape(-1, 1, 1), path.shape)
-    path.weights, path.bias = weights, bias.reshape(-1)
+        steps = np.broadcast_to(values, path.shape).reshape(-1) / dt
+    except ValueError:
+        raise node.error(f"delay.shape = {values.shape}: must be {path.shape}") from None
+    if np.abs(steps).max(initial=0) > 2**31:
+        raise node.error(f"delay = {values.flat[np.abs(values).argmax()]:g} s: is too long")
+    delay = np.rint(steps).astype(np.int64)
+    wrong = np.abs(steps - delay) > 1e-6 * np.maximum(1, steps)
+    if wrong.any():
+        raise node.error(f"delay = {steps[wrong][0] * dt:g} s: must be a multiple of dt = {dt:g} s")
+    return replace(path, delay=delay)
 
 
-_STEPS = {
-    "Flatten": _flatten,
-    "Delay": _delay,
-    "SumPool2d": _pool,
-    "Linear": _linear,
+def _pool(path: Path, node: Node, dt: float) -> Path:
+    kernel, stride, padding = (_pair(node, name) for name in ("kernel_size", "stride", "padding"))
+    shape = _grid_shape(path, node)
+    beyond = any(not 0 <= 2 * p <= k for p, k in zip(padding, kernel, strict=True))
+    if min(kernel) < 1 or min(stride) < 1 or beyond:
+        given = f"kernel_size = {kernel}, stride = {stride}, padding = {padding}"
+        raise node.error(f"{given}: must be positive, the padding at most half of the window")
+    share = 1 / math.prod(kernel) if node.kind == "AvgPool2d" else 1.0
+    return _add(path, node, Grid(shape, kernel, stride, padding, share=share))
+
+
+def _linear(path: Path, node: Node, dt: float) -> Path:
+    weights = node.numbers("weight")
+    n = math.prod(path.shape)
+    if weights.ndim != 2 or weights.shape[1] != n or path.shape[-1] != n or not len(weights):
+        raise node.error(f"weight.shape = {weights.shape}: must be (neurons, {n}), after Flatten if they have shape "
+                         f"{path.shape}")  # fmt: skip
+    listed = as_text(node.metadata.get("synapses")) == "listed"
+    return _add(path, node, Matrix(weights, _bias(node, len(weights)), listed))
+
+
+def _conv(path: Path, node: Node, dt: float) -> Path:
+    weights, shape = node.numbers("weight"), _grid_shape(path, node)
+    if weights.ndim != 4 or not weights.size:
+        raise node.error(f"weight.shape = {weights.shape} on shape {path.shape}: must be (out, in, height, width)")
+    stride, dilation = (_pair(node, name) for name in ("stride", "dilation"))
+    groups = _one(node, "groups")
+    if groups < 1 or len(weights) % groups or weights.shape[1] * groups != shape[0]:
+        raise node.error(f"groups = {groups}: must divide the {len(weights)} output channels, and {weights.shape[1]} "
+                         f"channels per group must be the {shape[0]} that arrive")  # fmt: skip
+    if min(stride) < 1 or min(dilation) < 1:
+        raise node.error(f"stride = {stride}, dilation = {dilation}: must be positive")
+    reach = [d * (k - 1) for d, k in zip(dilation, weights.shape[2:], strict=True)]
+    text = node.text("padding")
+    if text is None:
+        padding = _pair(node, "padding")
+    elif text == "same" and stride == (1, 1) and not any(r % 2 for r in reach):
+        padding = (reach[0] // 2, reach[1] // 2)
+    elif text == "valid":
+        padding = (0, 0)
+    else:
+        raise node.error(f"padding = {brief(text)}: must be numbers, 'valid', or 'same' with a stride of 1 and as much "
+                         "on both sides")  # fmt: skip
+    if min(padding) < 0:
+        raise node.error(f"padding = {padding}: must be at least 0")
+    kernel, bias = (weights.shape[2], weights.shape[3]), _bias(node, len(weights))
+    return _add(path, node, Grid(shape, kernel, stride, padding, dilation, groups, weights, bias=bias))
+
+
+def _add(path: Path, node: Node, part: Matrix | Grid) -> Path:
+    if min(part.output_shape) < 1:
+        raise node.error(f"on shape {path.shape}: the window is larger than the grid")
+    if math.prod(part.output_shape) > MOST_NEURONS:
+        raise node.error(f"leads to shape {part.output_shape}: must be at most {MOST_NEURONS:,} neurons")
+    if isinstance(part, Grid) and part.padded_size > 4 * MOST_NEURONS:
+        raise node.error(f"padding = {part.padding}: must leave a grid of at most {4 * MOST_NEURONS:,} places")
+    return replace(path, parts=(*path.parts, part), shape=part.output_shape)
+
+
+def _grid_shape(path: Path, node: Node) -> tuple[int, int, int]:
+    if len(path.shape) != 3:
+        raise node.error(f"{node.kind} on shape {path.shape}: must follow neurons of (channels, height, width)")
+    channels, height, width = path.shape
+    return channels, height, width
+
+
+def _bias(node: Node, n: int) -> Floats:
+    """Return what a node adds to each of n neurons or channels."""
+    bias = np.asarray(node.numbers("bias") if node.has("bias") else 0.0, np.float64)
+    if bias.shape not in ((), (1,), (n,)):
+        raise node.error(f"bias.shape = {bias.shape}: must be ({n},)")
+    return np.broadcast_to(bias, n)
+
+
+_STEPS: Mapping[str, Any] = {
     "Affine": _linear,
+    "AvgPool2d": _pool,
     "Conv2d": _conv,
+    "Delay": _delay,
+    "Flatten": _flatten,
+    "Linear": _linear,
+    "SumPool2d": _pool,
 }
 """Nodes that do something; the source itself and Identity do not."""
 
 
-def _pair(where: str, name: str, value: Any) -> Pair:
-    numbers = np.ravel(value)
-    if numbers.size not in (1, 2) or numbers.dtype.kind not in "iu":
-        raise NirError(f"{where}: {name} = {value}: must be one or two whole numbers")
+def _one(node: Node, name: str) -> int:
+    numbers = np.ravel(node.integers(name))
+    if numbers.size != 1:
+        raise node.error(f"{name} = {brief(str(numbers.tolist()))}: must be an integer")
+    return int(numbers[0])
+
+
+def _pair(node: Node, name: str) -> Pair:
+    numbers = np.ravel(node.integers(name))
+    if numbers.size not in (1, 2):
+        raise node.error(f"{name} = {brief(str(numbers.tolist()))}: must be one or two integers")
     return int(numbers[0]), int(numbers[-1])
 
 

@@ -2,195 +2,402 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import re
-from typing import Any
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from lava_async.errors import InvalidType
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Layer, Network, concatenate
-from lava_async.nir.equations import DT, Floats, check_dt, to_steps
-from lava_async.nir.errors import NirError, package
-from lava_async.nir.paths import Path as Between
-from lava_async.nir.paths import follow
-from lava_async.synapses import INPUT, Synapses
+from lava_async.neurons import CubaParams
+from lava_async.nir import files
+from lava_async.nir.equations import DT, Floats, Time, check_decay, check_dt, to_steps
+from lava_async.nir.errors import NirError, NirWarning, package
+from lava_async.nir.graph import Graph, as_text, brief, from_package
+from lava_async.nir.paths import MOST_NEURONS, Path, step
+from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
+from lava_async.thresholds import STEPS, out_of_reach
 
 NEURONS = ("CubaLIF", "IF", "LIF")
-BETWEEN = ("Affine", "Conv2d", "Delay", "Flatten", "Identity", "Linear", "SumPool2d")
+BETWEEN = ("Affine", "AvgPool2d", "Conv2d", "Delay", "Flatten", "Identity", "Linear", "SumPool2d")
 ENDS = ("Input", "Output")
+MOST_WAYS = 64
+"""Ways from layers to a node without neurons on them."""
+MOST_LISTED = 2**17
+"""Input channels of a convolution that is written out as a list, beside a bias channel."""
+RESETS = ("zero",)
+
+UNKNOWN_RESET = (
+    "%s does not say how its neurons reset: v becomes 0 after a spike, as NIR defines it. Networks of snnTorch (whose "
+    "default is reset_mechanism='subtract'), sinabs and rockpool that subtract the threshold instead give other spikes "
+    "here; reset='zero' says that this one does not"
+)
+
+SILENT = (
+    "%s: layer %s: no neuron can reach its threshold within %d time steps, even if all that leads to it emits a spike in "
+    "each: was the graph made with another dt?"
+)
+
+log = logging.getLogger(__name__)
 
 
-def convert(graph: Any, *, dt: float | None = None) -> Network:
+class Reading(NamedTuple):
+    """A network and whether its last input channel is a bias channel; see :func:`add_bias_channel`."""
+
+    network: Network
+    bias_channel: bool
+
+
+def convert(graph: Any, *, dt: float | None = None, decay: str = "euler", reset: str | None = None) -> Network:
     """Return the network that a graph describes, in floating point.
 
     Parameters
     ----------
     graph : nir.NIRGraph
-        One input, one output, neurons (CubaLIF, LIF, IF) and between them Linear, Affine, Conv2d, SumPool2d, Flatten,
-        Delay and Identity; any skip and recurrent edges.
+        One input, one output, neurons (CubaLIF, LIF, IF) and between them Linear, Affine, Conv2d, SumPool2d, AvgPool2d,
+        Flatten, Delay and Identity; any skip and recurrent edges; nested graphs of these.
     dt : float, optional
-        Length of a time step in seconds; default: what the metadata of the graph say, else 1e-4.
+        Length of a time step in seconds; default: what the metadata of the graph say, else 1e-4. Without either, IF
+        with r = 1 counts in time steps: a spike adds its weight.
+    decay : {"euler", "exponential"}
+        Whether decays per time step are ``dt / tau``, as in snnTorch, norse and spikingjelly, or
+        ``1 - exp(-dt / tau)``, as in sinabs and rockpool.
+    reset : {"zero"}, optional
+        What neurons do after a spike; given, nothing is logged about it. NIR defines that v becomes v_reset, which must
+        be 0; but a file does not show whether its framework subtracts the threshold instead.
 
     Returns
     -------
     Network
-        Layers in topological order, feedback left aside.
+        Layers in topological order, feedback left aside. If Affine or Conv2d with a bias lead to CubaLIF, the input has
+        one more channel, the last, which must emit one spike in every time step: :func:`add_bias_channel`.
 
     Raises
     ------
     NirError
-        If something cannot be said here, naming node, field and value.
+        If something cannot be expressed here, naming node, field and value.
+    InvalidType, InvalidValue
+        If an argument is not one of those above.
     MissingNir
         If the package `nir` is not installed.
 
     Notes
     -----
+    If no neuron of a layer can reach its threshold, as with a wrong dt, a warning is logged; :func:`read` warns.
+
     NIR does not say in which order events are handled; the schedule of a run does. With ``layered``, feedback reaches
     its layer one time step later.
+
+    Examples
+    --------
+    >>> network = nir.convert(snntorch.export_nir.export_to_nir(model, sample))  # doctest: +SKIP
     """
     nir = package()
     if not isinstance(graph, nir.NIRGraph):
         raise InvalidType("nir.convert graph", type(graph).__name__, "a nir.NIRGraph")
-    dt = check_dt(graph.metadata.get("dt", DT) if dt is None else dt)
-    before = _edges(graph)
-    (source,), (sink,) = (_one(graph, kind) for kind in ENDS)
-    order = _order(graph, source, before)
-    index = {name: i for i, name in enumerate(order)} | {source: INPUT}
-    shape = tuple(int(n) for n in np.ravel(graph.nodes[source].input_type["input"]))
-    shapes: dict[str, tuple[int, ...]] = {source: shape}
-    paths = {name: _paths(graph, name, before, index) for name in order}
-    while len(shapes) <= len(order):  # shapes follow from what leads there; from the input, every layer is reached
-        for name in order:
-            known = next((path for path in paths[name] if path[0] in shapes), None)
-            if name not in shapes and known is not None:
-                shapes[name] = follow(graph.nodes, known, shapes[known[0]], dt).shape
-    layers, params, synapses = [], [], list[Synapses]()
-    for name in order:
-        arriving = [follow(graph.nodes, path, shapes[path[0]], dt) for path in paths[name]]
-        if any(each.shape != shapes[name] for each in arriving):
-            raise NirError(f"node {name}: inputs of shapes {sorted({each.shape for each in arriving})}: must be one")
-        neurons = to_steps(name, graph.nodes[name], shapes[name], dt)
-        bias = np.asarray(neurons.params.bias) + neurons.gain * _constant(name, neurons.params.du, arriving)
-        params.append(type(neurons.params)(neurons.params.du, neurons.params.dv, neurons.params.vth, bias))
-        noted = graph.nodes[name].metadata
-        layers.append(Layer(_noted_shape(noted, shapes[name]), _text(noted.get("name", name))))
-        for path, each in zip(paths[name], arriving, strict=True):
-            synapses.append(each.synapses(index[path[0]], index[name], neurons.gain))
-    last = {path[0] for path in _paths(graph, sink, before, index)}
-    ends = np.cumsum([0, *(layer.size for layer in layers)])
-    outputs = [np.arange(ends[i], ends[i + 1]) for i in sorted(index[name] for name in last)]
-    return Network(shape, tuple(layers), tuple(synapses), concatenate(params), np.concatenate(outputs))
+    return _reading(lambda: from_package(graph), "the graph", dt, decay, reset, log.warning).network
 
 
-def read(path: str | os.PathLike[str], *, dt: float | None = None) -> Network:
-    """Return the network in a file of NIR; arguments and errors as of :func:`convert`."""
-    nir = package()
-    if not os.path.isfile(path):
-        raise NirError(f"{os.fspath(path)}: no such file")
+def read(
+    path: str | os.PathLike[str], *, dt: float | None = None, decay: str = "euler", reset: str | None = None
+) -> Network:
+    """Return the network in a file of NIR; other arguments and errors as of :func:`convert`.
+
+    The package `nir` is not needed. The file is read in a process of its own, under limits: one that is corrupted, or
+    refers to other files, is an error that names it.
+
+    Warns
+    -----
+    NirWarning
+        If no neuron of a layer can reach its threshold, as with a wrong dt.
+    """
+    return open_file(path, dt=dt, decay=decay, reset=reset).network
+
+
+def open_file(
+    path: str | os.PathLike[str], *, dt: float | None = None, decay: str = "euler", reset: str | None = None
+) -> Reading:
+    """Return the network in a file of NIR and whether it has a bias channel; everything else as :func:`read`."""
+
+
+    def warn(text: str) -> None:
+        warnings.warn(text, NirWarning, stacklevel=5)
+
+    return _reading(lambda: files.load(path), os.fspath(path), dt, decay, reset, warn)
+
+
+def add_bias_channel(spikes: ArrayLike) -> NDArray[Any]:
+    """Return spikes with one more channel, the last, that emits one spike in every time step.
+
+    Parameters
+    ----------
+    spikes : (C, T) or (B, C, T) int
+        Counts of input spikes.
+
+    Returns
+    -------
+    (C + 1, T) or (B, C + 1, T) array
+        What a network with a bias channel takes.
+
+    Examples
+    --------
+    >>> add_bias_channel([[0, 2, 0]]).tolist()
+    [[0, 2, 0], [1, 1, 1]]
+    """
+    counts = np.asarray(spikes)
+    if counts.ndim not in (2, 3):
+        raise InvalidValue("nir.add_bias_channel spikes.shape", counts.shape, "(C, T) or (B, C, T)")
+    return np.concatenate([counts, np.ones_like(counts[..., :1, :])], axis=-2)
+
+
+def _reading(
+    load: Callable[[], Graph], where: str, dt: float | None, decay: str, reset: str | None, tell: Callable[[str], None]
+) -> Reading:
+    """Return what `load` gives as a network; `where` comes first in errors and in what is told about the network."""
+    exponential = check_decay(decay) == "exponential"
+    if reset not in (None, *RESETS):
+        raise InvalidValue("nir reset", reset, "'zero'; reset by subtraction of the threshold is not supported yet")
+    given = None if dt is None else check_dt(dt)
     try:
-        # Types are checked by :func:`convert`; nir's own check refuses convolutions in groups and oblong kernels.
-        graph = nir.read(os.fspath(path), type_check=False)
-    except Exception as error:  # whatever h5py and nir raise on a file that is not of NIR
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise NirError(f"{os.fspath(path)}: is no file of NIR that can be read ({words[:200]})") from None
-    return convert(graph, dt=dt)
+        graph = load()
+        noted = _noted_dt(graph)
+        network, bias_channel = _network(graph, Time(given or noted or DT, bool(given or noted), exponential))
+    except NirError as error:
+        raise NirError(f"{where}: {error}") from error.__cause__
+    if reset is None and as_text(graph.metadata.get("reset")) not in RESETS:
+        log.warning(UNKNOWN_RESET, where)
+    for i in out_of_reach(network):
+        tell(SILENT % (where, NirError(brief(network.layers[i].name or str(i))), STEPS))
+    return Reading(network, bias_channel)
 
 
-def _edges(graph: Any) -> dict[str, list[str]]:
+def _noted_dt(graph: Graph) -> float | None:
+    """Return the length of a time step that is noted with a graph."""
+    noted = graph.metadata.get("dt")
+    if noted is None:
+        return None
+    try:
+        return check_dt(noted.item() if isinstance(noted, np.ndarray) and noted.size == 1 else noted)
+    except (InvalidValue, InvalidType) as error:
+        raise NirError(f"metadata: {error}") from None
+
+
+def _network(graph: Graph, time: Time) -> Reading:
+    before = _before(graph)
+    (source,), (sink,) = (_one(graph, kind) for kind in ENDS)
+    order, shapes = _order(graph, source, before, time.dt)
+    index = {name: i for i, name in enumerate(order)} | {source: INPUT}
+    ways = _ways(graph, before, {name: Path(name, shapes[name], shapes[name]) for name in index}, time.dt)
+    layers, params, synapses = [], [], list[Synapses]()
+    bias_weights: dict[int, Floats] = {}
+    for i, name in enumerate(order):
+        arriving = ways[name]
+        if any(each.shape != shapes[name] for each in arriving):
+            found = " and ".join(map(str, sorted({each.shape for each in arriving})))
+            raise NirError(f"node {brief(name)}: inputs of shapes {found}: must be of one shape")
+        node = graph.nodes[name]
+        neurons = to_steps(node, shapes[name], time)
+        constant = neurons.gain * np.sum([each.bias for each in arriving], axis=0)
+        du = np.asarray(neurons.params.du)
+        bias = np.asarray(neurons.params.bias) + np.where(du == 1, constant, 0.0)
+        params.append(CubaParams(du, neurons.params.dv, neurons.params.vth, bias))
+        if constant[du != 1].any():
+            bias_weights[i] = np.where(du == 1, 0.0, constant)
+        layers.append(Layer(_noted_shape(node.metadata, shapes[name]), as_text(node.metadata.get("name")) or name))
+        synapses += [each.synapses(index[each.start], i, neurons.gain) for each in arriving]
+    ends = np.cumsum([0, *(layer.size for layer in layers)])
+    outputs = [np.arange(ends[i], ends[i + 1]) for i in _outputs(graph, sink, before, ways, index)]
+    shape = shapes[source]
+    if bias_weights:
+        synapses = _with_bias_channel(synapses, bias_weights, math.prod(shape))
+        shape = (math.prod(shape) + 1,)
+    network = Network(shape, tuple(layers), tuple(synapses), concatenate(params), np.concatenate(outputs))
+    return Reading(network, bool(bias_weights))
+
+
+def _before(graph: Graph) -> dict[str, list[str]]:
     """Return the predecessors of each node, in natural order of their names, after a look at all types."""
-    before: dict[str, list[str]] = {name: [] for name in graph.nodes}
+    before: dict[str, set[str]] = {name: set() for name in graph.nodes}
     for name, node in graph.nodes.items():
-        kind = type(node).__name__
-        if kind not in (*NEURONS, *BETWEEN, *ENDS):
-            raise NirError(f"node {name}: {kind}: must be one of {', '.join((*NEURONS, *BETWEEN, *ENDS))}")
+        if node.kind not in (*NEURONS, *BETWEEN, *ENDS):
+            known = ", ".join((*NEURONS, *BETWEEN, *ENDS))
+            raise NirError(f"node {brief(name)}: {brief(node.kind)}: must be one of {known}")
     for pre, post in graph.edges:
         if pre not in before or post not in before:
-            raise NirError(f"edge {pre} -> {post}: must lead between nodes of the graph")
-        before[post].append(pre)
-    return {name: sorted(set(found), key=_natural) for name, found in before.items()}
+            raise NirError(f"edge {brief(pre)} -> {brief(post)}: must lead between nodes of the graph")
+        before[post].add(pre)
+    return {name: sorted(found, key=_natural) for name, found in before.items()}
 
 
 def _natural(name: str) -> list[Any]:
     """Return what sorts names as people do: layer_2 before layer_10."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+    parts = (part for part in re.split(r"(\d{1,18})", name) if part)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
-def _one(graph: Any, kind: str) -> list[str]:
-    names = [name for name, node in graph.nodes.items() if type(node).__name__ == kind]
+def _one(graph: Graph, kind: str) -> list[str]:
+    names = graph.of_kind(kind)
     if len(names) != 1:
-        raise NirError(f"nodes of type {kind}: {', '.join(names) or 'none'}: must be one")
+        raise NirError(f"nodes of type {kind}: {brief(', '.join(names)) or 'none'}: must be one")
     return names
 
 
-def _order(graph: Any, source: str, before: dict[str, list[str]]) -> list[str]:
-    """Return the neurons in topological order, without edges that lead back; as noted by :func:`export`, if it did."""
+def _order(
+    graph: Graph, source: str, before: dict[str, list[str]], dt: float
+) -> tuple[list[str], dict[str, tuple[int, ...]]]:
+    """Return the neurons in topological order, without edges that lead back, and the shape of each and of the input.
+
+    If the graph notes an order, as one of :func:`export` does, it is that one. A shape follows from the way on which
+    a node is found first.
+    """
     after: dict[str, list[str]] = {name: [] for name in before}
-    for post, found in before.items():
-        for pre in found:
+    for post in sorted(before, key=_natural):
+        for pre in before[post]:
             after[pre].append(post)
-    done, stack = list[str](), [(source, iter(sorted(after[source], key=_natural)))]
-    seen = {source}
+    shape = _input_shape(graph, source)
+    found = {source: Path(source, shape, shape)}
+    shapes = {source: shape}
+    done, stack = list[str](), [(source, iter(after[source]))]
     while stack:  # depth first; the order in which nodes are left, reversed, is topological
         name, rest = stack[-1]
         for post in rest:
-            if post not in seen:
-                seen.add(post)
-                stack.append((post, iter(sorted(after[post], key=_natural))))
+            if post not in found:
+                node = graph.nodes[post]
+                if node.kind in NEURONS:
+                    shapes[post] = found[name].shape
+                    found[post] = Path(post, shapes[post], shapes[post])
+                elif node.kind in BETWEEN:
+                    found[post] = step(found[name], node, dt)
+                else:
+                    found[post] = found[name]
+                stack.append((post, iter(after[post])))
                 break
         else:
             done.append(name)
             stack.pop()
-    neurons = {name for name, node in graph.nodes.items() if type(node).__name__ in NEURONS}
+    neurons = [name for name, node in graph.nodes.items() if node.kind in NEURONS]
     if not neurons:
         raise NirError(f"nodes: none of type {', '.join(NEURONS)}")
-    if neurons - seen:
-        raise NirError(f"node {min(neurons - seen)}: must be reached from the input")
-    noted = {name: graph.nodes[name].metadata.get("index") for name in neurons}
-    if sorted(map(str, noted.values())) == sorted(map(str, range(len(neurons)))):
-        return sorted(neurons, key=lambda name: int(noted[name]))
-    return [name for name in reversed(done) if name in neurons]
+    for name in neurons:
+        if name not in found:
+            raise NirError(f"node {brief(name)}: must be reached from the input")
+    noted = {name: str(graph.nodes[name].metadata.get("index")) for name in neurons}
+    if sorted(noted.values()) == sorted(map(str, range(len(neurons)))):
+        return sorted(neurons, key=lambda name: int(noted[name])), shapes
+    return [name for name in reversed(done) if graph.nodes[name].kind in NEURONS], shapes
 
 
-def _paths(graph: Any, name: str, before: dict[str, list[str]], index: dict[str, int]) -> list[list[str]]:
-    """Return the ways from neurons or the input to a node: their names, without the node itself."""
-    found, open_ends = [], [[pre] for pre in before[name]]
-    while open_ends:
-        path = open_ends.pop()
-        if path[0] in index:
-            found.append(path)
-            continue
-        if path[0] in path[1:]:
-            raise NirError(f"node {path[0]}: lies on a cycle without neurons")
-        open_ends += [[pre, *path] for pre in before[path[0]]]
-    if not found:
-        raise NirError(f"node {name}: nothing leads to it")
-    if name not in index and any(
-        type(graph.nodes[n]).__name__ not in ("Flatten", "Identity") for p in found for n in p[1:]
-    ):
-        raise NirError(f"node {name}: must follow neurons")
-    if name not in index and any(index[path[0]] == INPUT for path in found):
-        raise NirError(f"node {name}: must follow neurons, not the input")
-    return sorted(found, key=lambda path: [_natural(n) for n in path])
+def _input_shape(graph: Graph, source: str) -> tuple[int, ...]:
+    """Return the shape of the input, without the ones of a batch in front."""
+    node = graph.nodes[source]
+    shape = tuple(np.ravel(node.integers("shape")).tolist())
+    if not shape or min(shape) < 1 or math.prod(shape) > MOST_NEURONS:
+        raise node.error(f"shape = {brief(str(shape))}: must be positive, at most {MOST_NEURONS:,} channels together")
+    grid = any(graph.of_kind(kind) for kind in ("AvgPool2d", "Conv2d", "SumPool2d"))
+    while len(shape) > 3 and shape[0] == 1:
+        shape = shape[1:]
+    if not grid and math.prod(shape) == shape[-1]:
+        shape = shape[-1:]
+    if len(shape) > 3:
+        raise node.error(f"shape = {brief(str(shape))}: must be (channels,) or (channels, height, width)")
+    return shape
 
 
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def _ways(graph: Graph, before: dict[str, list[str]], starts: dict[str, Path], dt: float) -> dict[str, list[Path]]:
+    """Return the ways that arrive at each node from neurons or the input, without neurons on them.
+
+    Nodes that several ways pass are followed once, so that the effort grows with the number of edges.
+    """
+    leaving = {name: [path] for name, path in starts.items()}
+    between = [name for name in before if name not in leaving]
+    waiting = {name: sum(pre not in leaving for pre in before[name]) for name in between}
+    after: dict[str, list[str]] = {name: [] for name in between}
+    for name in between:
+        for pre in before[name]:
+            if pre in after:
+                after[pre].append(name)
+    ready = [name for name in between if not waiting[name]]
+    arriving: dict[str, list[Path]] = {}
+    for name in ready:  # grows
+        arriving[name] = _arriving(name, before, leaving)
+        leaving[name] = [step(path, graph.nodes[name], dt) for path in arriving[name]]
+        for post in after[name]:
+            waiting[post] -= 1
+            if not waiting[post]:
+                ready.append(post)
+    if len(ready) < len(between):
+        name = min(set(between) - set(ready), key=_natural)
+        raise NirError(f"node {brief(name)}: lies on a cycle without neurons")
+    for name in starts:
+        if before[name] or graph.nodes[name].kind in NEURONS:
+            arriving[name] = _arriving(name, before, leaving)
+    return arriving
 
 
-def _noted_shape(noted: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _arriving(name: str, before: dict[str, list[str]], leaving: dict[str, list[Path]]) -> list[Path]:
+    found = [path for pre in before[name] for path in leaving[pre]]
+    if len(found) > MOST_WAYS:
+        raise NirError(f"node {brief(name)}: {len(found)} ways without neurons lead there: must be at most {MOST_WAYS}")
+    if not found and (not before[name] or name in leaving):
+        raise NirError(f"node {brief(name)}: nothing leads to it")
+    return sorted(found, key=lambda path: [_natural(n) for n in (path.start, *path.nodes)])
+
+
+def _outputs(
+    graph: Graph, sink: str, before: dict[str, list[str]], ways: dict[str, list[Path]], index: dict[str, int]
+) -> list[int]:
+    """Return the layers whose neurons are the outputs."""
+    for path in ways[sink]:
+        if path.parts or path.delay is not None:
+            raise NirError(f"node {brief(sink)}: must follow neurons (it follows {brief(path.nodes[-1])})")
+        if index[path.start] == INPUT:
+            raise NirError(f"node {brief(sink)}: must follow neurons, not the input")
+    return sorted({index[path.start] for path in ways[sink]})
+
+
+def _noted_shape(noted: dict[str, Any], shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that :func:`export` noted, if it is one of as many neurons."""
     try:
         wanted = tuple(int(n) for n in np.ravel(noted.get("shape", shape)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return shape
-    return wanted if int(np.prod(wanted)) == int(np.prod(shape)) else shape
+    return wanted if all(n > 0 for n in wanted) and math.prod(wanted) == math.prod(shape) else shape
 
 
-def _constant(name: str, du: Any, arriving: list[Between]) -> Floats:
-    """Return the constant input of a layer (n,), which neurons with a memory of their current cannot have."""
-    total = np.sum([each.bias for each in arriving], axis=0)
-    if total.any() and (np.asarray(du) != 1).any():
-        raise NirError(f"node {name}: a bias of Affine or Conv2d before neurons with tau_syn > dt, which filter it: "
-                       "must be 0; use v_leak")  # fmt: skip
-    return np.asarray(total, np.float64)
+def _with_bias_channel(synapses: list[Synapses], bias_weights: dict[int, Floats], n_inputs: int) -> list[Synapses]:
+    """Return the synapses of a network whose input has one more channel, with these weights (n,) to layers."""
+    found, left = list[Synapses](), dict(bias_weights)
+    for s in synapses:
+        if s.source != INPUT:
+            found.append(s)
+        elif isinstance(s, Dense):
+            column = left.pop(s.target, np.zeros(s.n_target))
+            delay = None if s.delay is None else np.append(s.delay, 0)
+            found.append(Dense(INPUT, s.target, np.column_stack([s.weights, column]), delay))
+        else:
+            found.append(_listed(s, n_inputs + 1))
+    for target, weights in left.items():
+        post = np.flatnonzero(weights)
+        size = (len(weights), n_inputs + 1)
+        found.append(Sparse(INPUT, target, np.full(len(post), n_inputs), post, weights[post], size))
+    return found
+
+
+def _listed(s: Synapses, n_source: int) -> Sparse:
+    """Return synapses as a list, from a source of more neurons."""
+    if isinstance(s, Sparse):
+        return Sparse(s.source, s.target, s.pre, s.post, s.weights, (s.n_target, n_source), s.delay)
+    assert isinstance(s, Conv)
+    if s.n_source > MOST_LISTED:
+        raise NirError(f"a bias before CubaLIF and a convolution of {s.n_source:,} input channels: must be at most "
+                       f"{MOST_LISTED:,} to be written as a list")  # fmt: skip
+    fans = [s.fan_out(j) for j in range(s.n_source)]
+    pre = np.repeat(np.arange(s.n_source), [len(fan.target) for fan in fans])
+    post, weights, delay = (np.concatenate([fan[k] for fan in fans]) for k in range(3))
+    return Sparse(s.source, s.target, pre, post, weights, (s.n_target, n_source), delay)

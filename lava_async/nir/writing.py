@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import os
+from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import lava_async
 from lava_async.errors import InvalidType
-from lava_async.files import write_bytes
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams
 from lava_async.neurons.loihi import ONE, STATE_SHIFT
+from lava_async.nir import files
 from lava_async.nir.equations import DT, Floats, check_dt, to_time
 from lava_async.nir.errors import NirError, package
 from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
@@ -57,34 +56,30 @@ def export(network: Network, *, dt: float = DT) -> Any:
     names = {INPUT: "input", **{i: f"layer_{i}" for i in range(len(network.layers))}}
     nodes: dict[str, Any] = {"input": nir.Input(np.array(network.input_shape))}
     edges: list[tuple[str, str]] = []
-    constant: dict[int, Floats] = {}
+    written = {}
     for i, layer in enumerate(network.layers):
-        here = network.layer_slices[i]
-        nodes[names[i]], constant[i] = to_time(f"layer {i}", network.params, here, shapes[i], dt)
+        written[i] = to_time(network.params, network.layer_slices[i], shapes[i], dt, _shared(network, i))
+        nodes[names[i]] = written[i].node
         nodes[names[i]].metadata = {"index": i, "name": layer.name, "shape": list(layer.shape)}
+    seen = set()
     for k, s in enumerate(network.synapses):
-        bias = constant.pop(s.target, np.zeros(s.n_target))  # once per layer
-        constant[s.target] = np.zeros(s.n_target)
-        chain = _chain(nir, s, shapes, bias, dt)
+        constant = written[s.target].constant * (s.target not in seen)  # once per layer
+        seen.add(s.target)
+        chain = _chain(nir, s, shapes, written[s.target].factor, constant, dt)
         path = [names[s.source], *(f"synapses_{k}_{kind}" for kind, _ in chain), names[s.target]]
         nodes.update(zip(path[1:-1], (node for _, node in chain), strict=True))
         edges += pairwise(path)
     last = len(network.layers) - 1
     nodes["output"] = nir.Output(np.array(shapes[last]))
     edges.append((names[last], "output"))
-    noted = {"dt": dt, "generator": f"lava-async {lava_async.__version__}"}
-    return nir.NIRGraph(nodes, edges, metadata=noted)
+    graph = nir.NIRGraph(nodes, edges)
+    graph.metadata = {"dt": dt, "reset": "zero", "generator": f"lava-async {lava_async.__version__}"}
+    return graph
 
 
 def write(network: Network, path: str | os.PathLike[str], *, dt: float = DT) -> None:
     """Write a network into a file of NIR (HDF5), all or nothing; arguments and errors as of :func:`export`."""
-    graph = export(network, dt=dt)
-    content = io.BytesIO()  # HDF5 ends the process if it cannot write, as on a full disk.
-    package().write(content, graph)
-    try:
-        write_bytes(Path(path), content.getbuffer())
-    except OSError as error:
-        raise NirError(f"{path}: cannot be written: {error.strerror or error}") from None
+    files.save(export(network, dt=dt), path)
 
 
 def as_float(network: Network) -> Network:
@@ -145,7 +140,15 @@ def _shape(network: Network, layer: int) -> tuple[int, ...]:
     return network.layers[layer].shape if conv else (network.layers[layer].size,)
 
 
-def _chain(nir: Any, s: Synapses, shapes: dict[int, Any], bias: Floats, dt: float) -> list[tuple[str, Any]]:
+def _shared(network: Network, layer: int) -> Callable[[Floats], bool]:
+    """Return whether the synapses of a layer can take up values (n,): a convolution those equal in each channel."""
+    channels = [len(s.weights) for s in network.synapses if s.target == layer and isinstance(s, Conv)]
+    return lambda values: all((np.ptp(values.reshape(n, -1), axis=1) == 0).all() for n in channels)
+
+
+def _chain(
+    nir: Any, s: Synapses, shapes: dict[int, Any], factor: Floats, constant: Floats, dt: float
+) -> list[tuple[str, Any]]:
     """Return the nodes between source and target of synapses, each with a word for its name."""
     where = f"synapses {s.source} -> {s.target}"
     chain: list[tuple[str, Any]] = []
@@ -155,24 +158,32 @@ def _chain(nir: Any, s: Synapses, shapes: dict[int, Any], bias: Floats, dt: floa
         delay = np.asarray(s.delay, np.float64).reshape(shapes[s.source]) * dt  # type: ignore[attr-defined]
         chain.append(("delay", nir.Delay(delay)))
     if isinstance(s, Conv):
-        channels = bias.reshape(s.weights.shape[0], -1)
-        if (channels != channels[:, :1]).any():
+        factors, biases = (values.reshape(len(s.weights), -1) for values in (factor, constant))
+        if np.ptp(biases, axis=1).any():
             raise NirError(f"layer {s.target}: bias: neurons without leak (dv = 0) may have one per channel in NIR")
         if tuple(shapes[s.source]) != s.input_shape or tuple(shapes[s.target]) != s.output_shape:
             raise NirError(f"{where}: must lead from shape {s.input_shape} to {s.output_shape}")
+        weights = _times(s.weights, factors[:, 0].reshape(-1, 1, 1, 1))
         geometry: Any = (s.stride, s.padding, s.dilation, s.groups)
-        conv = nir.Conv2d(s.input_shape[1:], s.weights.astype(np.float32), *geometry, channels[:, 0])
+        conv = nir.Conv2d(s.input_shape[1:], weights, *geometry, _times(biases[:, 0]))
         # nir 1.0 takes the height of a kernel for its width too, and the channels of a group for all channels.
         conv.input_type, conv.output_type = {"input": np.array(s.input_shape)}, {"output": np.array(s.output_shape)}
         return [*chain, ("conv", conv)]
     if len(shapes[s.source]) > 1:
         chain.append(("flatten", nir.Flatten({"input": np.array(shapes[s.source])}, 0, -1)))
-    matrix = _matrix(s)
-    node = nir.Affine(matrix, bias) if bias.any() else nir.Linear(matrix)
+    matrix = _times(_matrix(s), factor[:, None])
+    node = nir.Affine(matrix, _times(constant))  # sinabs knows no Linear
     node.metadata = {"synapses": "listed"} if isinstance(s, Sparse) else {}
     if len(shapes[s.target]) > 1:
         raise NirError(f"{where}: a convolution reaches the layer too: NIR has all-to-all into vectors only")
-    return [*chain, ("affine" if bias.any() else "linear", node)]
+    return [*chain, ("affine", node)]
+
+
+def _times(weights: Any, factor: Any = 1.0) -> Any:
+    """Return weights times a factor in 32 bits, or in 64 if 32 round them, so that they come back exactly."""
+    product = np.asarray(weights, np.float64) * factor
+    rounded = product.astype(np.float32)
+    return rounded if np.array_equal(rounded, product) else product
 
 
 def _matrix(s: Synapses) -> Any:
