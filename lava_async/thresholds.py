@@ -60,7 +60,7 @@ def _positive(s: Synapses) -> NDArray[np.float64]:
     if isinstance(s, Dense):
         return np.maximum(s.weights, 0).sum(axis=1, dtype=np.float64)
     if isinstance(s, Sparse):
-        return np.bincount(s.post, np.maximum(s.weights, 0), s.n_target)
+        return np.bincount(s.post, np.maximum(s.weights, 0), s.n_target).astype(np.float64)
     if isinstance(s, Conv):
         each = np.maximum(s.weights, 0).sum(axis=(1, 2, 3), dtype=np.float64)
         return np.repeat(each, s.n_target // len(each))

@@ -92,7 +92,8 @@ def sinabs(graph: Any, x: Any) -> Any:
     model = sinabs.nir.from_nir(graph, batch_size=1)
     for module in model.modules():
         if isinstance(module, layers.IAF):
-            module.spike_fn, module.reset_fn, module.min_v_mem = activation.SingleSpike, activation.MembraneReset(), None
+            module.spike_fn, module.reset_fn = activation.SingleSpike, activation.MembraneReset()
+            module.min_v_mem = None
     with torch.no_grad():
         out = model(torch.tensor(x, dtype=torch.float32))
     return (out[0] if isinstance(out, tuple) else out).numpy()

@@ -8,16 +8,18 @@
 
 NIR describes neurons in continuous time; :mod:`lava_async.nir.equations` says how they become time steps and back. What
 NIR cannot express - integer arithmetic, delays of single synapses, outputs that are part of a layer - is named in a
-:class:`NirError`. All but :func:`read` needs the optional package, nir 1.0.4 or later: ``pip install "lava-async[nir]"``.
+:class:`NirError`. All but :func:`read` needs the optional package: ``pip install "lava-async[nir]"``. Versions 1.0.4 to
+1.0.8 are tested.
 
 References
 ----------
 Pedersen et al., "Neuromorphic intermediate representation", Nature Communications 15, 8122, 2024.
 """
 
+from lava_async.nir.bias import add_bias_channel
 from lava_async.nir.equations import DT
 from lava_async.nir.errors import MissingNir, NirError, NirWarning
-from lava_async.nir.reading import add_bias_channel, convert, read
+from lava_async.nir.reading import convert, read
 from lava_async.nir.writing import as_float, export, write
 
 __all__ = [

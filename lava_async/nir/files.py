@@ -15,7 +15,7 @@ from lava_async.netx import snapshot
 from lava_async.netx.h5 import NetxError, Unreadable
 from lava_async.netx.h5 import Node as Group
 from lava_async.nir.errors import NirError, package
-from lava_async.nir.graph import DEEPEST, Graph, Node, Problem, as_text, flatten
+from lava_async.nir.graph import DEEPEST, Graph, Node, Problem, as_text, brief, flatten
 
 ROOT = "node"
 
@@ -39,6 +39,8 @@ def load(path: str | os.PathLike[str]) -> Graph:
     file = Path(path)
     if not file.exists():
         raise NirError("no such file")
+    if not file.is_file():
+        raise NirError("must be a file, is a folder or a device")
     try:
         root = snapshot.read(file, (ROOT,))
     except NetxError as error:
@@ -84,8 +86,9 @@ def save(graph: Any, path: str | os.PathLike[str]) -> None:
 def _part(name: str, group: Group, depth: int) -> Node | Graph:
     """Return a group of a file as a node or, if it is one, as a flat graph."""
     kind = as_text(group.members.get("type"))
+    where = f"node {brief(name)}" if depth else f"/{name}"
     if kind is None:
-        raise NirError(f"node {name}: type is missing")
+        raise NirError(f"{where}: type is missing{_why(group.members.get('type'))}")
     metadata = group.members.get("metadata")
     noted = _plain(metadata) if isinstance(metadata, Group) else {}
     if kind != "NIRGraph":
@@ -96,13 +99,13 @@ def _part(name: str, group: Group, depth: int) -> Node | Graph:
         raise NirError(f"graphs are nested deeper than {DEEPEST} levels")
     nodes = group.members.get("nodes")
     if not isinstance(nodes, Group):
-        raise NirError(f"node {name}: nodes are missing{_why(nodes)}")
+        raise NirError(f"{where}: nodes are missing{_why(nodes)}")
     parts: dict[str, Node | Graph] = {}
     for each, member in nodes.members.items():
         if not isinstance(member, Group):
-            raise NirError(f"node {each}: must be a group{_why(member)}")
+            raise NirError(f"node {brief(each)}: must be a group{_why(member)}")
         parts[each] = _part(each, member, depth + 1)
-    return flatten(parts, _edges(name, group.members.get("edges")), noted)
+    return flatten(parts, _edges(where, group.members.get("edges")), noted)
 
 
 def _plain(group: Group) -> dict[str, Any]:
@@ -117,11 +120,11 @@ def _plain(group: Group) -> dict[str, Any]:
     return found
 
 
-def _edges(name: str, edges: Any) -> list[tuple[str, str]]:
+def _edges(where: str, edges: Any) -> list[tuple[str, str]]:
     if isinstance(edges, np.ndarray) and edges.size == 0:
         return []
     if not isinstance(edges, np.ndarray) or edges.dtype.kind != "S" or edges.ndim != 2 or edges.shape[1] != 2:
-        raise NirError(f"node {name}: edges must be pairs of names{_why(edges)}")
+        raise NirError(f"{where}: edges must be pairs of names{_why(edges)}")
     return [(pre.decode("utf-8", "replace"), post.decode("utf-8", "replace")) for pre, post in edges.tolist()]
 
 

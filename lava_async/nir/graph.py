@@ -52,6 +52,11 @@ class Node:
         """Return whether the field is given."""
         return self.fields.get(name) is not None
 
+    def size(self, name: str) -> int:
+        """Return the number of elements of a field, 0 if it is no array."""
+        value = self.fields.get(name)
+        return int(value.size) if isinstance(value, (np.ndarray, np.generic)) else 0
+
     def numbers(self, name: str) -> NDArray[Any]:
         """Return finite numbers of any shape."""
         array = self._array(name)
@@ -161,13 +166,13 @@ def flatten(parts: dict[str, Node | Graph], edges: list[tuple[str, str]], metada
             first, last = (_only_end(name, part, kind) for kind in ("Input", "Output"))
             ends[name] = (renamed[first], renamed[last])
             inner += [(renamed.get(pre, pre), renamed.get(post, post)) for pre, post in part.edges]
-            for each in (part.nodes[first], part.nodes[last]):
-                each.kind = "Identity"
-        for each, node in members.items():
-            if each in nodes:
-                raise NirError(f"node {brief(each)}: there are two of this name once nested graphs are flattened")
-            node.name = each
-            nodes[each] = node
+            for end in (first, last):
+                part.nodes[end].kind = "Identity"
+        for new, node in members.items():
+            if new in nodes:
+                raise NirError(f"node {brief(new)}: there are two of this name once nested graphs are flattened")
+            node.name = new
+            nodes[new] = node
     outer = [(ends[pre][1] if pre in ends else pre, ends[post][0] if post in ends else post) for pre, post in edges]
     return Graph(nodes, outer + inner, metadata)
 

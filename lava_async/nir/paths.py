@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.neurons import CubaParams
 from lava_async.nir.equations import Floats
 from lava_async.nir.errors import NirError
 from lava_async.nir.graph import Node, as_text, brief
@@ -19,12 +20,41 @@ from lava_async.synapses import Conv, Dense, Sparse, Synapses
 Pair = tuple[int, int]
 Shape = tuple[int, ...]
 
-MOST_WEIGHTS = 2**25
-"""Weights that nodes between two layers may become together, beyond those in the file."""
-MOST_PRODUCTS = 2**31
-"""Multiplications that joining the nodes between two layers may take, about a second."""
 MOST_NEURONS = 2**22
 """Places of a grid, or neurons of a layer."""
+
+NAMED = 8
+"""Nodes of a path that errors name."""
+
+
+@dataclass
+class Budget:
+    """What putting nodes together may still take, so that a small file does not become a large network.
+
+    Parameters
+    ----------
+    weights : int
+        Weights of all synapses.
+    products : int
+        Multiplications for joining nodes.
+    """
+
+    weights: int
+    products: int = 2**31  # about a second
+
+    @classmethod
+    def of(cls, n_weights: int) -> Budget:
+        """Return the budget of a graph with so many weights."""
+        return cls(2**22 + 16 * n_weights)
+
+    def take(self, where: str, weights: int = 0, products: int = 0) -> None:
+        """Take from what is left, or raise an error that names the nodes."""
+        self.weights -= weights
+        self.products -= products
+        if self.weights < 0:
+            raise NirError(f"{where}: would become {weights:,} weights, more than a graph of this size may have")
+        if self.products < 0:
+            raise NirError(f"{where}: too much to be joined into one set of weights: put neurons between the nodes")
 
 
 @dataclass(frozen=True)
@@ -122,7 +152,7 @@ class Path:
     source, shape : tuple of int
         Shape at the start and here.
     nodes : tuple of str
-        Names of the nodes behind the start, for errors.
+        Names of the last nodes behind the start, for errors.
     delay : (n_source,) int or None
         In time steps.
     parts : tuple of Matrix and Grid
@@ -151,81 +181,79 @@ class Path:
             total += np.repeat(np.broadcast_to(part.bias, channels), n // channels)[:, None]
         return total[:, 0]
 
-    def synapses(self, source: int, target: int, gain: Floats) -> Synapses:
+    def synapses(self, source: int, target: int, gain: Floats, budget: Budget) -> Synapses:
         """Return the path as synapses between layers; `gain` (n,) multiplies what reaches each target neuron."""
         try:
-            return self._synapses(source, target, gain)
+            return self._synapses(source, target, gain, budget).map_weights(CubaParams.check_weights)
         except (InvalidValue, InvalidType) as error:
             raise NirError(f"{self.where}: {error}") from error
 
-    def _synapses(self, source: int, target: int, gain: Floats) -> Synapses:
+    def _synapses(self, source: int, target: int, gain: Floats, budget: Budget) -> Synapses:
         n_source = math.prod(self.source)
         if not self.parts:
             each = np.arange(n_source)
             return Sparse(source, target, each, each, gain, (n_source, n_source), self.delay)
         pool, share, parts = (1, 1), 1.0, list(self.parts)
-        while parts and isinstance(parts[0], Grid) and parts[0].tiles:
-            window = parts.pop(0)
+        while parts and isinstance(window := parts[0], Grid) and window.tiles:
+            parts.pop(0)
             pool, share = (pool[0] * window.kernel[0], pool[1] * window.kernel[1]), share * window.share
-        if not parts or (len(parts) == 1 and isinstance(parts[0], Grid)):
-            return self._conv(source, target, gain, pool, share, parts)
-        if len(parts) == 1 and isinstance(parts[0], Matrix):
-            weights = self._spread_columns(parts[0].weights, pool) * share if pool != (1, 1) else parts[0].weights
-            listed = parts[0].listed
+        (last,) = parts if len(parts) == 1 else (None,)
+        n_target = math.prod(self.shape)
+        if not parts:
+            channels, height, width = self.source
+            last = Grid((channels, height, width), pool, pool, (0, 0), share=share)
+            pool, share = (1, 1), 1.0
+        if isinstance(last, Grid) and (last.weights is not None or pool == (1, 1)):
+            conv = self._conv(source, target, gain, last, pool, share, budget)
+            if conv is not None:
+                return conv
+        if isinstance(last, Matrix):
+            budget.take(self.where, n_source * n_target)
+            weights = last.weights if pool == (1, 1) else self._spread_columns(last.weights, pool) * share
         else:
-            weights, listed = self._joined(), not any(isinstance(p, Matrix) and not p.listed for p in self.parts)
+            weights = self._joined(budget)
         matrix = weights * gain[:, None]
-        if not listed:
+        matrices = [part for part in self.parts if isinstance(part, Matrix)]
+        if matrices and not all(part.listed for part in matrices):
             return Dense(source, target, matrix, self.delay)
         delays = None if self.delay is None else np.broadcast_to(self.delay, matrix.shape)
         return Sparse.from_matrix(source, target, matrix, delays)
 
-    def _conv(self, source: int, target: int, gain: Floats, pool: Pair, share: float, parts: list[Any]) -> Synapses:
-        channels = self.source[0]
-        if not parts or parts[0].weights is None:  # windows alone: one channel each
-            if parts and pool != (1, 1):
-                return self._list(source, target, gain)
-            last = parts[0] if parts else None
-            size, share = (last.kernel, last.share) if last else (pool, share)
-            self._fit(channels * math.prod(size))
-            kernel = np.full((channels, 1, *size), share)
-            geometry: dict[str, Any] = {"stride": last.stride, "padding": last.padding} if last else {"stride": pool}
-            geometry["groups"] = channels
-        else:
-            (last,) = parts
-            kernel = last.weights
-            geometry = {name: getattr(last, name) for name in ("stride", "padding", "dilation", "groups")}
-            if pool != (1, 1):  # a kernel over sums is a larger kernel over what is summed
-                reach = [((k - 1) * d + 1) * p for k, d, p in zip(last.kernel, last.dilation, pool, strict=True)]
-                self._fit(math.prod(kernel.shape[:2]) * math.prod(reach))
-                kernel = _spread(kernel, last.dilation, pool) * share
-                scaled = {key: tuple(np.multiply(geometry[key], pool).tolist()) for key in ("stride", "padding")}
-                geometry |= scaled | {"dilation": (1, 1)}
-        each = gain.reshape(len(kernel), -1)
+    def _conv(
+        self, source: int, target: int, gain: Floats, last: Grid, pool: Pair, share: float, budget: Budget
+    ) -> Synapses | None:
+        """Return windows that are summed and what follows them as a convolution; None if gains differ in a channel."""
+        each = gain.reshape(last.output_shape[0], -1)
         if not np.allclose(each, each[:, :1], rtol=1e-9, atol=0):
-            return self._list(source, target, gain)
+            return None
+        geometry: dict[str, Any] = {name: getattr(last, name) for name in ("stride", "padding", "dilation", "groups")}
+        if last.weights is None:  # one channel each
+            budget.take(self.where, last.input_shape[0] * math.prod(last.kernel))
+            kernel = np.full((last.input_shape[0], 1, *last.kernel), last.share)
+            geometry["groups"] = last.input_shape[0]
+        else:
+            reach = [((k - 1) * d + 1) * p for k, d, p in zip(last.kernel, last.dilation, pool, strict=True)]
+            size = last.weights.size if pool == (1, 1) else math.prod(last.weights.shape[:2]) * math.prod(reach)
+            budget.take(self.where, size)
+            kernel = last.weights
+        if pool != (1, 1):  # a kernel over sums is a larger kernel over what is summed
+            kernel = _spread(kernel, last.dilation, pool) * share
+            for name in ("stride", "padding"):
+                geometry[name] = tuple(np.multiply(geometry[name], pool).tolist())
+            geometry["dilation"] = (1, 1)
         weights = kernel * each[:, 0].reshape(-1, 1, 1, 1)
         return Conv(source, target, weights, self.source, delay=self.delay, **geometry)  # type: ignore[arg-type]
-
-    def _list(self, source: int, target: int, gain: Floats) -> Synapses:
-        """Return the synapses one by one."""
-        matrix = self._joined() * gain[:, None]
-        return Sparse.from_matrix(source, target, matrix, None if self.delay is None
-                                  else np.broadcast_to(self.delay, matrix.shape))  # fmt: skip
 
     def _spread_columns(self, weights: NDArray[Any], pool: Pair) -> NDArray[Any]:
         """Return weights of sums over windows as weights of what is summed."""
         channels, height, width = self.source
-        self._fit(len(weights) * math.prod(self.source))
         grid = weights.reshape(len(weights), channels, height // pool[0], width // pool[1])
         return np.asarray(np.kron(grid, np.ones((1, 1, *pool))).reshape(len(weights), -1))
 
-    def _joined(self) -> Floats:
-        """Return the weights (post, pre) of all parts, one after the other."""
+    def _joined(self, budget: Budget) -> Floats:
+        """Return the weights (post, pre) of all parts, one after the other: what becomes of each source alone."""
         n_source, sizes = math.prod(self.source), [math.prod(part.output_shape) for part in self.parts]
-        self._fit(n_source * sizes[-1])
-        if n_source * sum(part.products for part in self.parts) > MOST_PRODUCTS:
-            raise NirError(f"{self.where}: too large to be joined into one set of weights: put neurons between them")
+        budget.take(self.where, n_source * sizes[-1], n_source * sum(part.products for part in self.parts))
         largest = max(n_source, *sizes, *(part.padded_size for part in self.parts if isinstance(part, Grid)))
         columns = max(1, 2**20 // largest)
         found = np.zeros((sizes[-1], n_source))
@@ -235,10 +263,6 @@ class Path:
                 x = part.apply(x)
             found[:, first : first + columns] = x
         return found
-
-    def _fit(self, n: int) -> None:
-        if n > MOST_WEIGHTS:
-            raise NirError(f"{self.where}: would become {n:,} weights: must be at most {MOST_WEIGHTS:,}")
 
 
 def step(path: Path, node: Node, dt: float) -> Path:
@@ -250,7 +274,7 @@ def step(path: Path, node: Node, dt: float) -> Path:
         If the node does not fit there.
     """
     does = _STEPS.get(node.kind)
-    path = replace(path, nodes=(*path.nodes, node.name))
+    path = replace(path, nodes=(*path.nodes, node.name)[-NAMED:])
     return path if does is None else does(path, node, dt)
 
 

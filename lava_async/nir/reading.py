@@ -11,26 +11,26 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Layer, Network, concatenate
 from lava_async.neurons import CubaParams
 from lava_async.nir import files
+from lava_async.nir.bias import with_bias_channel
 from lava_async.nir.equations import DT, Floats, Time, check_decay, check_dt, to_steps
 from lava_async.nir.errors import NirError, NirWarning, package
 from lava_async.nir.graph import Graph, as_text, brief, from_package
-from lava_async.nir.paths import MOST_NEURONS, Path, step
-from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
+from lava_async.nir.paths import MOST_NEURONS, Budget, Path, step
+from lava_async.synapses import INPUT, Synapses
 from lava_async.thresholds import STEPS, out_of_reach
 
 NEURONS = ("CubaLIF", "IF", "LIF")
 BETWEEN = ("Affine", "AvgPool2d", "Conv2d", "Delay", "Flatten", "Identity", "Linear", "SumPool2d")
 ENDS = ("Input", "Output")
-MOST_WAYS = 64
+MOST_WAYS = 16
 """Ways from layers to a node without neurons on them."""
-MOST_LISTED = 2**17
-"""Input channels of a convolution that is written out as a list, beside a bias channel."""
+MOST_SHARING = 2**19
+"""Neurons whose parameters are given once for a whole layer."""
 RESETS = ("zero",)
 
 UNKNOWN_RESET = (
@@ -40,15 +40,15 @@ UNKNOWN_RESET = (
 )
 
 SILENT = (
-    "%s: layer %s: no neuron can reach its threshold within %d time steps, even if all that leads to it emits a spike in "
-    "each: was the graph made with another dt?"
+    "%s: layer %s: no neuron can reach its threshold within %d time steps, even if all that leads to it emits a spike "
+    "in each: was the graph made with another dt?"
 )
 
 log = logging.getLogger(__name__)
 
 
 class Reading(NamedTuple):
-    """A network and whether its last input channel is a bias channel; see :func:`add_bias_channel`."""
+    """A network and whether its last input channel is a bias channel; see :func:`~lava_async.nir.add_bias_channel`."""
 
     network: Network
     bias_channel: bool
@@ -76,7 +76,8 @@ def convert(graph: Any, *, dt: float | None = None, decay: str = "euler", reset:
     -------
     Network
         Layers in topological order, feedback left aside. If Affine or Conv2d with a bias lead to CubaLIF, the input has
-        one more channel, the last, which must emit one spike in every time step: :func:`add_bias_channel`.
+        one more channel, the last, which must emit one spike in every time step; see
+        :func:`~lava_async.nir.add_bias_channel`.
 
     Raises
     ------
@@ -125,35 +126,10 @@ def open_file(
 ) -> Reading:
     """Return the network in a file of NIR and whether it has a bias channel; everything else as :func:`read`."""
 
-
     def warn(text: str) -> None:
         warnings.warn(text, NirWarning, stacklevel=5)
 
     return _reading(lambda: files.load(path), os.fspath(path), dt, decay, reset, warn)
-
-
-def add_bias_channel(spikes: ArrayLike) -> NDArray[Any]:
-    """Return spikes with one more channel, the last, that emits one spike in every time step.
-
-    Parameters
-    ----------
-    spikes : (C, T) or (B, C, T) int
-        Counts of input spikes.
-
-    Returns
-    -------
-    (C + 1, T) or (B, C + 1, T) array
-        What a network with a bias channel takes.
-
-    Examples
-    --------
-    >>> add_bias_channel([[0, 2, 0]]).tolist()
-    [[0, 2, 0], [1, 1, 1]]
-    """
-    counts = np.asarray(spikes)
-    if counts.ndim not in (2, 3):
-        raise InvalidValue("nir.add_bias_channel spikes.shape", counts.shape, "(C, T) or (B, C, T)")
-    return np.concatenate([counts, np.ones_like(counts[..., :1, :])], axis=-2)
 
 
 def _reading(
@@ -194,7 +170,8 @@ def _network(graph: Graph, time: Time) -> Reading:
     order, shapes = _order(graph, source, before, time.dt)
     index = {name: i for i, name in enumerate(order)} | {source: INPUT}
     ways = _ways(graph, before, {name: Path(name, shapes[name], shapes[name]) for name in index}, time.dt)
-    layers, params, synapses = [], [], list[Synapses]()
+    budget = Budget.of(sum(node.size("weight") for node in graph.nodes.values()))
+    sharing, layers, params, synapses = 0, list[Layer](), list[CubaParams](), list[Synapses]()
     bias_weights: dict[int, Floats] = {}
     for i, name in enumerate(order):
         arriving = ways[name]
@@ -202,20 +179,27 @@ def _network(graph: Graph, time: Time) -> Reading:
             found = " and ".join(map(str, sorted({each.shape for each in arriving})))
             raise NirError(f"node {brief(name)}: inputs of shapes {found}: must be of one shape")
         node = graph.nodes[name]
+        sharing += math.prod(shapes[name]) if node.size("v_threshold") == 1 else 0
+        if sharing > MOST_SHARING:
+            raise node.error(f"one v_threshold for shape {shapes[name]}: must be given for each neuron, where layers "
+                             f"have more than {MOST_SHARING:,} together")  # fmt: skip
         neurons = to_steps(node, shapes[name], time)
         constant = neurons.gain * np.sum([each.bias for each in arriving], axis=0)
         du = np.asarray(neurons.params.du)
         bias = np.asarray(neurons.params.bias) + np.where(du == 1, constant, 0.0)
-        params.append(CubaParams(du, neurons.params.dv, neurons.params.vth, bias))
+        try:
+            params.append(CubaParams(du, neurons.params.dv, neurons.params.vth, bias))
+        except InvalidValue as error:
+            raise node.error(str(error)) from error
         if constant[du != 1].any():
             bias_weights[i] = np.where(du == 1, 0.0, constant)
         layers.append(Layer(_noted_shape(node.metadata, shapes[name]), as_text(node.metadata.get("name")) or name))
-        synapses += [each.synapses(index[each.start], i, neurons.gain) for each in arriving]
+        synapses += [each.synapses(index[each.start], i, neurons.gain, budget) for each in arriving]
     ends = np.cumsum([0, *(layer.size for layer in layers)])
     outputs = [np.arange(ends[i], ends[i + 1]) for i in _outputs(graph, sink, before, ways, index)]
     shape = shapes[source]
     if bias_weights:
-        synapses = _with_bias_channel(synapses, bias_weights, math.prod(shape))
+        synapses = with_bias_channel(synapses, bias_weights, math.prod(shape), budget)
         shape = (math.prod(shape) + 1,)
     network = Network(shape, tuple(layers), tuple(synapses), concatenate(params), np.concatenate(outputs))
     return Reading(network, bool(bias_weights))
@@ -346,7 +330,7 @@ def _arriving(name: str, before: dict[str, list[str]], leaving: dict[str, list[P
         raise NirError(f"node {brief(name)}: {len(found)} ways without neurons lead there: must be at most {MOST_WAYS}")
     if not found and (not before[name] or name in leaving):
         raise NirError(f"node {brief(name)}: nothing leads to it")
-    return sorted(found, key=lambda path: [_natural(n) for n in (path.start, *path.nodes)])
+    return found
 
 
 def _outputs(
@@ -368,36 +352,3 @@ def _noted_shape(noted: dict[str, Any], shape: tuple[int, ...]) -> tuple[int, ..
     except (TypeError, ValueError, OverflowError):
         return shape
     return wanted if all(n > 0 for n in wanted) and math.prod(wanted) == math.prod(shape) else shape
-
-
-def _with_bias_channel(synapses: list[Synapses], bias_weights: dict[int, Floats], n_inputs: int) -> list[Synapses]:
-    """Return the synapses of a network whose input has one more channel, with these weights (n,) to layers."""
-    found, left = list[Synapses](), dict(bias_weights)
-    for s in synapses:
-        if s.source != INPUT:
-            found.append(s)
-        elif isinstance(s, Dense):
-            column = left.pop(s.target, np.zeros(s.n_target))
-            delay = None if s.delay is None else np.append(s.delay, 0)
-            found.append(Dense(INPUT, s.target, np.column_stack([s.weights, column]), delay))
-        else:
-            found.append(_listed(s, n_inputs + 1))
-    for target, weights in left.items():
-        post = np.flatnonzero(weights)
-        size = (len(weights), n_inputs + 1)
-        found.append(Sparse(INPUT, target, np.full(len(post), n_inputs), post, weights[post], size))
-    return found
-
-
-def _listed(s: Synapses, n_source: int) -> Sparse:
-    """Return synapses as a list, from a source of more neurons."""
-    if isinstance(s, Sparse):
-        return Sparse(s.source, s.target, s.pre, s.post, s.weights, (s.n_target, n_source), s.delay)
-    assert isinstance(s, Conv)
-    if s.n_source > MOST_LISTED:
-        raise NirError(f"a bias before CubaLIF and a convolution of {s.n_source:,} input channels: must be at most "
-                       f"{MOST_LISTED:,} to be written as a list")  # fmt: skip
-    fans = [s.fan_out(j) for j in range(s.n_source)]
-    pre = np.repeat(np.arange(s.n_source), [len(fan.target) for fan in fans])
-    post, weights, delay = (np.concatenate([fan[k] for fan in fans]) for k in range(3))
-    return Sparse(s.source, s.target, pre, post, weights, (s.n_target, n_source), delay)
