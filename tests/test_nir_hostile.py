@@ -300,7 +300,7 @@ def test_a_name_of_a_thousand_letters_is_shown_in_part(matrix):
 def test_what_is_no_file_is_named(tmp_path):
     os.mkfifo(tmp_path / "pipe.nir")
     for path in (tmp_path, tmp_path / "pipe.nir"):
-        with pytest.raises(NirError, match="must be a file, is a folder or a device"):
+        with pytest.raises(NirError, match="is no file of NIR that can be read"):
             nir.read(path)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from lava_async import hdf5
 from lava_async.files import replacing
-from lava_async.netx import snapshot
-from lava_async.netx.h5 import NetxError, Unreadable
-from lava_async.netx.h5 import Node as Group
+from lava_async.hdf5 import Node as Group
+from lava_async.hdf5 import Unreadable
 from lava_async.nir.errors import NirError, package
 from lava_async.nir.graph import DEEPEST, Graph, Node, Problem, as_text, brief, flatten
 
@@ -36,14 +36,12 @@ def load(path: str | os.PathLike[str]) -> Graph:
     NirError
         If there is no such file, it is no file of NIR, or it is corrupted.
     """
-    file = Path(path)
-    if not file.exists():
+    file = os.fspath(path)
+    if not os.path.lexists(file):
         raise NirError("no such file")
-    if not file.is_file():
-        raise NirError("must be a file, is a folder or a device")
     try:
-        root = snapshot.read(file, (ROOT,))
-    except NetxError as error:
+        root = hdf5.read(file, (ROOT,), error=NirError)
+    except NirError as error:
         raise NirError(f"is no file of NIR that can be read ({str(error).removeprefix(f'{file}: ')})") from None
     group = root.members.get(ROOT)
     if not isinstance(group, Group):
