@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 
 import h5py
 import numpy as np
@@ -319,19 +318,3 @@ def test_damaged_files_are_read_or_named(matrix):
             errors.append(str(error))
     assert len(errors) >= 10
     assert all(error.startswith(f"{matrix}: ") for error in errors)
-
-
-# ---------------------------------------------------------------------------------------------------- writing
-
-
-def test_a_disk_that_is_full_is_an_error_and_the_old_file_stays(matrix):
-    network, old = nir.read(matrix, reset="zero"), matrix.read_bytes()
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(NirError, match=r"matrix\.nir: cannot be written: File too large"):
-            nir.write(network, matrix)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert matrix.read_bytes() == old
-    assert [path.name for path in matrix.parent.iterdir()] == ["matrix.nir"]

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from lava_async import hdf5
-from lava_async.files import replacing
+from lava_async.files import write_bytes
 from lava_async.hdf5 import Node as Group
 from lava_async.hdf5 import Unreadable
 from lava_async.nir.errors import NirError, package
@@ -75,8 +75,7 @@ def save(graph: Any, path: str | os.PathLike[str]) -> None:
             if "v_reset" in node and not np.any(node["v_reset"][()]):
                 del node["v_reset"]  # 0 is what nir 1.0.6 and later read then; earlier versions do not know the field.
     try:
-        with replacing(Path(path), durable=True) as temporary:
-            temporary.write_bytes(content.getbuffer())
+        write_bytes(Path(path), content.getbuffer())
     except OSError as error:
         raise NirError(f"{os.fspath(path)}: cannot be written: {error.strerror or error}") from None
 
