@@ -23,9 +23,8 @@ from lava_async import Layered, Quiescence, Result, simulate, simulate_batch
 PACKAGE = Path(lava_async.__file__).parent
 TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
-BASE = {"_core", "draws", "errors", "extras", "files", "forms", "network", "neurons", "records", "schedules", "spikes",
-        "stopping", "synapses", "terminal", "threads"}  # fmt: skip
-CORE = BASE | {"engine", "simulation", "metrics", "tally"}
+BASE = {"_core", "draws", "errors", "extras", "files", "forms", "jit", "network", "neurons", "records", "schedules", "spikes", "stopping", "synapses", "terminal", "threads"}  # fmt: skip
+CORE = BASE | {"engine", "metrics", "simulation", "tally", "thresholds"}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
@@ -33,15 +32,18 @@ MAY_IMPORT = {
     "simulation": BASE | {"engine"},
     "metrics": BASE | {"engine", "simulation"},
     "tally": BASE | {"engine", "simulation", "metrics"},
+    "thresholds": BASE,
     "hdf5": BASE,
     **dict.fromkeys(ADAPTERS, CORE | {"hdf5"}),
     "proc": CORE | {"netx"},
     "compat": set(),
+    "model_files": CORE | {"netx", "nir"},
+    "proc": CORE | {"model_files", "netx"},
     "progress": set(),
     "training": CORE | {"data", "netx", "progress"},
-    "experiments": CORE | ADAPTERS,
+    "experiments": CORE | ADAPTERS | {"model_files"},
     "bench": CORE | ADAPTERS | {"experiments"},
-    "commands": CORE | ADAPTERS | {"bench", "experiments", "progress"},
+    "commands": CORE | ADAPTERS | {"bench", "experiments", "model_files", "progress"},
     "cli": CORE | {"commands"},
     "__main__": {"cli"},
     "__init__": CORE | {"compat"},

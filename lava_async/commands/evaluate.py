@@ -1,15 +1,16 @@
-"""``lava-async evaluate``: what a .net file is worth under schedules."""
+"""``lava-async evaluate``: how well a network in a file does under schedules."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lava_async.commands import Command, Report, table, whole
 from lava_async.commands.inputs import add_data_options, load_data
-from lava_async.commands.models import add_schedule_options, order_of
+from lava_async.commands.models import add_model, add_schedule_options, order_of, with_bias_channel
+from lava_async.model_files import BIAS_CHANNEL, load_model
 from lava_async.schedules import SCHEDULES, Layered, Replay, Timed
 from lava_async.stopping import Quiescence
 
@@ -30,7 +31,7 @@ def cells(found: Evaluation) -> list[str]:
 
 def _arguments(parser: ArgumentParser) -> None:
     names = [name for name in SCHEDULES if name != Replay.name]
-    parser.add_argument("model", type=Path, metavar="MODEL.net", help="a network of netx, slayer or lava-async")
+    add_model(parser)
     add_data_options(parser)
     parser.add_argument("--limit", type=whole(1), metavar="N", help="only the first N samples")
     parser.add_argument("--schedule", choices=names, nargs="+", metavar="NAME",
@@ -43,12 +44,15 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Report:
     from lava_async import netx
 
-    network, noted = netx.load(args.model), netx.metadata(args.model)
+    network, noted = load_model(args.model, dt=args.dt, decay=args.decay)
     wanted = ("until",) + ("seed",) * (args.seed is None) + ("schedule",) * (not args.schedule)
     how = {"schedule": Layered(), "until": Quiescence(), "seed": args.seed or 0,
            **netx.execution(noted, str(args.model), wanted)}  # fmt: skip
     until, seed = how["until"], how["seed"]
     data = load_data(args, noted, args.limit)
+    if noted.get(BIAS_CHANNEL):
+        spikes = with_bias_channel(noted, data.dense())
+        data = replace(data, spikes=spikes, shape=(1, 1, spikes.shape[1]))
     from lava_async.training.loop import evaluate  # torch takes seconds: only when all else is fine
 
     rows, table_rows = [], [["executed", *COLUMNS]]
@@ -78,9 +82,9 @@ def _whole(value: float | None) -> str:
 
 COMMAND = Command(
     "evaluate",
-    "run a .net file on data and say what it is worth",
-    "Run a .net file on data, in the arithmetic it was made for, under one or more schedules: accuracy, accuracy at\n"
-    "the first output spike, spikes, forward steps and synaptic operations.",
+    "evaluate a network in a file on a data set",
+    "Run a .net or .nir file on data, in the arithmetic it was made for, under one or more schedules: accuracy,\n"
+    "accuracy at the first output spike, spikes, forward steps and synaptic operations.",
     "  lava-async evaluate lava-async-demo/unlayered.net --data digits         as it was trained\n"
     "  lava-async evaluate lava-async-demo/layered.net --data digits --schedule layered random momentum\n"
     "  lava-async evaluate model.net --data mnist --folder mnist --limit 1000 --json\n"

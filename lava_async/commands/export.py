@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from lava_async.commands import Command, Report, output
-from lava_async.commands.models import load
+from lava_async.commands.models import add_decay, seconds
 from lava_async.errors import InvalidValue
+from lava_async.model_files import is_nir, load_model
 from lava_async.neurons import LoihiParams
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is no positive number of seconds")
-    return value
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -28,8 +19,9 @@ def _arguments(parser: ArgumentParser) -> None:
                         help="write it as .net, with all that is noted in MODEL")  # fmt: skip
     parser.add_argument("--float", action="store_true",
                         help="turn Loihi's integers into floating point, in which decays do not round")  # fmt: skip
-    parser.add_argument("--dt", type=_seconds, metavar="SECONDS",
+    parser.add_argument("--dt", type=seconds, metavar="SECONDS",
                         help="length of a time step in NIR (default: what MODEL says, else 1e-4)")  # fmt: skip
+    add_decay(parser)
 
 
 def _run(args: Namespace) -> Report:
@@ -37,7 +29,8 @@ def _run(args: Namespace) -> Report:
 
     if args.nir is None and args.net is None:
         raise InvalidValue("--nir, --net", None, "one of them given: where to write")
-    network, noted = load(args.model, args.dt)
+    dt = args.dt if is_nir(args.model) else None  # else of the file that is written
+    network, noted = load_model(args.model, dt=dt, decay=args.decay)
     if args.float:
         network = nir.as_float(network)
     elif args.nir is not None and isinstance(network.params, LoihiParams):

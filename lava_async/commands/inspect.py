@@ -1,4 +1,4 @@
-"""``lava-async inspect``: what stands in a .net file, and whether it fits on Loihi."""
+"""``lava-async inspect``: what is in a file of a network, and whether it fits on Loihi."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lava_async.commands import Command, Report, output, table, whole
+from lava_async.commands.models import add_model
 from lava_async.hardware.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ BAR, NOTE = 48, 100
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL.net", help="a network of netx, slayer or lava-async")
+    add_model(parser)
     parser.add_argument("--target", choices=TARGETS, help="only this chip; exit code 1 if the network does not fit")
     parser.add_argument("--html", type=output(".html", ".htm"), metavar="FILE.html",
                         help="write a report for browsers, too")  # fmt: skip
@@ -30,7 +31,8 @@ def _run(args: Namespace) -> Report:
     from lava_async.experiments.inspection import Inspection, limit_rows, verdict
 
     targets = [args.target] if args.target else list(TARGETS)
-    found = Inspection.load(args.model, targets, largest_input=args.largest_input)
+    found = Inspection.load(args.model, targets, largest_input=args.largest_input, dt=args.dt,
+                            decay=args.decay)  # fmt: skip
     parts = [f"{found.name}: {found.headline}", table(found.layer_rows()), "Weights:\n" + _bars(found.weights),
              "Neurons (least .. largest):\n" + table(found.neuron_rows())]  # fmt: skip
     if found.metadata:
@@ -67,8 +69,8 @@ def _bars(weights: Histogram) -> str:
 
 COMMAND: Command = Command(
     "inspect",
-    "show what stands in a .net file and whether it fits on Loihi",
-    "Show the layers, weights, neurons and metadata of a .net file, the cores that it needs on Loihi 1 and Loihi 2 by\n"
+    "show what is in a .net or .nir file and whether it fits on Loihi",
+    "Show the layers, weights, neurons and metadata of a file, the cores that it needs on Loihi 1 and Loihi 2 by\n"
     "a simple mapping, and every limit of the chips: what fits, what does not, what to change.",
     "  lava-async inspect lava-async-demo/unlayered.net\n"
     "  lava-async inspect model.net --target loihi1        exit code 1 if it does not fit\n"

@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from lava_async.commands import whole
-from lava_async.network import Network
+from lava_async.model_files import BIAS_CHANNEL
 from lava_async.schedules import SCHEDULES, Layered, Schedule, Timed, schedule
 
-NIR_SUFFIX = ".nir"
 RULES = ("schedule", "until", "refractory", "input_first", "seed")
 """What is noted about how a network is run."""
 
 
-def load(path: Path, dt: float | None = None) -> tuple[Network, dict[str, Any]]:
-    """Return a network and what is noted about it.
+def seconds(text: str) -> float:
+    """Return a positive number of seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} must be a positive number of seconds")
+    return value
 
-    Parameters
-    ----------
-    path : Path
-        A .net file, or one of NIR if its name ends with .nir.
-    dt : float, optional
-        Length of a time step of NIR in seconds.
-    """
-    if path.suffix == NIR_SUFFIX:
-        from lava_async import nir
 
-        return nir.read(path, dt=dt), {}
-    from lava_async import netx
+def add_model(parser: ArgumentParser) -> None:
+    """Add the file of a network, and how one of NIR is read."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
+    parser.add_argument("--dt", type=seconds, metavar="SECONDS",
+                        help="length of a time step in a .nir file (default: what it says, else 1e-4)")  # fmt: skip
+    add_decay(parser)
 
-    return netx.load(path), netx.metadata(path)
+
+def add_decay(parser: ArgumentParser) -> None:
+    """Add how the decays of a file of NIR are read."""
+    parser.add_argument("--decay", choices=("euler", "exponential"),
+                        help="decay per time step in a .nir file: dt / tau, or 1 - exp(-dt / tau) as in sinabs and "
+                             "rockpool (default: euler)")  # fmt: skip
+
+
+def with_bias_channel(noted: dict[str, Any], spikes: NDArray[Any]) -> NDArray[Any]:
+    """Return spikes (B, C, T) with the channel that a network needs whose currents filter a bias, if it does."""
+    if not noted.get(BIAS_CHANNEL):
+        return spikes
+    from lava_async import nir
+
+    return nir.add_bias_channel(spikes)
 
 
 def order_of(args: Namespace, name: str) -> Schedule:

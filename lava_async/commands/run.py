@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from lava_async.commands import Command, Report, table, whole
 from lava_async.commands.inputs import add_data_options, load_data
-from lava_async.commands.models import add_schedule_options, load, rules
+from lava_async.commands.models import add_model, add_schedule_options, rules, with_bias_channel
 from lava_async.errors import InvalidValue
+from lava_async.model_files import BIAS_CHANNEL, load_model
 from lava_async.schedules import SCHEDULES, Layered, Replay, Timed
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _share(text: str) -> float:
 
 def _arguments(parser: ArgumentParser) -> None:
     names = [name for name in SCHEDULES if name != Replay.name]
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
+    add_model(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--spikes", type=Path, metavar="FILE.npy", help="run it on counts (C, T) or (B, C, T)")
     source.add_argument("--random", type=_share, metavar="SHARE",
@@ -69,10 +70,11 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Report:
     from lava_async.simulation import simulate_batch
 
-    network, noted = load(args.model)
+    network, noted = load_model(args.model, dt=args.dt, decay=args.decay)
     how = rules(args, noted)
-    given = _input(args, network, noted, how["seed"])
-    result = simulate_batch(network, given.spikes, **how)
+    given = _input(args, network.n_inputs - bool(noted.get(BIAS_CHANNEL)), noted, how["seed"])
+    spikes = with_bias_channel(noted, given.spikes)
+    result = simulate_batch(network, spikes, **how)
     order = how["schedule"]
     data = {
         "model": str(args.model), "input": given.name, "samples": len(given.spikes), "seed": how["seed"],
@@ -95,16 +97,16 @@ def _run(args: Namespace) -> Report:
     return Report(_csv(result) if args.csv else "\n\n".join(parts), data)
 
 
-def _input(args: Namespace, network: Network, noted: dict[str, Any], seed: int) -> Input:
+def _input(args: Namespace, n_inputs: int, noted: dict[str, Any], seed: int) -> Input:
     if args.random is not None:
         rng = np.random.default_rng(seed)
-        shape = (args.samples, network.n_inputs, args.steps)
+        shape = (args.samples, n_inputs, args.steps)
         return Input(
             (rng.random(shape) < args.random).astype(np.uint8), None, f"random spikes of share {args.random:g}"
         )
     if args.spikes is not None:
         return Input(_from_file(args.spikes)[: args.samples], None, str(args.spikes))
-    if args.data is None and network.n_inputs == DIGITS:
+    if args.data is None and n_inputs == DIGITS:
         args.data = "digits"
     data = load_data(args, noted, args.samples)
     return Input(data.dense(), data.labels, data.name)

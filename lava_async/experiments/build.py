@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from lava_async import netx
 from lava_async.data import registry
 from lava_async.data.augmentation import Augmentation
 from lava_async.errors import InvalidValue
 from lava_async.experiments.config import Config
 from lava_async.experiments.layers import check_weights, layer_blocks, neuron_settings
 from lava_async.experiments.sections import DataConfig, GradientConfig, LossConfig, NetworkConfig
+from lava_async.model_files import load_model
 from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
 from lava_async.training.finetune import blocks_of
 from lava_async.training.gradient import STATE_SCALE
@@ -119,7 +119,7 @@ def one_torch_thread() -> Iterator[None]:
 
 def _blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> list[Any]:
     if config.from_ is not None:
-        return blocks_of(netx.load(config.from_), learn_decays=bool(config.learn_decays))
+        return blocks_of(load_model(config.from_).network, learn_decays=bool(config.learn_decays))
     if config.sizes is not None:
         check_weights("network.sizes", sum(a * b for a, b in pairwise(config.sizes)))
         return dense_blocks(config.sizes, gain=config.gain, seed=seed, **neuron_settings(config))

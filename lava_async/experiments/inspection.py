@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lava_async import netx
 from lava_async.hardware.limits import Fit, check
 from lava_async.hardware.summary import Histogram, LayerSummary, histogram, summarize
+from lava_async.model_files import load_model
 from lava_async.network import Network
 
 Rows = list[list[str]]
@@ -66,10 +66,13 @@ class Inspection:
         return cls(name, network, summarize(network), histogram(network), fits, dict(metadata or {}))
 
     @classmethod
-    def load(cls, path: Path, targets: Sequence[str], *, largest_input: int = 1) -> Inspection:
-        """Inspect a .net file; the other parameters are those of :meth:`of`."""
-        return cls.of(netx.load(path), targets, name=str(path), metadata=netx.metadata(path),
-                      largest_input=largest_input)  # fmt: skip
+    def load(
+        cls, path: Path, targets: Sequence[str], *, largest_input: int = 1, dt: float | None = None,
+        decay: str | None = None,
+    ) -> Inspection:  # fmt: skip
+        """Inspect a file; other parameters as of :meth:`of` and :func:`lava_async.model_files.load_model`."""
+        network, noted = load_model(path, dt=dt, decay=decay)
+        return cls.of(network, targets, name=str(path), metadata=noted, largest_input=largest_input)
 
     @property
     def n_synapses(self) -> int:

@@ -11,6 +11,7 @@ from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
 
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.model_files import load_model
 from lava_async.network import Network
 from lava_async.proc.checked import CheckedProcess
 from lava_async.proc.time_steps import time_steps
@@ -31,8 +32,9 @@ class AsyncNetwork(CheckedProcess):
     Parameters
     ----------
     net_config : str, path or Network
-        Name of a .net file, or a network. Its parameters decide the arithmetic and so the ProcessModel: float networks
-        run on models tagged ``floating_pt``, integer networks on models tagged ``fixed_pt``.
+        Name of a .net or .nir file, or a network. Its parameters decide the arithmetic and so the ProcessModel: float
+        networks run on models tagged ``floating_pt``, integer networks on models tagged ``fixed_pt``. A .nir file is
+        read with the dt that it notes; with options, read it with :func:`lava_async.nir.read`.
     schedule : Schedule, optional
         Which pending neurons are delivered next; default: as the .net file says, else ``Layered()``.
     until : StopRule, optional
@@ -176,11 +178,11 @@ def _load(net_config: Any) -> tuple[Network, dict[str, Any]]:
     if isinstance(net_config, Network):
         return net_config, {}
     if not isinstance(net_config, (str, os.PathLike)):
-        raise InvalidType("AsyncNetwork.net_config", net_config, "a path of a .net file or a Network")
+        raise InvalidType("AsyncNetwork.net_config", net_config, "a path of a .net or .nir file or a Network")
     from lava_async import netx  # h5py is for files only
 
-    noted = netx.execution(netx.metadata(net_config), os.fspath(net_config))
-    return netx.load(net_config), noted
+    network, noted = load_model(net_config)
+    return network, netx.execution(noted, os.fspath(net_config))
 
 
 def _port_shape(network: Network, layer: int) -> tuple[int, ...]:

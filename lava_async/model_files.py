@@ -1,0 +1,69 @@
+"""Files of networks, .net and .nir: one function that reads both."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lava_async.errors import InvalidValue
+from lava_async.network import Network
+
+NIR_SUFFIX = ".nir"
+BIAS_CHANNEL = "bias_channel"
+"""Noted about a network whose last input channel must emit one spike in every time step."""
+
+
+class Model(NamedTuple):
+    """A network and what is noted about it.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    noted : dict
+        Metadata of a .net file. Of a .nir file, and of what was written from one: ``bias_channel`` if the last input
+        channel must emit one spike in every time step; see :func:`lava_async.nir.add_bias_channel`.
+    """
+
+    network: Network
+    noted: dict[str, Any]
+
+
+def is_nir(path: str | os.PathLike[str]) -> bool:
+    """Return whether the name of a file is one of NIR."""
+    return Path(path).suffix.lower() == NIR_SUFFIX
+
+
+def load_model(path: str | os.PathLike[str], *, dt: float | None = None, decay: str | None = None) -> Model:
+    """Return the network in a file and what is noted about it.
+
+    Parameters
+    ----------
+    path : path-like
+        A .net file, or one of NIR if its name ends with .nir.
+    dt, decay
+        How a file of NIR is read, as in :func:`lava_async.nir.read`; a .net file counts in time steps.
+
+    Raises
+    ------
+    NetxError, NirError
+        If the file cannot be read.
+    InvalidValue
+        If dt or decay are given for a .net file.
+
+    Examples
+    --------
+    >>> network, noted = load_model("theirs.nir", dt=1e-3)  # doctest: +SKIP
+    """
+    if not is_nir(path):
+        for name, value in (("dt", dt), ("decay", decay)):
+            if value is not None:
+                raise InvalidValue(name, value, f"given for files of NIR (.nir) only, not for {os.fspath(path)}")
+        from lava_async import netx
+
+        return Model(netx.load(path), netx.metadata(path))
+    from lava_async.nir.reading import open_file
+
+    network, bias_channel = open_file(path, dt=dt, decay=decay or "euler")
+    return Model(network, {BIAS_CHANNEL: True} if bias_channel else {})
