@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.network import Network
-from lava_async.neurons import CubaParams
+from lava_async.neurons import LoihiParams
+from lava_async.neurons.loihi import ONE
 from lava_async.synapses import Conv, Dense, Sparse, Synapses
 
 STEPS = 1000
@@ -19,7 +20,7 @@ def out_of_reach(network: Network, steps: int = STEPS) -> list[int]:
     Parameters
     ----------
     network : Network
-        In floating point; of others nothing is returned.
+        Of any arithmetic. What integers round is left aside: it makes voltages smaller.
     steps : int
         Length of a sample in time steps.
 
@@ -31,20 +32,19 @@ def out_of_reach(network: Network, steps: int = STEPS) -> list[int]:
 
     Examples
     --------
+    >>> from lava_async import CubaParams
     >>> network = Network.feedforward([[[1e-4]]], CubaParams(du=1, dv=0.1, vth=1))
     >>> out_of_reach(network)
     [0]
     """
-    p = network.params
-    if not isinstance(p, CubaParams):
-        return []
+    whole = ONE if isinstance(network.params, LoihiParams) else 1
+    keep_u, keep_v, vth, bias = (np.asarray(x, np.float64) for x in network.params.arrays(network.params.dtype))
     found = []
     for i, here in enumerate(network.layer_slices):
-        du, dv, vth, bias = (np.asarray(x, np.float64)[here] for x in (p.du, p.dv, p.vth, p.bias))
-        drive = sum((_positive(s) for s in network.synapses if s.target == i), np.zeros(len(vth)))
-        current = drive * _summed(1 - du, steps)
-        highest = np.maximum(current + bias, 0) * _summed(1 - dv, steps)
-        if (highest <= vth).all():
+        weights = sum((_positive(s) for s in network.synapses if s.target == i), np.zeros(len(vth[here])))
+        current = network.params.arriving(weights, here) * _summed(keep_u[here] / whole, steps)
+        highest = np.maximum(current + bias[here], 0) * _summed(keep_v[here] / whole, steps)
+        if (highest <= vth[here]).all():
             found.append(i)
     return found
 
@@ -64,4 +64,8 @@ def _positive(s: Synapses) -> NDArray[np.float64]:
     if isinstance(s, Conv):
         each = np.maximum(s.weights, 0).sum(axis=(1, 2, 3), dtype=np.float64)
         return np.repeat(each, s.n_target // len(each))
-    return np.full(s.n_target, np.inf)
+    total = np.zeros(s.n_target)
+    for j in range(s.n_source):
+        fan = s.fan_out(j)
+        np.add.at(total, fan.target, np.maximum(fan.weight, 0))
+    return total

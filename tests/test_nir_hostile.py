@@ -154,6 +154,10 @@ def test_shapes_of_inputs_are_positive_and_of_a_size_that_a_network_can_have(gri
         ({"padding": [2**30, 2**30]}, "must be at most .* neurons"),
         ({"padding": [2**30, 2**30], "stride": [2**30, 2**30]}, "must leave a grid of at most"),
         ({"padding": "x" * 10_000}, "padding = x+[.]{3}: must be numbers"),
+        (
+            {"padding": "same", "stride": [2, 2]},
+            "padding = same: must be numbers, 'valid', or 'same' with a stride of 1",
+        ),
         ({"dilation": [2**31 - 1, 1]}, "the window is larger than the grid"),
         ({"dilation": [2**31, 1]}, "must be integers of at most 31 bits"),
         ({"groups": 0}, "groups = 0: must divide"),
