@@ -403,8 +403,13 @@ def test_a_convolution_into_neurons_of_a_channel_that_differ_in_gain_is_a_list_o
 
 
 def test_synapses_of_several_kinds_may_lead_into_one_layer():
-    nodes = {"in": nir.Input(np.array([2])), "a": nir.Linear(np.eye(2)), "b": nir.Affine(np.eye(2), ONES), "n": lif(),
-             "out": nir.Output(np.array([2]))}  # fmt: skip
+    nodes = {
+        "in": nir.Input(np.array([2])),
+        "a": nir.Linear(np.eye(2)),
+        "b": nir.Affine(np.eye(2), ONES),
+        "n": lif(),
+        "out": nir.Output(np.array([2])),
+    }
     network = ours.convert(nir.NIRGraph(nodes, [("in", "a"), ("in", "b"), ("a", "n"), ("b", "n"), ("n", "out")]))
     assert len(network.synapses) == 2
     assert network.params.bias == pytest.approx([0.2, 0.2])
@@ -412,8 +417,12 @@ def test_synapses_of_several_kinds_may_lead_into_one_layer():
 
 def nested(depth=1):
     """Return recurrent neurons in a graph of their own, as frameworks write them, `depth` graphs around each other."""
-    inner = {"input": nir.Input(np.array([2])), "lif": lif(), "w_rec": nir.Linear(np.eye(2)),
-             "output": nir.Output(np.array([2]))}  # fmt: skip
+    inner = {
+        "input": nir.Input(np.array([2])),
+        "lif": lif(),
+        "w_rec": nir.Linear(np.eye(2)),
+        "output": nir.Output(np.array([2])),
+    }
     found = nir.NIRGraph(inner, [("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")])
     for _ in range(depth - 1):
         around = {"input": nir.Input(np.array([2])), "sub": found, "output": nir.Output(np.array([2]))}

@@ -87,8 +87,12 @@ def filtered(tmp_path, n_inputs, n_outputs):
     }
     fields = {name: np.full(n_outputs, value) for name, value in values.items()}
     weights, bias = rng.normal(0, 0.1, (n_outputs, n_inputs)), rng.normal(0.1, 0.1, n_outputs)
-    nodes = {"in": package.Input(np.array([n_inputs])), "w": package.Affine(weights, bias), "n": package.CubaLIF(**fields),
-             "out": package.Output(np.array([n_outputs]))}  # fmt: skip
+    nodes = {
+        "in": package.Input(np.array([n_inputs])),
+        "w": package.Affine(weights, bias),
+        "n": package.CubaLIF(**fields),
+        "out": package.Output(np.array([n_outputs])),
+    }
     package.write(str(tmp_path / "filtered.nir"), package.NIRGraph(nodes, [("in", "w"), ("w", "n"), ("n", "out")]))
     return tmp_path / "filtered.nir"
 

@@ -33,8 +33,11 @@ def images(**params: Any) -> Network:
 
 
 def recurrent() -> Network:
-    parts = (Dense(INPUT, 0, rng.normal(0.1, 0.4, (30, 20))), Dense(0, 0, rng.normal(0, 0.1, (30, 30))),
-             Dense(0, 1, rng.normal(0.1, 0.3, (10, 30))))  # fmt: skip
+    parts = (
+        Dense(INPUT, 0, rng.normal(0.1, 0.4, (30, 20))),
+        Dense(0, 0, rng.normal(0, 0.1, (30, 30))),
+        Dense(0, 1, rng.normal(0.1, 0.3, (10, 30))),
+    )
     return Network((20,), (Layer((30,)), Layer((10,))), parts, CubaParams(1, 0.1, 1.0), np.arange(30, 40))
 
 
@@ -106,7 +109,7 @@ FRAMEWORKS: dict[str, tuple[Callable[[Any, Any], Any], list[str]]] = {
     "spikingjelly": (spikingjelly, list(NETWORKS)),
     # Its LIF decays exponentially, whatever the time step; it has no CubaLIF.
     "sinabs": (sinabs, ["IF", "IF with biases", "convolution of IF"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.filterwarnings("ignore")  # of other packages

@@ -21,8 +21,13 @@ def test_a_layer_out_of_reach_never_fires(network, data):
 
 
 def alone(synapses, shape, params):
-    return Network((4,) if isinstance(synapses, Dense | Sparse) else (1, 2, 2), (Layer(shape),), (synapses,), params,
-                   np.arange(np.prod(shape)))  # fmt: skip
+    return Network(
+        (4,) if isinstance(synapses, Dense | Sparse) else (1, 2, 2),
+        (Layer(shape),),
+        (synapses,),
+        params,
+        np.arange(np.prod(shape)),
+    )
 
 
 @pytest.mark.parametrize(

@@ -30,16 +30,23 @@ def seconds(text: str) -> float:
 def add_model(parser: ArgumentParser) -> None:
     """Add the file of a network, and how one of NIR is read."""
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
-    parser.add_argument("--dt", type=seconds, metavar="SECONDS",
-                        help="length of a time step in a .nir file (default: what it says, else 1e-4)")  # fmt: skip
+    parser.add_argument(
+        "--dt",
+        type=seconds,
+        metavar="SECONDS",
+        help="length of a time step in a .nir file (default: what it says, else 1e-4)",
+    )
     add_decay(parser)
 
 
 def add_decay(parser: ArgumentParser) -> None:
     """Add how the decays of a file of NIR are read."""
-    parser.add_argument("--decay", choices=("euler", "exponential"),
-                        help="decay per time step in a .nir file: dt / tau, or 1 - exp(-dt / tau) as in sinabs and "
-                             "rockpool (default: euler)")  # fmt: skip
+    parser.add_argument(
+        "--decay",
+        choices=("euler", "exponential"),
+        help="decay per time step in a .nir file: dt / tau, or 1 - exp(-dt / tau) as in sinabs and "
+        "rockpool (default: euler)",
+    )
 
 
 def with_bias_channel(noted: dict[str, Any], spikes: NDArray[Any]) -> NDArray[Any]:
@@ -60,10 +67,15 @@ def order_of(args: Namespace, name: str) -> Schedule:
 
 def add_schedule_options(parser: ArgumentParser) -> None:
     """Add the options that :func:`order_of` reads beside the name."""
-    parser.add_argument("--group-size", type=whole(1), default=8, metavar="F",
-                        help="of schedules with a queue (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--preset", choices=("sanafe", "davies2018"), default="sanafe",
-                        help="timed: whose times of Loihi 1 (default: %(default)s)")  # fmt: skip
+    parser.add_argument(
+        "--group-size", type=whole(1), default=8, metavar="F", help="of schedules with a queue (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--preset",
+        choices=("sanafe", "davies2018"),
+        default="sanafe",
+        help="timed: whose times of Loihi 1 (default: %(default)s)",
+    )
 
 
 def rules(args: Namespace, noted: dict[str, Any]) -> dict[str, Any]:

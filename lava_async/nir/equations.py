@@ -129,8 +129,10 @@ def to_steps(node: Node, shape: tuple[int, ...], time: Time) -> Neurons:
         if time.exponential:
             return -np.expm1(-time.dt / tau)
         if not (tau >= time.dt * (1 - 1e-9)).all():
-            raise node.error(f"{field} = {tau.min():g}: must be at least dt = {time.dt:g} s; give the dt that the file "
-                             "was made with, or decay='exponential'")  # fmt: skip
+            raise node.error(
+                f"{field} = {tau.min():g}: must be at least dt = {time.dt:g} s; give the dt that the file "
+                "was made with, or decay='exponential'"
+            )
         return np.minimum(time.dt / tau, 1.0)
 
     one, zero = np.ones(int(np.prod(shape))), np.zeros(int(np.prod(shape)))

@@ -314,8 +314,9 @@ def _linear(path: Path, node: Node, dt: float) -> Path:
     weights = node.numbers("weight")
     n = math.prod(path.shape)
     if weights.ndim != 2 or weights.shape[1] != n or path.shape[-1] != n or not len(weights):
-        raise node.error(f"weight.shape = {weights.shape}: must be (neurons, {n}), after Flatten if they have shape "
-                         f"{path.shape}")  # fmt: skip
+        raise node.error(
+            f"weight.shape = {weights.shape}: must be (neurons, {n}), after Flatten if they have shape {path.shape}"
+        )
     listed = as_text(node.metadata.get("synapses")) == "listed"
     return _add(path, node, Matrix(weights, _bias(node, len(weights)), listed))
 
@@ -327,8 +328,10 @@ def _conv(path: Path, node: Node, dt: float) -> Path:
     stride, dilation = (_pair(node, name) for name in ("stride", "dilation"))
     groups = _one(node, "groups")
     if groups < 1 or len(weights) % groups or weights.shape[1] * groups != shape[0]:
-        raise node.error(f"groups = {groups}: must divide the {len(weights)} output channels, and {weights.shape[1]} "
-                         f"channels per group must be the {shape[0]} that arrive")  # fmt: skip
+        raise node.error(
+            f"groups = {groups}: must divide the {len(weights)} output channels, and {weights.shape[1]} "
+            f"channels per group must be the {shape[0]} that arrive"
+        )
     if min(stride) < 1 or min(dilation) < 1:
         raise node.error(f"stride = {stride}, dilation = {dilation}: must be positive")
     reach = [d * (k - 1) for d, k in zip(dilation, weights.shape[2:], strict=True)]
@@ -340,8 +343,9 @@ def _conv(path: Path, node: Node, dt: float) -> Path:
     elif text == "valid":
         padding = (0, 0)
     else:
-        raise node.error(f"padding = {brief(text)}: must be numbers, 'valid', or 'same' with a stride of 1 and as much "
-                         "on both sides")  # fmt: skip
+        raise node.error(
+            f"padding = {brief(text)}: must be numbers, 'valid', or 'same' with a stride of 1 and as much on both sides"
+        )
     if min(padding) < 0:
         raise node.error(f"padding = {padding}: must be at least 0")
     kernel, bias = (weights.shape[2], weights.shape[3]), _bias(node, len(weights))

@@ -181,8 +181,10 @@ def _network(graph: Graph, time: Time) -> Reading:
         node = graph.nodes[name]
         sharing += math.prod(shapes[name]) if node.size("v_threshold") == 1 else 0
         if sharing > MOST_SHARING:
-            raise node.error(f"one v_threshold for shape {shapes[name]}: must be given for each neuron, where layers "
-                             f"have more than {MOST_SHARING:,} together")  # fmt: skip
+            raise node.error(
+                f"one v_threshold for shape {shapes[name]}: must be given for each neuron, where layers "
+                f"have more than {MOST_SHARING:,} together"
+            )
         neurons = to_steps(node, shapes[name], time)
         constant = neurons.gain * np.sum([each.bias for each in arriving], axis=0)
         du = np.asarray(neurons.params.du)
