@@ -158,6 +158,17 @@ def test_neurons_of_a_channel_that_differ_keep_their_gain_and_bias_for_a_convolu
     assert list(ours.convert(there).synapses) == list(network.synapses)
 
 
+def test_thresholds_that_voltages_may_equal_are_raised_by_a_millionth_in_files_and_come_back(tmp_path):
+    network = ours.as_float(Network.feedforward([[[2, 1]], [[3]]], LoihiParams(4095, 410, [3, 0])))
+    ours.write(network, tmp_path / "a.nir")
+    with h5py.File(tmp_path / "a.nir") as file:
+        found = [file[f"node/nodes/layer_{i}/v_threshold"][0] for i in (0, 1)]
+    assert found == [3 + 3 * 2**-20, 2**-20]
+    for back in (ours.read(tmp_path / "a.nir"), ours.convert(ours.export(network))):
+        assert back.params.vth.tolist() == [3, 0]
+    assert ours.export(EXAMPLES["LIF"]).nodes["layer_0"].v_threshold[0] == 0.7
+
+
 @pytest.mark.parametrize("decays", [{"du": 0.5, "dv": 0}, {"du": 0, "dv": 0.5}, {"du": 0, "dv": 0}])
 def test_a_decay_of_0_is_a_time_constant_of_2_to_the_30_time_steps_and_comes_back(decays):
     network = feedforward(vth=0.7, bias=0.02, **decays)

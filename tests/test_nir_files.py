@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def reason(path):
     name = path.stem
     if name.startswith("rockpool"):
         return "rockpool subtracts the threshold, and a neuron emits several spikes in a time step: not supported yet"
-    if "default_reset" in name or "_sub" in name:
+    if "default_reset" in name or re.search("_sub(_|$)", name):
         return "this network was run with reset by subtraction: not supported yet"
     if name.startswith("spyx"):
         return "spyx subtracts the threshold, emits spikes one time step later, and notes r = 1 - dt / tau for LIF"

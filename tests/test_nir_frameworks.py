@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lava_async import CubaParams, Layered, Network, nir, simulate
+from lava_async import CubaParams, Layered, LoihiParams, Network, nir, simulate
 from lava_async.network import Layer
 from lava_async.synapses import INPUT, Conv, Dense
 
@@ -41,6 +41,12 @@ def recurrent() -> Network:
     return Network((20,), (Layer((30,)), Layer((10,))), parts, CubaParams(1, 0.1, 1.0), np.arange(30, 40))
 
 
+def integers() -> Network:
+    """Return a network whose voltages often equal their threshold."""
+    weights = [rng.integers(-3, 5, (30, 20)), rng.integers(-2, 4, (10, 30))]
+    return nir.as_float(Network.feedforward(weights, LoihiParams(4095, 819, 4)))
+
+
 NETWORKS = {
     "LIF": chain(du=1, dv=0.1, vth=1.0),
     "LIF with biases": chain(du=1, dv=0.25, vth=1.0, bias=rng.normal(0, 0.05, 40)),
@@ -51,6 +57,7 @@ NETWORKS = {
     "convolution": images(du=1, dv=0.125, vth=0.8, bias=np.repeat(rng.normal(0, 0.03, 14), [16] * 4 + [1] * 10)),
     "convolution of IF": images(du=1, dv=0, vth=0.8),
     "recurrent": recurrent(),
+    "integers": integers(),
 }
 
 
@@ -104,7 +111,7 @@ def sinabs(graph: Any, x: Any) -> Any:
 
 FRAMEWORKS: dict[str, tuple[Callable[[Any, Any], Any], list[str]]] = {
     # Its importer maps IF to neurons that leak, and loses the recurrent connections of its own files, too.
-    "snntorch": (snntorch, ["LIF", "LIF with biases", "CubaLIF", "CubaLIF without leak", "convolution"]),
+    "snntorch": (snntorch, ["LIF", "LIF with biases", "CubaLIF", "CubaLIF without leak", "convolution", "integers"]),
     "norse": (norse, list(NETWORKS)),
     "spikingjelly": (spikingjelly, list(NETWORKS)),
     # Its LIF decays exponentially, whatever the time step; it has no CubaLIF.

@@ -26,6 +26,10 @@ in every time step, with weights ``g b``.
 Back, LIF has r = 1 and weights times ``1 / dv``, which frameworks that ignore r read too; CubaLIF has ``r = 1 / dv``
 and ``w_in = 1 / du``, which snnTorch and spikingjelly ask for. A decay of 0 becomes a time constant of ``2^30 dt``: in
 32 bits, ``1 - 2^-30`` is 1.
+
+Where weights and thresholds are integers, voltages often equal the threshold, and it takes ``>`` and exact sums not to
+fire there. The weights that other frameworks read are not integers (times ``1 / dv``) and some fire at ``>=``. Such
+thresholds are therefore written larger by ``2^-20`` of themselves, and what they were is noted, so that it comes back.
 """
 
 from __future__ import annotations
@@ -46,6 +50,9 @@ DT = 1e-4
 DECAYS = ("euler", "exponential")
 ENDLESS = 2.0**30
 """Time constant, in time steps, that stands for no decay."""
+
+RAISED = 2.0**-20
+"""By how much of itself a threshold that voltages may equal is raised in a file."""
 
 Floats = NDArray[np.float64]
 
@@ -149,7 +156,7 @@ def to_steps(node: Node, shape: tuple[int, ...], time: Time) -> Neurons:
     if reset.any():
         raise node.error(f"v_reset = {reset[reset != 0][0]:g}: must be 0, what voltages are reset to here")
     try:
-        return Neurons(CubaParams(du, dv, of("v_threshold"), bias), gain)
+        return Neurons(CubaParams(du, dv, _lowered(node, of("v_threshold")), bias), gain)
     except (InvalidValue, InvalidType) as error:
         raise node.error(str(error)) from error
 
@@ -157,6 +164,21 @@ def to_steps(node: Node, shape: tuple[int, ...], time: Time) -> Neurons:
 def _endless(decay: Floats) -> Floats:
     """Return decays, 0 where the time constant is so long that it stands for none."""
     return np.where(decay <= (1 + 1e-6) / ENDLESS, 0.0, decay)
+
+
+def raised(vth: Floats) -> Floats:
+    """Return thresholds a little above what they are."""
+    return vth + RAISED * np.maximum(vth, 1.0)
+
+
+def _lowered(node: Node, vth: Floats) -> Floats:
+    """Return thresholds as they were before :func:`raised`, if they are noted."""
+    noted = node.metadata.get("v_threshold")
+    if isinstance(noted, np.ndarray) and noted.dtype.kind == "f" and noted.size == vth.size:
+        exact = noted.reshape(-1)
+        if np.array_equal(raised(exact), vth):
+            return exact
+    return vth
 
 
 def to_time(

@@ -15,7 +15,7 @@ from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams
 from lava_async.neurons.loihi import ONE, STATE_SHIFT
 from lava_async.nir import files
-from lava_async.nir.equations import DT, Floats, check_dt, to_time
+from lava_async.nir.equations import DT, Floats, check_dt, raised, to_time
 from lava_async.nir.errors import NirError, package
 from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
 
@@ -61,6 +61,10 @@ def export(network: Network, *, dt: float = DT) -> Any:
         written[i] = to_time(network.params, network.layer_slices[i], shapes[i], dt, _shared(network, i))
         nodes[names[i]] = written[i].node
         nodes[names[i]].metadata = {"index": i, "name": layer.name, "shape": list(layer.shape)}
+        if _may_tie(network, i):
+            node = nodes[names[i]]
+            node.metadata["v_threshold"] = node.v_threshold
+            node.v_threshold = raised(node.v_threshold)
     seen = set()
     for k, s in enumerate(network.synapses):
         constant = written[s.target].constant * (s.target not in seen)  # once per layer
@@ -144,6 +148,14 @@ def _shared(network: Network, layer: int) -> Callable[[Floats], bool]:
     """Return whether the synapses of a layer can take up values (n,): a convolution those equal in each channel."""
     channels = [len(s.weights) for s in network.synapses if s.target == layer and isinstance(s, Conv)]
     return lambda values: all((np.ptp(values.reshape(n, -1), axis=1) == 0).all() for n in channels)
+
+
+def _may_tie(network: Network, layer: int) -> bool:
+    """Return whether weights, biases and thresholds of a layer are integers, so that voltages equal thresholds."""
+    here = network.layer_slices[layer]
+    values = [np.asarray(getattr(network.params, name))[here] for name in ("vth", "bias")]
+    values += [s.weights for s in network.synapses if s.target == layer]  # type: ignore[attr-defined]
+    return all(np.array_equal(each, np.rint(each)) for each in values)
 
 
 def _chain(
