@@ -39,7 +39,7 @@ def complaint(capsys, *argv):
 
 @pytest.mark.parametrize("command", ["run", "evaluate", "inspect"])
 def test_both_kinds_of_files_of_a_network_give_the_same(files, capsys, command):
-    limit = {"run": ("--samples", "3"), "evaluate": ("--limit", "20"), "inspect": ()}[command]
+    limit = {"run": ("--samples", "3"), "evaluate": ("--data", "digits", "--limit", "20"), "inspect": ()}[command]
     results = [found(capsys, command, files / name, *limit) for name in ("lif.net", "lif.nir", "UPPER.NIR")]
     for result in results:
         del result["model"]
@@ -50,7 +50,7 @@ def test_both_kinds_of_files_of_a_network_give_the_same(files, capsys, command):
 @pytest.mark.parametrize("command", ["run", "evaluate", "inspect"])
 def test_dt_and_decay_are_options_of_commands_for_files_that_do_not_note_them(tmp_path, capsys, command):
     path = COPY / "norse_lifbox.nir"
-    options = () if command == "inspect" else ("--random", "0.1") if command == "run" else ("--limit", "1")
+    options = () if command == "inspect" else ("--random", "0.1") if command == "run" else ("--data", "digits")
     assert "node 1: tau = 5e-06: must be at least dt = 0.0001 s" in complaint(capsys, command, path, *options)
     if command != "evaluate":  # no data set has 20 channels
         assert cli.main([command, str(path), *options, "--dt", "1e-6"]) == 0
@@ -106,9 +106,9 @@ def test_commands_feed_the_bias_channel_themselves_also_of_a_net_file_made_from_
     assert cli.main(["export", str(path), "--net", str(tmp_path / "filtered.net")]) == 0
     capsys.readouterr()
     for name in ("filtered.nir", "filtered.net"):
-        runs = found(capsys, "run", tmp_path / name, "--samples", "3")["runs"]
+        runs = found(capsys, "run", tmp_path / name, "--data", "digits", "--samples", "3")["runs"]
         assert [run["output"] for run in runs] == expected
-        (row,) = found(capsys, "evaluate", tmp_path / name, "--limit", "3")["rows"]
+        (row,) = found(capsys, "evaluate", tmp_path / name, "--data", "digits", "--limit", "3")["rows"]
         labels = digits("test").labels[:3]
         assert row["accuracy"] == np.mean([np.argmax(run["output"]) == y for run, y in zip(runs, labels, strict=True)])
         assert found(capsys, "run", tmp_path / name, "--random", "0.1", "--samples", "1")["samples"] == 1
