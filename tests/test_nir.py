@@ -413,6 +413,14 @@ def test_a_convolution_into_neurons_of_a_channel_that_differ_in_gain_is_a_list_o
     assert np.bincount(s.post, s.weights) == pytest.approx(4 * r)
 
 
+def test_tensors_that_a_framework_leaves_in_a_graph_are_numbers():
+    torch = pytest.importorskip("torch")
+    there = between(nir.Linear(np.eye(2)))
+    there.nodes["linear"].weight = torch.nn.Parameter(torch.eye(2))
+    there.nodes["lif"].r = torch.ones(1)
+    assert list(ours.convert(there).synapses) == list(ours.convert(between(nir.Linear(np.eye(2)))).synapses)
+
+
 def test_synapses_of_several_kinds_may_lead_into_one_layer():
     nodes = {
         "in": nir.Input(np.array([2])),

@@ -53,9 +53,8 @@ class Node:
         return self.fields.get(name) is not None
 
     def size(self, name: str) -> int:
-        """Return the number of elements of a field, 0 if it is no array."""
-        value = self.fields.get(name)
-        return int(value.size) if isinstance(value, (np.ndarray, np.generic)) else 0
+        """Return the number of elements of a field, 0 if it is missing."""
+        return self._array(name).size if self.has(name) else 0
 
     def numbers(self, name: str) -> NDArray[Any]:
         """Return finite numbers of any shape."""
@@ -85,7 +84,7 @@ class Node:
         if isinstance(value, Problem):
             raise self.error(f"{name} {value.text}")
         try:
-            return np.asarray(value)
+            return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)  # frameworks give tensors
         except Exception:  # lists of unequal length, or an object of another package that cannot become an array
             raise self.error(f"{name} is a {type(value).__name__}: must be numbers") from None
 
