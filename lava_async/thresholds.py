@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.network import Network
-from lava_async.neurons import LoihiParams
+from lava_async.neurons import CubaParams, LoihiParams
 from lava_async.neurons.loihi import ONE
 from lava_async.synapses import Conv, Dense, Sparse, Synapses
 
@@ -20,7 +20,8 @@ def out_of_reach(network: Network, steps: int = STEPS) -> list[int]:
     Parameters
     ----------
     network : Network
-        Of any arithmetic. What integers round is left aside: it makes voltages smaller.
+        Of CubaParams or LoihiParams; of other neurons nothing is known. What integers round is left aside: it makes
+        voltages smaller.
     steps : int
         Length of a sample in time steps.
 
@@ -37,6 +38,8 @@ def out_of_reach(network: Network, steps: int = STEPS) -> list[int]:
     >>> out_of_reach(network)
     [0]
     """
+    if not isinstance(network.params, CubaParams | LoihiParams):
+        return []
     whole = ONE if isinstance(network.params, LoihiParams) else 1
     keep_u, keep_v, vth, bias = (np.asarray(x, np.float64) for x in network.params.arrays(network.params.dtype))
     found = []
