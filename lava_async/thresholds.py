@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,14 +40,15 @@ def out_of_reach(network: Network, steps: int = STEPS) -> list[int]:
     >>> out_of_reach(network)
     [0]
     """
-    if not isinstance(network.params, CubaParams | LoihiParams):
+    params: Any = network.params
+    if not isinstance(params, CubaParams | LoihiParams):
         return []
-    whole = ONE if isinstance(network.params, LoihiParams) else 1
-    keep_u, keep_v, vth, bias = (np.asarray(x, np.float64) for x in network.params.arrays(network.params.dtype))
+    whole = ONE if isinstance(params, LoihiParams) else 1
+    keep_u, keep_v, vth, bias = (np.asarray(x, np.float64) for x in params.arrays(params.dtype))
     found = []
     for i, here in enumerate(network.layer_slices):
         weights = sum((_positive(s) for s in network.synapses if s.target == i), np.zeros(len(vth[here])))
-        current = network.params.arriving(weights, here) * _summed(keep_u[here] / whole, steps)
+        current = params.arriving(weights, here) * _summed(keep_u[here] / whole, steps)
         highest = np.maximum(current + bias[here], 0) * _summed(keep_v[here] / whole, steps)
         if (highest <= vth[here]).all():
             found.append(i)

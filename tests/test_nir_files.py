@@ -78,7 +78,7 @@ def test_every_layer_emits_the_spikes_of_the_framework_that_wrote_the_file(path)
 
 @pytest.mark.skipif(FOLDER != COPY, reason="about the files of the copy")
 def test_the_copy_holds_files_of_every_framework():
-    assert len(FILES) == 25
+    assert len(FILES) == 28
     frameworks = {path.name.split("_")[0].rstrip("0123456789") for path in FILES}
     assert frameworks == {"norse", "rockpool", "sinabs", "snntorch", "spikingjelly", "spyx"}
 
