@@ -115,8 +115,9 @@ def _input(args: Namespace, network: Network, seed: int) -> Input:
 def _from_file(path: Path) -> NDArray[Any]:
     """Return counts (B, C, T) of a file of numpy; pickles are refused."""
     try:
-        spikes = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        # Mapped: a header that promises more than the file has allocates nothing.
+        spikes = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # Whatever numpy raises of a damaged header.
         raise InvalidValue("--spikes", str(path), f"a file of numpy with an array of integers ({error})") from None
     if not isinstance(spikes, np.ndarray) or spikes.ndim not in (2, 3):
         raise InvalidValue("--spikes", str(path), "one array of counts, (C, T) or (B, C, T)")
