@@ -68,4 +68,4 @@ def test_an_output_whose_threshold_no_voltage_exceeds_is_silent():
     assert metrics.silent_outputs(network).tolist() == [0]
     fired = simulate(network, np.ones((100, 20), np.uint8)).output.any(axis=1)
     assert fired.tolist() == [False, True, True]
-    assert not len(metrics.silent_outputs(Network.feedforward([[[1.0]]], CubaParams(1, 1, 1e300))))
+    assert not len(metrics.silent_outputs(Network.feedforward([[[1.0]]], CubaParams(1, 1, 1e38))))
