@@ -9,7 +9,7 @@ venv := .venv$(addprefix -,$(PYTHON))
 python := $(venv)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core demo test slow sanitize bench docs lint format lock clean distclean
+.PHONY: help setup core demo test slow soak sanitize bench docs lint format lock clean distclean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,11 @@ slow: setup ## Run the slow tests: laws on hundreds of networks, failures fifty 
 
 sanitize: setup ## Run vectors and property tests on a core that checks addresses and undefined behaviour
 	.ci/sanitize.sh $(venv) $(ARGS)
+
+SECONDS_TO_FUZZ := 1200
+soak: setup ## Crash at hundreds of moments, then damage files for 20 minutes (SECONDS_TO_FUZZ=...)
+	$(python) -m pytest -m soak $(ARGS)
+	$(python) tests/fuzz.py all --seconds $(SECONDS_TO_FUZZ)
 
 bench: setup ## Measure speed (lava-async bench)
 	@$(venv)/bin/lava-async bench $(ARGS)

@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.forms import class_labels
+from lava_async.network import Network
+from lava_async.neurons import LoihiParams
+from lava_async.neurons.loihi import LIMIT
 from lava_async.records import array_of
 
 PS_PER_NS = 1000
@@ -148,6 +151,28 @@ def reactivity(synaptic_operations: ArrayLike, counts: ArrayLike) -> float:
     """
     spikes = _counts("counts", counts).sum()
     return float(np.sum(np.asarray(synaptic_operations)) / spikes) if spikes else float("nan")
+
+
+def silent_outputs(network: Network) -> NDArray[np.int64]:
+    """Return the outputs that can never fire, whatever the input: their voltage is the answer of the network.
+
+    Voltages of Loihi's integers stay below 2^23; regression networks of lava-dl have thresholds of that size in their
+    last layer.
+
+    Parameters
+    ----------
+    network : Network
+        Any network; floats have no largest voltage.
+
+    Returns
+    -------
+    (K,) int64
+        Positions in ``network.outputs``.
+    """
+    if not isinstance(network.params, LoihiParams):
+        return np.zeros(0, np.int64)
+    thresholds = np.broadcast_to(network.params.arrays().vth, network.n_neurons)
+    return np.flatnonzero(thresholds[network.outputs] >= LIMIT - 1)
 
 
 def _counts(where: str, value: ArrayLike) -> NDArray[Any]:

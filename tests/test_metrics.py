@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from lava_async import CubaParams, Fifo, Network, metrics, simulate_batch
+from lava_async import CubaParams, Fifo, LoihiParams, Network, metrics, simulate, simulate_batch
 from lava_async.errors import InvalidValue
 
 OUTPUT = np.array([[[0, 1], [2, 0]], [[1, 1], [1, 1]], [[0, 0], [0, 0]], [[3, 0], [0, 2]]])
@@ -59,3 +59,13 @@ def test_shapes_are_checked(call):
 def test_labels_must_match():
     with pytest.raises(InvalidValue, match=r"labels.shape = \(3,\): must be \(4,\)"):
         metrics.accuracy(OUTPUT, [0, 1, 0])
+
+
+def test_an_output_whose_threshold_no_voltage_exceeds_is_silent():
+    """Each receives as much as it can hold, and more."""
+    vth = [2**17, 2**17 - 1, 1]
+    network = Network.feedforward([np.full((3, 100), 254)], LoihiParams(du=4095, dv=0, vth=vth))
+    assert metrics.silent_outputs(network).tolist() == [0]
+    fired = simulate(network, np.ones((100, 20), np.uint8)).output.any(axis=1)
+    assert fired.tolist() == [False, True, True]
+    assert not len(metrics.silent_outputs(Network.feedforward([[[1.0]]], CubaParams(1, 1, 1e38))))

@@ -305,3 +305,9 @@ def test_on_a_full_disk_the_old_file_stays_and_an_error_says_why(tmp_path, share
         netx.save(CHAIN, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_outputs_that_can_never_fire_are_said(tmp_path, caplog):
+    netx.save(Network.feedforward([[[3, 4], [5, 6]]], LoihiParams(0, 0, [2**17, 9])), tmp_path / "a.net")
+    netx.load(tmp_path / "a.net")
+    assert "a.net: 1 of 2 outputs can never fire: the answer is their voltage" in caplog.text

@@ -23,7 +23,8 @@ from lava_async import Layered, Quiescence, Result, simulate, simulate_batch
 PACKAGE = Path(lava_async.__file__).parent
 TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
-BASE = {"_core", "draws", "errors", "extras", "files", "forms", "jit", "network", "neurons", "records", "schedules", "spikes", "stopping", "synapses", "terminal", "threads"}  # fmt: skip
+BASE = {"_core", "draws", "errors", "extras", "files", "forms", "network", "neurons", "records", "schedules", "spikes",
+        "stopping", "synapses", "terminal", "threads"}  # fmt: skip
 CORE = BASE | {"engine", "metrics", "simulation", "tally", "thresholds"}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
@@ -35,7 +36,6 @@ MAY_IMPORT = {
     "thresholds": BASE,
     "hdf5": BASE,
     **dict.fromkeys(ADAPTERS, CORE | {"hdf5"}),
-    "proc": CORE | {"netx"},
     "compat": set(),
     "model_files": CORE | {"netx", "nir"},
     "proc": CORE | {"model_files", "netx"},

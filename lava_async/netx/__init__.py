@@ -24,6 +24,7 @@ from typing import Any
 
 from lava_async import hdf5
 from lava_async.errors import InvalidType
+from lava_async.metrics import silent_outputs
 from lava_async.network import Network
 from lava_async.netx import graph
 from lava_async.netx.convert import NotSayableError, read_layers, to_layers, to_network
@@ -58,7 +59,15 @@ def load(path: str | os.PathLike[str]) -> Network:
     Neurons that send graded values (SDNN) and neurons of other kinds (RF, ALIF) are refused. A network with
     ``/async/network`` comes from there, unless its ``/layer`` was changed since it was saved: ``/layer`` decides.
     """
-    root = hdf5.read(path, (LAYER, GROUP), error=NetxError)
+    network = _read(hdf5.read(path, (LAYER, GROUP), error=NetxError), path)
+    silent = len(silent_outputs(network))
+    if silent:
+        log.warning("%s: %d of %d outputs can never fire: the answer is their voltage", path, silent,
+                    len(network.outputs))  # fmt: skip
+    return network
+
+
+def _read(root: hdf5.Node, path: str | os.PathLike[str]) -> Network:
     ours = None
     if GROUP in root:
         check_version(root.group(GROUP))
