@@ -23,7 +23,7 @@ from lava_async import Layered, Quiescence, Result, simulate, simulate_batch
 PACKAGE = Path(lava_async.__file__).parent
 TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
-BASE = {"draws", "errors", "extras", "files", "network", "neurons", "records", "schedules", "spikes", "stopping",
+BASE = {"_core", "draws", "errors", "extras", "files", "network", "neurons", "records", "schedules", "spikes", "stopping",
         "synapses", "terminal", "threads"}  # fmt: skip
 CORE = BASE | {"engine", "simulation", "metrics"}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
