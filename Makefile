@@ -9,7 +9,7 @@ venv := .venv$(addprefix -,$(PYTHON))
 python := $(venv)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core demo test slow soak sanitize bench docs lint format lock clean distclean
+.PHONY: help setup core demo test check slow soak sanitize bench docs lint format lock clean distclean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -25,8 +25,10 @@ core: ## Compile what changed in lava_async/core, and show what the compiler say
 demo: setup ## Run the main job (lava-async demo)
 	@$(venv)/bin/lava-async demo $(ARGS)
 
+test: lint check ## Lint, check types, run the tests; ARGS go to pytest
+
 # Each core takes tests from the others when it has done its own.
-test: lint ## Lint, check types, run the tests; ARGS go to pytest
+check: setup ## Run the tests alone
 	$(python) -m pytest -n logical --maxprocesses 8 --dist worksteal $(ARGS)
 
 slow: setup ## Run the slow tests: laws on hundreds of networks, failures fifty times in a row (an hour and more)

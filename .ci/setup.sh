@@ -195,7 +195,8 @@ install_lock() {
     grep -q '^lava-nc==' "$lock" || grep -ohE '"lava-(nc|dl)==[0-9.]+"' pyproject.toml | tr -d '"' >>"$TMPDIR/packages"
     install packages --requirement "$TMPDIR/packages" || explain "packages could not be installed"
     install_torch "$lock"
-    rm -rf "$venv"/lib/python*/site-packages/tests # 113 MB that the Lava wheels bring and nobody imports
+    # The Lava wheels bring 113 MB of tests and 52 MB of networks for object detection, which nothing here uses.
+    rm -rf "$venv"/lib/python*/site-packages/{tests,lava/lib/dl/slayer/object_detection/models/*/*.pt}
     set_done lock
 }
 

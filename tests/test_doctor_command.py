@@ -29,6 +29,11 @@ def test_versions_and_processor_are_shown(capsys):
         assert word in text
 
 
+def test_the_instruction_set_is_the_one_that_is_used(capsys, monkeypatch):
+    monkeypatch.setenv("LAVA_ASYNC_ISA", "baseline")
+    assert json.loads(call(capsys, "--json")[1])["processor"]["instruction set"] == "baseline"
+
+
 def test_it_fits_80_columns(capsys, monkeypatch):
     monkeypatch.setattr(extras, "missing", lambda extra: list(extras.EXTRAS[extra]))
     _, text = call(capsys)

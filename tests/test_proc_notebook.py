@@ -15,6 +15,7 @@ pytestmark = pytest.mark.lava
 SETTING = """
 import multiprocessing
 import numpy as np
+import lava_async
 from faulty.process import Faulty
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.io.sink import RingBuffer as Sink

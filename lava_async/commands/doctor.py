@@ -13,6 +13,7 @@ import lava_async
 from lava_async import extras
 from lava_async.commands import Command, Report, table
 from lava_async.data.places import DATA_VARIABLE, SOURCES, find
+from lava_async.engine.instruction_set import instruction_set
 from lava_async.errors import InvalidValue
 
 #: Packages whose versions matter in a report of a problem.
@@ -27,7 +28,11 @@ def _run(args: Namespace) -> Report:
     del args
     versions = {"lava-async": lava_async.__version__, "Python": platform.python_version()}
     versions |= {name: found for name in PACKAGES if (found := _version(name))}
-    processor = {"machine": f"{platform.system()} {platform.machine()}", "cores": _cores()}
+    processor = {
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": _cores(),
+        "instruction set": instruction_set(),
+    }
     missing = {extra: extras.missing(extra) for extra in extras.EXTRAS}
     folders = {name: _folder(name) for name in SOURCES}
     wrong = [name for name, wanted in extras.LAVA.items() if versions.get(name, wanted) != wanted]

@@ -1,5 +1,6 @@
 """A Process that passes its input on until it misbehaves as it is told to."""
 
+import lava_async  # noqa: F401  # isort: skip (before Lava)
 from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var

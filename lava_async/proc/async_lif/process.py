@@ -67,6 +67,7 @@ class AsyncLIF(CheckedProcess):
     Examples
     --------
     >>> import numpy as np
+    >>> import lava_async  # before Lava
     >>> from lava.magma.core.run_configs import Loihi2SimCfg
     >>> from lava.proc.dense.process import Dense
     >>> from lava.proc.io.sink import RingBuffer as Sink

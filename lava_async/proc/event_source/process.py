@@ -52,6 +52,7 @@ class EventSource(CheckedProcess):
     Examples
     --------
     >>> import numpy as np
+    >>> import lava_async  # before Lava
     >>> from lava.magma.core.run_configs import Loihi2SimCfg
     >>> from lava.proc.io.sink import RingBuffer as Sink
     >>> from lava_async import SpikeTrain

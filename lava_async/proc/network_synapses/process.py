@@ -66,6 +66,7 @@ class NetworkSynapses(CheckedProcess):
     Examples
     --------
     >>> import numpy as np
+    >>> import lava_async  # before Lava
     >>> from lava.magma.core.run_configs import Loihi2SimCfg
     >>> from lava.proc.io.sink import RingBuffer as Sink
     >>> from lava.proc.io.source import RingBuffer as Source

@@ -63,6 +63,7 @@ class Readout(CheckedProcess):
     Examples
     --------
     >>> import numpy as np
+    >>> import lava_async  # before Lava
     >>> from lava.magma.core.run_configs import Loihi2SimCfg
     >>> from lava.proc.io.source import RingBuffer as Source
     >>> from lava_async.proc.runtime import run
