@@ -130,6 +130,7 @@ class UnlayeredNetwork(torch.nn.Module):
         self.gradient = Gradient(credit, peak, reset, self._own_surrogate() if surrogate is None else surrogate)
         self.polarity: str | None = None
         self._engine = partial(ENGINES[engine], threads=threads)
+        self._neurons_of: tuple[Any, Any] = None, None
         self._prepared: dict[bool, tuple[Any, Network, GradientEngine]] = {}
         self._prepare(learning=False)
         self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
@@ -216,12 +217,21 @@ class UnlayeredNetwork(torch.nn.Module):
 
     def _grid(self, learning: bool) -> Parameters:
         """Return all parameters as they run, on slayer's grid, differentiable by the blocks' parameters."""
-        sizes, thresholds = zip(*((each.layer.size, each.threshold) for each in self._layers), strict=True)
-        keep_u, keep_v = (kept(torch.cat(d)) for d in zip(*(each.decays() for each in self._layers), strict=True))
-        vth = torch.from_numpy(np.repeat(np.asarray(thresholds, np.float32), sizes)).to(keep_u)
-        bias = torch.cat([each.bias() for each in self._layers])
         weights = [w for layer in self._layers for w in layer.weights(learning)]
-        return Parameters(tuple(weights[k] for k in self._order(learning)), keep_u, keep_v, vth, bias)
+        return Parameters(tuple(weights[k] for k in self._order(learning)), *self._neurons())
+
+    def _neurons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return what decays keep, thresholds and biases, as they run; made again when the blocks' own have changed."""
+        key = [layer.neuron_key() for layer in self._layers]
+        if None in key or key != self._neurons_of[0]:
+            sizes, thresholds = zip(*((each.layer.size, each.threshold) for each in self._layers), strict=True)
+            keep_u, keep_v = (kept(torch.cat(d)) for d in zip(*(each.decays() for each in self._layers), strict=True))
+            vth = torch.from_numpy(np.repeat(np.asarray(thresholds, np.float32), sizes)).to(keep_u)
+            found = keep_u, keep_v, vth, torch.cat([each.bias() for each in self._layers])
+            if None in key:
+                return found
+            self._neurons_of = key, found
+        return self._neurons_of[1]
 
     def to_network(self) -> Network:
         """Return the network as it is deployed: fixed point, in the units of Lava's LIF and Dense, as netx reads it."""

@@ -167,6 +167,16 @@ class NeuronBlock(Block):
         neuron.clamp()
         return per_neuron(neuron.current_decay, n), per_neuron(neuron.voltage_decay, n)
 
+    def neuron_key(self) -> Any:
+        """Return what tells whether decays, threshold and bias are as before; None if they are differentiated."""
+        neuron = self.block.neuron
+        tensors = [neuron.current_decay, neuron.voltage_decay]
+        if neuron.norm is not None:
+            tensors.append(neuron.norm.running_mean)
+        if any(t.requires_grad or t.device.type != "cpu" for t in tensors):
+            return None
+        return self.threshold, *(t.numpy().tobytes() for t in tensors)
+
     @property
     def threshold(self) -> float:
         """Threshold of its neurons, in slayer's units."""

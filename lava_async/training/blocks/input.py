@@ -50,6 +50,9 @@ class InputBlock(NeuronBlock):
         late = np.zeros(n, int) if delay is None else delay
         return synapses.Sparse(source.layer, self.index, np.arange(n), np.arange(n), weights, (n, n), late)
 
+    def neuron_key(self) -> Any:  # noqa: D102
+        return super().neuron_key() if self.block.bias is None else None
+
     def bias(self) -> Tensor:  # noqa: D102
         bias = super().bias()
         if self.block.bias is None:
