@@ -209,7 +209,7 @@ def _events_of(
         dense = dense_counts(where, dense, shape)
     start = np.zeros((len(dense), dense.shape[2] + 1), np.int64)
     threads = (threads or available()) if dense.size >= _MANY else 1
-    listed = _core.list_spikes(np.ascontiguousarray(dense), start, threads)
+    listed: Any = _core.list_spikes(np.ascontiguousarray(dense), start, threads)
     if listed is None:
         dense_counts(where, dense, shape)  # It says what is wrong.
     return *listed, start

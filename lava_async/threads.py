@@ -1,4 +1,4 @@
-"""How many threads share a batch. Threads end with the call: a pool would not survive the fork with which Lava starts."""
+"""How many threads share a batch. They end with the call: a pool would not survive the fork with which Lava starts."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import lava_async
 from lava_async import extras
 from lava_async.commands import Command, Report, table
 from lava_async.data.places import DATA_VARIABLE, SOURCES, find
-from lava_async.engine.instruction_set import instruction_set
+from lava_async.engine.config import instruction_set
 from lava_async.errors import InvalidValue
 
 #: Packages whose versions matter in a report of a problem.

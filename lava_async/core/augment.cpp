@@ -76,7 +76,7 @@ class Variant {
   std::vector<int32_t> seen_;  // (T, C)
 };
 
-nb::object move_events(In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
+nb::tuple move_events(In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
                        int n_channels, int height, int width, In<double, nb::shape<-1, 8>> moves,
                        In<uint64_t, nb::ndim<2>> hashes, bool within, double drop, double jitter,
                        Out<int64_t, nb::ndim<2>> new_start) {

@@ -263,7 +263,7 @@ class PyEngine {
     return nb::make_tuple(status, found);
   }
 
-  nb::object record(const Rules& rules, const std::string& credit, bool peak, bool differentiated, bool arctangent,
+  nb::tuple record(const Rules& rules, const std::string& credit, bool peak, bool differentiated, bool arctangent,
                     bool decays, bool neurons, const std::vector<AnyIn>& weights, const std::vector<AnyIn>& numbers,
                     double scale, double weight_scale, In<int64_t, nb::ndim<1>> samples,
                     In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,

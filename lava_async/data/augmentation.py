@@ -7,7 +7,6 @@ was drawn before: a training that goes on after a stop sees the same variants.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The compiled engine: semantics.md event by event, in C++ (``lava_async/core``). It works only for what a spike touches.
+"""The compiled engine: semantics.md event by event, in C++ (``lava_async/core``); only what a spike touches is work.
 
 Equal to `reference` bit by bit, on every instruction set and for any number of threads: sums are added in one order.
 What values mean is decided here; the core has loops.
@@ -58,7 +58,8 @@ class CompiledNetwork:
             elif isinstance(s, Conv):
                 spec.add_conv(s.source, s.target, s.geometry, s.delay)
             elif isinstance(s, Sparse):
-                spec.add_sparse(s.source, s.target, s.pre, s.post, s.delay if s.max_delay else None, None, len(s.pre))
+                lists: Any = (s.pre, s.post, s.delay if s.max_delay else None, None, len(s.pre))
+                spec.add_sparse(s.source, s.target, *lists)
             else:
                 spec.add_sparse(s.source, s.target, *_listed(s))
         return spec
@@ -67,7 +68,8 @@ class CompiledNetwork:
         """Return an engine without weights."""
         engine = _core.Engine(self.spec, arithmetic, instruction_set(), double_gradient)
         arrays: Any = self.network.params.arrays(np.float64)
-        engine.set_neurons(*arrays, self._units())
+        keep_u, keep_v, vth, bias = arrays
+        engine.set_neurons(keep_u, keep_v, vth, bias, self._units())
         return engine
 
     def _units(self) -> NDArray[np.float64]:
@@ -181,7 +183,7 @@ def rules_of(setup: Setup) -> _core.Rules:
 
 
 def _groups(schedule: Replay) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return (t, k, end) of each recorded group, and the sources of all, of which those of a group come before `end`."""
+    """Return (t, k, end) of each recorded group, and the sources of all; those of a group come before its `end`."""
     ends = np.cumsum([len(ids) for _, _, ids in schedule.groups], dtype=np.int64)
     rows = [(t, k, end) for (t, k, _), end in zip(schedule.groups, ends, strict=True)]
     sources = [i for _, _, ids in schedule.groups for i in ids]
@@ -290,9 +292,10 @@ class Call:
         """Return what all samples did."""
         counts = self.counts.transpose(0, 2, 1)
         groups, trace = self._groups(), self._trace()
+        operations, updates, dropped = self.tally.T
         return BatchResult(
             counts, counts[:, self.network.outputs], self.forward_steps, self.first_output,
-            public_state(self.setup, self.u), public_state(self.setup, self.v), *self.tally.T,
+            public_state(self.setup, self.u), public_state(self.setup, self.v), operations, updates, dropped,
             groups=None if groups is None else [groups], trace=None if trace is None else [trace],
         )  # fmt: skip
 
@@ -451,11 +454,11 @@ class Steps:
         return self._run_on(self._compiled.wide, payload, self._u, self._v)
 
     def _run_on(self, engine: _core.Engine, payload: int, u: NDArray[Any], v: NDArray[Any]) -> tuple[Any, ...] | None:
-        failure: tuple[Any, ...] | None = engine.run(
+        failure: Any = engine.run(
             self._rules, self.sample, self.state.t, self._channel, self._count, self._start, payload, self._history,
             self._inputs, False, u, v, self._counts, self.forward_steps, self.first_output, self.tally, 1, "counts",
         )  # fmt: skip
-        return failure
+        return failure  # type: ignore[no-any-return]
 
     def _remember(self, n: int) -> None:
         """Keep what delays and feedback need."""

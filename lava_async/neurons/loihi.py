@@ -122,4 +122,5 @@ class LoihiParams(ArrayRecord):
     def arriving(self, weights: NDArray[Any], target: Any) -> NDArray[np.int64]:
         """Return what a single spike adds through `weights` to neurons `target`: ``(w << weight_exp) << 6``."""
         exponent = np.broadcast_to(np.asarray(self.weight_exp), np.shape(self.vth))[target]
-        return np.left_shift(np.asarray(weights, dtype=np.int64), exponent + STATE_SHIFT)
+        shifted: NDArray[np.int64] = np.left_shift(np.asarray(weights, dtype=np.int64), exponent + STATE_SHIFT)
+        return shifted

@@ -1,4 +1,4 @@
-"""The time steps of a network in a Lava Process: arrays stay where they are, since what a time step makes is little work."""
+"""The time steps of a network in a Lava Process: arrays stay where they are, since a time step is little work."""
 
 from __future__ import annotations
 

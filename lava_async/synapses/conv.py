@@ -120,7 +120,7 @@ class Conv(Synapses):
 
     @property
     def geometry(self) -> tuple[int, ...]:
-        """(16,) source (C, H, W), target (C, H, W), channels per group, kernel (H, W), stride, padding, dilation, groups."""
+        """(16,) source and target (C, H, W), channels per group, kernel, stride, padding, dilation (H, W), groups."""
         return (*self.input_shape, *self.output_shape, *self.weights.shape[1:], *sum(self._pairs, ()), self.groups)
 
     def map_weights(self, function: Any) -> Conv:  # noqa: D102

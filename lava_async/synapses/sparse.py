@@ -31,11 +31,11 @@ class Sparse(Synapses):
         Delay of each synapse in time steps; default 0.
     """
 
-    pre: NDArray[np.int32]
-    post: NDArray[np.int32]
+    pre: NDArray[np.integer[Any]]
+    post: NDArray[np.integer[Any]]
     weights: NDArray[Any]
     size: tuple[int, int]
-    delay: NDArray[np.int32] = None  # type: ignore[assignment]
+    delay: NDArray[np.integer[Any]] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         pre, post = integer_array("Sparse.pre", self.pre), integer_array("Sparse.post", self.post)
@@ -96,7 +96,8 @@ class Sparse(Synapses):
 
     def fan_out(self, j: int) -> Fan:  # noqa: D102
         here = slice(*np.searchsorted(self.pre, (j, j + 1)))
-        return Fan(self.post[here], self.weights[here], self.delay[here])
+        post, delay = (x[here].astype(np.int64) for x in (self.post, self.delay))
+        return Fan(post, self.weights[here], delay)
 
     def map_weights(self, function: Any) -> Sparse:  # noqa: D102
         return replace(self, weights=function("Sparse.weights", self.weights))

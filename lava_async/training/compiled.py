@@ -11,13 +11,11 @@ from torch import Tensor
 
 from lava_async import _core, draws
 from lava_async.engine import Setup
-from lava_async.engine.compiled import compiled, rules_of
+from lava_async.engine.compiled import compiled, failure_of, rules_of
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
-from lava_async.schedules.replay import not_pending
 from lava_async.spikes import SpikeBatch
-from lava_async.stopping import not_ended
 from lava_async.threads import available
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, Parameters, Run
 from lava_async.training.surrogates import ATan, Exponential, Surrogate
@@ -102,8 +100,12 @@ class _Call:
         double = numbers[2].dtype == np.float64
         kind, a, b = _surrogate(self.gradient.surrogate)
         slopes = [np.array(np.broadcast_to(x, numbers[2].shape), numbers[2].dtype) for x in (a, b)]
-        names = ("int64",) if self.fixed and double else ("int32", "int64") if self.fixed else (
-            ("float64",) if double else ("float32",)
+        names = (
+            ("int64",)
+            if self.fixed and double
+            else ("int32", "int64")
+            if self.fixed
+            else (("float64",) if double else ("float32",))
         )
         counts = np.empty((len(self.batch), self.batch.n_steps, self.last - self.first), numbers[2].dtype)
         for name in names:
@@ -134,10 +136,7 @@ class _Call:
             value = float(weights[synapses].flat[index])
             raise InvalidValue(f"weights of synapses {synapses}, number {index}", value, "finite, and what a spike "
                                "brings through it a number of 32 bits")  # fmt: skip
-        status, sample, t, k, source = failure
-        raise not_pending(t, k, source) if status == "not pending" else not_ended(
-            t, sample, self.setup.until.lower().limit
-        )
+        raise failure_of(self.setup, *failure)
 
     def backward(self, grad: NDArray[Any], shapes: list[Any], wants_input: bool) -> tuple[Any, Any, Any]:
         """Return the gradients of the input (B, C, T), of keep_u, keep_v, vth, bias, and of the weights."""
