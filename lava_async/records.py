@@ -72,6 +72,15 @@ def integer_array(where: str, value: Any) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
+def short_array(where: str, value: Any) -> NDArray[np.int32]:
+    """Return integers as int32, without a copy of those that are; others are refused as by `integer_array`."""
+    if isinstance(value, np.ndarray) and value.dtype == np.int32:
+        return value
+    array = integer_array(where, value)
+    within(where, array, -(2**31), 2**31 - 1)
+    return array.astype(np.int32)
+
+
 def whole_array(where: str, value: Any, low: int, high: int) -> NDArray[np.int64]:
     """Return whole numbers in low .. high as int64, also of floats and bools: Lava, slayer and HDF5 carry such."""
     array = array_of(where, value, "biuf", "whole numbers")

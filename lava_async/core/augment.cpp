@@ -77,9 +77,9 @@ class Variant {
 };
 
 nb::tuple move_events(In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
-                       int n_channels, int height, int width, In<double, nb::shape<-1, 8>> moves,
-                       In<uint64_t, nb::ndim<2>> hashes, bool within, double drop, double jitter,
-                       Out<int64_t, nb::ndim<2>> new_start) {
+                      int n_channels, int height, int width, In<double, nb::shape<-1, 8>> moves,
+                      In<uint64_t, nb::ndim<2>> hashes, bool within, double drop, double jitter,
+                      Out<int64_t, nb::ndim<2>> new_start) {
   const size_t n = start.shape(0), T = start.shape(1) - 1;
   const bool fits = moves.shape(0) == n && hashes.shape(0) == 4 && hashes.shape(1) == n && new_start.shape(0) == n &&
                     new_start.shape(1) == T + 1 && channel.shape(0) == count.shape(0) && height > 0 && width > 0;
@@ -115,8 +115,9 @@ nb::tuple move_events(In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>>
 }  // namespace
 
 void bind_augment(nb::module_& m) {
-  m.def("move_events", &move_events, "channel"_a, "count"_a, "start"_a, "n_channels"_a, "height"_a, "width"_a,
-        "moves"_a, "hashes"_a, "within"_a, "drop"_a, "jitter"_a, "new_start"_a.noconvert());
+  m.def("move_events", &move_events, "channel"_a.noconvert(), "count"_a.noconvert(), "start"_a.noconvert(),
+        "n_channels"_a, "height"_a, "width"_a, "moves"_a.noconvert(), "hashes"_a.noconvert(), "within"_a, "drop"_a,
+        "jitter"_a, "new_start"_a.noconvert());
 }
 
 }  // namespace lava_async

@@ -264,12 +264,12 @@ class PyEngine {
   }
 
   nb::tuple record(const Rules& rules, const std::string& credit, bool peak, bool differentiated, bool arctangent,
-                    bool decays, bool neurons, const std::vector<AnyIn>& weights, const std::vector<AnyIn>& numbers,
-                    double scale, double weight_scale, In<int64_t, nb::ndim<1>> samples,
-                    In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
-                    int largest_payload, AnyOut u, AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps,
-                    Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally, AnyOut wanted,
-                    int first_wanted, int threads) {
+                   bool decays, bool neurons, const std::vector<AnyIn>& weights, const std::vector<AnyIn>& numbers,
+                   double scale, double weight_scale, In<int64_t, nb::ndim<1>> samples,
+                   In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
+                   int largest_payload, AnyOut u, AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps,
+                   Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally, AnyOut wanted,
+                   int first_wanted, int threads) {
     Call call(n_inputs_, n_neurons_, arithmetic_, samples, 0, channel, count, start, largest_payload, u, v,
               forward_steps, first_output, tally);
     const auto type = doubles_ ? nb::dtype<double>() : nb::dtype<float>();
@@ -354,27 +354,33 @@ class PyEngine {
 
 void bind_engine(nb::module_& m) {
   nb::class_<PyRun>(m, "DifferentiableRun")
-      .def("backward", &PyRun::backward, "derivative"_a, "weights"_a, "keep_u"_a.none(), "keep_v"_a.none(),
-           "vth"_a.none(), "bias"_a.none(), "input"_a.none(), "threads"_a);
+      .def("backward", &PyRun::backward, "derivative"_a.noconvert(), "weights"_a.noconvert(),
+           "keep_u"_a.noconvert().none(), "keep_v"_a.noconvert().none(), "vth"_a.noconvert().none(),
+           "bias"_a.noconvert().none(), "input"_a.noconvert().none(), "threads"_a);
   nb::class_<PyEngine>(m, "Engine")
       .def(nb::init<const NetworkSpec&, const std::string&, const std::string&, bool>(), "spec"_a, "arithmetic"_a,
            "instruction_set"_a, "double_gradient"_a)
       .def_prop_ro("instruction_set", &PyEngine::instruction_set)
       .def_prop_ro("largest_payload", &PyEngine::largest_payload)
-      .def("set_neurons", &PyEngine::set_neurons, "keep_u"_a, "keep_v"_a, "vth"_a, "bias"_a, "unit"_a)
-      .def("set_weights", &PyEngine::set_weights, "synapses"_a, "values"_a)
+      .def("set_neurons", &PyEngine::set_neurons, "keep_u"_a.noconvert(), "keep_v"_a.noconvert(), "vth"_a.noconvert(),
+           "bias"_a.noconvert(), "unit"_a.noconvert())
+      .def("set_weights", &PyEngine::set_weights, "synapses"_a, "values"_a.noconvert())
       .def("prepare", &PyEngine::prepare)
-      .def("run", &PyEngine::run, "rules"_a, "samples"_a, "t0"_a, "channel"_a, "count"_a, "start"_a,
-           "largest_payload"_a, "history"_a, "inputs"_a, "from_rest"_a, "u"_a, "v"_a, "counts"_a, "forward_steps"_a,
-           "first_output"_a, "tally"_a, "threads"_a, "record"_a)
-      .def("run_timed", &PyEngine::run_timed, "rules"_a, "times"_a, "core_of"_a, "way"_a, "replay"_a.none(),
-           "samples"_a, "t0"_a, "channel"_a, "count"_a, "start"_a, "largest_payload"_a, "history"_a, "inputs"_a, "u"_a,
-           "v"_a, "counts"_a, "forward_steps"_a, "first_output"_a, "tally"_a, "step_ps"_a, "first_output_ps"_a,
-           "threads"_a, "record"_a)
+      .def("run", &PyEngine::run, "rules"_a, "samples"_a.noconvert(), "t0"_a, "channel"_a.noconvert(),
+           "count"_a.noconvert(), "start"_a.noconvert(), "largest_payload"_a, "history"_a.noconvert(),
+           "inputs"_a.noconvert(), "from_rest"_a, "u"_a.noconvert(), "v"_a.noconvert(), "counts"_a.noconvert(),
+           "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(), "threads"_a, "record"_a)
+      .def("run_timed", &PyEngine::run_timed, "rules"_a, "times"_a.noconvert(), "core_of"_a.noconvert(),
+           "way"_a.noconvert(), "replay"_a.noconvert().none(), "samples"_a.noconvert(), "t0"_a, "channel"_a.noconvert(),
+           "count"_a.noconvert(), "start"_a.noconvert(), "largest_payload"_a, "history"_a.noconvert(),
+           "inputs"_a.noconvert(), "u"_a.noconvert(), "v"_a.noconvert(), "counts"_a.noconvert(),
+           "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(), "step_ps"_a.noconvert(),
+           "first_output_ps"_a.noconvert(), "threads"_a, "record"_a)
       .def("record", &PyEngine::record, "rules"_a, "credit"_a, "peak"_a, "differentiated"_a, "arctangent"_a, "decays"_a,
-           "neurons"_a, "weights"_a, "numbers"_a, "scale"_a, "weight_scale"_a, "samples"_a, "channel"_a, "count"_a,
-           "start"_a, "largest_payload"_a, "u"_a, "v"_a, "forward_steps"_a, "first_output"_a, "tally"_a, "wanted"_a,
-           "first_wanted"_a, "threads"_a);
+           "neurons"_a, "weights"_a.noconvert(), "numbers"_a.noconvert(), "scale"_a, "weight_scale"_a,
+           "samples"_a.noconvert(), "channel"_a.noconvert(), "count"_a.noconvert(), "start"_a.noconvert(),
+           "largest_payload"_a, "u"_a.noconvert(), "v"_a.noconvert(), "forward_steps"_a.noconvert(),
+           "first_output"_a.noconvert(), "tally"_a.noconvert(), "wanted"_a.noconvert(), "first_wanted"_a, "threads"_a);
 }
 
 }  // namespace lava_async

@@ -51,10 +51,10 @@ Rules make_rules(std::tuple<int, int, double> order, bool layered, int group_siz
 void bind_network(nb::module_& m) {
   nb::class_<NetworkSpec>(m, "NetworkSpec")
       .def(nb::init<int, std::vector<int>, std::vector<int>>(), "n_inputs"_a, "sizes"_a, "outputs"_a)
-      .def("add_dense", &NetworkSpec::add_dense, "source"_a, "target"_a, "delay"_a.none())
-      .def("add_conv", &NetworkSpec::add_conv, "source"_a, "target"_a, "geometry"_a, "delay"_a.none())
-      .def("add_sparse", &NetworkSpec::add_sparse, "source"_a, "target"_a, "pre"_a, "post"_a, "delay"_a.none(),
-           "entry"_a.none(), "n_weights"_a);
+      .def("add_dense", &NetworkSpec::add_dense, "source"_a, "target"_a, "delay"_a.noconvert().none())
+      .def("add_conv", &NetworkSpec::add_conv, "source"_a, "target"_a, "geometry"_a, "delay"_a.noconvert().none())
+      .def("add_sparse", &NetworkSpec::add_sparse, "source"_a, "target"_a, "pre"_a.noconvert(), "post"_a.noconvert(),
+           "delay"_a.noconvert().none(), "entry"_a.noconvert().none(), "n_weights"_a);
   nb::class_<Rules>(m, "Rules")
       .def(
           "__init__",
@@ -65,7 +65,7 @@ void bind_network(nb::module_& m) {
                                         input_first, refractory_dropout, seed, std::move(replay)));
           },
           "order"_a, "layered"_a, "group_size"_a, "extra_steps"_a, "limit"_a, "truncate"_a, "refractory"_a,
-          "input_first"_a, "refractory_dropout"_a, "seed"_a, "replay"_a.none());
+          "input_first"_a, "refractory_dropout"_a, "seed"_a, "replay"_a.noconvert().none());
 }
 
 }  // namespace lava_async

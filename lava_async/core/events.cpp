@@ -160,7 +160,7 @@ int list_frame(Dense frame, Out<int32_t, nb::ndim<1>> channel, Out<int32_t, nb::
 }  // namespace
 
 void bind_events(nb::module_& m) {
-  m.def("list_spikes", &list_spikes, "dense"_a, "start"_a.noconvert(), "threads"_a);
+  m.def("list_spikes", &list_spikes, "dense"_a.noconvert(), "start"_a.noconvert(), "threads"_a);
   m.def("list_frame", &list_frame, "frame"_a.noconvert(), "channel"_a.noconvert(), "count"_a.noconvert());
 }
 

@@ -1,4 +1,4 @@
-"""The engines: `reference` (numpy, the readable definition) and `compiled` (numba, event by event).
+"""The engines: `reference` (numpy, the readable definition) and `compiled` (C++, event by event).
 
 Both run one sample from a state to a state: ``run(setup, spikes, sample, state) -> Result``.
 """

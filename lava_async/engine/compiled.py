@@ -18,8 +18,8 @@ from lava_async.engine import BatchResult, Checked, Result, Setup, State, public
 from lava_async.engine.config import instruction_set
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
-from lava_async.neurons import CubaParams, LoihiParams
-from lava_async.neurons.loihi import LIMIT
+from lava_async.neurons.cuba import Cuba
+from lava_async.neurons.loihi import LIMIT, Loihi
 from lava_async.schedules import Layered, Order, Replay, Schedule, Timed
 from lava_async.schedules.replay import not_pending
 from lava_async.schedules.timed import Machine, not_under_way
@@ -42,14 +42,14 @@ class CompiledNetwork:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        if not isinstance(network.params, (CubaParams, LoihiParams)):
+        kind = type(network.params.arrays())
+        if kind not in (Cuba, Loihi):
             raise InvalidType("Network.params", type(network.params).__name__, "CubaParams or LoihiParams for the "
                               "compiled engine; engine='reference' runs any neuron model")  # fmt: skip
-        self.integers = isinstance(network.params, LoihiParams)
+        self.integers = kind is Loihi
 
-    @cached_property
-    def spec(self) -> _core.NetworkSpec:
-        """The topology."""
+    def _spec(self) -> _core.NetworkSpec:
+        """Return the topology, as the core reads it."""
         network = self.network
         spec = _core.NetworkSpec(network.n_inputs, [layer.size for layer in network.layers], network.outputs.tolist())
         for s in network.synapses:
@@ -58,7 +58,8 @@ class CompiledNetwork:
             elif isinstance(s, Conv):
                 spec.add_conv(s.source, s.target, s.geometry, s.delay)
             elif isinstance(s, Sparse):
-                lists: Any = (s.pre, s.post, s.delay if s.max_delay else None, None, len(s.pre))
+                delay = np.ascontiguousarray(s.delay) if s.max_delay else None
+                lists: Any = (s.pre, s.post, delay, None, len(s.pre))
                 spec.add_sparse(s.source, s.target, *lists)
             else:
                 spec.add_sparse(s.source, s.target, *_listed(s))
@@ -66,7 +67,7 @@ class CompiledNetwork:
 
     def engine(self, arithmetic: str, double_gradient: bool = False) -> _core.Engine:
         """Return an engine without weights."""
-        engine = _core.Engine(self.spec, arithmetic, instruction_set(), double_gradient)
+        engine = _core.Engine(self._spec(), arithmetic, instruction_set(), double_gradient)
         arrays: Any = self.network.params.arrays(np.float64)
         keep_u, keep_v, vth, bias = arrays
         engine.set_neurons(keep_u, keep_v, vth, bias, self._units())

@@ -82,6 +82,8 @@ class CubaParams(ArrayRecord):
     @staticmethod
     def check_weights(where: str, weights: ArrayLike) -> NDArray[np.float32]:
         """Return weights as float32 after checking that they are finite."""
+        if isinstance(weights, np.ndarray) and weights.dtype == np.float32 and np.isfinite(weights).all():
+            return weights
         array = real_array(where, weights)
         within(where, array, -LARGEST, LARGEST)
         return array.astype(np.float32)

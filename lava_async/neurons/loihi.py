@@ -117,6 +117,9 @@ class LoihiParams(ArrayRecord):
     @staticmethod
     def check_weights(where: str, weights: ArrayLike) -> NDArray[np.int32]:
         """Return weights as int32 after checking that they are whole numbers of 9 bits."""
+        if isinstance(weights, np.ndarray) and weights.dtype == np.int32:
+            within(where, weights, MIN_WEIGHT, MAX_WEIGHT)
+            return weights
         return whole_array(where, weights, MIN_WEIGHT, MAX_WEIGHT).astype(np.int32)
 
     def arriving(self, weights: NDArray[Any], target: Any) -> NDArray[np.int64]:

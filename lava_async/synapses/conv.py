@@ -124,4 +124,5 @@ class Conv(Synapses):
         return (*self.input_shape, *self.output_shape, *self.weights.shape[1:], *sum(self._pairs, ()), self.groups)
 
     def map_weights(self, function: Any) -> Conv:  # noqa: D102
-        return replace(self, weights=function("Conv.weights", self.weights))
+        weights = function("Conv.weights", self.weights)
+        return self if weights is self.weights else replace(self, weights=weights)

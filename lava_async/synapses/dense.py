@@ -54,4 +54,5 @@ class Dense(Synapses):
         return Fan(np.arange(self.n_target), self.weights[:, j], np.full(self.n_target, delay))
 
     def map_weights(self, function: Any) -> Dense:  # noqa: D102
-        return replace(self, weights=function("Dense.weights", self.weights))
+        weights = function("Dense.weights", self.weights)
+        return self if weights is self.weights else replace(self, weights=weights)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.records import array_of, count, frozen, integer_array, within
+from lava_async.records import array_of, count, frozen, integer_array, short_array, within
 from lava_async.synapses import MAX_DELAY, Fan, Synapses
 
 
@@ -38,10 +38,11 @@ class Sparse(Synapses):
     delay: NDArray[np.integer[Any]] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        pre, post = integer_array("Sparse.pre", self.pre), integer_array("Sparse.post", self.post)
-        weights = array_of("Sparse.weights", self.weights, "biuf", "numbers")
-        delay = np.zeros(pre.shape, np.int64) if self.delay is None else integer_array("Sparse.delay", self.delay)
         size = tuple(count("Sparse.size", n) for n in np.atleast_1d(self.size))
+        pre, post = short_array("Sparse.pre", self.pre), short_array("Sparse.post", self.post)
+        weights = array_of("Sparse.weights", self.weights, "biuf", "numbers")
+        delay = np.int32(0) if self.delay is None else short_array("Sparse.delay", self.delay)
+        delay = np.broadcast_to(delay, pre.shape) if np.ndim(delay) == 0 else np.asarray(delay)
         if pre.ndim != 1 or len(size) != 2:
             raise InvalidValue("Sparse.pre.shape, Sparse.size", (pre.shape, self.size), "(K,), (targets, sources)")
         for name, array in (("post", post), ("weights", weights), ("delay", delay)):
@@ -50,22 +51,18 @@ class Sparse(Synapses):
         within("Sparse.post", post, 0, size[0] - 1)
         within("Sparse.pre", pre, 0, size[1] - 1)
         within("Sparse.delay", delay, 0, MAX_DELAY)
-        place = pre.astype(np.int64) * size[0] + post
-        if (place[1:] <= place[:-1]).any():
-            order = np.argsort(place, kind="stable")
-            pre, post, weights, place = pre[order], post[order], weights[order], place[order]
-            delay = delay[order] if delay.strides[0] else delay
-            twice = place[1:] == place[:-1]
+        if not _ascend(pre, post):
+            order = np.lexsort((post, pre))
+            pre, post, weights, delay = pre[order], post[order], weights[order], delay[order]
+            twice = (pre[1:] == pre[:-1]) & (post[1:] == post[:-1])
             if twice.any():
                 pair = (int(post[1:][twice][0]), int(pre[1:][twice][0]))
                 raise InvalidValue("Sparse synapse (post, pre)", pair, "given once")
-        # Of 32 bits, and one delay of all as one number: large networks are lists of synapses before all.
-        pre, post, delay = pre.astype(np.int32), post.astype(np.int32), delay.astype(np.int32)
-        same_delay = delay.size > 0 and bool((delay == delay[0]).all())
-        delay = np.broadcast_to(delay[:1].copy(), delay.shape) if same_delay else frozen(delay)
-        for name, array in (("pre", frozen(pre)), ("post", frozen(post)), ("weights", frozen(weights)),
-                            ("delay", delay)):  # fmt: skip
-            object.__setattr__(self, name, array)
+        # One delay of all as one number: large networks are lists of synapses before all.
+        if delay.size and (delay == delay[0]).all():
+            delay = np.broadcast_to(delay[:1].copy(), delay.shape)
+        for name, array in (("pre", pre), ("post", post), ("weights", weights), ("delay", delay)):
+            object.__setattr__(self, name, array if not array.flags.writeable else frozen(array))
         object.__setattr__(self, "size", size)
 
     @classmethod
@@ -100,4 +97,12 @@ class Sparse(Synapses):
         return Fan(post, self.weights[here], delay)
 
     def map_weights(self, function: Any) -> Sparse:  # noqa: D102
-        return replace(self, weights=function("Sparse.weights", self.weights))
+        weights = function("Sparse.weights", self.weights)
+        return self if weights is self.weights else replace(self, weights=weights)
+
+
+def _ascend(pre: NDArray[Any], post: NDArray[Any]) -> bool:
+    """Return whether pairs are in order, each once."""
+    later = pre[1:] > pre[:-1]
+    later |= (pre[1:] == pre[:-1]) & (post[1:] > post[:-1])
+    return bool(later.all())
