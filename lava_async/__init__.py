@@ -5,6 +5,7 @@ from lava_async.terminal import quiet_while_starting
 quiet_while_starting()
 
 from lava_async import compat  # noqa: E402
+from lava_async.engine.config import show_config  # noqa: E402
 from lava_async.network import Layer, Network  # noqa: E402
 from lava_async.neurons import CubaParams, LoihiParams  # noqa: E402
 from lava_async.schedules import (  # noqa: E402
@@ -28,7 +29,7 @@ __version__ = "0.1.0"
 
 __all__ = ["BatchResult", "CubaParams", "Deep", "Fifo", "FirstOutput", "Layer", "Layered", "Lifo", "LoihiParams",
            "MaxForwardSteps", "Momentum", "Network", "Quiescence", "Random", "Replay", "Result", "Schedule", "Shallow",
-           "SpikeTrain", "Timed", "schedule", "simulate", "simulate_batch"]  # fmt: skip
+           "SpikeTrain", "Timed", "schedule", "show_config", "simulate", "simulate_batch"]  # fmt: skip
 
 # Nothing above imports Lava; what imports it later gets the version that runs on this Python.
 compat.install()

@@ -139,7 +139,7 @@ class _Batch:
         self.B, _, self.T = spikes.shape
         self.neurons = _Neurons(*parameters[1:], gradient.surrogate, isinstance(net.params, LoihiParams))
         self.matrix = wiring.matrices(parameters.weights, parameters.vth)
-        tensors = [*parameters.weights, *parameters[1:]]
+        tensors = [*parameters.weights, *parameters[1:], spikes]
         self.differentiable = torch.is_grad_enabled() and any(p.requires_grad for p in tensors)
         self.input = self.lose(spikes.to(self.matrix[0]))
         self.u = self.v = self.matrix[0].new_zeros(self.B, net.n_neurons)
