@@ -291,3 +291,13 @@ def training_runs(draw: st.DrawFn, *kinds: str, **options: Any) -> Run:
     probabilities = st.sampled_from([0.0, 0.3, 1.0])
     return Run(**{**vars(run), "dropout": {"refractory_dropout": draw(probabilities),
                                            "input_dropout": draw(probabilities)}})  # fmt: skip
+
+
+def exact(run: Run) -> Run:
+    """Round a float network to numbers that float32 adds exactly: records are in float32, gradients in float64."""
+    net, p = run.network, run.network.params
+    if isinstance(p, LoihiParams):
+        return run
+    params = CubaParams(*(np.round(x * n) / n for x, n in ((p.du, 4), (p.dv, 4), (p.vth, 8), (p.bias, 8))))
+    synapses = tuple(s.map_weights(lambda _, w: np.round(w * 8) / 8) for s in net.synapses)
+    return replace(run, network=replace(net, params=params, synapses=synapses))

@@ -26,7 +26,6 @@ import torch
 from compare import execute, same
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from test_gradients import exact
 
 import lava_async
 from lava_async import CubaParams, Fifo, MaxForwardSteps, Network, Random, _core, neurons, simulate, simulate_batch
@@ -308,7 +307,7 @@ assert np.array_equal(before, after())
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux limits the memory of a process")
-@pytest.mark.parametrize("call, threads", [("engine", 1), ("records", 1), ("tape", 1), ("tape", 3)])
+@pytest.mark.parametrize(("call", "threads"), [("engine", 1), ("records", 1), ("tape", 1), ("tape", 3)])
 def test_out_of_memory_is_a_memory_error_and_the_program_can_go_on(call, threads):
     assert program("-c", OUT_OF_MEMORY, call, str(threads), timeout=120) == "MemoryError\n"
 
@@ -438,7 +437,7 @@ def test_the_arrays_as_they_should_be_are_taken(call):
     run(**arguments())
 
 
-@pytest.mark.parametrize("call, name, i, damage", list(wrong_arrays()))
+@pytest.mark.parametrize(("call", "name", "i", "damage"), list(wrong_arrays()))
 def test_an_array_of_wrong_type_shape_or_layout_is_refused(call, name, i, damage):
     run, arguments = CALLS[call]
     given = arguments()
@@ -471,7 +470,7 @@ OUT_OF_RANGE: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("call, wrong", OUT_OF_RANGE, ids=str)
+@pytest.mark.parametrize(("call", "wrong"), OUT_OF_RANGE, ids=str)
 def test_an_index_out_of_range_is_refused(call, wrong):
     run, arguments = CALLS[call]
     with pytest.raises((TypeError, ValueError)):
@@ -516,13 +515,15 @@ SPECS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("method, arguments", SPECS, ids=str)
+@pytest.mark.parametrize(("method", "arguments"), SPECS, ids=str)
 def test_a_wrong_set_of_synapses_is_refused(method, arguments):
     with pytest.raises((TypeError, ValueError)):
         getattr(_core.NetworkSpec(3, [4], []), method)(*arguments)
 
 
-@pytest.mark.parametrize("arguments", [(-1, [4], []), (3, [0], []), (3, [4], [4]), (3, [4], [-1]), (3, [2**31 - 1], [])])
+@pytest.mark.parametrize(
+    "arguments", [(-1, [4], []), (3, [0], []), (3, [4], [4]), (3, [4], [-1]), (3, [2**31 - 1], [])]
+)
 def test_a_wrong_network_is_refused(arguments):
     with pytest.raises((TypeError, ValueError)):
         _core.NetworkSpec(*arguments)
@@ -624,7 +625,7 @@ def test_the_gradient_of_the_input_is_that_of_the_dense_engine(member, data, cre
         run = data.draw(strategies.training_runs(members=(Layered,)))
     else:
         run = data.draw(strategies.training_runs(members=(member,), layered=False))
-    run = exact(run)
+    run = strategies.exact(run)
     record = execute(run, "reference")
     assume(record is not None and run.network.synapses)
     cotangent = data.draw(strategies.generators()).normal(size=record.counts.shape)

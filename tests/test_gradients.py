@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import strategies
@@ -51,16 +49,6 @@ def busy_runs(draw):
     return strategies.Run(net, counts, order, rule, True, draw(strategies.mostly), int(rng.integers(99)), 3, dropout)
 
 
-def exact(run):
-    """Round a float network to numbers that float32 adds exactly: records are in float32, gradients in float64."""
-    net, p = run.network, run.network.params
-    if isinstance(p, LoihiParams):
-        return run
-    params = CubaParams(*(np.round(x * n) / n for x, n in ((p.du, 4), (p.dv, 4), (p.vth, 8), (p.bias, 8))))
-    synapses = tuple(s.map_weights(lambda _, w: np.round(w * 8) / 8) for s in net.synapses)
-    return replace(run, network=replace(net, params=params, synapses=synapses))
-
-
 def run_of(engine, run, gradient, parameters):
     """Run what `strategies.runs` draws in a gradient engine, as a batch of one."""
     setup = Setup(run.network, **run.rules, **run.dropout)
@@ -90,7 +78,7 @@ def per_synapse(network, weights):
     seed=strategies.seeds,
 )
 def test_gradient_is_the_finite_difference_of_the_tangent_model(engine, credit, run, peak, reset, surrogate, seed):
-    run = exact(run)
+    run = strategies.exact(run)
     record = execute(run, "reference")
     assume(record is not None and run.network.synapses)
     parameters = Parameters.of(run.network, torch.float64)
