@@ -116,7 +116,7 @@ def gradients(threads: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
             (Random(3), Gradient(surrogate=ATan(1.5)), {"refractory_dropout": 0.4, "input_dropout": 0.3,
                                                         "until": MaxForwardSteps(60, truncate=True)}),
         ]  # fmt: skip
-        # Double precision is one engine on all instruction sets: a few cases do. The gradient of everything takes turns,
+        # Double precision is one engine on all instruction sets: a few cases do. Gradients of everything take turns,
         # since that of the weights alone has a backward pass of its own.
         for n, (schedule, gradient, options) in enumerate(cases[:: 5 if double else 1]):
             setup = Setup(net, schedule, seed=5, **options)

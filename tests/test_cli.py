@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +16,9 @@ import pytest
 
 import lava_async
 from lava_async import bench, cli
-from lava_async.bench.workloads import Workload
+from lava_async.bench.workloads import W3, W4, Workload
 from lava_async.commands import COMMANDS, Command, Report, table
+from lava_async.engine.config import show_config
 from lava_async.errors import InvalidValue
 from lava_async.files import as_json, replacing
 
@@ -207,7 +209,8 @@ SMALL = Workload("S", (6, 5, 3), n_steps=4, batch=3, density=0.5, voltage_decay=
 
 def case(calls, *names, closed=None):
     contenders = [bench.Contender(name, partial(calls.append, name), "all") for name in names]
-    return bench.Case("case", "work", contenders, targets={"b": 2.0}, close=lambda: closed.append(True))
+    return bench.Case("case", "work", contenders, targets={"b": 2.0}, close=lambda: closed.append(True),
+                      figures=lambda seconds: [bench.Figure("contenders", len(seconds), "of them", 3.0)])  # fmt: skip
 
 
 def test_contenders_take_turns_after_a_warm_up_and_are_closed(monkeypatch):
@@ -219,6 +222,7 @@ def test_contenders_take_turns_after_a_warm_up_and_are_closed(monkeypatch):
     assert [r["contender"] for r in measured["results"]] == ["a", "b"]
     assert measured["results"][0]["ratio"] == 1.0
     assert measured["results"][1]["target"] == 2.0
+    assert measured["figures"] == [{"name": "contenders", "value": 2, "unit": "of them", "most": 3.0}]
     json.loads(as_json(measured))
 
 
@@ -251,10 +255,31 @@ def test_workloads_are_the_same_everywhere():
     assert again.loihi_network() == SMALL.loihi_network()
 
 
+@pytest.mark.parametrize("pictures", [W3, W4], ids=lambda pictures: pictures.name)
+def test_convolutional_workloads_take_what_slayers_blocks_take(pictures):
+    import torch
+
+    few = replace(pictures, batch=1, n_steps=2)
+    spikes = torch.from_numpy(few.spikes()).float()
+    layered = torch.nn.Sequential(*few.blocks())(spikes)
+    network = few.unlayered()
+    assert network(spikes).shape == layered.shape == (1, few.layers[-1][1], 2)
+    assert network.to_network().n_neurons == {"W3": 15_435, "W4": 426}[pictures.name]
+    assert few.labels().max() < few.layers[-1][1]
+
+
+def test_memory_that_is_kept_is_that_of_what_was_made():
+    grown = bench.memory.growth(lambda: (bytearray(b"x" * 200_000_000), b"x" * len(bytearray(100_000_000)))[:1])
+    assert grown is None or 1.9e8 < grown < 2.5e8
+
+
 def test_bench_prints_text_csv_and_json(monkeypatch, capsys):
     monkeypatch.setattr(bench, "cases", lambda suite, threads: iter([case([], "a", "b", closed=[])]))
     assert cli.main(["bench", "--repeats", "1"]) == 0
-    assert ">= 2" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert ">= 2" in printed
+    assert "contenders: 2 of them, wanted: <= 3" in printed
+    assert show_config()["instruction set"] in printed.splitlines()[0]
     assert cli.main(["bench", "--repeats", "1", "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [(row["suite"], row["contender"]) for row in rows] == [("forward", "a"), ("forward", "b")]
@@ -262,6 +287,7 @@ def test_bench_prints_text_csv_and_json(monkeypatch, capsys):
     data = json.loads(capsys.readouterr().out)
     assert [c["suite"] for c in data["cases"]] == list(bench.SUITES)
     assert data["machine"]["cores"] == os.cpu_count()
+    assert data["machine"]["instruction set"] == show_config()["instruction set"]
 
 
 @pytest.mark.parametrize("suite", bench.SUITES)

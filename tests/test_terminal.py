@@ -96,10 +96,9 @@ def test_a_stream_that_was_closed_takes_messages(tmp_path):
     assert (tmp_path / "log").read_text() == "one\n"
 
 
-@pytest.mark.parametrize("package", ["numpy", "numba"])
-def test_ctrl_c_while_a_command_starts_ends_quietly(tmp_path, package):
-    (tmp_path / package).mkdir()
-    (tmp_path / package / "__init__.py").write_text(
+def test_ctrl_c_while_a_command_starts_ends_quietly(tmp_path):
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.py").write_text(
         "import os, signal, time\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(60)\n"
         "except KeyboardInterrupt:\n    raise ImportError('half of a package')\n"
     )

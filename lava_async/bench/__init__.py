@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -21,7 +21,7 @@ from lava_async.bench.memory import peak_bytes
 #: Least seconds of a turn.
 TURN = 0.02
 #: Name of a suite and where it is.
-SUITES = {name: f"lava_async.bench.{name}" for name in ("forward", "training", "scaling", "lava")}
+SUITES = {name: f"lava_async.bench.{name}" for name in ("forward", "training", "scaling", "lava", "start")}
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,28 @@ class Contender:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A number that the times of a case give, or that stands beside them.
+
+    Parameters
+    ----------
+    name : str
+        What it is.
+    value : float
+        The number.
+    unit : str
+        What it counts; "" for a ratio.
+    most : float, optional
+        What the project wants it to be at most.
+    """
+
+    name: str
+    value: float
+    unit: str
+    most: float | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """A piece of work and those who do it; ratios are relative to the first.
 
@@ -59,7 +81,9 @@ class Case:
     activity : dict from str to float
         What the input makes the network do, per sample.
     targets : dict from str to float
-        Ratios that the project wants, by contender.
+        Ratios that the project wants at least, by contender.
+    figures : function
+        Takes the median seconds of one run by contender and returns a list of Figure.
     close : function, optional
         Ends what the contenders hold open.
     """
@@ -69,6 +93,7 @@ class Case:
     contenders: list[Contender]
     activity: dict[str, float] = field(default_factory=dict)
     targets: dict[str, float] = field(default_factory=dict)
+    figures: Callable[[dict[str, float]], list[Figure]] = lambda seconds: []
     close: Callable[[], None] = lambda: None
 
 
@@ -97,7 +122,7 @@ def measure(case: Case, repeats: int, progress: Callable[[], Any] = lambda: None
         a turn, as in a user's loop; a single run after another contender would find cold caches. `fastest` and
         `slowest` tell how even the machine was. `ratio` of a contender: how many times as long as the first contender
         it took; `ratio_of_fastest`: the same of the fastest turns, which neighbours on a shared machine disturb least.
-        `peak_bytes`: by how much memory grew at most.
+        `peak_bytes`: by how much memory grew at most. `figures`: those of the case.
     """
     with _closing(case):
         memory, runs = [], []
@@ -111,7 +136,10 @@ def measure(case: Case, repeats: int, progress: Callable[[], Any] = lambda: None
             for j, contender in enumerate(case.contenders):
                 row[j] = _seconds(contender, runs[j])
             progress()
-    medians, fastest = np.median(seconds, axis=0), seconds.min(axis=0)
+        medians = np.median(seconds, axis=0)
+        names = [contender.name for contender in case.contenders]
+        figures = [asdict(figure) for figure in case.figures(dict(zip(names, medians.tolist(), strict=True)))]
+    fastest = seconds.min(axis=0)
     results = []
     for contender, median, column, peak, n in zip(case.contenders, medians, seconds.T, memory, runs, strict=True):
         results.append({
@@ -120,7 +148,8 @@ def measure(case: Case, repeats: int, progress: Callable[[], Any] = lambda: None
             "ratio_of_fastest": float(column.min() / fastest[0]), "target": case.targets.get(contender.name),
             "peak_bytes": peak, "includes": contender.includes,
         })  # fmt: skip
-    return {"case": case.name, "work": case.work, "repeats": repeats, "activity": case.activity, "results": results}
+    return {"case": case.name, "work": case.work, "repeats": repeats, "activity": case.activity, "results": results,
+            "figures": figures}  # fmt: skip
 
 
 def _seconds(contender: Contender, runs: int) -> float:

@@ -1,21 +1,24 @@
-"""Training steps of large networks: what a synaptic operation costs as they grow, and a convolutional network."""
+"""Large networks: what a synaptic operation costs as they grow, what they take to build and to keep, a convolution."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lava_async.bench import Case, Contender
+from lava_async.bench import Case, Contender, Figure
+from lava_async.bench.memory import growth
 from lava_async.bench.training import OURS, on_cores, step_on
 from lava_async.bench.workloads import SCHEDULE, torch_with
 from lava_async.engine import Setup
 from lava_async.network import Layer, Network
 from lava_async.neurons import CubaParams
-from lava_async.schedules import Random
-from lava_async.simulation import simulate_batch
-from lava_async.spikes import SpikeBatch
+from lava_async.schedules import SCHEDULES, Random
+from lava_async.simulation import simulate, simulate_batch
+from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.synapses import INPUT, Sparse
 
 #: Neurons of the networks.
@@ -27,30 +30,104 @@ WORK = 100_000
 #: A synaptic operation of the largest network shall take at most so many times as long as one of any other.
 FLAT = 3.0
 N_STEPS, DENSITY = 10, 0.05
+#: Nanoseconds that a synaptic operation of a forward run shall take at most, by neurons.
+OPERATION_NS = {2_000: 8.0, 100_000: 30.0}
+#: Neurons of the network that is built, bytes that each synapse shall take at most, and seconds until it has run.
+LARGEST, SYNAPSE_BYTES, BUILD_SECONDS = 100_000, 24.0, 0.3
 
 
 def cases(threads: int) -> Iterator[Case]:
     """Make the cases."""
+    for n in OPERATION_NS:
+        yield _by_schedule(n)
+    yield _built()
     torch_with(threads)
     yield _by_size(threads)
     yield _convolution(threads)
 
 
-def sparse_network(n_neurons: int) -> Network:
-    """Return two layers, each a half of the neurons, behind as many channels, `FAN_OUT` random synapses from each."""
+Lists = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+"""Source, target and weight of each synapse."""
+
+
+def synapses_of(n_neurons: int) -> list[Lists]:
+    """Return the synapses from the input, and those from the first half of the neurons."""
     half = n_neurons // 2
     rng = np.random.default_rng([n_neurons, 0])
-
-    def synapses(source: int) -> Sparse:
+    found: list[Lists] = []
+    for _ in range(2):
         pre = np.repeat(np.arange(half), FAN_OUT)
         # Targets at even distances from a random first one: none twice.
         spread = np.tile(np.arange(FAN_OUT) * half // FAN_OUT, half)
         post = (np.repeat(rng.integers(0, half, half), FAN_OUT) + spread) % half
-        return Sparse(source, source + 1, pre, post, rng.normal(0.06, 0.35, len(pre)), (half, half))
+        found.append((pre, post, rng.normal(0.06, 0.35, len(pre))))
+    return found
 
-    layers = Layer((half,)), Layer((half,))
+
+def network_of(n_neurons: int, synapses: list[Lists]) -> Network:
+    """Return two layers, each a half of the neurons, behind as many channels."""
+    half = n_neurons // 2
+    parts = tuple(
+        Sparse(source, source + 1, *lists, (half, half)) for source, lists in zip((INPUT, 0), synapses, strict=True)
+    )
     outputs = np.arange(n_neurons - 10, n_neurons)
-    return Network((half,), layers, (synapses(INPUT), synapses(0)), CubaParams(1.0, 1.0, 1.0), outputs)
+    return Network((half,), (Layer((half,)), Layer((half,))), parts, CubaParams(1.0, 1.0, 1.0), outputs)
+
+
+def sparse_network(n_neurons: int) -> Network:
+    """Return two layers, each a half of the neurons, `FAN_OUT` random synapses from each channel and neuron."""
+    return network_of(n_neurons, synapses_of(n_neurons))
+
+
+def _train(n_channels: int, n_steps: int = 4) -> SpikeTrain:
+    """Return random input in which as many channels spike in each time step."""
+    rng = np.random.default_rng(1)
+    spikes = np.zeros((n_channels, n_steps), np.uint8)
+    for t in range(n_steps):
+        spikes[rng.choice(n_channels, round(DENSITY * n_channels), replace=False), t] = 1
+    return SpikeTrain.from_dense(spikes)
+
+
+def _by_schedule(n_neurons: int) -> Case:
+    """Forward runs under every schedule that has a queue."""
+    network, spikes = sparse_network(n_neurons), _train(n_neurons // 2)
+    contenders, operations = [], {}
+    for member in SCHEDULES.values():
+        if member.grouped:
+            run = partial(simulate, network, spikes, schedule=member(SCHEDULE.group_size))
+            operations[member.name] = run().synaptic_operations
+            includes = f"the whole call on a SpikeTrain. {operations[member.name]:,} synaptic operations"
+            contenders.append(Contender(member.name, run, includes))
+
+    def figures(seconds: dict[str, float]) -> list[Figure]:
+        each = {name: 1e9 * seconds[name] / n for name, n in operations.items()}
+        return [Figure(f"{name}, an operation", ns, "ns", OPERATION_NS[n_neurons]) for name, ns in each.items()]
+
+    work = (f"{n_neurons:,} neurons, fan-out {FAN_OUT}, one sample, {spikes.n_steps} time steps, input density "
+            f"{DENSITY}, F = {SCHEDULE.group_size}, float; one thread")  # fmt: skip
+    return Case(f"schedules on {n_neurons:,} neurons", work, contenders, figures=figures)
+
+
+def _built() -> Case:
+    """What it takes to make and to keep a network of millions of synapses."""
+    synapses = synapses_of(LARGEST)
+    n_synapses = sum(len(lists[0]) for lists in synapses)
+    spikes = _train(LARGEST // 2, 1)
+
+    def build() -> Network:
+        network = network_of(LARGEST, synapses)
+        simulate(network, spikes, schedule=Random(None))
+        return network
+
+    def figures(seconds: dict[str, float]) -> list[Figure]:
+        resident = growth(build)
+        kept = [] if resident is None else [Figure("memory", resident / n_synapses, "bytes per synapse", SYNAPSE_BYTES)]
+        return [Figure("built", seconds["build"], "s", BUILD_SECONDS), *kept]
+
+    contender = Contender("build", build, "Sparse from arrays that are there, Network, and a first simulate of one "
+                          "time step, which lays out the synapses for the engine")  # fmt: skip
+    work = f"{LARGEST:,} neurons, {n_synapses:,} synapses, float"
+    return Case("a large network", work, [contender], figures=figures)
 
 
 def _by_size(threads: int) -> Case:

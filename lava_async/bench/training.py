@@ -8,55 +8,106 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from lava_async.bench import Case, Contender
-from lava_async.bench.workloads import SCHEDULE, W1, W2, Workload, torch_with
+from lava_async.bench import Case, Contender, Figure
+from lava_async.bench.workloads import W1, W2, W3, W4, Pictures, Workload, activity, torch_with
+from lava_async.schedules import Random
 from lava_async.spikes import SpikeBatch
 
-#: How many times as long slayer's layered step, and the dense engine's unlayered one, shall take at least.
-TARGETS = {
-    "W1": {"slayer, layered": 1 / 0.5, "unlayered, dense torch": 20.0},
-    "W2": {"slayer, layered": 1 / 0.15, "unlayered, dense torch": 60.0},
-}
+#: What share of the time of slayer's layered step ours shall take at most: input as events, and as a dense tensor.
+SHARES = {"W1": (0.2, 0.3), "W2": (0.11, 0.15), "W3": (0.4, None), "W4": (0.3, None)}
+#: The same for W3 if all pending neurons are delivered at once.
+ALL_AT_ONCE_SHARE = 0.3
+#: How many times as long the dense engine's unlayered step shall take at least.
+DENSE_TARGETS = {"W1": 20.0, "W2": 60.0}
+#: Milliseconds of a step of W4 with dropout: half of what asynctorch's notebook shows on a CUDA device.
+NOTEBOOK_MS = 78 / 2
+DROPOUT = 0.8
 #: And one thread against two.
-THREADS_TARGET = 1.7
+THREADS_TARGET = 1.8
 STEP = "forward, cross-entropy of the summed output counts, backward; no optimizer"
 OURS = f"{STEP}. Credit 'last', peak"
+EVENTS = "Input as events, as data sets give it: a SpikeBatch"
+DENSE = "Input as slayer takes it, a tensor (B, C, T) or (B, C, H, W, T), which is made events"
+LAYERED = f"{STEP}. slayer's blocks as they are, one layer over all time steps at a time"
 
 
 def cases(threads: int) -> Iterator[Case]:
     """Make the cases."""
     for workload in (W1, W2):
-        yield _against_peers(workload, threads)
+        yield _dense_layers(workload, threads)
+    yield _all_at_once(W3, threads)
+    yield _with_dropout(W4, threads)
     if len(os.sched_getaffinity(0)) >= 2:
-        yield _by_threads(W1)
+        for each in (W1, W2, W3):
+            yield _by_threads(each)
 
 
-def _against_peers(workload: Workload, threads: int) -> Case:
+def _dense_layers(workload: Workload, threads: int) -> Case:
+    dense = torch_with(threads).from_numpy(workload.spikes())
+    torch_engine = Contender(
+        "unlayered, dense torch", training_step(workload, workload.unlayered(engine="dense"), dense),
+        f"{OURS}. The dense gradient engine, in plain torch",
+    )  # fmt: skip
+    case = _against_slayer(workload, threads, torch_engine, _shares(workload, {}))
+    return replace(case, targets={**case.targets, "unlayered, dense torch": DENSE_TARGETS[workload.name]})
+
+
+def _all_at_once(pictures: Pictures, threads: int) -> Case:
+    name = "unlayered, F = all"
+    step = training_step(pictures, pictures.unlayered(schedule=Random(None)), events_of(pictures))
+    extra = Contender(name, step, f"{OURS}. {EVENTS}. All pending neurons are delivered at once")
+    return _against_slayer(pictures, threads, extra, _shares(pictures, {name: ALL_AT_ONCE_SHARE}))
+
+
+def _with_dropout(pictures: Pictures, threads: int) -> Case:
+    name = f"unlayered, refractory dropout {DROPOUT}"
+    step = training_step(pictures, pictures.unlayered(refractory_dropout=DROPOUT), events_of(pictures))
+    shares = _shares(pictures, {name: None})
+
+    def figures(seconds: dict[str, float]) -> list[Figure]:
+        return [*shares(seconds), Figure(name, 1e3 * seconds[name], "ms", NOTEBOOK_MS)]
+
+    return _against_slayer(pictures, threads, Contender(name, step, f"{OURS}. {EVENTS}"), figures)
+
+
+def _against_slayer(
+    workload: Workload | Pictures, threads: int, extra: Contender, figures: Callable[[dict[str, float]], list[Figure]]
+) -> Case:
+    """Return the case of a training step, with one more contender."""
     torch = torch_with(threads)
-    network, layered = unlayered(workload), torch.nn.Sequential(*blocks(workload))
-    dense = torch.from_numpy(workload.spikes())
+    network, layered = workload.unlayered(), torch.nn.Sequential(*workload.blocks())
+    dense, events = torch.from_numpy(workload.spikes()), events_of(workload)
     contenders = [
-        Contender("unlayered", training_step(workload, network, SpikeBatch.from_dense(workload.spikes())),
-                  f"{OURS}. Input as events, as data sets give it: a SpikeBatch"),
-        Contender("unlayered, dense input", training_step(workload, network, dense),
-                  f"{OURS}. Input as slayer takes it, a (B, C, T) tensor, which is made events"),
-        Contender("unlayered, dense torch", training_step(workload, unlayered(workload, engine="dense"), dense),
-                  f"{OURS}. The dense gradient engine, in plain torch"),
-        Contender("slayer, layered", training_step(workload, layered, dense.float()),
-                  f"{STEP}. slayer's blocks as they are, one layer over all time steps at a time"),
-    ]  # fmt: skip
-    contenders = [replace(each, run=on_cores(threads, each.run)) for each in contenders]
-    activity = workload.activity(network.to_network())
-    name, work = f"{workload.name} training step", f"{workload}, on slayer's grid"
-    return Case(name, work, contenders, activity, TARGETS[workload.name])
+        Contender("unlayered", training_step(workload, network, events), f"{OURS}. {EVENTS}"),
+        Contender("unlayered, dense input", training_step(workload, network, dense), f"{OURS}. {DENSE}"),
+        extra,
+        Contender("slayer, layered", training_step(workload, layered, dense.float()), LAYERED),
+    ]
+    return Case(
+        f"{workload.name} training step",
+        f"{workload}, on slayer's grid",
+        [replace(each, run=on_cores(threads, each.run)) for each in contenders],
+        activity(network.to_network(), events, workload.schedule),
+        {"slayer, layered": 1 / SHARES[workload.name][0]},
+        figures,
+    )
 
 
-def _by_threads(workload: Workload) -> Case:
-    step = training_step(workload, unlayered(workload), SpikeBatch.from_dense(workload.spikes()))
-    halves = replace(workload, batch=workload.batch // 2)
-    both, close = _in_processes(2, halves)
+def _shares(workload: Workload | Pictures, most: dict[str, float | None]) -> Callable[[dict[str, float]], list[Figure]]:
+    """Return what tells which share of the time of slayer's layered step contenders took."""
+    wanted = {"unlayered, dense input": SHARES[workload.name][1], **most}
+
+    def figures(seconds: dict[str, float]) -> list[Figure]:
+        layered = seconds["slayer, layered"]
+        return [Figure(f"{name} / slayer, layered", seconds[name] / layered, "", x) for name, x in wanted.items()]
+
+    return figures
+
+
+def _by_threads(workload: Workload | Pictures) -> Case:
+    torch_with(1)
+    step = training_step(workload, workload.unlayered(), events_of(workload))
+    both, close = _in_processes(2, replace(workload, batch=workload.batch // 2))
     contenders = [
         Contender("two threads", on_cores(2, step), f"{OURS}. The default engine on two cores"),
         Contender("one thread", on_cores(1, step), f"{OURS}. The same on one core"),
@@ -68,7 +119,7 @@ def _by_threads(workload: Workload) -> Case:
     return Case(f"{workload.name} training step, threads", work, contenders, targets=targets, close=close)
 
 
-def _in_processes(n: int, workload: Workload) -> tuple[Callable[[], None], Callable[[], None]]:
+def _in_processes(n: int, workload: Workload | Pictures) -> tuple[Callable[[], None], Callable[[], None]]:
     """Return what lets n processes, each on a core of its own, take a training step at the same time; and their end."""
     context = multiprocessing.get_context("spawn")
     ends, processes = [], []
@@ -92,11 +143,11 @@ def _in_processes(n: int, workload: Workload) -> tuple[Callable[[], None], Calla
     return run, close
 
 
-def _steps_when_told(workload: Workload, place: int, end: Any) -> None:
+def _steps_when_told(workload: Workload | Pictures, place: int, end: Any) -> None:
     """Take a training step whenever the other end of a pipe says so, until it is closed."""
     torch_with(1)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[place : place + 1])
-    step = training_step(workload, unlayered(workload), SpikeBatch.from_dense(workload.spikes()))
+    step = training_step(workload, workload.unlayered(), events_of(workload))
     while True:
         try:
             end.recv()
@@ -106,27 +157,17 @@ def _steps_when_told(workload: Workload, place: int, end: Any) -> None:
         end.send("done")
 
 
-def blocks(workload: Workload) -> list[Any]:
-    """Return slayer's blocks of a workload."""
-    from lava_async.training import dense_blocks
-
-    return dense_blocks(workload.sizes, threshold=workload.threshold, voltage_decay=workload.voltage_decay,
-                        gain=1 / workload.threshold, seed=workload.seed)  # fmt: skip
+def events_of(workload: Workload | Pictures) -> SpikeBatch:
+    """Return the input of a workload as lists of events."""
+    spikes = workload.spikes()
+    return SpikeBatch.from_dense(spikes.reshape(len(spikes), -1, spikes.shape[-1]))
 
 
-def unlayered(workload: Workload, **options: Any) -> Any:
-    """Return the network of a workload for unlayered training."""
-    from lava_async.training import UnlayeredNetwork
-
-    return UnlayeredNetwork(blocks(workload), schedule=SCHEDULE, **options)
-
-
-def training_step(workload: Workload, network: Any, spikes: Any) -> Callable[[], None]:
+def training_step(workload: Workload | Pictures, network: Any, spikes: Any) -> Callable[[], None]:
     """Return a function that does one training step on the whole batch, given as it is."""
     import torch
 
-    labels = torch.from_numpy(np.random.default_rng([workload.seed, 2]).integers(0, workload.sizes[-1], workload.batch))
-    return step_on(network, spikes, labels)
+    return step_on(network, spikes, torch.from_numpy(workload.labels()))
 
 
 def step_on(network: Any, spikes: Any, labels: Any) -> Callable[[], None]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams
-from lava_async.schedules import Random
+from lava_async.schedules import Random, Schedule
 from lava_async.simulation import simulate_batch
 
 #: F = 8, random order: how all workloads are run.
@@ -55,6 +55,11 @@ class Workload:
         return (f"{sizes}, {self.n_steps} time steps, batch {self.batch}, input density {self.density}, {memory}, "
                 f"random schedule, F = {SCHEDULE.group_size}")  # fmt: skip
 
+    @property
+    def schedule(self) -> Random:
+        """The schedule."""
+        return SCHEDULE
+
     def spikes(self) -> NDArray[np.uint8]:
         """Return the input, (B, C, T)."""
         shape = (self.batch, self.sizes[0], self.n_steps)
@@ -66,6 +71,23 @@ class Workload:
         bounds = [np.sqrt(6 / (n_in + n_out)) for n_in, n_out in pairwise(self.sizes)]
         return [rng.uniform(-b, b, (post, pre)) for b, (pre, post) in zip(bounds, pairwise(self.sizes), strict=True)]
 
+    def labels(self) -> NDArray[np.int64]:
+        """Return a class for each sample."""
+        return np.random.default_rng([self.seed, 2]).integers(0, self.sizes[-1], self.batch)
+
+    def blocks(self) -> list[Any]:
+        """Return the blocks of slayer."""
+        from lava_async.training import dense_blocks
+
+        return dense_blocks(self.sizes, threshold=self.threshold, voltage_decay=self.voltage_decay,
+                            gain=1 / self.threshold, seed=self.seed)  # fmt: skip
+
+    def unlayered(self, **options: Any) -> Any:
+        """Return the blocks as a network for unlayered training."""
+        from lava_async.training import UnlayeredNetwork
+
+        return UnlayeredNetwork(self.blocks(), **{"schedule": self.schedule, **options})
+
     def network(self) -> Network:
         """Return the network in floats."""
         return Network.feedforward(self.weights(), CubaParams(1.0, self.voltage_decay, self.threshold))
@@ -76,18 +98,108 @@ class Workload:
         params = LoihiParams(4095, round(4096 * self.voltage_decay), round(64 * self.threshold))
         return Network.feedforward(weights, params)
 
-    def activity(self, network: Network) -> dict[str, float]:
-        """Return what the input makes a network do, per sample."""
-        result = simulate_batch(network, self.spikes(), schedule=SCHEDULE)
-        return {
-            "spikes": float(result.counts.sum() / self.batch),
-            "forward steps": float(result.forward_steps.sum() / self.batch),
-            "synaptic operations": float(result.synaptic_operations.mean()),
-        }
+
+@dataclass(frozen=True)
+class Pictures:
+    """A chain of convolutions and dense layers on random spikes of pictures, as they come from an event camera.
+
+    Parameters
+    ----------
+    name : str
+        For tables.
+    layers : tuple of tuple
+        ``(inputs, outputs, size, stride, padding)`` of a convolution, ``(inputs, outputs)`` of a dense layer.
+    shape : tuple of int
+        (C, H, W) of the input.
+    n_steps, batch, density, voltage_decay, threshold
+        As in :class:`Workload`.
+    weight_scale : float
+        Factor of the weights that slayer draws.
+    group_size : int
+        F of the random schedule.
+    """
+
+    name: str
+    layers: tuple[tuple[int, ...], ...]
+    shape: tuple[int, int, int]
+    n_steps: int
+    batch: int
+    density: float
+    threshold: float
+    weight_scale: float
+    group_size: int
+    voltage_decay: float = 0.1
+
+    def __str__(self) -> str:
+        convolutions = sum(len(layer) > 2 for layer in self.layers)
+        return (f"{'x'.join(map(str, self.shape))}, {convolutions} convolutions, {len(self.layers) - convolutions} "
+                f"dense layers, {self.n_steps} time steps, batch {self.batch}, input density {self.density}, voltage "
+                f"decay {self.voltage_decay}, random schedule, F = {self.group_size}")  # fmt: skip
+
+    @property
+    def schedule(self) -> Random:
+        """The schedule."""
+        return Random(self.group_size)
+
+    def spikes(self) -> NDArray[np.uint8]:
+        """Return the input, (B, C, H, W, T)."""
+        shape = self.batch, *self.shape, self.n_steps
+        return (np.random.default_rng(0).random(shape) < self.density).astype(np.uint8)
+
+    def labels(self) -> NDArray[np.int64]:
+        """Return a class for each sample."""
+        return np.random.default_rng(1).integers(0, self.layers[-1][1], self.batch)
+
+    def blocks(self) -> list[Any]:
+        """Return the blocks of slayer; its own random weights, seeded."""
+        import torch
+
+        from lava_async.training.blocks import slayer
+
+        cuba = slayer().block.cuba
+        params = {"threshold": self.threshold, "current_decay": 1.0, "voltage_decay": self.voltage_decay}
+        made: list[Any] = []
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            for layer, before in zip(self.layers, (None, *self.layers), strict=False):
+                if len(layer) == 2 and before is not None and len(before) > 2:
+                    made.append(cuba.Flatten())
+                options = dict(zip(("stride", "padding"), layer[3:], strict=False))
+                kind = cuba.Dense if len(layer) == 2 else cuba.Conv
+                made.append(kind(dict(params), *layer[:3], weight_scale=self.weight_scale, **options))
+        return made
+
+    def unlayered(self, **options: Any) -> Any:
+        """Return the blocks as a network for unlayered training."""
+        from lava_async.training import UnlayeredNetwork
+
+        return UnlayeredNetwork(
+            self.blocks(), **{"schedule": self.schedule, "input_shape": self.shape, **options}
+        ).train()
+
+
+def activity(network: Network, batch: Any, schedule: Schedule) -> dict[str, float]:
+    """Return what an input makes a network do, per sample."""
+    result = simulate_batch(network, batch, schedule=schedule)
+    n = len(result.counts)
+    return {
+        "spikes": float(result.counts.sum() / n),
+        "forward steps": float(result.forward_steps.sum() / n),
+        "synaptic operations": float(result.synaptic_operations.mean()),
+    }
 
 
 W1 = Workload("W1", (2312, 64, 64, 64, 10), n_steps=10, batch=256, density=0.03, voltage_decay=1.0)
 W2 = Workload("W2", (700, 128, 128, 20), n_steps=100, batch=32, density=0.02, voltage_decay=0.1)
+# The size of DVS Gesture networks, and asynctorch's own tutorial on N-MNIST.
+W3 = Pictures(
+    "W3", ((2, 8, 3, 1, 1), (8, 8, 2, 2, 0), (8, 16, 3, 1, 1), (16, 16, 2, 2, 0), (1024, 64), (64, 11)), (2, 32, 32),
+    n_steps=20, batch=8, density=0.05, threshold=0.3, weight_scale=2.5, group_size=8,
+)  # fmt: skip
+W4 = Pictures(
+    "W4", ((2, 4, 5, 4, 0), (4, 8, 3, 2, 1), (8, 32, 3, 2, 0), (32, 10)), (2, 34, 34),
+    n_steps=10, batch=256, density=0.03, threshold=0.08, weight_scale=1.0, group_size=16,
+)  # fmt: skip
 
 
 def torch_with(threads: int) -> Any:

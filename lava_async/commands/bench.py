@@ -38,11 +38,11 @@ def _run(args: Namespace) -> Report:
 
 
 def _machine() -> dict[str, Any]:
-    import numpy
     import torch
 
-    versions = {module.__name__: module.__version__ for module in (numpy, torch)}
-    return {"processor": _processor(), "cores": os.cpu_count(), "python": platform.python_version(), **versions}
+    from lava_async.engine.config import show_config
+
+    return {"processor": _processor(), "cores": os.cpu_count(), **show_config(), "torch": torch.__version__}
 
 
 def _processor() -> str:
@@ -55,7 +55,8 @@ def _processor() -> str:
 
 def _text(data: dict[str, Any]) -> str:
     machine = data["machine"]
-    lines = [f"{machine['processor']}, {machine['cores']} cores; threads used: {data['threads']}"]
+    lines = [f"{machine['processor']}, {machine['cores']} cores, {machine['instruction set']}; "
+             f"threads used: {data['threads']}"]  # fmt: skip
     for case in data["cases"]:
         lines += ["", f"{case['case']}: {case['work']}"]
         if case["activity"]:
@@ -68,6 +69,9 @@ def _text(data: dict[str, Any]) -> str:
             ratios = [f"{result[name]:.2f}" for name in ("ratio", "ratio_of_fastest")]
             rows.append([result["contender"], *times, *ratios, wanted, memory])
         lines.append(table(rows))
+        for figure in case["figures"]:
+            wanted = f", wanted: <= {figure['most']:.3g}" if figure["most"] else ""
+            lines.append(f"{figure['name']}: {figure['value']:.3g} {figure['unit']}".rstrip() + wanted)
         lines += [f"  {result['contender']}: {result['includes']}." for result in case["results"]]
     return "\n".join(lines)
 
@@ -89,7 +93,7 @@ COMMAND = Command(
     "measure speed, as ratios within one run",
     "Measure speed as ratios within one run: contenders take turns, medians are compared, and every time says what it\n"
     "holds and what it leaves out.",
-    "  lava-async bench                       the engine against dense torch and stock netx\n"
+    "  lava-async bench                       the engine against dense torch, slayer and stock netx\n"
     "  lava-async bench --suite all --json    everything, for programs\n"
     "  lava-async bench --threads 2 --csv     on two threads, as a table for a spreadsheet",
     _arguments,

@@ -1,0 +1,54 @@
+"""What a fresh process waits for: the import, and the first run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from lava_async.bench import Case, Contender, Figure
+
+#: Seconds that the import, and after it the first run, shall take at most.
+IMPORT_SECONDS, FIRST_RUN_SECONDS = 0.25, 0.05
+
+IMPORT = "import lava_async"
+FIRST_RUN = """
+net = lava_async.Network.feedforward([[[0.6, 0.6]], [[0.8]]], lava_async.CubaParams(1.0, 0.1, 0.5))
+lava_async.simulate(net, [[1, 0, 1], [0, 1, 1]], schedule=lava_async.Random(2))
+"""
+CLOCK = """
+import time
+begun = time.perf_counter()
+{}
+imported = time.perf_counter()
+{}
+print(imported - begun, time.perf_counter() - imported)
+"""
+#: Fresh processes that tell their own times; medians are taken.
+PROCESSES = 5
+
+
+def cases(threads: int) -> Iterator[Case]:
+    """Make the case; every process runs on one thread."""
+    programs = {"import lava_async": IMPORT, "import and first simulate": IMPORT + FIRST_RUN,
+                "import numpy": "import numpy", "nothing": "pass"}  # fmt: skip
+    contenders = [
+        Contender(name, partial(_output, program), "a fresh Python from its start to its end", in_process=False)
+        for name, program in programs.items()
+    ]
+    work = "warm file system, compiled Python files. The figures are by the clock inside the process"
+    yield Case("a fresh process", work, contenders, figures=_by_its_own_clock)
+
+
+def _by_its_own_clock(seconds: dict[str, float]) -> list[Figure]:
+    told = [_output(CLOCK.format(IMPORT, FIRST_RUN)).split() for _ in range(PROCESSES)]
+    importing, running = np.median(np.array(told, float), axis=0).tolist()
+    return [Figure("import lava_async", importing, "s", IMPORT_SECONDS),
+            Figure("first simulate", running, "s", FIRST_RUN_SECONDS)]  # fmt: skip
+
+
+def _output(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
