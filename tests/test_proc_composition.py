@@ -43,7 +43,7 @@ from lava_async import (
     simulate,
     simulate_batch,
 )
-from lava_async.engine.compiled import plan_of
+from lava_async.engine.compiled import compiled
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.network import Layer
 from lava_async.proc.async_lif.process import AsyncLIF
@@ -355,7 +355,7 @@ class TestTimeSteps:
 
 def keeps_currents_in_24_bits(r):
     """Whether a current that wrapped once is in range: the composition does not know whom a sum of 0 touched."""
-    return r.network.params.tag != "fixed_pt" or r.spikes.max(initial=1) <= plan_of(r.network).largest_payload
+    return r.network.params.tag != "fixed_pt" or r.spikes.max(initial=1) <= compiled(r.network).narrow.largest_payload
 
 
 class TestSubProcessModel:

@@ -59,7 +59,7 @@ class Interrupt {
 
   // Cheap enough to be called in every forward step.
   bool raised() {
-    if (++calls_ % 64 == 0 && asked_) ask();
+    if (++calls_ % 8 == 0 && asked_) ask();
     return stop_.load(std::memory_order_relaxed);
   }
   bool ask() {
