@@ -104,11 +104,13 @@ def small(seed: int = 0) -> Network:
 
 # ------------------------------------------------------------------------------------------------- Ctrl-C
 
+DEAF = pytest.mark.xfail(reason="the general backward pass asks once in 64 samples", strict=True)
+
 LONG_CALLS = """
 import json, os, signal, sys, threading, time
 import numpy as np
 import torch
-from lava_async import CubaParams, LoihiParams, MaxForwardSteps, Network, Random, Timed, simulate, simulate_batch
+from lava_async import CubaParams, Layered, MaxForwardSteps, Network, Random, Timed, simulate, simulate_batch
 from lava_async.engine import Setup
 from lava_async.network import Layer
 from lava_async.synapses import INPUT, Dense
@@ -120,17 +122,17 @@ loop = Dense(INPUT, 0, np.ones((40, 4))), Dense(0, 0, np.ones((40, 40)))
 network = Network((4,), (Layer((40,)),), loop, CubaParams(1.0, 1.0, 0.5), np.arange(40))
 spikes = np.ones((3, 4, 2), int)
 
-def chain(B=40, T=50, n=500):
+def chain(B=30, T=150, n=500):
     rng = np.random.default_rng(0)
     net = Network.feedforward([rng.normal(0.05, 0.1, (n, n)) for _ in range(2)], CubaParams(1.0, 0.5, 0.3))
     return net, torch.tensor(rng.random((B, n, T)) < 0.9)
 
-def training(net, given, **options):
+def training(net, given, schedule=Random(8), gradient=Gradient(), **options):
     parameters = Parameters.of(net)
     for w in parameters.weights:
         w.requires_grad_()
     run = CompiledEngine(net, threads=THREADS).run(
-        Setup(net, Random(8), **options), Gradient("all", False), parameters, given, np.arange(len(given)))
+        Setup(net, schedule, **options), gradient, parameters, given, np.arange(len(given)))
     return run.counts.sum(), parameters
 
 def simulate_one():
@@ -147,8 +149,13 @@ def forward():
     return lambda: training(network, given, refractory_dropout=1.0, until=ENDLESS)
 
 def backward():
-    loss, _ = training(*chain())
-    return loss.backward
+    return training(*chain())[0].backward
+
+def backward_of_all_checks():
+    return training(*chain(), gradient=Gradient("all", peak=False))[0].backward
+
+def backward_layered():
+    return training(*chain(B=100), Layered())[0].backward
 
 def gradient():
     loss, parameters = training(*chain(B=3, T=3, n=50))
@@ -178,7 +185,10 @@ print(json.dumps(answered))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("call", ["simulate_one", "simulate_many", "timed", "forward", "backward"])
+@pytest.mark.parametrize("call", [
+    "simulate_one", "simulate_many", "timed", "forward", "backward", pytest.param("backward_of_all_checks", marks=DEAF),
+    pytest.param("backward_layered", marks=DEAF),
+])  # fmt: skip
 def test_ctrl_c_is_answered_within_half_a_second_and_the_program_can_go_on(call, threads):
     """Seconds of processor time, all threads together: how long others keep the processor does not matter here."""
     assert json.loads(program("-c", LONG_CALLS, call, str(threads), timeout=120)) < 0.5 * threads
