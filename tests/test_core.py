@@ -104,11 +104,13 @@ def small(seed: int = 0) -> Network:
 
 # ------------------------------------------------------------------------------------------------- Ctrl-C
 
+DEAF = pytest.mark.xfail(reason="the general backward pass asks once in 64 samples", strict=True)
+
 LONG_CALLS = """
 import json, os, signal, sys, threading, time
 import numpy as np
 import torch
-from lava_async import CubaParams, LoihiParams, MaxForwardSteps, Network, Random, Timed, simulate, simulate_batch
+from lava_async import CubaParams, Layered, MaxForwardSteps, Network, Random, Timed, simulate, simulate_batch
 from lava_async.engine import Setup
 from lava_async.network import Layer
 from lava_async.synapses import INPUT, Dense
@@ -120,17 +122,17 @@ loop = Dense(INPUT, 0, np.ones((40, 4))), Dense(0, 0, np.ones((40, 40)))
 network = Network((4,), (Layer((40,)),), loop, CubaParams(1.0, 1.0, 0.5), np.arange(40))
 spikes = np.ones((3, 4, 2), int)
 
-def chain(B=40, T=50, n=500):
+def chain(B=30, T=150, n=500):
     rng = np.random.default_rng(0)
     net = Network.feedforward([rng.normal(0.05, 0.1, (n, n)) for _ in range(2)], CubaParams(1.0, 0.5, 0.3))
     return net, torch.tensor(rng.random((B, n, T)) < 0.9)
 
-def training(net, given, **options):
+def training(net, given, schedule=Random(8), gradient=Gradient(), **options):
     parameters = Parameters.of(net)
     for w in parameters.weights:
         w.requires_grad_()
     run = CompiledEngine(net, threads=THREADS).run(
-        Setup(net, Random(8), **options), Gradient("all", False), parameters, given, np.arange(len(given)))
+        Setup(net, schedule, **options), gradient, parameters, given, np.arange(len(given)))
     return run.counts.sum(), parameters
 
 def simulate_one():
@@ -147,8 +149,13 @@ def forward():
     return lambda: training(network, given, refractory_dropout=1.0, until=ENDLESS)
 
 def backward():
-    loss, _ = training(*chain())
-    return loss.backward
+    return training(*chain())[0].backward
+
+def backward_of_all_checks():
+    return training(*chain(), gradient=Gradient("all", peak=False))[0].backward
+
+def backward_layered():
+    return training(*chain(B=100), Layered())[0].backward
 
 def gradient():
     loss, parameters = training(*chain(B=3, T=3, n=50))
@@ -178,7 +185,10 @@ print(json.dumps(answered))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("call", ["simulate_one", "simulate_many", "timed", "forward", "backward"])
+@pytest.mark.parametrize("call", [
+    "simulate_one", "simulate_many", "timed", "forward", "backward", pytest.param("backward_of_all_checks", marks=DEAF),
+    pytest.param("backward_layered", marks=DEAF),
+])  # fmt: skip
 def test_ctrl_c_is_answered_within_half_a_second_and_the_program_can_go_on(call, threads):
     """Seconds of processor time, all threads together: how long others keep the processor does not matter here."""
     assert json.loads(program("-c", LONG_CALLS, call, str(threads), timeout=120)) < 0.5 * threads
@@ -410,8 +420,8 @@ def damaged(array: np.ndarray) -> dict[str, np.ndarray]:
     }  # fmt: skip
     if array.size:
         found["shorter"] = array[:-1].copy()
-        found["spread"] = np.repeat(array, 2, axis=array.ndim - 1)[..., ::2]
-    return found
+    spread = np.repeat(array, 2, axis=array.ndim - 1)[..., ::2]
+    return found if spread.flags.c_contiguous else {**found, "spread": spread}
 
 
 def wrong_arrays() -> Iterator[tuple[str, str, int, str]]:
@@ -487,7 +497,7 @@ def int32(*values: int) -> np.ndarray:
 
 GRID = [1, 3, 3, 2, 2, 2, 1]
 
-SPECS: list[Any] = [
+SPECS: list[tuple[str, tuple[Any, ...]]] = [
     ("add_dense", (-2, 0, None)),
     ("add_dense", (1, 0, None)),
     ("add_dense", (0, 1, None)),
@@ -558,6 +568,79 @@ def test_wrong_parameters_of_neurons_are_refused(place, wrong):
 def test_wrong_rules_are_refused(wrong):
     with pytest.raises((TypeError, ValueError)):
         _core.Rules(**RULES | wrong)
+
+
+@pytest.mark.xfail(reason="a refused set of synapses stays in the network, unchecked; one ends the process", run=False)
+@pytest.mark.parametrize(("method", "arguments"), SPECS, ids=str)
+def test_a_set_of_synapses_that_was_refused_is_not_in_the_network(method, arguments):
+    spec = ring()
+    with pytest.raises((TypeError, ValueError)):
+        getattr(spec, method)(*arguments)
+    made = _core.Engine(spec, "float32", INSTRUCTION_SETS[0], False)
+    with pytest.raises(ValueError, match="synapses"):
+        made.set_weights(2, np.ones(2, np.float32))
+
+
+def frame_arguments() -> list[Any]:
+    return [np.ones(3), int32(0, 0, 0), int32(0, 0, 0)]
+
+
+def spikes_arguments() -> list[Any]:
+    return [np.ones((2, 3, 4)), np.zeros((2, 5), np.int64), 1]
+
+
+def events_arguments(n_channels: int = 8) -> list[Any]:
+    """Return what moves two events of a sensor of 2 x 2 pixels, one of each polarity, by a pixel in both directions."""
+    moves = np.array([[1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0]])
+    hashes, new_start = np.ones((4, 1), np.uint64), np.zeros((1, 2), np.int64)
+    start = np.array([[0, 2]])
+    return [int32(0, 4), int32(1, 1), start, n_channels, 2, 2, moves, hashes, False, 0.0, 0.0, new_start]
+
+
+LISTS: dict[str, tuple[Any, list[int]]] = {
+    "list_frame": (frame_arguments, [1, 2]),
+    "list_spikes": (spikes_arguments, [1]),
+    "move_events": (events_arguments, [0, 1, 2, 11]),
+}
+"""Functions on lists of events, and the places of their arrays of one type."""
+
+
+@pytest.mark.parametrize(("function", "place", "damage"), [
+    (function, place, damage) for function, (arguments, places) in LISTS.items() for place in places
+    for damage in damaged(arguments()[place])
+    # Lists of a frame have room for more.
+    if not (function == "list_frame" and damage == "longer")
+])  # fmt: skip
+def test_a_wrong_list_of_events_is_refused(function, place, damage):
+    given = LISTS[function][0]()
+    given[place] = damaged(given[place])[damage]
+    with pytest.raises((TypeError, ValueError)):
+        getattr(_core, function)(*given)
+
+
+@pytest.mark.parametrize(("function", "wrong"), [
+    ("list_frame", np.ones(3, complex)), ("list_frame", np.ones(6)[::2]), ("list_frame", np.ones(4)),
+    ("list_spikes", np.ones((2, 3, 4), complex)), ("list_spikes", np.ones((2, 3, 8))[..., ::2]),
+    ("list_spikes", np.ones((3, 4))), ("list_spikes", np.ones((3, 3, 4))), ("move_events", int32(0, 8)),
+    ("move_events", int32(0, -1)),
+])  # fmt: skip
+def test_wrong_input_is_refused(function, wrong):
+    given = LISTS[function][0]()
+    given[0] = wrong
+    with pytest.raises((TypeError, ValueError)):
+        getattr(_core, function)(*given)
+
+
+def test_events_move():
+    channel, count = _core.move_events(*events_arguments())
+    assert (channel.tolist(), count.tolist()) == ([3, 7], [1, 1])
+
+
+@pytest.mark.xfail(reason="the event is written past the end of the array", run=False)
+def test_channels_of_moved_events_are_whole_pictures():
+    """With 5 channels of 2 x 2 pixels, channel 4 would move to channel 7."""
+    with pytest.raises(ValueError, match="shapes"):
+        _core.move_events(*events_arguments(n_channels=5))
 
 
 # ------------------------------------------------------------------------------------------ own neuron models
