@@ -51,7 +51,8 @@ class Variant {
     if (options_.jitter > 0 && width_ > 1) x += (2 * drawn(h.jitter_x) - 1) * options_.jitter;
     // A sensor of one row has no vertical axis to leave along.
     const double i = height_ > 1 ? std::floor(y + 0.5) : 0, j = width_ > 1 ? std::floor(x + 0.5) : 0;
-    if (to_t < 0 || to_t >= n_steps_ || i < 0 || i >= height_ || j < 0 || j >= width_) return;
+    // Asked so that numbers which are none are lost, too.
+    if (!(to_t >= 0 && to_t < n_steps_ && i >= 0 && i < height_ && j >= 0 && j < width_)) return;
     const size_t to = (static_cast<size_t>(plane) * height_ + static_cast<size_t>(i)) * width_ + static_cast<size_t>(j);
     seen_[static_cast<size_t>(to_t) * n_channels_ + to]++;
   }
@@ -80,9 +81,11 @@ nb::tuple move_events(In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>>
                       int n_channels, int height, int width, In<double, nb::shape<-1, 8>> moves,
                       In<uint64_t, nb::ndim<2>> hashes, bool within, double drop, double jitter,
                       Out<int64_t, nb::ndim<2>> new_start) {
+  if (start.shape(1) < 1) throw std::invalid_argument("start");
   const size_t n = start.shape(0), T = start.shape(1) - 1;
   const bool fits = moves.shape(0) == n && hashes.shape(0) == 4 && hashes.shape(1) == n && new_start.shape(0) == n &&
-                    new_start.shape(1) == T + 1 && channel.shape(0) == count.shape(0) && height > 0 && width > 0;
+                    new_start.shape(1) == T + 1 && channel.shape(0) == count.shape(0) && height > 0 && width > 0 &&
+                    n_channels > 0 && n_channels % (static_cast<int64_t>(height) * width) == 0;
   if (!fits) throw std::invalid_argument("shapes");
   std::vector<int32_t> channels, counts;
   {

@@ -199,6 +199,7 @@ class PyEngine {
     Call call = call_of(samples, t0, channel, count, start, largest_payload, history, inputs, from_rest, u, v, counts,
                         forward_steps, first_output, tally);
     Recording recording;
+    require(record == "counts" || record == "groups" || record == "trace", "record");
     recording.groups = record != "counts";
     recording.trace = record == "trace";
     Failure failure;
@@ -247,6 +248,7 @@ class PyEngine {
     require(first_output_ps.shape(0) == n && first_output_ps.shape(1) == T, "first_output_ps");
     TimedResults timed{step_ps.data(), first_output_ps.data(), {}};
     Recording recording;
+    require(record == "counts" || record == "groups" || record == "trace", "record");
     recording.groups = record != "counts";
     recording.trace = record == "trace";
     std::vector<int64_t> log;
@@ -298,6 +300,7 @@ class PyEngine {
     parameters.scale = scale;
     parameters.weight_scale = weight_scale;
     GradientRules rule;
+    require(credit == "delivered" || credit == "all" || credit == "keep" || credit == "last", "credit");
     rule.credit = credit == "delivered" ? DELIVERED : credit == "all" ? ALL : credit == "keep" ? KEEP : LAST;
     rule.peak = peak;
     rule.differentiated = differentiated;

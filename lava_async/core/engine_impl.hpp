@@ -54,7 +54,9 @@ class EngineOf : public Engine {
       }
     }
   }
-  void prepare() override { numbers_->bounds(*net_); }
+  void prepare() override {
+    if constexpr (std::is_integral_v<Num>) numbers_->bounds(*net_);
+  }
   int largest_payload() const override { return largest_payload_of(*numbers_); }
 
   Failure run(const Rules& rules, const Batch& batch, const Results& results, Recording* recording, int threads,

@@ -22,8 +22,8 @@ class GeneralBackward : public AdjointBase<Real> {
         valid_(net.layers.size() + 1),
         touched_(net.layers.size() + 1) {}
 
-  // Undoes a whole sample.
-  void run(const BackwardSample<Real>& sample, int first_wanted, int n_wanted) {
+  // Undoes a whole sample, unless interrupted.
+  void run(const BackwardSample<Real>& sample, int first_wanted, int n_wanted, Interrupt& interrupt) {
     sample_ = sample;
     counts_.reserve(static_cast<size_t>(sample.n_steps) * net.n_places() + BLOCK);
     counts_.fill(0);
@@ -39,6 +39,7 @@ class GeneralBackward : public AdjointBase<Real> {
       open_row(row);
       const size_t first = t_ ? tape.row_end[row - 1] : sample.place.step;
       for (size_t step = tape.row_end[row]; step-- > first;) {
+        if (interrupt.raised()) return;
         if (rules_.layered) {
           layered_back(step);
         } else if (tape.step[step].k < 0) {

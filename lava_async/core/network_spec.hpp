@@ -32,25 +32,27 @@ class NetworkSpec {
   }
 
   void add_dense(int source, int target, std::optional<In<int32_t, nb::ndim<1>>> delay) {
-    PartSpec& p = add(source, target, Kind::DENSE);
+    PartSpec p = part(source, target, Kind::DENSE);
     set_delay(p, delay);
+    specs_.push_back(std::move(p));
   }
   void add_conv(int source, int target, const std::vector<int>& g, std::optional<In<int32_t, nb::ndim<1>>> delay) {
     require(g.size() == 16, "geometry");
-    PartSpec& p = add(source, target, Kind::CONV);
+    for (int x : g) require(x >= 0, "geometry");
+    PartSpec p = part(source, target, Kind::CONV);
     p.geometry = {g[0], g[1],         g[2],          g[3],           g[4],           g[5],
                   g[6], {g[7], g[8]}, {g[9], g[10]}, {g[11], g[12]}, {g[13], g[14]}, g[15]};
-    for (int x : g) require(x >= 0, "geometry");
     require(p.geometry.n_source() == n_source(source) && p.geometry.n_target() == sizes_[target], "geometry");
     require(p.geometry.stride[0] > 0 && p.geometry.stride[1] > 0 && p.geometry.groups > 0, "geometry");
     require(p.geometry.per_group * p.geometry.groups == p.geometry.channels, "geometry");
     require(p.geometry.outputs % p.geometry.groups == 0, "geometry");
     set_delay(p, delay);
+    specs_.push_back(std::move(p));
   }
   void add_sparse(int source, int target, In<int32_t, nb::ndim<1>> pre, In<int32_t, nb::ndim<1>> post,
                   std::optional<In<int32_t, nb::ndim<1>>> delay, std::optional<In<int32_t, nb::ndim<1>>> entry,
                   int64_t n_weights) {
-    PartSpec& p = add(source, target, Kind::SPARSE);
+    PartSpec p = part(source, target, Kind::SPARSE);
     const size_t n = pre.shape(0);
     require(post.shape(0) == n && (!delay || delay->shape(0) == n), "sparse shapes");
     require(entry ? entry->shape(0) == n : n_weights == static_cast<int64_t>(n), "entry");
@@ -66,6 +68,7 @@ class NetworkSpec {
     p.pre.assign(pre.data(), pre.data() + n);
     p.post.assign(post.data(), post.data() + n);
     if (delay) p.each_delay.assign(delay->data(), delay->data() + n);
+    specs_.push_back(std::move(p));
   }
 
   std::shared_ptr<const Layout> lay_out() const {
@@ -103,11 +106,11 @@ class NetworkSpec {
   std::vector<PartSpec> specs_;
 
   int n_source(int layer) const { return layer == INPUT ? n_inputs_ : sizes_[layer]; }
-  PartSpec& add(int source, int target, Kind kind) {
+  // A set of synapses, to be appended once all of it is checked.
+  PartSpec part(int source, int target, Kind kind) const {
     const int n_layers = static_cast<int>(sizes_.size());
     require(source >= INPUT && source < n_layers && target >= 0 && target < n_layers, "layer");
-    specs_.push_back({static_cast<int>(specs_.size()), source, target, kind, {}, {}, {}, {}, {}, {}, 0});
-    return specs_.back();
+    return {static_cast<int>(specs_.size()), source, target, kind, {}, {}, {}, {}, {}, {}, 0};
   }
   void set_delay(PartSpec& p, const std::optional<In<int32_t, nb::ndim<1>>>& delay) const {
     if (!delay) return;

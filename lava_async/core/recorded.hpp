@@ -117,7 +117,7 @@ class Recorded : public DifferentiableRun {
                        [&] { return interrupt.raised(); });
       } else {
         GeneralBackward<Real> walker(net, rules_, rule, tape, trained_->floats, *gradients[share]);
-        for (int i = 0; i < n && !interrupt.raised(); i++) walker.run(sample(i), first_wanted_, n_wanted_);
+        for (int i = 0; i < n && !interrupt.raised(); i++) walker.run(sample(i), first_wanted_, n_wanted_, interrupt);
       }
     });
     if (done) add_up(gradients, to);

@@ -22,7 +22,7 @@ class TrainedNumbers {
     set_neurons(net, from, unit);
     Engine::Unfit unfit;
     for (const Part& p : net.parts) set_weights(net, p, from, unfit);
-    if (unfit.synapses < 0) numbers.bounds(net);
+    if (WHOLE && unfit.synapses < 0) numbers.bounds(net);
     return unfit;
   }
 
