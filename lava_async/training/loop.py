@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from lava_async import defaults
 from lava_async.data.own import labelled
 from lava_async.errors import InvalidValue
 from lava_async.files import replacing
@@ -95,10 +96,12 @@ def evaluate(
 
 
 def fit(
-    network: UnlayeredNetwork, train: LabelledSpikes, validation: LabelledSpikes | None = None, *, epochs: int,
-    batch_size: int = 128, learning_rate: float = 2e-3, optimizer: torch.optim.Optimizer | None = None,
-    cosine: bool = True, scale: float = 0.5, penalty: float = 0.0, seed: int = 0, checkpoint: str | Path | None = None,
-    progress: bool = False, callback: Callable[[Epoch], None] | None = None,
+    network: UnlayeredNetwork, train: LabelledSpikes, validation: LabelledSpikes | None = None, *,
+    epochs: int = defaults.EPOCHS,
+    batch_size: int = defaults.BATCH_SIZE, learning_rate: float | None = None,
+    optimizer: torch.optim.Optimizer | None = None, cosine: bool = True, scale: float | None = None,
+    penalty: float | None = None, seed: int = 0, checkpoint: str | Path | None = None, progress: bool = False,
+    callback: Callable[[Epoch], None] | None = None,
 ) -> list[Epoch]:  # fmt: skip
     """Train a network in place; it ends with the weights that were best on the validation samples, in eval mode.
 
@@ -112,16 +115,17 @@ def fit(
         Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay.
     epochs, batch_size : int
         Passes over the training samples, and samples per optimizer step.
-    learning_rate : float
-        Of the Adam optimizer; unused if `optimizer` is given.
+    learning_rate : float, optional
+        Of the Adam optimizer; unused if `optimizer` is given. Default:
+        :func:`~lava_async.training.trainer.default_learning_rate`, 0.02 per threshold for new networks.
     optimizer : torch.optim.Optimizer, optional
         One made for parameters of `network`.
     cosine : bool
         Let the learning rate fall to 0 along half a cosine.
-    scale : float
-        Of the output counts in the loss; less for long samples.
-    penalty : float
-        Weight of the hidden spikes in the loss.
+    scale : float, optional
+        Of the output counts in the loss; default: 5 / time steps.
+    penalty : float, optional
+        Weight of the hidden spikes in the loss; default: 0.005 / time steps.
     seed : int
         Seed of the order of the samples. No global random state is read or changed.
     checkpoint : path, optional
@@ -140,12 +144,28 @@ def fit(
     InvalidValue, InvalidType
         If an argument cannot be used.
     FloatingPointError
-        If the loss is not finite.
+        If the loss, its gradient or the weights are not finite.
+
+    Notes
+    -----
+    Weights that were drawn by this package (`dense_blocks` without `gain`) and have not learned are first scaled by
+    :meth:`UnlayeredNetwork.scale_to` with the first 128 samples of the first epoch. Your own blocks stay as they are.
+
+    Examples
+    --------
+    >>> from lava_async import Random
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.training import UnlayeredNetwork, dense_blocks
+    >>> net = UnlayeredNetwork(dense_blocks([200, 64, 10]), schedule=Random(group_size=8))
+    >>> history = fit(net, digits("train"), epochs=2)
+    >>> history[-1].accuracy > 0.8
+    True
     """
     count("fit.epochs", epochs, least=1)
     trainer = Trainer(
-        network, train, validation, epochs=epochs, batch_size=batch_size, cosine=cosine, loss=CrossEntropy(scale),
-        optimizer=optimizer or torch.optim.Adam(network.parameters(), lr=learning_rate), penalty=penalty, seed=seed,
+        network, train, validation, epochs=epochs, batch_size=batch_size, cosine=cosine, penalty=penalty, seed=seed,
+        loss=None if scale is None else CrossEntropy(scale),
+        optimizer=optimizer or (None if learning_rate is None else torch.optim.Adam(network.parameters(), learning_rate)),
     )  # fmt: skip
     with ProgressBar(total=epochs * trainer.n_batches, disable=not progress, unit="batch") as bar:
 
