@@ -1,4 +1,4 @@
-"""The defaults of training, in one place: ``dense_blocks``, ``UnlayeredNetwork``, ``fit``, configs and examples share them.
+"""The defaults of training, which ``dense_blocks``, ``UnlayeredNetwork``, ``fit``, configs and examples share.
 
 They carry over between networks because they are relative: weights are scaled until a part of each layer fires, the
 surrogate and the learning rate follow the thresholds, the loss follows the length of the samples.

@@ -49,7 +49,11 @@ def layer_blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> li
             gain, synapses = _own(config, layer, "gain"), _synapses(layer, block)
             for synapse in synapses:
                 channels, fan = sum(synapse.weight.shape[:2]), math.prod(synapse.weight.shape[2:])
-                bound = (defaults.GAIN if gain is None else gain) * _own(config, layer, "threshold") * math.sqrt(6 / (channels * fan))
+                bound = (
+                    (defaults.GAIN if gain is None else gain)
+                    * (_own(config, layer, "threshold") or 1.0)
+                    * math.sqrt(6 / (channels * fan))
+                )
                 synapse.weight.uniform_(-bound, bound, generator=generator)
             if synapses and gain is None:
                 mark_drawn(block)

@@ -252,7 +252,7 @@ class OptimizerConfig(Table):
 
     name: Literal["adam", "adamw", "sgd"] = key("Optimizer of torch.", "adam")
     learning_rate: float | None = key(
-        f"At the beginning; left out: {defaults.LEARNING_RATE:g} per threshold, and a tenth of it for fine-tuning (from).",
+        f"At the beginning; left out: {defaults.LEARNING_RATE:g} per threshold, a tenth of that for fine-tuning.",
         None,
         least=0.0,
     )
@@ -266,8 +266,12 @@ class OptimizerConfig(Table):
 class TrainingConfig(Table):
     """How long, in which order, on how many threads."""
 
-    epochs: int = key("Passes over the training samples; 0: only evaluate and export.", defaults.EPOCHS, least=0, most=10**6)
-    batch_size: int = key("Samples per optimizer step, of all processes together.", defaults.BATCH_SIZE, least=1, most=10**6)
+    epochs: int = key(
+        "Passes over the training samples; 0: only evaluate and export.", defaults.EPOCHS, least=0, most=10**6
+    )
+    batch_size: int = key(
+        "Samples per optimizer step, of all processes together.", defaults.BATCH_SIZE, least=1, most=10**6
+    )
     seed: int = key("Of weights, order, schedules and dropouts.", 0, least=0, most=2**63 - 1)
     threads: int = key("Threads per process; the order of float sums, so the last bits, depend on it.", 1, least=1,
                        most=4096)  # fmt: skip

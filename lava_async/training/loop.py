@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from lava_async import defaults
@@ -18,12 +20,14 @@ from lava_async.network import Network
 from lava_async.progress import ProgressBar
 from lava_async.records import count
 from lava_async.schedules import Schedule
+from lava_async.silence import Activity
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
 from lava_async.tally import Tally, in_parts
 from lava_async.training.losses import CrossEntropy
 from lava_async.training.trainer import Epoch, LabelledSpikes, Trainer
 from lava_async.training.unlayered import UnlayeredNetwork
 
+log = logging.getLogger(__name__)
 __all__ = ["Epoch", "Evaluation", "LabelledSpikes", "evaluate", "fit"]
 
 
@@ -78,11 +82,15 @@ def evaluate(
     labels = class_labels("evaluate: labels", data.labels, len(deployed.outputs))
     if len(labels) != len(data.spikes):
         raise InvalidValue("evaluate: number of labels", len(labels), f"{len(data.spikes)}, one per sample")
-    whole, cut = Tally(), Tally()
+    whole, cut, activity = Tally(), Tally(), Activity(deployed, np.unique(labels))
     for tally, rule in ((whole, until), (cut, FirstOutput())):
         how: dict[str, Any] = {"schedule": schedule, "until": rule, "seed": seed, "threads": threads}
         for part, run in in_parts(deployed, data.spikes, **how):
             tally.add(run, labels[part])
+            if tally is whole:
+                activity.add(run.counts.sum((0, 2)), run.counts.shape[0] * run.counts.shape[2])
+    for _, sentence in activity.sentences():
+        log.warning("evaluate: %s", sentence)
     return Evaluation(
         accuracy=whole.accuracy,
         accuracy_at_first_output=cut.accuracy,
@@ -162,10 +170,12 @@ def fit(
     True
     """
     count("fit.epochs", epochs, least=1)
+    if optimizer is None and learning_rate is not None:
+        optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     trainer = Trainer(
         network, train, validation, epochs=epochs, batch_size=batch_size, cosine=cosine, penalty=penalty, seed=seed,
         loss=None if scale is None else CrossEntropy(scale),
-        optimizer=optimizer or (None if learning_rate is None else torch.optim.Adam(network.parameters(), learning_rate)),
+        optimizer=optimizer,
     )  # fmt: skip
     with ProgressBar(total=epochs * trainer.n_batches, disable=not progress, unit="batch") as bar:
 

@@ -31,6 +31,7 @@ from lava_async.training.checkpoint import check_alike
 from lava_async.training.losses import CrossEntropy, Loss, activity_weights
 from lava_async.training.ranks import Ranks
 from lava_async.training.unlayered import UnlayeredNetwork
+from lava_async.training.watch import Watch, finite
 
 log = logging.getLogger(__name__)
 #: Samples that are validated at once.
@@ -190,6 +191,7 @@ class Trainer:
         self._schedule_at, self._threads, self._augment, self._rate = schedule_at, threads, augment, rate
         penalty = defaults.PENALTY / n_steps if penalty is None else penalty
         self._activity = activity_weights(network.to_network(), penalty)
+        self._watch = Watch(network, self._labels)
         self._keep_best = keep_best and validation is not None
         self.history: list[Epoch] = []
         self._batch, self._sums, self._seconds = 0, np.zeros(3), 0.0
@@ -270,15 +272,19 @@ class Trainer:
         Raises
         ------
         NonFiniteError
-            If the loss, its gradient (the weights are those before the batch) or the weights after the batch are not
-            finite. Nothing is saved after that.
+            If the loss, its gradient (the weights are those before the batch) or the weights after the batch (they are
+            those before the epoch again) are not finite. Nothing is saved after that: the last checkpoint stays.
         """
         if not self.step:
             self._scale()
+        if self.ranks.writes and self.step < self.epochs * self.n_batches:
+            self._watch.begin()
         saved = time.monotonic()
         for number in range(len(self.history) + 1, self.epochs + 1):
             batches = np.array_split(self._order(number), self.n_batches)
             self.network.train()
+            self._watch.start_epoch()
+            self._good = copy.deepcopy(self.network.state_dict())
             while self._batch < self.n_batches:
                 started = time.monotonic()
                 self._train_on(batches[self._batch], number)
@@ -331,25 +337,26 @@ class Trainer:
                 loss = self._loss(output, labels) + (counts.sum((0, 2)) @ activity) / len(mine)
                 loss.backward()
                 correct = float((output.detach().sum(2).argmax(1) == labels).sum())
+                self._watch.add(counts)
                 found = np.array([loss.item() * len(mine), correct, float(counts.detach().sum())])
             found = self.ranks.sum(found)
             if not math.isfinite(found[0]):
                 raise self._non_finite(f"the loss is {found[0] / len(batch)}", batch, first, epoch)
             self.ranks.sum_gradients(list(network.parameters()), len(mine) / len(batch))
-            if not all(bool(p.grad.isfinite().all()) for p in network.parameters() if p.grad is not None):
+            if not finite(p.grad for p in network.parameters() if p.grad is not None):
                 raise self._non_finite("the gradient is not finite", batch, first, epoch)
         finally:
             network.schedule = schedule
-        rates = ", ".join(f"{group['lr']:.3g}" for group in self._optimizer.param_groups)
         try:
             self._optimizer.step()
         except RuntimeError as error:  # Of torch: a factor is beyond float32.
             if "overflow" not in str(error):
                 raise
-            raise self._non_finite(f"a step with learning rate {rates} overflows", batch, first, epoch) from None
-        if not all(bool(x.isfinite().all()) for x in [*network.parameters(), *network.buffers()]):
-            what = f"the weights are not finite after a step with learning rate {rates}"
-            raise self._non_finite(what, batch, first, epoch)
+            raise self._non_finite("a step of the optimizer overflows", batch, first, epoch) from None
+        if not finite([*network.parameters(), *network.buffers()]):
+            failure = self._non_finite("the weights are not finite after a step", batch, first, epoch)
+            network.load_state_dict(self._good)
+            raise failure
         if self._falling:
             self._falling.step()
         network.samples_seen += len(batch)
@@ -364,6 +371,8 @@ class Trainer:
         seconds = self._seconds + time.monotonic() - started
         loss, correct, spikes = (self._sums / len(self._labels)).tolist()
         self.history.append(Epoch(number, loss, correct, spikes, accuracy, seconds))
+        if self.ranks.writes:
+            self._watch.end_epoch(number, correct)
         self._batch, self._sums, self._seconds = 0, np.zeros(3), 0.0
         log.info("%s", self.history[-1])
 
@@ -386,11 +395,13 @@ class Trainer:
                    "n_channels": spikes.n_channels, "labels": self._labels[batch], "indices": batch,
                    "samples": first + np.arange(len(batch)), "epoch": epoch, "batch": self._batch + 1}  # fmt: skip
         where = f"in epoch {epoch}, batch {self._batch + 1} of {self.n_batches}"
-        return NonFiniteError(f"fit: {what} {where}", arrays)
+        rates = ", ".join(f"{group['lr']:.3g}" for group in self._optimizer.param_groups)
+        remedy = f"try a smaller learning rate (now {rates}), a smaller scale of the loss, or reset = 'detached'"
+        return NonFiniteError(f"fit: {what} {where}: {remedy}", arrays)
 
 
 def default_learning_rate(network: UnlayeredNetwork) -> float:
-    """Return the learning rate of Adam per mean threshold; a tenth of it where blocks are those of a trained network."""
+    """Return the learning rate of Adam, by mean threshold; a tenth of it for blocks of a trained network."""
     learned = any(getattr(block, "learned", False) for block in network.blocks)
     mean = float(network.thresholds.double().mean()) or 1.0
     return defaults.LEARNING_RATE * mean * (defaults.FINE_TUNING if learned else 1.0)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from lava_async import netx
+from lava_async import defaults, netx
 from lava_async.engine import Setup
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
@@ -23,7 +23,6 @@ from lava_async.schedules.timed import no_single_queue
 from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
-from lava_async import defaults
 from lava_async.training.blocks import NeuronBlock, adapt, kept
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine

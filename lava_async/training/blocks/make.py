@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from lava_async import defaults
 from lava_async.errors import InvalidValue
 from lava_async.records import count
-from lava_async import defaults
 from lava_async.training.blocks.base import mark_drawn, slayer
 
 
@@ -28,9 +28,9 @@ def dense_blocks(
     threshold, current_decay, voltage_decay : float
         As slayer's neuron; a decay of 1 keeps nothing from one time step to the next.
     gain : float, optional
-        Weights are uniform in ``+- gain * threshold * sqrt(6 / (fan_in + fan_out))`` (Glorot, Bengio, AISTATS 2010).
-        Without it they are drawn with gain 2, and ``fit``, which sees the data, scales them to a firing rate before the
-        first step; in a loop of your own call :meth:`UnlayeredNetwork.scale_to`.
+        Weights are uniform in ``+- gain * threshold * sqrt(6 / (fan_in + fan_out))`` (Glorot, Bengio, AISTATS 2010); a
+        threshold of 0 counts as 1. Without it they are drawn with gain 2, and ``fit``, which sees the data, scales them
+        to a firing rate before the first step; in a loop of your own call :meth:`UnlayeredNetwork.scale_to`.
     seed : int
         Seed of the weights; the global random state stays as it is.
     **neuron
@@ -47,7 +47,7 @@ def dense_blocks(
     with torch.random.fork_rng(devices=[]):
         for n_in, n_out in pairwise(sizes):
             block = dense(dict(params), n_in, n_out, delay_shift=False)
-            bound = (defaults.GAIN if gain is None else gain) * threshold * math.sqrt(6 / (n_in + n_out))
+            bound = (defaults.GAIN if gain is None else gain) * (threshold or 1.0) * math.sqrt(6 / (n_in + n_out))
             with torch.no_grad():
                 block.synapse.weight.uniform_(-bound, bound, generator=generator)
             if gain is None:
