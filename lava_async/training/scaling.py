@@ -32,18 +32,17 @@ def scale_to(network: UnlayeredNetwork, spikes: Any, rate: float, *, only_drawn:
     try:
         for layer in network._layers:
             weights = [w for w in learned_weights(layer.block) if w.requires_grad]
-            if weights and (is_drawn(layer.block) or not only_drawn):
-                factor = _factor(network, layer.index, weights, spikes, rate)
-            else:
-                factor = 1.0
+            scaled = bool(weights) and (is_drawn(layer.block) or not only_drawn)
+            factor = _factor(network, layer.index, weights, spikes, rate) if scaled else 1.0
             reached.append(_rate(network, layer.index, spikes))
-            if factor != 1.0:
-                log.info("scale_to: weights of %s (%s) times %.4g: %.1f %% of its neurons fire per time step",
-                         layer.where, layer.layer.name, factor, 100 * reached[-1])  # fmt: skip
-                if not rate / 2 <= reached[-1] <= 2 * rate:
-                    log.warning("scale_to: %.2g %% of the neurons of %s (%s) fire per time step, which is as near to "
-                                "%.2g %% as 8-bit weights get here: choose another threshold", 100 * reached[-1],
-                                layer.where, layer.layer.name, 100 * rate)  # fmt: skip
+            if not scaled:
+                continue
+            log.info("scale_to: weights of %s (%s) times %.4g: %.1f %% of its neurons fire per time step",
+                     layer.where, layer.layer.name, factor, 100 * reached[-1])  # fmt: skip
+            if not rate / 2 <= reached[-1] <= 2 * rate:
+                log.warning("scale_to: %.2g %% of the neurons of %s (%s) fire per time step, which is as near to "
+                            "%.2g %% as 8-bit weights get here: choose another threshold", 100 * reached[-1],
+                            layer.where, layer.layer.name, 100 * rate)  # fmt: skip
     finally:
         network.until = until
         network.train(training)

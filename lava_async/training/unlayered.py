@@ -138,6 +138,9 @@ class UnlayeredNetwork(torch.nn.Module):
         self._prepare(learning=False)
         self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_prepared": {}}  # Engines are made again.
+
     @property
     def n_outputs(self) -> int:
         """Number of output neurons, the last ones."""
