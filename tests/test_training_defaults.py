@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lava_async import FirstOutput, Layered, Momentum, Network, Random, defaults, netx
+from lava_async import FirstOutput, Layered, Momentum, Network, Random, cli, defaults, netx
 from lava_async.data import registry
 from lava_async.data.digits import digits
 from lava_async.errors import InvalidValue
@@ -269,7 +269,14 @@ def test_weights_at_the_limits_of_the_grid_are_said(caplog):
 def test_an_evaluation_says_what_never_fires(caplog):
     net = UnlayeredNetwork(dense_blocks([200, 12, 10], gain=0.01), schedule=Random(8))
     evaluate(net, digits("test"), schedule=Random(8))
-    assert "evaluate: no neuron fired" in caplog.text
+    assert "evaluated random: no neuron fired" in caplog.text
+
+
+def test_the_command_evaluate_says_what_never_fires(tmp_path, caplog):
+    network = Network.feedforward([np.full((10, 200), 2)], LoihiParams(du=4095, dv=4095, vth=10_000))
+    netx.save(network, tmp_path / "a.net")
+    assert cli.main(["evaluate", str(tmp_path / "a.net"), "--data", "digits", "--limit", "20"]) == 0
+    assert "no neuron fired" in caplog.text
 
 
 def test_a_file_whose_neurons_cannot_fire_says_so_when_it_is_loaded(tmp_path, caplog):

@@ -90,7 +90,7 @@ def evaluate(
             if tally is whole:
                 activity.add(run.counts.sum((0, 2)), run.counts.shape[0] * run.counts.shape[2])
     for _, sentence in activity.sentences():
-        log.warning("evaluate: %s", sentence)
+        log.warning("evaluated %s: %s", schedule.name, sentence)
     return Evaluation(
         accuracy=whole.accuracy,
         accuracy_at_first_output=cut.accuracy,
