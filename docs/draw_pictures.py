@@ -44,9 +44,9 @@ def main() -> None:
     train, test = digits("train+validation"), digits("test")
     trained = {}
     for name, schedule in (("layered", Layered()), ("unlayered", Random(8))):
-        blocks = dense_blocks([200, 64, 64, 10], gain=2.0, seed=0)
+        blocks = dense_blocks([200, 64, 64, 10], voltage_decay=1.0, gain=2.0, seed=0)
         network = UnlayeredNetwork(blocks, schedule=schedule, surrogate=ATan(2.4), seed=0)
-        fit(network, train, epochs=20, batch_size=32, learning_rate=1e-2, seed=0)
+        fit(network, train, epochs=20, batch_size=32, learning_rate=1e-2, penalty=0.0, seed=0)
         trained[name] = network.eval().to_network()
     draw_runs(trained["unlayered"], test.spikes[0])
     draw_results(trained, test)

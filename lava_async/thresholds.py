@@ -17,7 +17,21 @@ STEPS = 1000
 
 
 def out_of_reach(network: Network, steps: int = STEPS) -> list[int]:
-    """Return the layers none of whose neurons can reach its threshold.
+    """Return the layers none of whose neurons can reach its threshold; as :func:`neurons_out_of_reach`.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams
+    >>> network = Network.feedforward([[[1e-4]]], CubaParams(du=1, dv=0.1, vth=1))
+    >>> out_of_reach(network)
+    [0]
+    """
+    silent = neurons_out_of_reach(network, steps)
+    return [i for i, here in enumerate(network.layer_slices) if silent[here].all()]
+
+
+def neurons_out_of_reach(network: Network, steps: int = STEPS) -> NDArray[np.bool_]:
+    """Return the neurons that cannot reach their thresholds, whatever comes.
 
     Parameters
     ----------
@@ -29,29 +43,28 @@ def out_of_reach(network: Network, steps: int = STEPS) -> list[int]:
 
     Returns
     -------
-    list of int
-        Layers whose voltages stay at or below the thresholds even if all input channels and neurons that reach them
+    (N,) bool
+        Neurons whose voltages stay at or below the thresholds even if all input channels and neurons that reach them
         through positive weights emit one spike in every time step.
 
     Examples
     --------
     >>> from lava_async import CubaParams
     >>> network = Network.feedforward([[[1e-4]]], CubaParams(du=1, dv=0.1, vth=1))
-    >>> out_of_reach(network)
-    [0]
+    >>> neurons_out_of_reach(network)
+    array([ True])
     """
     params: Any = network.params
     if not isinstance(params, CubaParams | LoihiParams):
-        return []
+        return np.zeros(network.n_neurons, bool)
     whole = ONE if isinstance(params, LoihiParams) else 1
     keep_u, keep_v, vth, bias = (np.asarray(x, np.float64) for x in params.arrays(params.dtype))
-    found = []
+    found = np.zeros(network.n_neurons, bool)
     for i, here in enumerate(network.layer_slices):
         weights = sum((_positive(s) for s in network.synapses if s.target == i), np.zeros(len(vth[here])))
         current = params.arriving(weights, here) * _summed(keep_u[here] / whole, steps)
         highest = np.maximum(current + bias[here], 0) * _summed(keep_v[here] / whole, steps)
-        if (highest <= vth[here]).all():
-            found.append(i)
+        found[here] = highest <= vth[here]
     return found
 
 

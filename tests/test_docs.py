@@ -40,6 +40,9 @@ def test_the_examples_of_a_page_run_one_after_another(page, tmp_path, monkeypatc
     plt.close("all")
     assert examples(page)
     assert capsys.readouterr().out
+    if page == "how_to.md":
+        claim = re.search(r"more than (\d+) %", PAGES[page])[1]
+        assert names["accuracy"] > int(claim) / 100
 
 
 def test_every_picture_is_shown_and_small():

@@ -105,7 +105,7 @@ def test_gradient_is_the_finite_difference_of_the_tangent_model(engine, credit, 
 def test_layered_gradient_is_slayers(engine, credit):
     """With memory of current and voltage over time steps, and hidden neurons that fire again and again."""
     blocks = dense_blocks([12, 9, 7, 4], threshold=0.8, current_decay=0.4, voltage_decay=0.15, gain=3.0, seed=3)
-    net = UnlayeredNetwork(blocks, schedule=Layered(), credit=credit, engine=engine)
+    net = UnlayeredNetwork(blocks, schedule=Layered(), surrogate="slayer", credit=credit, engine=engine)
     rng = np.random.default_rng(1)
     spikes = torch.tensor(rng.random((5, 12, 15)) < 0.3, dtype=torch.float32)
     ours = net(spikes)

@@ -25,7 +25,7 @@ TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sort
 
 BASE = {"_core", "draws", "errors", "extras", "files", "forms", "network", "neurons", "records", "schedules", "spikes",
         "stopping", "synapses", "terminal", "threads"}  # fmt: skip
-CORE = BASE | {"engine", "metrics", "simulation", "tally", "thresholds"}
+CORE = BASE | {"defaults", "engine", "metrics", "silence", "simulation", "tally", "thresholds"}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "metrics": BASE | {"engine", "simulation"},
     "tally": BASE | {"engine", "simulation", "metrics"},
     "thresholds": BASE,
+    "silence": BASE,
+    "defaults": set(),
     "hdf5": BASE,
     **dict.fromkeys(ADAPTERS, CORE | {"hdf5"}),
     "compat": set(),

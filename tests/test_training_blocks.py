@@ -115,7 +115,7 @@ def gradients(outcome, blocks):
 @pytest.mark.parametrize("name", [name for name in CASES if name != "conv, decays per channel"])
 def test_layered_is_slayer_forward_and_backward(name):
     blocks, call, options = case(name)
-    net = UnlayeredNetwork(blocks, schedule=Layered(), **options).eval()
+    net = UnlayeredNetwork(blocks, schedule=Layered(), surrogate="slayer", **options).eval()
     x = spikes()
     again, _, _ = case(name)
     ours, slayers = net(x), call(x, *again).flatten(1, -2)

@@ -38,7 +38,7 @@ def test_delays_learn_to_match():
     blocks = [delays(slayer().axon.Delay(), 0.5), dense(1, 1, neuron=FORGETFUL)]
     with torch.no_grad():
         blocks[1].synapse.weight.fill_(0.6)
-    net = UnlayeredNetwork(blocks, schedule=Random(1), input_shape=(1,))
+    net = UnlayeredNetwork(blocks, schedule=Random(1), surrogate="slayer", input_shape=(1,))
     x = torch.zeros(1, 1, 12)
     x[..., 2:5] = 1
     wanted = torch.roll(x, 2)

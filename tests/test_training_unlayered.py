@@ -252,7 +252,6 @@ def norm(name):
         (lambda: [dense({"scale": 32})], "blocks[0] (Dense).neuron.scale = 32: must be 64"),
         (lambda: [dense({"norm": norm("WgtScaleBatchNorm")})],
          "blocks[0] (Dense).neuron.norm = 'WgtScaleBatchNorm': must be None or MeanOnlyBatchNorm"),
-        (lambda: [dense({"threshold": 0.0})], "blocks[0] (Dense).neuron (tau_rho, scale_rho) = (0.0, 1): must be > 0"),
         (lambda: [dense(pre_hook_fx=lambda w: w)], "blocks[0] (Dense).weight = 'between grid points': must be multi"),
     ],
 )  # fmt: skip
@@ -260,6 +259,12 @@ def test_blocks_that_cannot_be_run_are_named(blocks, error):
     with pytest.raises((InvalidValue, InvalidType)) as caught:
         UnlayeredNetwork(blocks(), schedule=Random(2))
     assert error in str(caught.value)
+
+
+def test_a_threshold_of_zero_has_a_surrogate_unless_it_is_slayers():
+    UnlayeredNetwork([dense({"threshold": 0.0})], schedule=Random(2))
+    with pytest.raises(InvalidValue, match=r"neuron \(tau_rho, scale_rho\) = \(0\.0, 1\): must be > 0"):
+        UnlayeredNetwork([dense({"threshold": 0.0})], schedule=Random(2), surrogate="slayer")
 
 
 @pytest.mark.parametrize(

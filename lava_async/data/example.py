@@ -28,21 +28,12 @@ classes = ["left", "right"]
 _TRAIN = """\
 # lava-async train {folder}/train.toml
 [network]
-sizes = [{inputs}, 32, 2]
-gain = 2.0
-voltage_decay = 0.2
+sizes = [{inputs}, 64, 2]
 
 [data]
 name = "{folder}"
 
-[loss]
-scale = 0.2
-
-[optimizer]
-learning_rate = 0.02
-
 [training]
-epochs = 10
 batch_size = 16
 """
 _FUNCTION = '''\

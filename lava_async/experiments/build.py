@@ -19,13 +19,13 @@ from lava_async.experiments.config import Config
 from lava_async.experiments.layers import check_weights, layer_blocks, neuron_settings
 from lava_async.experiments.sections import DataConfig, GradientConfig, LossConfig, NetworkConfig
 from lava_async.model_files import load_model
-from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
+from lava_async.training import UnlayeredNetwork, dense_blocks
 from lava_async.training.finetune import blocks_of
 from lava_async.training.gradient import STATE_SCALE
 from lava_async.training.losses import CrossEntropy, Loss, SpikeMax, SpikeRate
 from lava_async.training.ranks import Ranks
-from lava_async.training.surrogates import Surrogate
-from lava_async.training.trainer import Trainer
+from lava_async.training.surrogates import Exponential, per_threshold
+from lava_async.training.trainer import Trainer, default_learning_rate
 
 Progress = Callable[[int, int], Any]
 """Called with the samples that are read, and all of them, where reading takes long."""
@@ -100,7 +100,7 @@ def build_trainer(config: Config, network: UnlayeredNetwork, train: Any, validat
     return Trainer(
         network, train, validation, epochs=training.epochs, batch_size=training.batch_size, seed=seed,
         optimizer=_optimizer(config, network), cosine=config.optimizer.cosine, loss=_loss(config.loss),
-        penalty=config.loss.penalty,
+        penalty=config.loss.penalty, rate=config.network.rate,
         schedule_at=lambda step, steps: config.schedule.at(seed, step, steps), threads=training.threads,
         augment=_augmentation(config, train), keep_best=training.keep == "best", ranks=ranks,
     )  # fmt: skip
@@ -144,10 +144,10 @@ def _check_float32(config: Config) -> None:
         look(name, getattr(config, name).plain())
 
 
-def _surrogate(config: GradientConfig) -> Surrogate | None:
-    return {"slayer": None, "atan": ATan(config.alpha), "exponential": Exponential(config.tau, config.area)}[
-        config.surrogate
-    ]
+def _surrogate(config: GradientConfig) -> Any:
+    if config.surrogate == "atan":
+        return partial(per_threshold, config.alpha)
+    return "slayer" if config.surrogate == "slayer" else Exponential(config.tau, config.area)
 
 
 def _augmentation(config: Config, train: Any) -> Callable[[Any, Any], Any] | None:
@@ -158,15 +158,16 @@ def _augmentation(config: Config, train: Any) -> Callable[[Any, Any], Any] | Non
     return partial(vary, shape=train.shape, seed=config.training.seed) if vary else None
 
 
-def _loss(config: LossConfig) -> Loss:
+def _loss(config: LossConfig) -> Loss | None:
     if config.name == "cross_entropy":
-        return CrossEntropy(config.scale)
+        return None if config.scale is None else CrossEntropy(config.scale)
     return SpikeMax(config.mode) if config.name == "spike_max" else SpikeRate(config.true_rate, config.false_rate)
 
 
 def _optimizer(config: Config, network: UnlayeredNetwork) -> torch.optim.Optimizer:
     """Return the optimizer; slayer keeps decays as multiples of 1/4096, so that their steps are in that unit."""
     o = config.optimizer
+    rate = default_learning_rate(network) if o.learning_rate is None else o.learning_rate
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     decays = [p for name, p in named if name.endswith("_decay")]
     weights = [p for name, p in named if not name.endswith("_decay")]
@@ -175,5 +176,5 @@ def _optimizer(config: Config, network: UnlayeredNetwork) -> torch.optim.Optimiz
     if decays:
         groups.append({"params": decays, "weight_decay": 0.0, "lr": o.decay_learning_rate * unit})
     if o.name == "sgd":
-        return torch.optim.SGD(groups, lr=o.learning_rate, momentum=o.momentum)
-    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[o.name](groups, lr=o.learning_rate)
+        return torch.optim.SGD(groups, lr=rate, momentum=o.momentum)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[o.name](groups, lr=rate)

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
+from lava_async import defaults
 from lava_async.errors import InvalidValue
 from lava_async.experiments.sections import LayerConfig, NetworkConfig
-from lava_async.training.blocks import slayer
+from lava_async.training.blocks.base import mark_drawn, slayer
 
 MOST_WEIGHTS = 2**30
 """Weights that a network may have."""
@@ -19,8 +20,7 @@ _GEOMETRY = ("stride", "padding", "dilation", "groups")
 def layer_blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> list[Any]:
     """Return the blocks of the layers of a network, initialized by a seed of their own.
 
-    Weights are uniform in ``+- gain * threshold * sqrt(6 / (fan_in + fan_out))``, as those of
-    :func:`~lava_async.training.dense_blocks`; pools sum by slayer's fixed weight.
+    Weights are drawn as those of :func:`~lava_async.training.dense_blocks`; pools sum by slayer's fixed weight.
 
     Parameters
     ----------
@@ -46,10 +46,17 @@ def layer_blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> li
                 raise _misfit(i, layer, shape, "(neurons,): it needs a flatten layer before it")
             check_weights(f"network.layers[{i}]", _n_weights(layer, shape))
             block = _block(config, layer, shape)
-            for synapse in _synapses(layer, block):
+            gain, synapses = _own(config, layer, "gain"), _synapses(layer, block)
+            for synapse in synapses:
                 channels, fan = sum(synapse.weight.shape[:2]), math.prod(synapse.weight.shape[2:])
-                bound = _own(config, layer, "gain") * _own(config, layer, "threshold") * math.sqrt(6 / (channels * fan))
+                bound = (
+                    (defaults.GAIN if gain is None else gain)
+                    * (_own(config, layer, "threshold") or 1.0)
+                    * math.sqrt(6 / (channels * fan))
+                )
                 synapse.weight.uniform_(-bound, bound, generator=generator)
+            if synapses and gain is None:
+                mark_drawn(block)
             shape = _sent(layer, block, shape)
             if min(shape) < 1:
                 raise _misfit(i, layer, shape, "at least one neuron: the kernel is larger than the image")

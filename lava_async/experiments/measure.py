@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from lava_async.hardware import GROUPS, cost
 from lava_async.metrics import PS_PER_NS
 from lava_async.network import Network
 from lava_async.schedules import Layered, Schedule
+from lava_async.silence import Activity
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
 from lava_async.stopping import StopRule
 from lava_async.tally import Tally, in_parts, take
 from lava_async.training.trainer import LabelledSpikes
 
+log = logging.getLogger(__name__)
 #: Whose prices the energy split is in.
 PRESET = "davies2018"
 
@@ -64,6 +67,10 @@ def measure(
         per_sample.append(run.counts.sum(axis=(1, 2)))
         n_steps = run.counts.shape[2]
     samples = tally.samples
+    activity = Activity(network, np.unique(labels))
+    activity.add(per_neuron, samples * n_steps)
+    for _, sentence in activity.sentences():
+        log.warning("evaluated %s: %s", schedule.name, sentence)
     events, time_steps = (energy / samples * 1e9).tolist()
     neurons = per_neuron / samples
     heights, edges = np.histogram(np.concatenate(per_sample), bins=30)

@@ -3,11 +3,12 @@
 # ruff: noqa: RUF009 (key() makes a dataclass field)
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
 
+from lava_async import defaults
 from lava_async.data import SPLITS
 from lava_async.data.registry import check_options, names
 from lava_async.errors import InvalidType, InvalidValue
@@ -68,18 +69,27 @@ class NetworkConfig(Table):
     layers: tuple[LayerConfig, ...] | None = key("The layers, if not all are dense: see network.layers.", None)
     from_: str | None = key("File .net to go on with (fine-tuning); relative paths start where the command does.",
                             None, name="from")  # fmt: skip
-    threshold: float = key("Voltage above which neurons fire.", 1.0, least=0.0)
+    threshold: float = key("Voltage above which neurons fire.", defaults.THRESHOLD, least=0.0)
     current_decay: float | tuple[float, ...] = share(
-        "Part of the current that a time step loses; an array [low, high]: drawn for each neuron.", 1.0
+        "Part of the current that a time step loses; an array [low, high]: drawn for each neuron.",
+        defaults.CURRENT_DECAY,
     )
-    voltage_decay: float | tuple[float, ...] = share("The same of the voltage.", 1.0)
+    voltage_decay: float | tuple[float, ...] = share("The same of the voltage.", defaults.VOLTAGE_DECAY)
     learn_decays: bool | Literal["voltage"] = key(
         'Train decays too; "voltage": those of the voltage only. Where no current is kept, no neuron behind the first '
         "layer fires before the input of a time step has come to it.",
         False,
     )
-    gain: float = key(
-        "First weights are uniform in +- gain * threshold * sqrt(6 / (fan in + fan out)).", 1.0, least=0.0
+    gain: float | None = key(
+        "First weights are uniform in +- gain * threshold * sqrt(6 / (fan in + fan out)); left out: scaled to `rate`.",
+        None,
+        least=0.0,
+    )
+    rate: float = key(
+        "Part of the neurons of each layer that fires per time step at the beginning, on the first training samples.",
+        defaults.RATE,
+        least=1e-4,
+        most=0.9,
     )
 
     def check(self) -> None:  # noqa: D102
@@ -89,8 +99,9 @@ class NetworkConfig(Table):
         if self.sizes is not None and len(self.sizes) < 2:
             raise self.wrong("sizes", "the input channels, then one number of neurons per layer")
         if self.from_ is not None:
+            untouched = {field.name: field.default for field in fields(self)}
             for each in ("threshold", "current_decay", "voltage_decay", "gain"):
-                if getattr(self, each) != 1.0:
+                if getattr(self, each) not in (untouched[each], 1.0):  # 1.0 is what 0.1 wrote into each config.toml.
                     raise self.wrong(each, "left out: the file says it")
         _check_decays(self)
 
@@ -207,7 +218,7 @@ class GradientConfig(Table):
     peak: bool = key("Slope only at checks that fire, or at the highest voltage of a silent time step.", True)
     reset: Literal["detached", "differentiated"] = key("Whether the gradient passes the reset.", "detached")
     surrogate: Literal["slayer", "atan", "exponential"] = key("Slope of the threshold.", "atan")
-    alpha: float = key("Of atan: its sharpness.", 2.0, least=1e-6)
+    alpha: float = key("Of atan: its sharpness, per threshold.", defaults.ALPHA, least=1e-6)
     tau: float = key("Of exponential: its width.", 0.5, least=1e-6)
     area: float = key("Of exponential: the area under it.", 1.0, least=1e-6)
     refractory_dropout: float = share("Probability that a spike leaves its neuron free to fire again.", 0.0)
@@ -221,13 +232,16 @@ class LossConfig(Table):
     name: Literal["cross_entropy", "spike_rate", "spike_max"] = key(
         "Cross-entropy of scaled output counts, or slayer's SpikeRate or SpikeMax.", "cross_entropy"
     )
-    scale: float = key("Of cross_entropy: factor of the output counts; less for long samples.", 0.5, least=0.0)
+    scale: float | None = key(
+        f"Of cross_entropy: factor of the output counts; left out: {defaults.SCALE:g} / time steps.", None, least=0.0
+    )
     true_rate: float = share("Of spike_rate: spikes per time step of the right output.", 0.5)
     false_rate: float = share("Of spike_rate: spikes per time step of the others.", 0.02)
     mode: Literal["probability", "softmax"] = key("Of spike_max: how rates become probabilities.", "softmax")
-    penalty: float | tuple[float, ...] = key(
-        "Weight of the spikes per sample: one number for all hidden layers, or one per layer, the output included.",
-        0.0,
+    penalty: float | tuple[float, ...] | None = key(
+        "Weight of the spikes per sample: one number for all hidden layers, or one per layer, the output included; "
+        f"left out: {defaults.PENALTY:g} / time steps.",
+        None,
         least=0.0,
     )
 
@@ -237,7 +251,11 @@ class OptimizerConfig(Table):
     """How it is made small."""
 
     name: Literal["adam", "adamw", "sgd"] = key("Optimizer of torch.", "adam")
-    learning_rate: float = key("At the beginning.", 2e-3, least=0.0)
+    learning_rate: float | None = key(
+        f"At the beginning; left out: {defaults.LEARNING_RATE:g} per threshold, a tenth of that for fine-tuning.",
+        None,
+        least=0.0,
+    )
     decay_learning_rate: float = key("Of the decays, if they are learned.", 2e-3, least=0.0)
     cosine: bool = key("Let the learning rates fall to 0 along half a cosine.", True)
     weight_decay: float = key("As torch's.", 0.0, least=0.0)
@@ -248,8 +266,12 @@ class OptimizerConfig(Table):
 class TrainingConfig(Table):
     """How long, in which order, on how many threads."""
 
-    epochs: int = key("Passes over the training samples; 0: only evaluate and export.", 10, least=0, most=10**6)
-    batch_size: int = key("Samples per optimizer step, of all processes together.", 64, least=1, most=10**6)
+    epochs: int = key(
+        "Passes over the training samples; 0: only evaluate and export.", defaults.EPOCHS, least=0, most=10**6
+    )
+    batch_size: int = key(
+        "Samples per optimizer step, of all processes together.", defaults.BATCH_SIZE, least=1, most=10**6
+    )
     seed: int = key("Of weights, order, schedules and dropouts.", 0, least=0, most=2**63 - 1)
     threads: int = key("Threads per process; the order of float sums, so the last bits, depend on it.", 1, least=1,
                        most=4096)  # fmt: skip

@@ -22,6 +22,8 @@ import logging
 import os
 from typing import Any
 
+import numpy as np
+
 from lava_async import hdf5
 from lava_async.errors import InvalidType
 from lava_async.metrics import silent_outputs
@@ -30,6 +32,7 @@ from lava_async.netx import graph
 from lava_async.netx.convert import NotSayableError, read_layers, to_layers, to_network
 from lava_async.netx.h5 import NetxError, NetxWarning, atomic_file, put
 from lava_async.netx.meta import GROUP, check_version, execution, read_metadata, write_metadata
+from lava_async.thresholds import out_of_reach
 
 LAYER = "layer"
 log = logging.getLogger(__name__)
@@ -60,10 +63,15 @@ def load(path: str | os.PathLike[str]) -> Network:
     ``/async/network`` comes from there, unless its ``/layer`` was changed since it was saved: ``/layer`` decides.
     """
     network = _read(hdf5.read(path, (LAYER, GROUP), error=NetxError), path)
-    silent = len(silent_outputs(network))
-    if silent:
-        log.warning("%s: %d of %d outputs can never fire: the answer is their voltage", path, silent,
+    silent = silent_outputs(network)
+    if len(silent):
+        log.warning("%s: %d of %d outputs can never fire: the answer is their voltage", path, len(silent),
                     len(network.outputs))  # fmt: skip
+    answers = network.outputs[silent]
+    for i in out_of_reach(network):
+        if not np.isin(np.arange(network.n_neurons)[network.layer_slices[i]], answers).all():
+            log.warning("%s: no neuron of layer %d (%s) can reach its threshold, whatever comes: look at its "
+                        "weights and its threshold", path, i, network.layers[i].name)  # fmt: skip
     return network
 
 

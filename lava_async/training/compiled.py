@@ -196,5 +196,5 @@ def _surrogate(surrogate: Surrogate) -> tuple[bool, Any, Any]:
         tau, scale = (np.asarray(x, np.float64) for x in (surrogate.tau, surrogate.scale))
         return False, 1 / tau, scale / (2 * tau)
     if isinstance(surrogate, ATan):
-        return True, np.pi / 2 * surrogate.alpha, 1.0
+        return True, np.pi / 2 * np.asarray(surrogate.alpha, np.float64), 1.0
     raise InvalidType("surrogate", type(surrogate).__name__, "ATan or Exponential; engine='dense' takes any")

@@ -89,6 +89,7 @@ def _block(network: Network, i: int, learn_decays: bool) -> Any:
             block.neuron.eval().dynamics(torch.zeros(1, len(vth), 1))  # Gives the neuron its shape.
             block.neuron.train()
             block.neuron.current_decay.data, block.neuron.voltage_decay.data = decays
+    block.learned = True  # The default learning rate is smaller then.
     return block
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from lava_async import defaults
 from lava_async.data.own import labelled
 from lava_async.errors import InvalidValue
 from lava_async.files import replacing
@@ -17,12 +20,14 @@ from lava_async.network import Network
 from lava_async.progress import ProgressBar
 from lava_async.records import count
 from lava_async.schedules import Schedule
+from lava_async.silence import Activity
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
 from lava_async.tally import Tally, in_parts
 from lava_async.training.losses import CrossEntropy
 from lava_async.training.trainer import Epoch, LabelledSpikes, Trainer
 from lava_async.training.unlayered import UnlayeredNetwork
 
+log = logging.getLogger(__name__)
 __all__ = ["Epoch", "Evaluation", "LabelledSpikes", "evaluate", "fit"]
 
 
@@ -77,11 +82,15 @@ def evaluate(
     labels = class_labels("evaluate: labels", data.labels, len(deployed.outputs))
     if len(labels) != len(data.spikes):
         raise InvalidValue("evaluate: number of labels", len(labels), f"{len(data.spikes)}, one per sample")
-    whole, cut = Tally(), Tally()
+    whole, cut, activity = Tally(), Tally(), Activity(deployed, np.unique(labels))
     for tally, rule in ((whole, until), (cut, FirstOutput())):
         how: dict[str, Any] = {"schedule": schedule, "until": rule, "seed": seed, "threads": threads}
         for part, run in in_parts(deployed, data.spikes, **how):
             tally.add(run, labels[part])
+            if tally is whole:
+                activity.add(run.counts.sum((0, 2)), run.counts.shape[0] * run.counts.shape[2])
+    for _, sentence in activity.sentences():
+        log.warning("evaluated %s: %s", schedule.name, sentence)
     return Evaluation(
         accuracy=whole.accuracy,
         accuracy_at_first_output=cut.accuracy,
@@ -95,10 +104,12 @@ def evaluate(
 
 
 def fit(
-    network: UnlayeredNetwork, train: LabelledSpikes, validation: LabelledSpikes | None = None, *, epochs: int,
-    batch_size: int = 128, learning_rate: float = 2e-3, optimizer: torch.optim.Optimizer | None = None,
-    cosine: bool = True, scale: float = 0.5, penalty: float = 0.0, seed: int = 0, checkpoint: str | Path | None = None,
-    progress: bool = False, callback: Callable[[Epoch], None] | None = None,
+    network: UnlayeredNetwork, train: LabelledSpikes, validation: LabelledSpikes | None = None, *,
+    epochs: int = defaults.EPOCHS,
+    batch_size: int = defaults.BATCH_SIZE, learning_rate: float | None = None,
+    optimizer: torch.optim.Optimizer | None = None, cosine: bool = True, scale: float | None = None,
+    penalty: float | None = None, seed: int = 0, checkpoint: str | Path | None = None, progress: bool = False,
+    callback: Callable[[Epoch], None] | None = None,
 ) -> list[Epoch]:  # fmt: skip
     """Train a network in place; it ends with the weights that were best on the validation samples, in eval mode.
 
@@ -112,16 +123,17 @@ def fit(
         Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay.
     epochs, batch_size : int
         Passes over the training samples, and samples per optimizer step.
-    learning_rate : float
-        Of the Adam optimizer; unused if `optimizer` is given.
+    learning_rate : float, optional
+        Of the Adam optimizer; unused if `optimizer` is given. Default:
+        :func:`~lava_async.training.trainer.default_learning_rate`, 0.02 per threshold for new networks.
     optimizer : torch.optim.Optimizer, optional
         One made for parameters of `network`.
     cosine : bool
         Let the learning rate fall to 0 along half a cosine.
-    scale : float
-        Of the output counts in the loss; less for long samples.
-    penalty : float
-        Weight of the hidden spikes in the loss.
+    scale : float, optional
+        Of the output counts in the loss; default: 5 / time steps.
+    penalty : float, optional
+        Weight of the hidden spikes in the loss; default: 0.005 / time steps.
     seed : int
         Seed of the order of the samples. No global random state is read or changed.
     checkpoint : path, optional
@@ -140,12 +152,30 @@ def fit(
     InvalidValue, InvalidType
         If an argument cannot be used.
     FloatingPointError
-        If the loss is not finite.
+        If the loss, its gradient or the weights are not finite.
+
+    Notes
+    -----
+    Weights that were drawn by this package (`dense_blocks` without `gain`) and have not learned are first scaled by
+    :meth:`UnlayeredNetwork.scale_to` with the first 128 samples of the first epoch. Your own blocks stay as they are.
+
+    Examples
+    --------
+    >>> from lava_async import Random
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.training import UnlayeredNetwork, dense_blocks
+    >>> net = UnlayeredNetwork(dense_blocks([200, 64, 10]), schedule=Random(group_size=8))
+    >>> history = fit(net, digits("train"), epochs=2)
+    >>> history[-1].accuracy > 0.8
+    True
     """
     count("fit.epochs", epochs, least=1)
+    if optimizer is None and learning_rate is not None:
+        optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     trainer = Trainer(
-        network, train, validation, epochs=epochs, batch_size=batch_size, cosine=cosine, loss=CrossEntropy(scale),
-        optimizer=optimizer or torch.optim.Adam(network.parameters(), lr=learning_rate), penalty=penalty, seed=seed,
+        network, train, validation, epochs=epochs, batch_size=batch_size, cosine=cosine, penalty=penalty, seed=seed,
+        loss=None if scale is None else CrossEntropy(scale),
+        optimizer=optimizer,
     )  # fmt: skip
     with ProgressBar(total=epochs * trainer.n_batches, disable=not progress, unit="batch") as bar:
 

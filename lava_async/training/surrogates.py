@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from lava_async import defaults
 from lava_async.errors import InvalidType, InvalidValue
 
 
@@ -31,20 +32,21 @@ class ATan:
 
     Parameters
     ----------
-    alpha : float
-        Sharpness, > 0, per unit of the threshold.
+    alpha : float or (N,) tensor
+        Sharpness, > 0, per unit of the voltage; networks take 1.2 / threshold by default.
     """
 
-    alpha: float = 2.0
+    alpha: float | Tensor = 2.0
 
     def __post_init__(self) -> None:
         _positive("ATan.alpha", self.alpha)
 
     def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
-        return 1 / (1 + (math.pi / 2 * self.alpha * x) ** 2)
+        alpha = torch.as_tensor(self.alpha, dtype=x.dtype, device=x.device)
+        return 1 / (1 + (math.pi / 2 * alpha * x) ** 2)
 
     def part(self, neurons: slice) -> ATan:  # noqa: D102
-        return self
+        return ATan(_part(self.alpha, neurons))
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,16 @@ class Exponential:
 
     def part(self, neurons: slice) -> Exponential:  # noqa: D102
         return replace(self, tau=_part(self.tau, neurons), scale=_part(self.scale, neurons))
+
+
+def per_threshold(alpha: float, thresholds: Tensor) -> ATan:
+    """Return an arctangent of sharpness `alpha` per threshold of each neuron; a threshold of 0 counts as 1."""
+    return ATan(alpha / torch.where(thresholds > 0, thresholds, 1.0))
+
+
+def default_surrogate(thresholds: Tensor) -> ATan:
+    """Return the surrogate that networks take by default, as wide as the thresholds (N,) of their neurons."""
+    return per_threshold(defaults.ALPHA, thresholds)
 
 
 def _part(p: float | Tensor, neurons: slice) -> float | Tensor:

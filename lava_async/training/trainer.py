@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lava_async import defaults
 from lava_async.data.own import labelled
 from lava_async.errors import InvalidValue
 from lava_async.forms import class_labels
@@ -25,10 +26,12 @@ from lava_async.records import count
 from lava_async.schedules import Schedule
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
+from lava_async.training.blocks.base import is_drawn
 from lava_async.training.checkpoint import check_alike
 from lava_async.training.losses import CrossEntropy, Loss, activity_weights
 from lava_async.training.ranks import Ranks
 from lava_async.training.unlayered import UnlayeredNetwork
+from lava_async.training.watch import Watch, finite
 
 log = logging.getLogger(__name__)
 #: Samples that are validated at once.
@@ -121,15 +124,18 @@ class Trainer:
     epochs, batch_size : int
         Passes over the training samples, and most samples per optimizer step, of all processes together.
     optimizer : torch.optim.Optimizer, optional
-        One made for parameters of `network`; default: Adam, learning rate 2e-3.
+        One made for parameters of `network`; default: Adam, with :func:`default_learning_rate`.
     cosine : bool
         Let the learning rate fall to 0 along half a cosine.
-    loss : Loss
-        Of the output.
-    penalty : float or list of float
-        As in :func:`~lava_async.training.losses.activity_weights`, of spikes per sample.
+    loss : Loss, optional
+        Of the output; default: ``CrossEntropy(5 / time steps)``.
+    penalty : float or list of float, optional
+        As in :func:`~lava_async.training.losses.activity_weights`, of spikes per sample; default: 0.005 / time steps.
     seed : int
         Seed of the order of the samples.
+    rate : float
+        Firing rate that weights which were drawn and have not learned are scaled to before the first step; see
+        :meth:`UnlayeredNetwork.scale_to`.
     schedule_at : function, optional
         ``schedule_at(step, steps)`` returns the schedule of an optimizer step.
     augment : function, optional
@@ -157,8 +163,8 @@ class Trainer:
 
     def __init__(
         self, network: UnlayeredNetwork, train: LabelledSpikes, validation: LabelledSpikes | None = None, *,
-        epochs: int, batch_size: int = 128, optimizer: torch.optim.Optimizer | None = None, cosine: bool = True,
-        loss: Loss = CrossEntropy(), penalty: Any = 0.0, seed: int = 0,  # noqa: B008 (frozen)
+        epochs: int, batch_size: int = defaults.BATCH_SIZE, optimizer: torch.optim.Optimizer | None = None,
+        cosine: bool = True, loss: Loss | None = None, penalty: Any = None, seed: int = 0, rate: float = defaults.RATE,
         schedule_at: Callable[[int, int], Schedule] | None = None,
         augment: Callable[[SpikeBatch, NDArray[np.int64]], SpikeBatch] | None = None,
         threads: int | None = None, keep_best: bool = True, ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
@@ -176,12 +182,16 @@ class Trainer:
         self.network, self.train, self.validation = network, train, validation
         self.n_batches = math.ceil(len(self._labels) / batch_size)
         self.seed, self.ranks = seed, ranks
-        self._optimizer = optimizer or torch.optim.Adam(network.parameters(), lr=2e-3)
+        self._optimizer = optimizer or torch.optim.Adam(network.parameters(), lr=default_learning_rate(network))
         falling = torch.optim.lr_scheduler.CosineAnnealingLR
         steps = max(epochs * self.n_batches, 1)
         self._falling = falling(self._optimizer, steps) if cosine else None
-        self._loss, self._schedule_at, self._threads, self._augment = loss, schedule_at, threads, augment
+        n_steps = max(SpikeBatch.of(train.spikes[np.arange(1)]).n_steps, 1)
+        self._loss = CrossEntropy(defaults.SCALE / n_steps) if loss is None else loss
+        self._schedule_at, self._threads, self._augment, self._rate = schedule_at, threads, augment, rate
+        penalty = defaults.PENALTY / n_steps if penalty is None else penalty
         self._activity = activity_weights(network.to_network(), penalty)
+        self._watch = Watch(network, self._labels)
         self._keep_best = keep_best and validation is not None
         self.history: list[Epoch] = []
         self._batch, self._sums, self._seconds = 0, np.zeros(3), 0.0
@@ -262,14 +272,19 @@ class Trainer:
         Raises
         ------
         NonFiniteError
-            If the loss, its gradient (the weights are those before the batch) or the weights after the batch are not
-            finite. Nothing is saved after that.
+            If the loss, its gradient (the weights are those before the batch) or the weights after the batch (they are
+            those before the epoch again) are not finite. Nothing is saved after that: the last checkpoint stays.
         """
+        if not self.step:
+            self._scale()
+        if self.ranks.writes and self.step < self.epochs * self.n_batches:
+            self._watch.begin()
         saved = time.monotonic()
         for number in range(len(self.history) + 1, self.epochs + 1):
-            order = np.random.default_rng([self.seed, number]).permutation(len(self._labels))
-            batches = np.array_split(order, self.n_batches)
+            batches = np.array_split(self._order(number), self.n_batches)
             self.network.train()
+            self._watch.start_epoch()
+            self._good = copy.deepcopy(self.network.state_dict())
             while self._batch < self.n_batches:
                 started = time.monotonic()
                 self._train_on(batches[self._batch], number)
@@ -293,6 +308,15 @@ class Trainer:
             self.network.load_state_dict(self.best_weights)
         return self.history
 
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self._labels))
+
+    def _scale(self) -> None:
+        """Scale weights that were drawn, by the first samples of the first epoch; the same in all processes."""
+        if any(is_drawn(block) for block in self.network.blocks):
+            first = np.sort(self._order(1)[: defaults.RATE_SAMPLES])
+            self.network.scale_to(SpikeBatch.of(self.train.spikes[first]), self._rate, only_drawn=True)
+
     def _train_on(self, batch: NDArray[np.int64], epoch: int) -> None:
         """Take an optimizer step; `batch` numbers the samples of all processes."""
         network, schedule = self.network, self.network.schedule
@@ -313,25 +337,26 @@ class Trainer:
                 loss = self._loss(output, labels) + (counts.sum((0, 2)) @ activity) / len(mine)
                 loss.backward()
                 correct = float((output.detach().sum(2).argmax(1) == labels).sum())
+                self._watch.add(counts)
                 found = np.array([loss.item() * len(mine), correct, float(counts.detach().sum())])
             found = self.ranks.sum(found)
             if not math.isfinite(found[0]):
                 raise self._non_finite(f"the loss is {found[0] / len(batch)}", batch, first, epoch)
             self.ranks.sum_gradients(list(network.parameters()), len(mine) / len(batch))
-            if not all(bool(p.grad.isfinite().all()) for p in network.parameters() if p.grad is not None):
+            if not finite(p.grad for p in network.parameters() if p.grad is not None):
                 raise self._non_finite("the gradient is not finite", batch, first, epoch)
         finally:
             network.schedule = schedule
-        rates = ", ".join(f"{group['lr']:.3g}" for group in self._optimizer.param_groups)
         try:
             self._optimizer.step()
         except RuntimeError as error:  # Of torch: a factor is beyond float32.
             if "overflow" not in str(error):
                 raise
-            raise self._non_finite(f"a step with learning rate {rates} overflows", batch, first, epoch) from None
-        if not all(bool(x.isfinite().all()) for x in [*network.parameters(), *network.buffers()]):
-            what = f"the weights are not finite after a step with learning rate {rates}"
-            raise self._non_finite(what, batch, first, epoch)
+            raise self._non_finite("a step of the optimizer overflows", batch, first, epoch) from None
+        if not finite([*network.parameters(), *network.buffers()]):
+            failure = self._non_finite("the weights are not finite after a step", batch, first, epoch)
+            network.load_state_dict(self._good)
+            raise failure
         if self._falling:
             self._falling.step()
         network.samples_seen += len(batch)
@@ -346,6 +371,8 @@ class Trainer:
         seconds = self._seconds + time.monotonic() - started
         loss, correct, spikes = (self._sums / len(self._labels)).tolist()
         self.history.append(Epoch(number, loss, correct, spikes, accuracy, seconds))
+        if self.ranks.writes:
+            self._watch.end_epoch(number, correct)
         self._batch, self._sums, self._seconds = 0, np.zeros(3), 0.0
         log.info("%s", self.history[-1])
 
@@ -368,7 +395,16 @@ class Trainer:
                    "n_channels": spikes.n_channels, "labels": self._labels[batch], "indices": batch,
                    "samples": first + np.arange(len(batch)), "epoch": epoch, "batch": self._batch + 1}  # fmt: skip
         where = f"in epoch {epoch}, batch {self._batch + 1} of {self.n_batches}"
-        return NonFiniteError(f"fit: {what} {where}", arrays)
+        rates = ", ".join(f"{group['lr']:.3g}" for group in self._optimizer.param_groups)
+        remedy = f"try a smaller learning rate (now {rates}), a smaller scale of the loss, or reset = 'detached'"
+        return NonFiniteError(f"fit: {what} {where}: {remedy}", arrays)
+
+
+def default_learning_rate(network: UnlayeredNetwork) -> float:
+    """Return the learning rate of Adam, by mean threshold; a tenth of it for blocks of a trained network."""
+    learned = any(getattr(block, "learned", False) for block in network.blocks)
+    mean = float(network.thresholds.double().mean()) or 1.0
+    return defaults.LEARNING_RATE * mean * (defaults.FINE_TUNING if learned else 1.0)
 
 
 def _length(value: Any) -> int:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from lava_async import netx
+from lava_async import defaults, netx
 from lava_async.engine import Setup
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
@@ -27,7 +27,8 @@ from lava_async.training.blocks import NeuronBlock, adapt, kept
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, GradientEngine, Parameters, Run
-from lava_async.training.surrogates import Exponential, Surrogate
+from lava_async.training.scaling import scale_to
+from lava_async.training.surrogates import Exponential, Surrogate, default_surrogate
 
 ENGINES: dict[str, type[GradientEngine]] = {"compiled": CompiledEngine, "dense": DenseEngine}
 #: Bias in a .net file is ``bias_mant << 6``, as netx reads it.
@@ -51,8 +52,9 @@ class UnlayeredNetwork(torch.nn.Module):
         When a time step ends.
     credit, peak, reset
         As in :class:`~lava_async.training.gradient.Gradient`.
-    surrogate : ATan, Exponential or alike; optional
-        Default: the blocks' own, slayer's exponential.
+    surrogate : ATan, Exponential or alike, or a function, or "slayer"
+        Slope of the threshold; a function is given the thresholds (N,) of the neurons and returns it; "slayer": the
+        blocks' own exponential. Default: an arctangent as wide as the thresholds.
     refractory_dropout : float
         Probability, in train mode, with which a spike leaves its neuron free to fire again in the time step.
     input_dropout : float
@@ -103,7 +105,8 @@ class UnlayeredNetwork(torch.nn.Module):
 
     def __init__(
         self, blocks: Sequence[torch.nn.Module], *, schedule: Schedule, until: StopRule = Quiescence(),  # noqa: B008
-        credit: str = "last", peak: bool = True, reset: str = "detached", surrogate: Surrogate | None = None,
+        credit: str = "last", peak: bool = True, reset: str = "detached",
+        surrogate: Surrogate | Callable[[Tensor], Surrogate] | Literal["slayer"] = default_surrogate,
         refractory_dropout: float = 0.0, input_dropout: float = 0.0, seed: int = 0, engine: str = "compiled",
         threads: int | None = None,
         connections: Sequence[tuple[int, int]] = (), input_shape: tuple[int, ...] | None = None,
@@ -127,7 +130,7 @@ class UnlayeredNetwork(torch.nn.Module):
         self.blocks = torch.nn.ModuleList(blocks)
         self.schedule, self.until, self.seed = schedule, until, seed
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout
-        self.gradient = Gradient(credit, peak, reset, self._own_surrogate() if surrogate is None else surrogate)
+        self.gradient = Gradient(credit, peak, reset, self._surrogate(surrogate))
         self.polarity: str | None = None
         self._engine = partial(ENGINES[engine], threads=threads)
         self._neurons_of: tuple[Any, Any] = None, None
@@ -135,10 +138,53 @@ class UnlayeredNetwork(torch.nn.Module):
         self._prepare(learning=False)
         self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_prepared": {}}  # Engines are made again.
+
     @property
     def n_outputs(self) -> int:
         """Number of output neurons, the last ones."""
         return self._layers[-1].layer.size
+
+    @property
+    def thresholds(self) -> Tensor:
+        """Thresholds of the neurons (N,), in slayer's units."""
+        return torch.cat([torch.full((layer.layer.size,), layer.threshold) for layer in self._layers])
+
+    def scale_to(
+        self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], rate: float = defaults.RATE, *,
+        only_drawn: bool = False,
+    ) -> list[float]:  # fmt: skip
+        """Scale the weights so that a part `rate` of the neurons of each layer fires per time step.
+
+        Layer by layer, from the first to the last, under the network's own schedule, without dropout. Each layer's
+        weights are multiplied by one number, which is logged. ``fit`` and ``lava-async train`` do this with their first
+        training samples for weights that were drawn by this package, by `dense_blocks` without `gain` for instance.
+
+        Parameters
+        ----------
+        spikes
+            Some samples; as in :meth:`run`.
+        rate : float
+            Part of the neurons, above 0 and below 1.
+        only_drawn : bool
+            Leave weights alone that have learned, or that are your own.
+
+        Returns
+        -------
+        list of float
+            The rates of the layers afterwards: as near to `rate` as the grid of 8-bit weights allows.
+
+        Examples
+        --------
+        >>> from lava_async import Random
+        >>> from lava_async.training import UnlayeredNetwork, dense_blocks
+        >>> net = UnlayeredNetwork(dense_blocks([20, 100, 50], gain=0.1), schedule=Random(group_size=8))
+        >>> spikes = (torch.rand(32, 20, 10, generator=torch.Generator().manual_seed(0)) < 0.2).float()
+        >>> [round(rate, 1) for rate in net.scale_to(spikes, rate=0.1)]
+        [0.1, 0.1]
+        """
+        return scale_to(self, spikes, rate, only_drawn=only_drawn)
 
     def forward(
         self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None
@@ -279,9 +325,11 @@ class UnlayeredNetwork(torch.nn.Module):
             how["polarity"] = self.polarity
         netx.save(self.to_network(), path, **{**how, **metadata})
 
-    def _own_surrogate(self) -> Exponential:
-        own = [layer.surrogate() for layer in self._layers]
-        return Exponential(torch.cat([s.tau for s in own]), torch.cat([s.scale for s in own]))
+    def _surrogate(self, wanted: Any) -> Surrogate:
+        if wanted == "slayer":
+            own = [layer.surrogate() for layer in self._layers]
+            return Exponential(torch.cat([s.tau for s in own]), torch.cat([s.scale for s in own]))
+        return wanted(self.thresholds) if callable(wanted) else wanted
 
 
 def _checked(spikes: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -25,6 +26,10 @@ def slayer() -> Any:
     with needs("train", "slayer"):
         from lava.lib.dl import slayer as imported
     return imported
+
+
+#: Where blocks keep synapses whose weights are learned.
+_SYNAPSES = "synapse", "input_synapse", "recurrent_synapse"
 
 
 class Block(ABC):
@@ -253,3 +258,32 @@ def current_weight(synapse: Any) -> Tensor:
         hook(synapse, None)
     weight: Tensor = synapse.weight
     return weight
+
+
+def mark_drawn(block: Any) -> None:
+    """Note with a block of slayer that its weights, as they are now, were drawn and learned nothing."""
+    block.drawn = _fingerprint(block)
+
+
+def is_drawn(block: Any) -> bool:
+    """Tell whether the weights of a block are still those that were drawn."""
+    return getattr(block, "drawn", None) == _fingerprint(block)
+
+
+def learned_weights(block: Any) -> list[Tensor]:
+    """Return the weights of a block that scaling multiplies: with weight normalization the lengths of the vectors."""
+    found = []
+    for name in _SYNAPSES:
+        synapse = getattr(block, name, None)
+        if synapse is not None:
+            found.append(synapse.weight_g if hasattr(synapse, "weight_g") else synapse.weight)
+    return found
+
+
+def _fingerprint(block: Any) -> int:
+    found = 0
+    for name in _SYNAPSES:
+        if (synapse := getattr(block, name, None)) is not None:
+            weight = current_weight(synapse).detach().cpu().contiguous()
+            found = zlib.crc32(weight.numpy().tobytes(), found)
+    return found

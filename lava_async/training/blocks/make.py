@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 
+from lava_async import defaults
 from lava_async.errors import InvalidValue
 from lava_async.records import count
-from lava_async.training.blocks.base import slayer
+from lava_async.training.blocks.base import mark_drawn, slayer
 
 
 def dense_blocks(
-    sizes: Sequence[int], *, threshold: float = 1.0, current_decay: float = 1.0, voltage_decay: float = 1.0,
-    gain: float = 1.0, seed: int = 0, **neuron: Any,
+    sizes: Sequence[int], *, threshold: float = defaults.THRESHOLD, current_decay: float = defaults.CURRENT_DECAY,
+    voltage_decay: float = defaults.VOLTAGE_DECAY, gain: float | None = None, seed: int = 0, **neuron: Any,
 ) -> list[Any]:  # fmt: skip
     """Return a chain of ``slayer.block.cuba.Dense``, initialized by a seed of its own.
 
@@ -26,8 +27,10 @@ def dense_blocks(
         Input channels, then neurons per layer.
     threshold, current_decay, voltage_decay : float
         As slayer's neuron; a decay of 1 keeps nothing from one time step to the next.
-    gain : float
-        Weights are uniform in ``+- gain * threshold * sqrt(6 / (fan_in + fan_out))`` (Glorot, Bengio, AISTATS 2010).
+    gain : float, optional
+        Weights are uniform in ``+- gain * threshold * sqrt(6 / (fan_in + fan_out))`` (Glorot, Bengio, AISTATS 2010); a
+        threshold of 0 counts as 1. Without it they are drawn with gain 2, and ``fit``, which sees the data, scales them
+        to a firing rate before the first step; in a loop of your own call :meth:`UnlayeredNetwork.scale_to`.
     seed : int
         Seed of the weights; the global random state stays as it is.
     **neuron
@@ -44,8 +47,10 @@ def dense_blocks(
     with torch.random.fork_rng(devices=[]):
         for n_in, n_out in pairwise(sizes):
             block = dense(dict(params), n_in, n_out, delay_shift=False)
-            bound = gain * threshold * math.sqrt(6 / (n_in + n_out))
+            bound = (defaults.GAIN if gain is None else gain) * (threshold or 1.0) * math.sqrt(6 / (n_in + n_out))
             with torch.no_grad():
                 block.synapse.weight.uniform_(-bound, bound, generator=generator)
+            if gain is None:
+                mark_drawn(block)
             blocks.append(block)
     return blocks
