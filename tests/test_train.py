@@ -149,7 +149,9 @@ def test_a_training_killed_at_any_moment_goes_on_bit_for_bit(trained, tmp_path):
         if life.returncode != -signal.SIGKILL:
             break
         kills += 1
-    assert (life.returncode, kills) == (0, 3), errors
+    # The last life may be over before it is killed.
+    assert life.returncode == 0, errors
+    assert kills >= 2
     assert same(weights(tmp_path / "killed"), weights(trained.folder))
 
 

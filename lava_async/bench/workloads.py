@@ -86,7 +86,7 @@ class Workload:
         """Return the blocks as a network for unlayered training."""
         from lava_async.training import UnlayeredNetwork
 
-        return UnlayeredNetwork(self.blocks(), **{"schedule": self.schedule, **options})
+        return UnlayeredNetwork(self.blocks(), **{"schedule": self.schedule, "surrogate": "slayer", **options})
 
     def network(self) -> Network:
         """Return the network in floats."""
@@ -173,9 +173,8 @@ class Pictures:
         """Return the blocks as a network for unlayered training."""
         from lava_async.training import UnlayeredNetwork
 
-        return UnlayeredNetwork(
-            self.blocks(), **{"schedule": self.schedule, "input_shape": self.shape, **options}
-        ).train()
+        own = {"schedule": self.schedule, "input_shape": self.shape, "surrogate": "slayer"}
+        return UnlayeredNetwork(self.blocks(), **{**own, **options}).train()
 
 
 def activity(network: Network, batch: Any, schedule: Schedule) -> dict[str, float]:
