@@ -2,26 +2,26 @@
 //
 // Neurons of different cores share nothing, so that forward steps in the order of their start are all that happens.
 #pragma once
-#include "deliver.hpp"
 #include "messages.hpp"
 #include "timed_network.hpp"
+#include "timed_neurons.hpp"
 
 namespace lava_async {
 namespace LAVA_ISA {
 
 template <class M>
-class TimedForward {
+class TimedForward : TimedNeurons<M> {
+  using Base = TimedNeurons<M>;
   using Num = typename M::Num;
+  using Base::net_, Base::p_, Base::ws_, Base::fired_, Base::add, Base::check;
 
  public:
   TimedForward(const Layout& net, const Numbers<Num>& p, const Rules& rules, const Machine& machine,
                const TimedNetwork& cores, Workspace<Num>& ws, Interrupt& interrupt)
-      : net_(net),
-        p_(p),
+      : Base(net, p, ws),
         rules_(rules),
         machine_(machine),
         cores_(cores),
-        ws_(ws),
         interrupt_(interrupt),
         free_(machine.n_cores),
         operations_(machine.n_cores),
@@ -35,10 +35,7 @@ class TimedForward {
     sample_ = &s;
     log_ = log;
     s.tally = Tally{};
-    for (int i = 0; i < net_.n_neurons; i++) {
-      ws_.u[net_.place_of[i]] = s.u[i];
-      ws_.v[net_.place_of[i]] = s.v[i];
-    }
+    this->take_state(s);
     ws_.history.begin(net_, s.history, s.n_history, s.inputs, s.n_inputs_before);
     replayed_ = 0;
     for (int row = 0; row < s.n_steps; row++) {
@@ -48,27 +45,20 @@ class TimedForward {
         return {status, s.number, t_, k_, 0};
       }
     }
-    for (int i = 0; i < net_.n_neurons; i++) {
-      s.u[i] = ws_.u[net_.place_of[i]];
-      s.v[i] = ws_.v[net_.place_of[i]];
-    }
+    this->give_state(s);
     return {};
   }
 
  private:
-  const Layout& net_;
-  const Numbers<Num>& p_;
   const Rules& rules_;
   const Machine& machine_;
   const TimedNetwork& cores_;
-  Workspace<Num>& ws_;
   Interrupt& interrupt_;
   std::vector<int64_t> free_;  // when each core is free
   std::vector<int64_t> operations_, received_, updates_;
   Messages messages_;
   Sample<Num, float>* sample_ = nullptr;
   std::vector<int64_t>* log_ = nullptr;
-  std::vector<int32_t> fired_;
   int64_t t_ = 0, replayed_ = 0;
   int k_ = 0;
   uint64_t drop_ = 0;
@@ -98,7 +88,7 @@ class TimedForward {
       }
       drop_ = fold(dropout, k_);
       const int64_t earliest = emit_all();
-      record_check();
+      this->record_check(s.record, t_, k_);
       if (output_fired_ && s.first_output[row] == 0) {
         s.first_output[row] = k_ + 1;
         first_output_ps = earliest;
@@ -118,7 +108,7 @@ class TimedForward {
       step_ps = std::max(step_ps, free_[c] + times.barrier);
     }
     s.tally.dropped += messages_.spikes();
-    if (ws_.history.depth() > 0) collect();
+    if (ws_.history.depth() > 0) this->collect();
     for (int i = 0; s.counts && i < net_.n_neurons; i++) {
       s.counts[static_cast<size_t>(row) * net_.n_neurons + i] = ws_.counts[net_.place_of[i]];
     }
@@ -129,16 +119,7 @@ class TimedForward {
   int64_t open(int row) {
     Sample<Num, float>& s = *sample_;
     const Machine::Times& times = machine_.times;
-    for (int l = 0; l < net_.n_layers(); l++) {
-      for (int b = net_.layers[l].block; b < net_.layers[l].block + net_.layers[l].blocks; b++) {
-        const size_t i = static_cast<size_t>(b) * BLOCK;
-        auto u = load(&ws_.u[i]), v = load(&ws_.v[i]);
-        M::open(p_, p_.layers[l], i, u, v);
-        store(&ws_.u[i], u);
-        store(&ws_.v[i], v);
-        ws_.fired[b] = ws_.free[b] = 0;
-      }
-    }
+    this->open_all();
     SpikeRow& now = ws_.history.advance(net_);
     int64_t walked = 0;
     for (int64_t e = s.start[row]; e < s.start[row + 1]; e++) now.add(s.channel[e], s.count ? s.count[e] : 1);
@@ -205,29 +186,6 @@ class TimedForward {
     return walked;
   }
   std::vector<std::pair<size_t, std::pair<int32_t, int>>> merged_;
-
-  LAVA_INLINE void add(int at, size_t weight, int payload) {
-    ws_.arrivals.sum[at] += static_cast<Num>(payload) * p_.weights[weight];
-    ws_.arrivals.touch(at / BLOCK, static_cast<Bits>(1 << at % BLOCK));
-  }
-
-  // Integrates and checks a block, and lists who fires.
-  void check(int block, Bits touched) {
-    const size_t i = static_cast<size_t>(block) * BLOCK;
-    const Bits held = static_cast<Bits>(ws_.fired[block] & ~ws_.free[block]);
-    auto u = load(&ws_.u[i]), v = load(&ws_.v[i]);
-    [[maybe_unused]] const auto u_before = u, v_before = v;
-    M::integrate(u, v, ws_.arrivals.take(block), mask(held));
-    if constexpr (!M::NOTHING_CHANGES_NOTHING) {
-      u = select(mask(touched), u, u_before);
-      v = select(mask(touched), v, v_before);
-    }
-    const Mask over = M::fires(v, load(&p_.vth[i]));
-    store(&ws_.u[i], u);
-    store(&ws_.v[i], select(over, zero<Num>(), v));
-    for (Bits left = bits(over); left; left &= left - 1) fired_.push_back(net_.neuron_at[i + __builtin_ctz(left)]);
-    ws_.fired[block] |= bits(over);
-  }
 
   // Sends what a source emits at a time to the cores that it reaches; returns when it was sent.
   int64_t send(int source, int payload, int64_t time, bool at_once) {
@@ -309,28 +267,6 @@ class TimedForward {
       }
     }
     return earliest;
-  }
-
-  void collect() {
-    SpikeRow& now = ws_.history.current();
-    for (int l = 0; l < net_.n_layers(); l++) {
-      for (int i = net_.layers[l].first; i < net_.layers[l].first + net_.layers[l].size; i++) {
-        if (ws_.counts[net_.place_of[i]] > 0) now.add(i, ws_.counts[net_.place_of[i]]);
-      }
-      now.close(l, true);
-    }
-  }
-  void record_check() {
-    Record<Num>* r = sample_->record;
-    if (!r || !r->trace) return;
-    r->check_t.push_back(t_);
-    r->check_k.push_back(k_);
-    for (int i = 0; i < net_.n_neurons; i++) {
-      r->u.push_back(ws_.u[net_.place_of[i]]);
-      r->v.push_back(ws_.v[net_.place_of[i]]);
-    }
-    r->fired.insert(r->fired.end(), fired_.begin(), fired_.end());
-    r->n_fired.push_back(static_cast<int32_t>(fired_.size()));
   }
 };
 

@@ -1,0 +1,146 @@
+// The arrays of a call, checked before the engines see them, and what comes back.
+#pragma once
+#include "binding.hpp"
+#include "engine.hpp"
+
+#include <optional>
+#include <string>
+
+namespace lava_async {
+
+// Asks whether a signal arrived, as Ctrl-C is one; the error is then set and thrown after the run.
+inline bool signal_arrived() {
+  const nb::gil_scoped_acquire gil;
+  return PyErr_CheckSignals() != 0;
+}
+
+inline nb::dlpack::dtype dtype_of(Arithmetic a) {
+  switch (a) {
+    case Arithmetic::FLOAT32:
+      return nb::dtype<float>();
+    case Arithmetic::FLOAT64:
+      return nb::dtype<double>();
+    case Arithmetic::INT32:
+      return nb::dtype<int32_t>();
+    default:
+      return nb::dtype<int64_t>();
+  }
+}
+
+// Arrays of a call, checked.
+struct Call {
+  Batch batch;
+  Results results;
+
+  Call(int n_inputs, int n_neurons, Arithmetic arithmetic, In<int64_t, nb::ndim<1>> samples, int64_t t0,
+       In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
+       int largest_payload, AnyOut u, AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps,
+       Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally) {
+    const size_t n = samples.shape(0);
+    require(start.shape(0) == n && start.shape(1) >= 1, "start");
+    const size_t T = start.shape(1) - 1;
+    require(channel.shape(0) == count.shape(0), "count");
+    // Lists of spikes are trusted (lava_async.spikes checks them), but not with memory.
+    const int64_t entries = static_cast<int64_t>(channel.shape(0));
+    for (size_t i = 0; i < n * (T + 1); i++) {
+      require(start.data()[i] >= 0 && start.data()[i] <= entries, "start");
+      require(i % (T + 1) == 0 || start.data()[i - 1] <= start.data()[i], "start");
+    }
+    uint32_t most = 0;
+    for (int64_t e = 0; e < entries; e++) most = std::max(most, static_cast<uint32_t>(channel.data()[e]));
+    require(entries == 0 || most < static_cast<uint32_t>(n_inputs), "channel");
+    for (const AnyOut* x : {&u, &v}) {
+      require(x->ndim() == 2 && x->shape(0) == n && x->shape(1) == static_cast<size_t>(n_neurons), "u, v");
+      require(x->dtype() == dtype_of(arithmetic), "u, v: type");
+    }
+    require(forward_steps.shape(0) == n && forward_steps.shape(1) == T, "forward_steps");
+    require(first_output.shape(0) == n && first_output.shape(1) == T, "first_output");
+    require(tally.shape(0) == n, "tally");
+    batch.n = static_cast<int>(n);
+    batch.n_steps = static_cast<int>(T);
+    batch.t0 = t0;
+    batch.samples = samples.data();
+    batch.channel = channel.data();
+    batch.count = largest_payload == 1 ? nullptr : count.data();
+    batch.start = start.data();
+    batch.largest_payload = largest_payload;
+    results.u = u.data();
+    results.v = v.data();
+    results.forward_steps = forward_steps.data();
+    results.first_output = first_output.data();
+    results.tally = tally.data();
+  }
+};
+
+inline nb::object status_of(const Failure& f) {
+  if (f.status == Status::INTERRUPTED) throw nb::python_error();
+  if (f.status == Status::DONE) return nb::none();
+  static const char* const NAMES[] = {"done", "limit reached", "not pending", "too wide", "interrupted"};
+  return nb::make_tuple(NAMES[static_cast<int>(f.status)], f.sample, f.t, f.k, f.source);
+}
+
+inline nb::dict recorded(Recording& r, bool integers) {
+  nb::dict found;
+  found["group_t"] = array_of(std::move(r.group_t));
+  found["group_k"] = array_of(std::move(r.group_k));
+  found["group_size"] = array_of(std::move(r.group_size));
+  found["ids"] = array_of(std::move(r.ids));
+  found["check_t"] = array_of(std::move(r.check_t));
+  found["check_k"] = array_of(std::move(r.check_k));
+  found["fired"] = array_of(std::move(r.fired));
+  found["n_fired"] = array_of(std::move(r.n_fired));
+  found["u"] = integers ? array_of(std::move(r.integers_u)) : array_of(std::move(r.floats_u));
+  found["v"] = integers ? array_of(std::move(r.integers_v)) : array_of(std::move(r.floats_v));
+  return found;
+}
+
+inline Arithmetic arithmetic_of(const std::string& name) {
+  if (name == "float32") return Arithmetic::FLOAT32;
+  if (name == "float64") return Arithmetic::FLOAT64;
+  if (name == "int32") return Arithmetic::INT32;
+  if (name == "int64") return Arithmetic::INT64;
+  refuse("arithmetic");
+}
+
+// A run that can be differentiated, and the arrays that it needs for that.
+struct PyRun {
+  std::shared_ptr<DifferentiableRun> run;
+  Batch batch;
+  size_t n_wanted;
+  int n_inputs, n_neurons;
+  bool doubles;
+  std::vector<int64_t> n_weights;
+  std::vector<nb::object> kept;
+
+  void backward(AnyIn derivative, const std::vector<AnyOut>& weights, std::optional<AnyOut> keep_u,
+                std::optional<AnyOut> keep_v, std::optional<AnyOut> vth, std::optional<AnyOut> bias,
+                std::optional<AnyOut> input, int threads) const {
+    const auto type = doubles ? nb::dtype<double>() : nb::dtype<float>();
+    const auto n = static_cast<size_t>(batch.n), T = static_cast<size_t>(batch.n_steps);
+    require(derivative.dtype() == type && derivative.size() == n * T * n_wanted, "derivative");
+    GradientResults to;
+    require(weights.size() == n_weights.size(), "weights");
+    for (size_t i = 0; i < weights.size(); i++) {
+      require(weights[i].dtype() == type && weights[i].size() == static_cast<size_t>(n_weights[i]), "weights");
+      to.weights.push_back(weights[i].data());
+    }
+    const auto data = [&](std::optional<AnyOut>& x, size_t size, const char* name) -> void* {
+      if (!x) return nullptr;
+      require(x->dtype() == type && x->size() == size, name);
+      return x->data();
+    };
+    to.keep_u = data(keep_u, n_neurons, "keep_u");
+    to.keep_v = data(keep_v, n_neurons, "keep_v");
+    to.vth = data(vth, n_neurons, "vth");
+    to.bias = data(bias, n_neurons, "bias");
+    to.input = data(input, n * T * static_cast<size_t>(n_inputs), "input");
+    Status status;
+    {
+      const nb::gil_scoped_release free;
+      status = run->backward(batch, derivative.data(), to, threads, signal_arrived);
+    }
+    if (status == Status::INTERRUPTED) throw nb::python_error();
+  }
+};
+
+}  // namespace lava_async
