@@ -44,8 +44,8 @@ def test_a_process_refuses_an_argument_that_it_does_not_know(make, wrong, meant)
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        (DIGITS.replace("[training]", "[trainig]"), "training"),
-        (DIGITS + "\nepoch = 3\n", "epochs"),
+        (DIGITS + "\n[trainig]\nepochs = 3\n", "training"),
+        (DIGITS + "\n[training]\nepoch = 3\n", "epochs"),
         (DIGITS.replace('name = "digits"', 'name = "digit"'), "digits"),
         (DIGITS.replace("[data]", '[loss]\nname = "crossentropy"\n[data]'), "cross_entropy"),
     ],
