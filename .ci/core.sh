@@ -9,11 +9,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly bin=$PWD/$1/bin kind=${2:-release}
 case $kind in
     release) options=(-DCMAKE_BUILD_TYPE=Release -DLAVA_ASYNC_STUB=ON) prefix=$PWD ;;
-    asan) options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DLAVA_ASYNC_SANITIZE=ON) prefix=$PWD/build/asan ;;
+    # -O1: with sanitizers more takes many minutes to compile.
+    asan) options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1" -DLAVA_ASYNC_SANITIZE=ON)
+        prefix=$PWD/build/asan ;;
 esac
 
 # -U: what CMake found of the Python of another environment is looked up again.
-"$bin/cmake" -S lava_async/core -B "build/core/$kind" -G Ninja -U '*Python*' -U '*nanobind*' "${options[@]}" \
+"$bin/cmake" -S lava_async/core -B "build/core/$kind" -G Ninja -U '*Python*' -U '*nanobind*' -U 'NB_*' "${options[@]}" \
     -DPython_EXECUTABLE="$bin/python" -DCMAKE_MAKE_PROGRAM="$bin/ninja" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
 "$bin/cmake" --build "build/core/$kind"
 "$bin/cmake" --install "build/core/$kind" --prefix "$prefix"

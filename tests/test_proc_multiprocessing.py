@@ -71,6 +71,8 @@ USES = {
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_lava_runs_after_and_beside(tmp_path, use):
+    if "torch" in use:
+        pytest.importorskip("torch")
     script = tmp_path / "script.py"
     script.write_text(f'{RUN}\n\nif __name__ == "__main__":{use}')
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
