@@ -87,6 +87,7 @@ def test_nothing_changed_is_written_to_disk(tmp_path):
 
 
 @ON_310
+@NEEDS_TORCH
 def test_on_python_310_only_imports_are_deferred():
     code = f"""
 import lava_async, {VAR_MODEL}, lava.magma.core.process.process, lava.proc.conv.utils, lava.lib.dl.netx.hdf5
