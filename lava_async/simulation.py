@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lava_async.engine import BatchResult, Checked, Result, Setup, State, compiled, reference
+from lava_async.engine.steps import Steps
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.forms import plain
 from lava_async.network import Network
@@ -159,7 +160,7 @@ class Stepper:
         self.sample, self.state = 0, State.zeros(network)
         # One time step makes little work: the arrays of a call would cost more than the time step.
         kept = self._engine is compiled and record == "counts" and not isinstance(schedule, Timed)
-        self._steps = compiled.Steps(self.setup, self.state) if kept else None
+        self._steps = Steps(self.setup, self.state) if kept else None
 
     def reset(self, sample: int) -> None:
         """Begin a sample: everything zero, time step 0."""

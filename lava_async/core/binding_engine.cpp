@@ -111,7 +111,7 @@ class PyEngine {
     const size_t n = samples.shape(0), T = start.shape(1) - 1;
     require(step_ps.shape(0) == n && step_ps.shape(1) == T, "step_ps");
     require(first_output_ps.shape(0) == n && first_output_ps.shape(1) == T, "first_output_ps");
-    TimedResults timed{step_ps.data(), first_output_ps.data(), {}};
+    TimedResults timed{step_ps.data(), first_output_ps.data()};
     Recording recording;
     require(record == "counts" || record == "groups" || record == "trace", "record");
     recording.groups = record != "counts";

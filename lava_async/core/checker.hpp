@@ -26,7 +26,7 @@ class Checker : protected TapeWriter<M, Real, TAPED, COUNTED> {
   Checker(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num>& ws, Tape<Real>* tape)
       : Base(net, p, rules, ws, tape), fired_now(net.n_blocks + 8) {}
 
-  // Integrates and checks a block. `touched`: the lanes that count as checked for the gradient. Returns who fires.
+  // Integrates and checks a block. `touched`: the lanes that count as checked for the gradient. Returns which fire.
   template <bool OPENING>
   LAVA_INLINE Bits check(int index, int block, Vec arriving, Bits touched) {
     const LayerNumbers<Num>& x = p.layers[index];
@@ -71,7 +71,7 @@ class Checker : protected TapeWriter<M, Real, TAPED, COUNTED> {
     if (!net.all_queued) fires &= net.queued[block];
     Queue& queue = ws.queue;
 #if defined(LAVA_AVX512)
-    if (!COUNTED && queue.is_plain()) {  // without a branch: who fires cannot be predicted
+    if (!COUNTED && queue.is_plain()) {  // without a branch: which fire cannot be predicted
       const auto neurons = load(&net.phases[net.phase[block]]) + splat(net.first_neuron[block]);
       queue.n += compress(&queue.pending[queue.n], neurons, fires);
       return;

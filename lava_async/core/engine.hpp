@@ -65,8 +65,6 @@ struct Machine {
 };
 struct TimedResults {
   int64_t *step_ps = nullptr, *first_output_ps = nullptr;  // (n, T)
-  // Of recorded runs, beside the groups: core, arrival and start of each message.
-  std::vector<int64_t> log;
 };
 
 // Gradients that are filled, in the types and shapes of what they belong to; nullptr: not wanted.

@@ -46,7 +46,6 @@ class Array {
     std::swap(size_, other.size_);
   }
   size_t size() const { return size_; }
-  size_t bytes() const { return size_ * sizeof(T); }
   T* get() { return data_; }
   const T* get() const { return data_; }
   T& operator[](size_t i) { return data_[i]; }

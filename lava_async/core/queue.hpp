@@ -1,6 +1,6 @@
 // The pending neurons of one sample, and which of them are delivered next (semantics, section 4).
 //
-// Every key that is drawn is drawn anew in each forward step, so selection among n pending neurons costs n hashes; all
+// Keys are drawn again in each forward step, so selection among n pending neurons costs n hashes; all
 // else here sees to it that it costs little more.
 #pragma once
 #include <algorithm>

@@ -54,7 +54,7 @@ class TimedNeurons {
     ws_.arrivals.touch(at / BLOCK, static_cast<Bits>(1 << at % BLOCK));
   }
 
-  // Integrates and checks a block, and lists who fires.
+  // Integrates and checks a block, and lists which neurons fire.
   void check(int block, Bits touched) {
     const size_t i = static_cast<size_t>(block) * BLOCK;
     const Bits held = static_cast<Bits>(ws_.fired[block] & ~ws_.free[block]);

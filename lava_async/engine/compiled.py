@@ -23,9 +23,9 @@ from lava_async.neurons.loihi import LIMIT, Loihi
 from lava_async.schedules import Layered, Order, Replay, Schedule, Timed
 from lava_async.schedules.replay import not_pending
 from lava_async.schedules.timed import Machine, not_under_way
-from lava_async.spikes import LISTED, SpikeBatch, SpikeTrain, dense_counts
+from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.stopping import not_ended
-from lava_async.synapses import Conv, Dense, Sparse, Synapses
+from lava_async.synapses import Conv, Dense, Sparse, Synapses, weights_of
 from lava_async.threads import available
 
 _EVERYTHING = 2**31 - 1
@@ -108,18 +108,6 @@ class CompiledNetwork:
             return True
         inside = all(np.abs(x).max(initial=0) <= LIMIT for x in states)
         return inside and payload <= self.narrow.largest_payload
-
-
-def weights_of(synapses: Synapses) -> NDArray[Any]:
-    """Return the weights of a set of synapses, in its own shape."""
-    found: list[NDArray[Any]] = []
-
-    def look(_: str, weights: NDArray[Any]) -> NDArray[Any]:
-        found.append(weights)
-        return weights
-
-    synapses.map_weights(look)
-    return found[0]
 
 
 def _listed(s: Synapses) -> tuple[Any, ...]:
@@ -380,101 +368,3 @@ def _last(before: NDArray[np.int32], after: NDArray[np.int32]) -> NDArray[np.int
     """Return the last time steps of two arrays (T, n), as many as the first has."""
     n = len(before)
     return after[-n:].copy() if n <= len(after) else np.concatenate([before[len(after) :], after])
-
-
-class Steps:
-    """Runs one time step after another on arrays that stay where they are: what a call makes is made once.
-
-    Parameters
-    ----------
-    setup : Setup
-        What is run.
-    state : State
-        Carried on in place; whoever writes into its `u` and `v` changes what comes next.
-
-    Attributes
-    ----------
-    counts : (N,) int32
-        Spikes of each neuron in the last time step.
-    forward_steps, first_output : (1, 1) int32
-    tally : (1, 3) int64
-        Synaptic operations, neuron updates and dropped spikes of the last time step.
-    """
-
-    def __init__(self, setup: Setup, state: State) -> None:
-        network = setup.network
-        self.setup, self.state, self.sample = setup, state, np.zeros(1, np.int64)
-        self._compiled, self._rules = compiled(network), rules_of(setup)
-        self._u, self._v = state.u[None], state.v[None]
-        self._history, self._inputs = state.history[None], state.inputs[None]
-        self._counts = np.zeros((1, 1, network.n_neurons), np.int32)
-        self.counts = self._counts[0, 0]
-        self.forward_steps, self.first_output = np.zeros((2, 1, 1), np.int32)
-        self.tally = np.zeros((1, 3), np.int64)
-        self._channel, self._count = np.zeros((2, network.n_inputs), np.int32)
-        self._start = np.zeros((1, 2), np.int64)
-        if self._compiled.integers:
-            self._narrow_u, self._narrow_v = np.zeros((2, 1, network.n_neurons), np.int32)
-
-    def reset(self, sample: int) -> None:
-        """Begin a sample: everything zero."""
-        self.sample[0], self.state.t = sample, 0
-        for array in (self._u, self._v, self._history, self._inputs):
-            array.fill(0)
-
-    def step(self, frame: NDArray[Any]) -> None:
-        """Run one time step on input counts (C,).
-
-        Raises
-        ------
-        ForwardStepLimit, InvalidValue, InvalidType
-            As :func:`run`.
-        """
-        if frame.dtype not in LISTED:
-            frame = dense_counts("SpikeTrain.spikes", frame[:, None], "(C, T)")[:, 0]
-        n = _core.list_frame(np.ascontiguousarray(frame), self._channel, self._count)
-        if n < 0:
-            dense_counts("SpikeTrain.spikes", frame[:, None], "(C, T)")  # It says what is wrong.
-        self._start[0, 1] = n
-        payload = int(self._count[:n].max()) if n else 1
-        failure = self._run(payload)
-        if failure is not None:
-            raise failure_of(self.setup, *failure)
-        self.state.t += 1
-        self._remember(n)
-
-    def _run(self, payload: int) -> tuple[Any, ...] | None:
-        if not self._compiled.integers:
-            return self._run_on(self._compiled.narrow, payload, self._u, self._v)
-        if self._compiled.fits_narrow(payload, self._u, self._v):
-            self._narrow_u[...], self._narrow_v[...] = self._u, self._v
-            failure = self._run_on(self._compiled.narrow, payload, self._narrow_u, self._narrow_v)
-            if failure is None or failure[0] != "too wide":
-                self._u[...], self._v[...] = self._narrow_u, self._narrow_v
-                return failure
-        return self._run_on(self._compiled.wide, payload, self._u, self._v)
-
-    def _run_on(self, engine: _core.Engine, payload: int, u: NDArray[Any], v: NDArray[Any]) -> tuple[Any, ...] | None:
-        failure: Any = engine.run(
-            self._rules, self.sample, self.state.t, self._channel, self._count, self._start, payload, self._history,
-            self._inputs, False, u, v, self._counts, self.forward_steps, self.first_output, self.tally, 1, "counts",
-        )  # fmt: skip
-        return failure  # type: ignore[no-any-return]
-
-    def _remember(self, n: int) -> None:
-        """Keep what delays and feedback need."""
-        for history in (self._history[0], self._inputs[0]):
-            history[:-1] = history[1:]
-        self._history[0, -1] = self.counts
-        if self._inputs.size:
-            self._inputs[0, -1] = 0
-            self._inputs[0, -1, self._channel[:n]] = self._count[:n]
-
-    def result(self) -> Result:
-        """Return the last time step as a result, which later ones leave as it is."""
-        network, counts = self.setup.network, self.counts[:, None].copy()
-        operations, updates, dropped = self.tally[0].tolist()
-        return Result(
-            counts, counts[network.outputs], self.forward_steps[0].copy(), self.first_output[0].copy(),
-            public_state(self.setup, self._u[0]), public_state(self.setup, self._v[0]), operations, updates, dropped,
-        )  # fmt: skip

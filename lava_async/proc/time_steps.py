@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.engine import State, compiled
+from lava_async.engine import State
+from lava_async.engine.steps import Steps
 from lava_async.schedules import Timed
 from lava_async.simulation import Stepper
 
@@ -31,7 +32,7 @@ class TimeSteps:
     def __init__(self, rules: dict[str, Any]) -> None:
         setup = Stepper(**rules).setup
         state = State.zeros(setup.network)
-        self._steps, self._outputs = compiled.Steps(setup, state), setup.network.outputs
+        self._steps, self._outputs = Steps(setup, state), setup.network.outputs
         self.u, self.v, self.counts = state.u, state.v, self._steps.counts
 
     def reset(self, sample: int) -> None:

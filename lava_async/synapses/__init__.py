@@ -69,6 +69,18 @@ class Synapses(ArrayRecord, ABC):
         """Return the same synapses with ``function(where, weights)`` as weights."""
 
 
+def weights_of(synapses: Synapses) -> NDArray[Any]:
+    """Return the weights of a set of synapses, in its own shape."""
+    found: list[NDArray[Any]] = []
+
+    def look(_: str, weights: NDArray[Any]) -> NDArray[Any]:
+        found.append(weights)
+        return weights
+
+    synapses.map_weights(look)
+    return found[0]
+
+
 def axonal(where: str, delay: Any, n_source: int) -> NDArray[np.int32] | None:
     """Return a delay per source neuron, None if there is no delay at all."""
     if delay is None:
@@ -86,4 +98,4 @@ from lava_async.synapses.conv import Conv  # noqa: E402
 from lava_async.synapses.dense import Dense  # noqa: E402
 from lava_async.synapses.sparse import Sparse  # noqa: E402
 
-__all__ = ["INPUT", "Conv", "Dense", "Fan", "Sparse", "Synapses"]
+__all__ = ["INPUT", "Conv", "Dense", "Fan", "Sparse", "Synapses", "weights_of"]

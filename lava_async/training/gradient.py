@@ -21,7 +21,7 @@ from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.neurons.loihi import ONE, STATE_SHIFT
 from lava_async.spikes import SpikeBatch
-from lava_async.synapses import Synapses
+from lava_async.synapses import weights_of
 from lava_async.training.surrogates import ATan, Surrogate
 
 CREDITS = ("delivered", "all", "keep", "last")
@@ -86,24 +86,13 @@ class Parameters(NamedTuple):
     @classmethod
     def of(cls, network: Network, dtype: torch.dtype = torch.float32, device: Any = None) -> Parameters:
         """Return the parameters of a network."""
-        weights: list[Any] = [_weights_of(s) for s in network.synapses]
+        weights: list[Any] = [weights_of(s) for s in network.synapses]
         arrays: Any = network.params.arrays(np.float64)
         if isinstance(network.params, LoihiParams):
             weights = [w / WEIGHT_SCALE for w in weights]
             arrays = [x / scale for x, scale in zip(arrays, (ONE, ONE, STATE_SCALE, STATE_SCALE), strict=True)]
         tensors = [torch.tensor(x, dtype=dtype, device=device) for x in [*arrays, *weights]]
         return cls(tuple(tensors[4:]), *tensors[:4])
-
-
-def _weights_of(synapses: Synapses) -> NDArray[Any]:
-    found: list[NDArray[Any]] = []
-
-    def look(_: str, weights: NDArray[Any]) -> NDArray[Any]:
-        found.append(weights)
-        return weights
-
-    synapses.map_weights(look)
-    return found[0]
 
 
 class Run(NamedTuple):
