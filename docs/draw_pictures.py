@@ -27,7 +27,7 @@ from lava_async import (
     plots,
     simulate,
     simulate_batch,
-)  # fmt: skip
+)
 from lava_async.data.digits import digits
 from lava_async.experiments.comparison import draw_gains, gains
 from lava_async.training import ATan, UnlayeredNetwork, dense_blocks, evaluate, fit
@@ -71,12 +71,17 @@ def draw_frontier() -> None:
     """Draw what training at random, F = 8, gains over the layered-trained baseline."""
     text = FOLDER.with_name("frontier.csv").read_text(encoding="utf-8").splitlines()
     named = ("setting", "training", "execution", "readout")
-    rows = [{key: value if key in named else json.loads(value or "NaN") for key, value in line.items()}
-            for line in csv.DictReader(text)]  # fmt: skip
+    rows = [
+        {key: value if key in named else json.loads(value or "NaN") for key, value in line.items()}
+        for line in csv.DictReader(text)
+    ]
     found = [gain for gain in gains(rows, ["layered"]) if gain.training == "random F=8"]
     figure, panels = plt.subplots(1, 3, figsize=(16, 4), layout="constrained", sharey=True)
-    shown = {"accuracy at quiescence, points": ("quiescence", "accuracy"), "spikes, percent": ("quiescence", "spikes"),
-             "accuracy at first output, points": ("first output", "accuracy")}  # fmt: skip
+    shown = {
+        "accuracy at quiescence, points": ("quiescence", "accuracy"),
+        "spikes, percent": ("quiescence", "spikes"),
+        "accuracy at first output, points": ("first output", "accuracy"),
+    }
     for axes, (title, (readout, of)) in zip(panels, shown.items(), strict=True):
         draw_gains(axes, found, readout, of=of).set_title(title)
         names = [label.get_text().replace(" ", "\n") for label in axes.get_xticklabels()]
@@ -98,8 +103,12 @@ def draw_runs(network: Network, spikes: Any) -> None:
 
 def draw_results(trained: dict[str, Network], test: Any) -> None:
     """Draw what the two networks are worth when they are run in several ways."""
-    executions = {"layered": Layered(), "random, F = 8": Random(8), "momentum, F = 8": Momentum(8),
-                  "random, F = 2": Random(2)}  # fmt: skip
+    executions = {
+        "layered": Layered(),
+        "random, F = 8": Random(8),
+        "momentum, F = 8": Momentum(8),
+        "random, F = 2": Random(2),
+    }
     found = {(i, j): evaluate(trained[i], test, schedule=s) for i in trained for j, s in executions.items()}
     figure, panels = plt.subplots(1, 2, figsize=(13, 2.4), layout="constrained")
     for axes, field in zip(panels, ("accuracy", "accuracy_at_first_output"), strict=True):
@@ -116,8 +125,10 @@ def draw_results(trained: dict[str, Network], test: Any) -> None:
     plots.latency_curve(axes, curves).set_title("executed random, F = 2")
     save(figure, "latency")
 
-    counts = {f"{name} training": simulate_batch(network, test.spikes, schedule=Random(8)).counts
-              for name, network in trained.items()}  # fmt: skip
+    counts = {
+        f"{name} training": simulate_batch(network, test.spikes, schedule=Random(8)).counts
+        for name, network in trained.items()
+    }
     figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
     plots.activity_histogram(axes, counts).set_title("executed random, F = 8")
     save(figure, "activity")

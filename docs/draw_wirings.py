@@ -63,10 +63,12 @@ LAYER = Wiring(
         "queue": Box(11.3, 0.8, "SpikeScheduler", "steps_per_bin=S, offset=1", ours=True),
     },
     [
-        Arrow("source", "dense", "input of\ntime step t"), Arrow("dense", "lif", "a_in"),
-        Arrow("lif", "queue", "s_out:\nmomenta"), Arrow("queue", "", "s_out:\npayloads"),
+        Arrow("source", "dense", "input of\ntime step t"),
+        Arrow("dense", "lif", "a_in"),
+        Arrow("lif", "queue", "s_out:\nmomenta"),
+        Arrow("queue", "", "s_out:\npayloads"),
     ],
-)  # fmt: skip
+)
 LOCAL = Wiring(
     "wiring_local",
     (15.8, 2.0),
@@ -79,11 +81,16 @@ LOCAL = Wiring(
         "queue2": Box(13.9, 0.8, "SpikeScheduler", "F = 2, first=8", ours=True),
     },
     [
-        Arrow("", "one"), Arrow("one", "lif"), Arrow("lif", "queue"), Arrow("queue", "two"),
-        Arrow("two", "lif2"), Arrow("lif2", "queue2"), Arrow("queue2", ""),
+        Arrow("", "one"),
+        Arrow("one", "lif"),
+        Arrow("lif", "queue"),
+        Arrow("queue", "two"),
+        Arrow("two", "lif2"),
+        Arrow("lif2", "queue2"),
+        Arrow("queue2", ""),
     ],
     [(2.85, 0.15, 4.9, 1.7, "core 0: a queue of its own"), (10.25, 0.15, 4.9, 1.7, "core 1: a queue of its own")],
-)  # fmt: skip
+)
 GLOBAL = Wiring(
     "wiring_global",
     (14.2, 3.2),
@@ -96,12 +103,14 @@ GLOBAL = Wiring(
         "readout": Box(10.2, 0.6, "Readout", "graded=True, offset=1", ours=True),
     },
     [
-        Arrow("source", "dense"), Arrow("dense", "lif", "a_in"), Arrow("lif", "queue", "s_out"),
+        Arrow("source", "dense"),
+        Arrow("dense", "lif", "a_in"),
+        Arrow("lif", "queue", "s_out"),
         Arrow("queue", "sparse"),
         Arrow("sparse", "lif", "a_in: one forward step later", "tt", ((13.0, 2.75), (7.2, 2.75)), (10.2, 2.82)),
         Arrow("lif", "readout", "s_out", "rl", ((8.7, 1.9), (8.7, 0.6)), (8.4, 1.1)),
     ],
-)  # fmt: skip
+)
 NETWORK = Wiring(
     "wiring_network",
     (14.2, 2.0),
@@ -125,16 +134,29 @@ COMPOSED = Wiring(
         "synapses": Box(10.8, 1.9, "NetworkSynapses", "all synapses", ours=True),
     },
     [
-        Arrow("lif", "queue", "s_out"), Arrow("queue", "synapses", "s_out"),
-        Arrow("synapses", "lif", "a_out: what arrives in the next forward step", "tt",
-              ((10.8, 2.85), (3.6, 2.85)), (7.2, 2.92)),
-        Arrow("lif", "synapses", "e_in: emitted spikes, for synapses with a delay", "rb",
-              ((5.0, 1.9), (5.0, 0.9), (10.8, 0.9)), (7.9, 0.97)),
+        Arrow("lif", "queue", "s_out"),
+        Arrow("queue", "synapses", "s_out"),
+        Arrow(
+            "synapses",
+            "lif",
+            "a_out: what arrives in the next forward step",
+            "tt",
+            ((10.8, 2.85), (3.6, 2.85)),
+            (7.2, 2.92),
+        ),
+        Arrow(
+            "lif",
+            "synapses",
+            "e_in: emitted spikes, for synapses with a delay",
+            "rb",
+            ((5.0, 1.9), (5.0, 0.9), (10.8, 0.9)),
+            (7.9, 0.97),
+        ),
         Arrow("", "synapses", "inp", "bb", ((0.35, 0.45), (11.3, 0.45)), (0.8, 0.52)),
         Arrow("synapses", "", "out", at=(13.5, 1.95)),
     ],
     [(1.6, 0.15, 11.3, 3.3, "")],
-)  # fmt: skip
+)
 BESIDE = Wiring(
     "wiring_beside",
     (15.8, 2.0),
@@ -147,11 +169,14 @@ BESIDE = Wiring(
         "lif2": Box(14.4, 0.8, "LIF"),
     },
     [
-        Arrow("source", "dense"), Arrow("dense", "lif"), Arrow("lif", "net", "inp"), Arrow("net", "dense2", "out"),
+        Arrow("source", "dense"),
+        Arrow("dense", "lif"),
+        Arrow("lif", "net", "inp"),
+        Arrow("net", "dense2", "out"),
         Arrow("dense2", "lif2"),
     ],
     [(0.15, 0.15, 15.5, 1.7, "LoihiProtocol: all in step, a barrier after each time step")],
-)  # fmt: skip
+)
 ALONE = Wiring(
     "wiring_async",
     (14.2, 3.9),
@@ -165,13 +190,14 @@ ALONE = Wiring(
     [
         Arrow("source", "net", "frames; the channel\nholds 64", "tl", ((1.4, 2.75),), (3.2, 2.82)),
         Arrow("net", "readout", "answers, one for each frame", "rt", ((12.8, 2.75),), (10.9, 2.82)),
-        Arrow("source", "dense"), Arrow("dense", "lif"),
+        Arrow("source", "dense"),
+        Arrow("dense", "lif"),
     ],
     [
         (5.5, 2.1, 3.2, 1.65, "AsyncProtocol: in step with nobody"),
         (0.15, 0.15, 13.9, 1.7, "LoihiProtocol: in step with each other"),
     ],
-)  # fmt: skip
+)
 WIRINGS = (LAYER, LOCAL, GLOBAL, NETWORK, COMPOSED, BESIDE, ALONE)
 
 
@@ -196,10 +222,26 @@ def draw(wiring: Wiring) -> Any:
         axes.text(x + w / 2, y + h - 0.08, text, ha="center", va="top", fontsize=9, style="italic")
     for box in wiring.boxes.values():
         corner, face = (box.x - WIDE, box.y - HIGH), GREY if box.ours else "white"
-        axes.add_patch(FancyBboxPatch(corner, 2 * WIDE, 2 * HIGH, "round,pad=0,rounding_size=0.08", fc=face, ec="black",
-                                      lw=2 if box.ours else 1))  # fmt: skip
-        axes.text(box.x, box.y + 0.12 * (box.note != ""), box.text, ha="center", va="center", fontsize=9.5,
-                  weight="bold" if box.ours else "normal")  # fmt: skip
+        axes.add_patch(
+            FancyBboxPatch(
+                corner,
+                2 * WIDE,
+                2 * HIGH,
+                "round,pad=0,rounding_size=0.08",
+                fc=face,
+                ec="black",
+                lw=2 if box.ours else 1,
+            )
+        )
+        axes.text(
+            box.x,
+            box.y + 0.12 * (box.note != ""),
+            box.text,
+            ha="center",
+            va="center",
+            fontsize=9.5,
+            weight="bold" if box.ours else "normal",
+        )
         axes.text(box.x, box.y - 0.18, box.note, ha="center", va="center", fontsize=6.8)
     for arrow in wiring.arrows:
         draw_arrow(axes, wiring, arrow)
@@ -219,16 +261,24 @@ def draw_arrow(axes: Any, wiring: Wiring, arrow: Arrow) -> None:
         end = (corners[-1][0], end[1])
     points = [start, *corners, end]
     axes.plot(*zip(*points[:-1], strict=True), color="black", lw=1.3, solid_joinstyle="miter")
-    axes.annotate("", points[-1], points[-2], arrowprops={"arrowstyle": "-|>", "lw": 1.3, "fc": "black",
-                                                          "shrinkA": 0, "shrinkB": 0})  # fmt: skip
+    axes.annotate(
+        "",
+        points[-1],
+        points[-2],
+        arrowprops={"arrowstyle": "-|>", "lw": 1.3, "fc": "black", "shrinkA": 0, "shrinkB": 0},
+    )
     x, y = arrow.at or ((start[0] + end[0]) / 2, start[1] + 0.1)
     axes.text(x, y, arrow.text, ha="center", va="bottom", fontsize=8, linespacing=1.1)
 
 
 def side(box: Box, name: str) -> tuple[float, float]:
     """Return the middle of a side of a box."""
-    return {"r": (box.x + WIDE, box.y), "l": (box.x - WIDE, box.y), "t": (box.x, box.y + HIGH),
-            "b": (box.x, box.y - HIGH)}[name]  # fmt: skip
+    return {
+        "r": (box.x + WIDE, box.y),
+        "l": (box.x - WIDE, box.y),
+        "t": (box.x, box.y + HIGH),
+        "b": (box.x, box.y - HIGH),
+    }[name]
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ NETWORK = Network.feedforward(
 def waves() -> dict[str, plots.Wave]:
     """Return the spikes of its one time step under both schedules."""
     schedules = {"layered": Layered(), "momentum, F = 1": Momentum(1)}
-    return {name: plots.wave(NETWORK, simulate(NETWORK, [[1]], schedule=s, record="trace"), 0, [[1]])
-            for name, s in schedules.items()}  # fmt: skip
+    return {
+        name: plots.wave(NETWORK, simulate(NETWORK, [[1]], schedule=s, record="trace"), 0, [[1]])
+        for name, s in schedules.items()
+    }
 
 
 def page() -> str:

@@ -27,9 +27,32 @@ from lava_async.stopping import FirstOutput, MaxForwardSteps, Quiescence  # noqa
 
 __version__ = "0.1.0"
 
-__all__ = ["BatchResult", "CubaParams", "Deep", "Fifo", "FirstOutput", "Layer", "Layered", "Lifo", "LoihiParams",
-           "MaxForwardSteps", "Momentum", "Network", "Quiescence", "Random", "Replay", "Result", "Schedule", "Shallow",
-           "SpikeTrain", "Timed", "schedule", "show_config", "simulate", "simulate_batch"]  # fmt: skip
+__all__ = [
+    "BatchResult",
+    "CubaParams",
+    "Deep",
+    "Fifo",
+    "FirstOutput",
+    "Layer",
+    "Layered",
+    "Lifo",
+    "LoihiParams",
+    "MaxForwardSteps",
+    "Momentum",
+    "Network",
+    "Quiescence",
+    "Random",
+    "Replay",
+    "Result",
+    "Schedule",
+    "Shallow",
+    "SpikeTrain",
+    "Timed",
+    "schedule",
+    "show_config",
+    "simulate",
+    "simulate_batch",
+]
 
 # Nothing above imports Lava; what imports it later gets the version that runs on this Python.
 compat.install()

@@ -89,9 +89,12 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS.values():
         sub = commands.add_parser(
-            command.name, help=command.summary, description=command.description,
-            epilog=f"examples:\n{command.examples}", formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+            command.name,
+            help=command.summary,
+            description=command.description,
+            epilog=f"examples:\n{command.examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         command.arguments(sub)
         sub.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
         sub.add_argument("-v", "--verbose", action="store_true", help="show log messages, and errors with their trace")

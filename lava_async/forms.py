@@ -60,8 +60,11 @@ def plain(where: str, value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "O" and any(map(_from_elsewhere, value.flat)):
         return plain(where, value.tolist())
     if isinstance(value, np.ndarray) and value.dtype.names is not None:
-        raise InvalidType(where, f"events with the fields {', '.join(value.dtype.names)}", "an array of numbers; "
-                          "lava_async.data.own.from_events makes spikes of events")  # fmt: skip
+        raise InvalidType(
+            where,
+            f"events with the fields {', '.join(value.dtype.names)}",
+            "an array of numbers; lava_async.data.own.from_events makes spikes of events",
+        )
     if isinstance(value, np.ndarray) and value.dtype.kind == "V" and "float" in value.dtype.name:  # bfloat16 and others
         return value.astype(np.float32)
     return value
@@ -122,8 +125,12 @@ def class_labels(where: str, labels: Any, n_classes: int | None = None) -> NDArr
 
 def _from_elsewhere(value: Any) -> bool:
     """Tell whether numpy would not read this entry of a list as it should."""
-    return _is_torch(value) or _is_sparse(value) or (isinstance(value, np.ndarray) and value.dtype.kind == "V") or (
-        isinstance(value, (list, tuple)) and any(map(_from_elsewhere, value[:1])))  # fmt: skip
+    return (
+        _is_torch(value)
+        or _is_sparse(value)
+        or (isinstance(value, np.ndarray) and value.dtype.kind == "V")
+        or (isinstance(value, (list, tuple)) and any(map(_from_elsewhere, value[:1])))
+    )
 
 
 def _is_torch(value: Any) -> bool:

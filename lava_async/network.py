@@ -213,8 +213,11 @@ class Network(ArrayRecord):
             raise InvalidValue("Network.input_weights.shape", entry.shape, f"({n}, C)")
         layers = tuple(Layer((int(size),), f"layer {i}") for i, size in enumerate(np.bincount(of)))
         blocks = [Sparse.from_matrix(INPUT, t, entry[of == t]) for t in range(len(layers))]
-        blocks += [Sparse.from_matrix(s, t, matrix[np.ix_(of == t, of == s)])
-                   for s in range(len(layers)) for t in range(len(layers))]  # fmt: skip
+        blocks += [
+            Sparse.from_matrix(s, t, matrix[np.ix_(of == t, of == s)])
+            for s in range(len(layers))
+            for t in range(len(layers))
+        ]
         outputs = np.flatnonzero(of == of[-1]) if outputs is None else np.asarray(outputs)
         synapses = tuple(block for block in blocks if len(block.pre))
         return cls((entry.shape[1],), layers, synapses, params, outputs)

@@ -50,8 +50,13 @@ class Activity:
         if not self._time_steps:
             return
         if not spikes.any():
-            yield "silent", ("no neuron fired: choose larger weights (scale_to does it by your data) or lower "
-                             "thresholds, and look at the input")  # fmt: skip
+            yield (
+                "silent",
+                (
+                    "no neuron fired: choose larger weights (scale_to does it by your data) or lower "
+                    "thresholds, and look at the input"
+                ),
+            )
             return
         for i, (layer, here) in enumerate(zip(network.layers, network.layer_slices, strict=True)):
             name = layer.name or f"layer {i}"
@@ -60,8 +65,13 @@ class Activity:
                 break  # What comes after it gets nothing.
             rate = spikes[here].mean() / self._time_steps
             if rate >= ALWAYS:
-                yield f"always {i}", (f"the neurons of {name} fired in {rate:.0%} of the time steps: their threshold "
-                                      "is too low, or their weights are too large, to tell samples apart")  # fmt: skip
+                yield (
+                    f"always {i}",
+                    (
+                        f"the neurons of {name} fired in {rate:.0%} of the time steps: their threshold "
+                        "is too low, or their weights are too large, to tell samples apart"
+                    ),
+                )
         else:
             outputs = self._classes[spikes[network.outputs[self._classes]] == 0]
             if len(outputs):

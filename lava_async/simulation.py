@@ -187,8 +187,11 @@ class Stepper:
 def _setup(
     network: Network, schedule: Schedule, until: StopRule, refractory: bool, input_first: bool, seed: int, record: str
 ) -> Setup:
-    for name, value, kind in (("network", network, Network), ("schedule", schedule, Schedule),
-                              ("until", until, StopRule)):  # fmt: skip
+    for name, value, kind in (
+        ("network", network, Network),
+        ("schedule", schedule, Schedule),
+        ("until", until, StopRule),
+    ):
         if not isinstance(value, kind):
             raise InvalidType(name, value, f"a {kind.__name__}")
     for name, switch in (("refractory", refractory), ("input_first", input_first)):

@@ -46,8 +46,11 @@ class SpikeTrain(ArrayRecord):
         _check_entries(self, ndim=1)
         time = np.repeat(np.arange(self.n_steps), np.diff(self.start))
         if self.start[0] != 0 or (np.diff(time * self.n_channels + self.channel) <= 0).any():
-            raise InvalidValue("SpikeTrain.channel", self.channel, "sorted by time, then channel, each pair once; "
-                               "SpikeTrain.from_events takes any order")  # fmt: skip
+            raise InvalidValue(
+                "SpikeTrain.channel",
+                self.channel,
+                "sorted by time, then channel, each pair once; SpikeTrain.from_events takes any order",
+            )
 
     @property
     def n_steps(self) -> int:
@@ -160,9 +163,7 @@ class SpikeBatch(ArrayRecord):
         return SpikeBatch(self.channel[keep], self.count[keep], place[self.start], self.n_channels)
 
     @classmethod
-    def of(
-        cls, spikes: ArrayLike | Sequence[SpikeTrain] | SpikeBatch, threads: int | None = None
-    ) -> SpikeBatch:  # fmt: skip
+    def of(cls, spikes: ArrayLike | Sequence[SpikeTrain] | SpikeBatch, threads: int | None = None) -> SpikeBatch:
         """Return any form of a batch as a batch: (B, C, T) counts, a list of trains, or a batch itself."""
         if isinstance(spikes, SpikeBatch):
             return spikes

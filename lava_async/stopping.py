@@ -20,8 +20,10 @@ ENDLESS = 1_000_000
 
 def not_ended(t: int, sample: int, limit: int) -> ForwardStepLimit:
     """Return the error of a time step that did not end within its limit."""
-    return ForwardStepLimit(f"time step {t} of sample {sample} did not end in {limit} forward steps "
-                            "(MaxForwardSteps(limit, truncate=True) cuts it off)")  # fmt: skip
+    return ForwardStepLimit(
+        f"time step {t} of sample {sample} did not end in {limit} forward steps "
+        "(MaxForwardSteps(limit, truncate=True) cuts it off)"
+    )
 
 
 class Stop(NamedTuple):

@@ -163,8 +163,10 @@ class Tally:
         """Nanoseconds per time step and to the first output spike; nothing of runs that are not timed."""
         if not self._timed:
             return {}
-        return {"nanoseconds_per_time_step": _mean(self._ps, self._time_steps) / PS_PER_NS,
-                "nanoseconds_to_first_output": _mean(self._first_ps, self._timed_firsts) / PS_PER_NS}  # fmt: skip
+        return {
+            "nanoseconds_per_time_step": _mean(self._ps, self._time_steps) / PS_PER_NS,
+            "nanoseconds_to_first_output": _mean(self._first_ps, self._timed_firsts) / PS_PER_NS,
+        }
 
 
 def _mean(total: int, number: int) -> float:

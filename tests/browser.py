@@ -19,8 +19,15 @@ import time
 import pytest
 
 #: Codes of the keys that tests press, and what they type.
-KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " "), "End": (35, ""), "Home": (36, ""), "ArrowLeft": (37, ""),
-        "ArrowRight": (39, "")}  # fmt: skip
+KEYS = {
+    "Tab": (9, ""),
+    "Enter": (13, "\r"),
+    " ": (32, " "),
+    "End": (35, ""),
+    "Home": (36, ""),
+    "ArrowLeft": (37, ""),
+    "ArrowRight": (39, ""),
+}
 #: Seconds after which something does not happen any more.
 PATIENCE = 200
 
@@ -37,9 +44,12 @@ class Browser:
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]
         shell = ["bash", "-c", f'exec "$@" 3<&{hears} 4>&{says}', "bash"]
         self._process = subprocess.Popen(
-            [*shell, program, *options, f"--user-data-dir={profile}"], pass_fds=(hears, says),
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            [*shell, program, *options, f"--user-data-dir={profile}"],
+            pass_fds=(hears, says),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         os.close(hears)
         os.close(says)
         self._heard, self._number, self.events = b"", 0, []
@@ -88,8 +98,9 @@ class Browser:
         session = self.call("Target.attachToTarget", None, targetId=target, flatten=True)["sessionId"]
         tab = Tab(self, session)
         tab.call("Page.enable")
-        tab.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
-                 mobile=width < 600)  # fmt: skip
+        tab.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
         tab.call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
         tab.call("Page.navigate", url=page.as_uri())
         self.wait("Page.loadEventFired", session)

@@ -37,8 +37,11 @@ class Port:
 def model_of(process: Any, tag: str) -> Any:
     """Return the ProcessModel with a tag, the first one found, as Lava does."""
     module = importlib.import_module(type(process).__module__.replace(".process", ".models"))
-    return next(m for m in vars(module).values() if isinstance(m, type) and tag in getattr(m, "tags", ())
-                and m.implements_process is type(process))  # fmt: skip
+    return next(
+        m
+        for m in vars(module).values()
+        if isinstance(m, type) and tag in getattr(m, "tags", ()) and m.implements_process is type(process)
+    )
 
 
 def build(process: Any, tag: str) -> Any:

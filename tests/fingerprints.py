@@ -63,13 +63,20 @@ def network(fixed: bool, *, delays: bool = True, seed: int = 0) -> Network:
     dense = weights(SPARSE, n, mean=0.15)
     layers = Layer(grid), Layer((SPARSE,)), Layer((OUTPUTS,))
     parts = (
-        conv, loop, Sparse.from_matrix(0, 1, dense * mask, rng.integers(0, 3, dense.shape) if delays else None),
-        Dense(1, 2, weights(OUTPUTS, SPARSE, mean=0.1), late(SPARSE)), Dense(2, 1, weights(SPARSE, OUTPUTS, mean=-0.1)),
+        conv,
+        loop,
+        Sparse.from_matrix(0, 1, dense * mask, rng.integers(0, 3, dense.shape) if delays else None),
+        Dense(1, 2, weights(OUTPUTS, SPARSE, mean=0.1), late(SPARSE)),
+        Dense(2, 1, weights(SPARSE, OUTPUTS, mean=-0.1)),
         Dense(INPUT, 2, weights(OUTPUTS, int(np.prod(SHAPE)), mean=0.01), late(int(np.prod(SHAPE)))),
-    )  # fmt: skip
+    )
     total = n + SPARSE + OUTPUTS
-    du, dv, vth, bias = rng.choice([0.25, 0.7, 1.0], total), rng.choice([0.1, 0.5, 1.0], total), rng.uniform(
-        0.2, 0.6, total), rng.normal(0, 0.02, total)  # fmt: skip
+    du, dv, vth, bias = (
+        rng.choice([0.25, 0.7, 1.0], total),
+        rng.choice([0.1, 0.5, 1.0], total),
+        rng.uniform(0.2, 0.6, total),
+        rng.normal(0, 0.02, total),
+    )
     params: Any = CubaParams(du, dv, vth, bias)
     if fixed:
         whole = [np.round(scale * x).astype(int) for scale, x in ((4095, du), (4096, dv), (64, vth), (64, bias))]
@@ -91,9 +98,11 @@ def forwards(threads: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
         for schedule, delays in product(SCHEDULED, nets):
             yield f"{fixed=} {schedule} {delays=}", ran(nets[delays], threads, schedule=schedule)
         options: tuple[dict[str, Any], ...] = (
-            {"refractory": False, "until": MaxForwardSteps(40, truncate=True)}, {"input_first": False},
-            {"until": FirstOutput(2)}, {"until": MaxForwardSteps(5, truncate=True)},
-        )  # fmt: skip
+            {"refractory": False, "until": MaxForwardSteps(40, truncate=True)},
+            {"input_first": False},
+            {"until": FirstOutput(2)},
+            {"until": MaxForwardSteps(5, truncate=True)},
+        )
         for option in options:
             yield f"{fixed=} {option}", ran(nets[True], threads, schedule=Random(3), **option)
 
@@ -113,9 +122,12 @@ def gradients(threads: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
         cases += [
             (Random(3), Gradient(surrogate=Exponential(0.7, 0.9)), {}),
             (Random(3), Gradient(), {"input_first": False}),
-            (Random(3), Gradient(surrogate=ATan(1.5)), {"refractory_dropout": 0.4, "input_dropout": 0.3,
-                                                        "until": MaxForwardSteps(60, truncate=True)}),
-        ]  # fmt: skip
+            (
+                Random(3),
+                Gradient(surrogate=ATan(1.5)),
+                {"refractory_dropout": 0.4, "input_dropout": 0.3, "until": MaxForwardSteps(60, truncate=True)},
+            ),
+        ]
         # Double precision is one engine on all instruction sets: a few cases do. Gradients of everything take turns,
         # since that of the weights alone has a backward pass of its own.
         for n, (schedule, gradient, options) in enumerate(cases[:: 5 if double else 1]):
@@ -139,8 +151,13 @@ def differentiated(
     cotangent = torch.tensor(np.random.default_rng(2).normal(size=run.counts.shape), dtype=dtype)
     found = torch.autograd.grad((run.counts * cotangent).sum(), wanted)
     named = {f"gradient {i}": g.numpy() for i, g in enumerate(found)}
-    return {"counts": run.counts.detach().numpy(), "u": run.current.numpy(), "v": run.voltage.numpy(),
-            "forward steps": run.forward_steps, **named}  # fmt: skip
+    return {
+        "counts": run.counts.detach().numpy(),
+        "u": run.current.numpy(),
+        "v": run.voltage.numpy(),
+        "forward steps": run.forward_steps,
+        **named,
+    }
 
 
 def digests(threads: int | None = None) -> dict[str, str]:

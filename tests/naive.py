@@ -157,9 +157,19 @@ class Naive:
     """Sections 3 to 5: one sample, run from rest. Arguments as those of `simulate`, results named as in `Result`."""
 
     def __init__(
-        self, network: Any, spikes: Any, *, schedule: Any, until: Any, refractory: bool, input_first: bool,
-        seed: int = 0, sample: int = 0, refractory_dropout: float = 0.0, input_dropout: float = 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        network: Any,
+        spikes: Any,
+        *,
+        schedule: Any,
+        until: Any,
+        refractory: bool,
+        input_first: bool,
+        seed: int = 0,
+        sample: int = 0,
+        refractory_dropout: float = 0.0,
+        input_dropout: float = 0.0,
+    ) -> None:
         self.schedule, self.until, self.refractory, self.input_first = schedule, until, refractory, input_first
         self.seed, self.sample = seed, sample
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout

@@ -67,9 +67,12 @@ class NaiveTimed(Naive):
         self.fired = self.check(t, 0, self.neurons)
         free = {}
         for core in self.cores:
-            busy = (times["inactive_update"] * self.core_of.count(core) + times["active_update"] * touched[core]
-                    + times["arrival"] * sum(c == core for _, c, _ in received)
-                    + times["synaptic_operation"] * walked[core])  # fmt: skip
+            busy = (
+                times["inactive_update"] * self.core_of.count(core)
+                + times["active_update"] * touched[core]
+                + times["arrival"] * sum(c == core for _, c, _ in received)
+                + times["synaptic_operation"] * walked[core]
+            )
             free[core] = self.emit(t, 0, core, busy)
         first_ps = min(self.seen, default=-1)
         k = 0

@@ -50,8 +50,17 @@ def dense(weight: Any, **more: Any) -> dict[str, Any]:
 
 def conv(weight: Any, shape: Any, **more: Any) -> dict[str, Any]:
     """Return the fields of a convolution."""
-    return {"type": "conv", "shape": shape, "stride": 1, "padding": 0, "dilation": 1, "groups": 1,
-            "weight": np.array(weight, np.float32), "neuron": CUBA, **more}  # fmt: skip
+    return {
+        "type": "conv",
+        "shape": shape,
+        "stride": 1,
+        "padding": 0,
+        "dilation": 1,
+        "groups": 1,
+        "weight": np.array(weight, np.float32),
+        "neuron": CUBA,
+        **more,
+    }
 
 
 def write(path: Path, **changes: Any) -> Path:

@@ -97,11 +97,15 @@ READERS = {
     "nir": Reader(".nir", _read_nir, _nir_errors(), _nir),
     "checkpoint": Reader(".pt", _read_checkpoint, (InvalidValue, ValueError), _checkpoint),
     "config": Reader(
-        ".toml", Config.load, INVALID,
+        ".toml",
+        Config.load,
+        INVALID,
         lambda path: path.write_text('[network]\nsizes = [200, 10]\n[data]\nname = "digits"\nlimit = 0x10\n'),
     ),
     "study": Reader(
-        ".toml", StudyConfig.load, INVALID,
+        ".toml",
+        StudyConfig.load,
+        INVALID,
         lambda path: path.write_text(
             'seeds = [0]\n[[trainings]]\nname = "a"\n[[executions]]\nschedule = "random"\ngroup_size = [8]\n'
             '[base.network]\nsizes = [200, 10]\n[base.data]\nname = "digits"\n'
@@ -111,19 +115,24 @@ READERS = {
         ".h5", lambda path: read_speech(path, Frames((1, 700), 20.0, 4, 1, "merged", None, "shd")), INVALID, _speech
     ),
     "idx": Reader(
-        "-ubyte.gz", read_idx, INVALID,
+        "-ubyte.gz",
+        read_idx,
+        INVALID,
         lambda path: path.write_bytes(gzip.compress(struct.pack(">HBBIII", 0, 8, 3, 2, 4, 4) + bytes(32))),
     ),
     "nmnist": Reader(".bin", read_nmnist, INVALID, lambda path: path.write_bytes(bytes(range(1, 26)))),
     "aedat": Reader(
-        ".aedat", read_aedat, INVALID,
+        ".aedat",
+        read_aedat,
+        INVALID,
         lambda path: path.write_bytes(
-            b"#!AER-DAT3.1\r\n#!END-HEADER\r\n" + struct.pack("<HHIIIIII", 1, 0, 8, 4, 0, 2, 2, 2)
+            b"#!AER-DAT3.1\r\n#!END-HEADER\r\n"
+            + struct.pack("<HHIIIIII", 1, 0, 8, 4, 0, 2, 2, 2)
             + struct.pack("<IIII", 3 << 17 | 5 << 2 | 1, 10, 7 << 17 | 9 << 2 | 3, 20)
         ),
     ),
     "spikes": Reader(".npy", _from_file, INVALID, lambda path: np.save(path, np.ones((2, 3, 4), np.uint8))),
-}  # fmt: skip
+}
 
 
 def mutated(original: bytes, rng: np.random.Generator) -> bytes:

@@ -37,8 +37,9 @@ class Model:
         self.counts = record.counts
         self.fired = {(c.t, c.k): set(c.fired.tolist()) for c in record.trace}
         self.group = {(t, k + 1): [i + self.C for i in picked] for t, k, picked in record.groups}
-        self.spikes = run.spikes * ~np.array([[self.dropped("input", 2, t, 0, c) for t in range(self.T)]
-                                              for c in range(self.C)], bool).reshape(run.spikes.shape)  # fmt: skip
+        self.spikes = run.spikes * ~np.array(
+            [[self.dropped("input", 2, t, 0, c) for t in range(self.T)] for c in range(self.C)], bool
+        ).reshape(run.spikes.shape)
         self.highest = {}
         self.total_along(np.zeros(len(self.weight)))
 

@@ -58,8 +58,12 @@ def float_params(rng: np.random.Generator, n: int, *, memory: bool, bias: bool) 
     """Float neurons; without memory the current is forgotten from one time step to the next."""
     decays = [0.0, 0.1, 0.5, 0.75, 1.0]
     du = _some(rng, decays, n) if memory else np.ones(n)
-    return CubaParams(du, _some(rng, decays, n), _some(rng, [0.0, 0.25, 0.5, rng.random()], n),
-                      _some(rng, [0.0, 0.125, -0.25, rng.normal()], n) if bias else 0.0)  # fmt: skip
+    return CubaParams(
+        du,
+        _some(rng, decays, n),
+        _some(rng, [0.0, 0.25, 0.5, rng.random()], n),
+        _some(rng, [0.0, 0.125, -0.25, rng.normal()], n) if bias else 0.0,
+    )
 
 
 def float_weights(rng: np.random.Generator, shape: Any) -> np.ndarray:
@@ -101,8 +105,9 @@ class Arithmetic:
 
 @st.composite
 def arithmetics(draw: st.DrawFn, *kinds: str) -> Arithmetic:
-    return Arithmetic(draw(st.sampled_from(kinds or ARITHMETICS)), draw(st.booleans()), draw(st.booleans()),
-                      draw(st.booleans()))  # fmt: skip
+    return Arithmetic(
+        draw(st.sampled_from(kinds or ARITHMETICS)), draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
+    )
 
 
 # ----------------------------------------------------------------------------------------------- networks
@@ -133,8 +138,13 @@ def graphs(draw: st.DrawFn, numbers: Arithmetic) -> Network:
     rng = draw(generators())
     n = sum(sizes)
     into, between = (numbers.weights(rng, (n, pre)) * (rng.random((n, pre)) < density) for pre in (n_inputs, n))
-    return Network.from_matrix(into, between, numbers.params(rng, n), layer_of=np.repeat(np.arange(len(sizes)), sizes),
-                               outputs=rng.permutation(n)[: rng.integers(0, n + 1)])  # fmt: skip
+    return Network.from_matrix(
+        into,
+        between,
+        numbers.params(rng, n),
+        layer_of=np.repeat(np.arange(len(sizes)), sizes),
+        outputs=rng.permutation(n)[: rng.integers(0, n + 1)],
+    )
 
 
 @st.composite
@@ -160,8 +170,9 @@ def assemblies(draw: st.DrawFn, numbers: Arithmetic, *, delays: bool = True) -> 
             parts.append(Sparse.from_matrix(source, target, weights * mask, delay))
     n = sum(sizes)
     layers = tuple(Layer(SHAPES[size]) for size in sizes)
-    return Network(SHAPES[n_inputs], layers, tuple(parts), numbers.params(rng, n),
-                   rng.permutation(n)[: rng.integers(0, n + 1)])  # fmt: skip
+    return Network(
+        SHAPES[n_inputs], layers, tuple(parts), numbers.params(rng, n), rng.permutation(n)[: rng.integers(0, n + 1)]
+    )
 
 
 @st.composite
@@ -247,9 +258,16 @@ class Run:
 
 @st.composite
 def runs(
-    draw: st.DrawFn, *kinds: str, network: Any = None, layered: bool = True, until: Any = None,
-    refractory: bool | None = None, min_steps: int = 1, delays: bool = True, members: tuple[type[Schedule], ...] = (),
-) -> Run:  # fmt: skip
+    draw: st.DrawFn,
+    *kinds: str,
+    network: Any = None,
+    layered: bool = True,
+    until: Any = None,
+    refractory: bool | None = None,
+    min_steps: int = 1,
+    delays: bool = True,
+    members: tuple[type[Schedule], ...] = (),
+) -> Run:
     """Any network under any rules; one that need not come to rest gets a rule that ends it."""
     net = draw(networks(*kinds, delays=delays) if network is None else network)
     once = draw(st.sampled_from([False, True])) if refractory is None else refractory
@@ -289,8 +307,9 @@ def training_runs(draw: st.DrawFn, *kinds: str, **options: Any) -> Run:
     """As `runs`, with refractory and input dropout."""
     run = draw(runs(*kinds, refractory=True, until=ending_rules, **options))
     probabilities = st.sampled_from([0.0, 0.3, 1.0])
-    return Run(**{**vars(run), "dropout": {"refractory_dropout": draw(probabilities),
-                                           "input_dropout": draw(probabilities)}})  # fmt: skip
+    return Run(
+        **{**vars(run), "dropout": {"refractory_dropout": draw(probabilities), "input_dropout": draw(probabilities)}}
+    )
 
 
 def exact(run: Run) -> Run:

@@ -80,7 +80,7 @@ def test_the_version_is_shown(capsys):
         (["bench", "--repeats", "0"], "argument --repeats: '0' is no whole number of at least 1"),
     ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_bad_arguments_give_one_clear_line(argv, said, capsys):
     with pytest.raises(SystemExit) as exit_:
         cli.main(argv)
@@ -147,9 +147,7 @@ def test_a_reader_that_goes_away_is_no_error():
         "COMMANDS['try'] = Command('try', '', '', '', lambda p: None, lambda a: Report('x' * 10**7, {}));"
         "sys.exit(c.main(['try']))"
     )
-    done = subprocess.run(
-        f"{sys.executable} -c \"{code}\" | head -c 5", shell=True, capture_output=True, text=True
-    )  # fmt: skip
+    done = subprocess.run(f'{sys.executable} -c "{code}" | head -c 5', shell=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("xxxxx", "")
 
 
@@ -209,8 +207,14 @@ SMALL = Workload("S", (6, 5, 3), n_steps=4, batch=3, density=0.5, voltage_decay=
 
 def case(calls, *names, closed=None):
     contenders = [bench.Contender(name, partial(calls.append, name), "all") for name in names]
-    return bench.Case("case", "work", contenders, targets={"b": 2.0}, close=lambda: closed.append(True),
-                      figures=lambda seconds: [bench.Figure("contenders", len(seconds), "of them", 3.0)])  # fmt: skip
+    return bench.Case(
+        "case",
+        "work",
+        contenders,
+        targets={"b": 2.0},
+        close=lambda: closed.append(True),
+        figures=lambda seconds: [bench.Figure("contenders", len(seconds), "of them", 3.0)],
+    )
 
 
 def test_contenders_take_turns_after_a_warm_up_and_are_closed(monkeypatch):

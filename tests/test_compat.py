@@ -196,8 +196,13 @@ else:
     lif.stop()
 print("done")
 """,
-        "-W", "always", "-W", "ignore::ImportWarning", "-W", "ignore::PendingDeprecationWarning",
-    )  # fmt: skip
+        "-W",
+        "always",
+        "-W",
+        "ignore::ImportWarning",
+        "-W",
+        "ignore::PendingDeprecationWarning",
+    )
     assert printed.strip() == "done"
 
 
@@ -234,8 +239,11 @@ block = slayer.block.cuba.Dense({"threshold": 1, "current_decay": 0.1, "voltage_
 block(torch.ones(1, 3, 5)).sum().backward()
 print(block.synapse.weight_v.grad.shape)
 """,
-        "-W", "error", "-W", "ignore::DeprecationWarning",
-    )  # fmt: skip
+        "-W",
+        "error",
+        "-W",
+        "ignore::DeprecationWarning",
+    )
     assert printed.strip() == "torch.Size([2, 3, 1, 1, 1])"
 
 

@@ -96,9 +96,12 @@ def test_text_and_config_say_the_same(config):
 @given(config=configs, seed=st.integers(0, 2**63 - 1))
 def test_other_values_are_put_in_by_dotted_names(config, seed):
     other = config.with_values({"training.seed": seed, "schedule.group_size": [2, "all"], "data.limit": None})
-    assert other == replace(config, training=replace(config.training, seed=seed),
-                            schedule=replace(config.schedule, group_size=(2, "all"), anneal_from=None),
-                            data=replace(config.data, limit=None))  # fmt: skip
+    assert other == replace(
+        config,
+        training=replace(config.training, seed=seed),
+        schedule=replace(config.schedule, group_size=(2, "all"), anneal_from=None),
+        data=replace(config.data, limit=None),
+    )
 
 
 @dataclass(frozen=True)
@@ -143,8 +146,10 @@ def test_a_config_loads_from_a_file_and_keys_have_defaults(tmp_path):
         ({"until.name": "MaxForwardSteps"}, r"until\.name = 'MaxForwardSteps': must be one that has these options"),
         ({"data.name": "digitz"}, r"data\.name = 'digitz': must be one of digits, mnist"),
         ({"data.options": {"folder": "x"}}, r"data\.options\.folder = 'x': must be left out: digits takes polarity"),
-        ({"data.name": "mnist", "data.options": {"folders": "x"}},
-         r"data\.options\.folders = 'x': must be left out: mnist takes folder, limit"),
+        (
+            {"data.name": "mnist", "data.options": {"folders": "x"}},
+            r"data\.options\.folders = 'x': must be left out: mnist takes folder, limit",
+        ),
         ({"data.train": "training"}, r"data\.train = 'training': must be 'train' or"),
         ({"data.validation": "train"}, r"data\.validation = 'train': must be samples that are not trained on"),
         ({"data.validation": 0.95}, r"data\.validation = 0\.95: must be a string or a number in 0\.0 \.\. 0\.9"),
@@ -154,14 +159,23 @@ def test_a_config_loads_from_a_file_and_keys_have_defaults(tmp_path):
         ({"network.voltage_decay": [0.3, 0.2]}, r"network\.voltage_decay = \(0\.3, 0\.2\): must be one number, or two"),
         ({"network.layers": 3}, r"network\.layers = 3: must be an array of tables"),
         ({"network": 3}, r"network = 3: must be a table"),
-        ({"network.sizes": None, "network.layers": [{"type": "dense", "neurons": 3}, {"type": "conv", "neurons": 3}]},
-         r"network\.layers\[1\]\.features = None: must be given: a conv layer needs it"),
-        ({"network.sizes": None, "network.layers": [{"type": "dense", "neurons": 3, "groups": 3}]},
-         r"network\.layers\[0\]\.groups = 3: must be left out: a dense layer takes neurons"),
-        ({"network.sizes": None, "network.layers": [{"type": "pool", "kernel_size": [2, 2, 2]}]},
-         r"network\.layers\[0\]\.kernel_size = \(2, 2, 2\): must be one number, or two"),
+        (
+            {
+                "network.sizes": None,
+                "network.layers": [{"type": "dense", "neurons": 3}, {"type": "conv", "neurons": 3}],
+            },
+            r"network\.layers\[1\]\.features = None: must be given: a conv layer needs it",
+        ),
+        (
+            {"network.sizes": None, "network.layers": [{"type": "dense", "neurons": 3, "groups": 3}]},
+            r"network\.layers\[0\]\.groups = 3: must be left out: a dense layer takes neurons",
+        ),
+        (
+            {"network.sizes": None, "network.layers": [{"type": "pool", "kernel_size": [2, 2, 2]}]},
+            r"network\.layers\[0\]\.kernel_size = \(2, 2, 2\): must be one number, or two",
+        ),
     ],
-)  # fmt: skip
+)
 def test_errors_name_the_key_its_value_and_what_is_allowed(changed, error):
     with pytest.raises((InvalidValue, InvalidType), match="^config: " + error):
         Config.from_toml(SMALLEST).with_values(changed)

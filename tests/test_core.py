@@ -47,8 +47,15 @@ def program(*arguments: str, timeout: float = 300, **environment: str) -> str:
     """Run Python with the helpers of the tests on its path, and return what it prints."""
     paths = [str(HERE), str(HERE.parent)]
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", **environment}
-    done = subprocess.run([sys.executable, *arguments], env=variables, cwd=HERE, capture_output=True, text=True,
-                          timeout=timeout, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=variables,
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
 
@@ -183,10 +190,18 @@ print(json.dumps(answered))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("call", [
-    "simulate_one", "simulate_many", "timed", "forward", "backward", "backward_of_all_checks",
-    "backward_layered",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        "simulate_one",
+        "simulate_many",
+        "timed",
+        "forward",
+        "backward",
+        "backward_of_all_checks",
+        "backward_layered",
+    ],
+)
 def test_ctrl_c_is_answered_within_half_a_second_and_the_program_can_go_on(call, threads):
     """Seconds of processor time, all threads together: how long others keep the processor does not matter here."""
     assert json.loads(program("-c", LONG_CALLS, call, str(threads), timeout=120)) < 0.5 * threads
@@ -209,13 +224,19 @@ def test_two_threads_simulate_and_train_on_one_network_at_once(fixed):
     """One engine, weights of its own in each thread; nothing of it is made before they start."""
     net = fingerprints.network(fixed)
     spikes, engine = fingerprints.spikes(), CompiledEngine(net, threads=2)
-    jobs = [partial(trained, net, engine, 1.0), partial(trained, net, engine, 0.5),
-            lambda: [simulate_batch(net, spikes, schedule=Random(3)).counts],
-            lambda: [simulate(net, spikes[0], schedule=Fifo(2)).voltage]]  # fmt: skip
+    jobs = [
+        partial(trained, net, engine, 1.0),
+        partial(trained, net, engine, 0.5),
+        lambda: [simulate_batch(net, spikes, schedule=Random(3)).counts],
+        lambda: [simulate(net, spikes[0], schedule=Fifo(2)).voltage],
+    ]
     fresh = fingerprints.network(fixed)
-    alone = [trained(fresh, CompiledEngine(fresh), 1.0), trained(fresh, CompiledEngine(fresh), 0.5),
-             [simulate_batch(fresh, spikes, schedule=Random(3)).counts],
-             [simulate(fresh, spikes[0], schedule=Fifo(2)).voltage]]  # fmt: skip
+    alone = [
+        trained(fresh, CompiledEngine(fresh), 1.0),
+        trained(fresh, CompiledEngine(fresh), 0.5),
+        [simulate_batch(fresh, spikes, schedule=Random(3)).counts],
+        [simulate(fresh, spikes[0], schedule=Fifo(2)).voltage],
+    ]
     together = threading.Barrier(len(jobs))
 
     def repeat(job: Any) -> list[list[np.ndarray]]:
@@ -341,56 +362,91 @@ def engine(arithmetic: str = "float32") -> _core.Engine:
 
 
 RULES: dict[str, Any] = {
-    "order": (0, 0, 0.0), "layered": False, "group_size": 2, "extra_steps": 2**31 - 1, "limit": 100, "truncate": True,
-    "refractory": True, "input_first": True, "refractory_dropout": 0.0, "seed": 0, "replay": None,
-}  # fmt: skip
+    "order": (0, 0, 0.0),
+    "layered": False,
+    "group_size": 2,
+    "extra_steps": 2**31 - 1,
+    "limit": 100,
+    "truncate": True,
+    "refractory": True,
+    "input_first": True,
+    "refractory_dropout": 0.0,
+    "seed": 0,
+    "replay": None,
+}
 
 
 def batch() -> dict[str, Any]:
     """Return the arrays that all runs take: 2 samples of 5 time steps."""
     return {
-        "samples": np.arange(2), "channel": np.array([0, 2, 1], np.int32), "count": np.ones(3, np.int32),
-        "start": np.array([[0, 1, 2, 2, 2, 2], [2, 2, 3, 3, 3, 3]]), "largest_payload": 1,
-        "u": np.zeros((2, 4), np.float32), "v": np.zeros((2, 4), np.float32),
-        "forward_steps": np.zeros((2, 5), np.int32), "first_output": np.zeros((2, 5), np.int32),
-        "tally": np.zeros((2, 3), np.int64), "threads": 1,
-    }  # fmt: skip
+        "samples": np.arange(2),
+        "channel": np.array([0, 2, 1], np.int32),
+        "count": np.ones(3, np.int32),
+        "start": np.array([[0, 1, 2, 2, 2, 2], [2, 2, 3, 3, 3, 3]]),
+        "largest_payload": 1,
+        "u": np.zeros((2, 4), np.float32),
+        "v": np.zeros((2, 4), np.float32),
+        "forward_steps": np.zeros((2, 5), np.int32),
+        "first_output": np.zeros((2, 5), np.int32),
+        "tally": np.zeros((2, 3), np.int64),
+        "threads": 1,
+    }
 
 
 def forward_arguments() -> dict[str, Any]:
     return {
-        **batch(), "rules": _core.Rules(**RULES), "t0": 0, "history": np.zeros((2, 1, 4), np.int32),
-        "inputs": np.zeros((2, 0, 3), np.int32), "from_rest": True, "counts": np.zeros((2, 5, 4), np.int32),
+        **batch(),
+        "rules": _core.Rules(**RULES),
+        "t0": 0,
+        "history": np.zeros((2, 1, 4), np.int32),
+        "inputs": np.zeros((2, 0, 3), np.int32),
+        "from_rest": True,
+        "counts": np.zeros((2, 5, 4), np.int32),
         "record": "groups",
-    }  # fmt: skip
+    }
 
 
 def timed_arguments() -> dict[str, Any]:
     arguments = forward_arguments()
     del arguments["from_rest"]
     return {
-        **arguments, "times": np.ones(7, np.int64), "core_of": np.zeros(4, np.int64), "way": np.zeros((1, 1), np.int64),
-        "replay": None, "step_ps": np.zeros((2, 5), np.int64), "first_output_ps": np.zeros((2, 5), np.int64),
-    }  # fmt: skip
+        **arguments,
+        "times": np.ones(7, np.int64),
+        "core_of": np.zeros(4, np.int64),
+        "way": np.zeros((1, 1), np.int64),
+        "replay": None,
+        "step_ps": np.zeros((2, 5), np.int64),
+        "first_output_ps": np.zeros((2, 5), np.int64),
+    }
 
 
 def record_arguments() -> dict[str, Any]:
     return {
-        **batch(), "rules": _core.Rules(**RULES), "credit": "last", "peak": True, "differentiated": False,
-        "arctangent": True, "decays": True, "neurons": True, "scale": 1.0, "weight_scale": 1.0,
+        **batch(),
+        "rules": _core.Rules(**RULES),
+        "credit": "last",
+        "peak": True,
+        "differentiated": False,
+        "arctangent": True,
+        "decays": True,
+        "neurons": True,
+        "scale": 1.0,
+        "weight_scale": 1.0,
         "weights": [np.ones((4, 3), np.float32), np.ones((4, 4), np.float32)],
         "numbers": [np.full(4, x, np.float32) for x in (0.5, 0.5, 1.0, 0.0, 1.0, 1.0)],
-        "wanted": np.zeros((2, 5, 4), np.float32), "first_wanted": 0,
-    }  # fmt: skip
+        "wanted": np.zeros((2, 5, 4), np.float32),
+        "first_wanted": 0,
+    }
 
 
 def backward_arguments() -> dict[str, Any]:
     return {
-        "derivative": np.ones((2, 5, 4), np.float32), "threads": 1,
+        "derivative": np.ones((2, 5, 4), np.float32),
+        "threads": 1,
         "weights": [np.zeros((4, 3), np.float32), np.zeros((4, 4), np.float32)],
         **{name: np.zeros(4, np.float32) for name in ("keep_u", "keep_v", "vth", "bias")},
         "input": np.zeros((2, 5, 3), np.float32),
-    }  # fmt: skip
+    }
 
 
 def backward(**arguments: Any) -> None:
@@ -413,9 +469,12 @@ def damaged(array: np.ndarray) -> dict[str, np.ndarray]:
     """Return an array of another type, of other shapes, and spread in memory."""
     other = {np.int32: np.int64, np.int64: np.int32, np.float32: np.float64}[array.dtype.type]
     found = {
-        "type": array.astype(other), "bytes swapped": array.astype(array.dtype.newbyteorder()),
-        "dimensions": array[None], "longer": np.concatenate([array, array]), "object": array.astype(object),
-    }  # fmt: skip
+        "type": array.astype(other),
+        "bytes swapped": array.astype(array.dtype.newbyteorder()),
+        "dimensions": array[None],
+        "longer": np.concatenate([array, array]),
+        "object": array.astype(object),
+    }
     if array.size:
         found["shorter"] = array[:-1].copy()
     spread = np.repeat(array, 2, axis=array.ndim - 1)[..., ::2]
@@ -537,20 +596,34 @@ def test_a_wrong_engine_is_refused(arguments):
         _core.Engine(ring(), *arguments, False)
 
 
-@pytest.mark.parametrize("arguments", [
-    (0, np.ones((4, 4), np.float32)), (2, np.ones((4, 3), np.float32)), (-1, np.ones((4, 3), np.float32)),
-    (0, np.ones((4, 3), np.int16)), (0, None),
-    (0, np.ones((4, 6), np.float32)[:, ::2]),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (0, np.ones((4, 4), np.float32)),
+        (2, np.ones((4, 3), np.float32)),
+        (-1, np.ones((4, 3), np.float32)),
+        (0, np.ones((4, 3), np.int16)),
+        (0, None),
+        (0, np.ones((4, 6), np.float32)[:, ::2]),
+    ],
+    ids=str,
+)
 def test_wrong_weights_are_refused(arguments):
     with pytest.raises((TypeError, ValueError)):
         engine().set_weights(*arguments)
 
 
-@pytest.mark.parametrize("wrong", [
-    np.ones(3), np.ones(5), np.ones((4, 1)), np.ones(4, np.float32),
-    np.ones(8)[::2],
-], ids=lambda x: f"{x.dtype}{x.shape}")  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.ones(3),
+        np.ones(5),
+        np.ones((4, 1)),
+        np.ones(4, np.float32),
+        np.ones(8)[::2],
+    ],
+    ids=lambda x: f"{x.dtype}{x.shape}",
+)
 @pytest.mark.parametrize("place", range(5))
 def test_wrong_parameters_of_neurons_are_refused(place, wrong):
     arrays = [np.ones(4)] * 5
@@ -559,10 +632,18 @@ def test_wrong_parameters_of_neurons_are_refused(place, wrong):
         engine().set_neurons(*arrays)
 
 
-@pytest.mark.parametrize("wrong", [
-    {"order": (99, 0, 0.0)}, {"group_size": 0}, {"limit": 0}, {"replay": (np.zeros((1, 2), np.int64), int32())},
-    {"replay": (np.array([[0, 1, 2]]), int32(0))}, {"replay": (np.array([[0, 1, 1], [0, 2, 0]]), int32(0))},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"order": (99, 0, 0.0)},
+        {"group_size": 0},
+        {"limit": 0},
+        {"replay": (np.zeros((1, 2), np.int64), int32())},
+        {"replay": (np.array([[0, 1, 2]]), int32(0))},
+        {"replay": (np.array([[0, 1, 1], [0, 2, 0]]), int32(0))},
+    ],
+    ids=str,
+)
 def test_wrong_rules_are_refused(wrong):
     with pytest.raises((TypeError, ValueError)):
         _core.Rules(**RULES | wrong)
@@ -602,12 +683,17 @@ LISTS: dict[str, tuple[Any, list[int]]] = {
 """Functions on lists of events, and the places of their arrays of one type."""
 
 
-@pytest.mark.parametrize(("function", "place", "damage"), [
-    (function, place, damage) for function, (arguments, places) in LISTS.items() for place in places
-    for damage in damaged(arguments()[place])
-    # Lists of a frame have room for more.
-    if not (function == "list_frame" and damage == "longer")
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("function", "place", "damage"),
+    [
+        (function, place, damage)
+        for function, (arguments, places) in LISTS.items()
+        for place in places
+        for damage in damaged(arguments()[place])
+        # Lists of a frame have room for more.
+        if not (function == "list_frame" and damage == "longer")
+    ],
+)
 def test_a_wrong_list_of_events_is_refused(function, place, damage):
     given = LISTS[function][0]()
     given[place] = damaged(given[place])[damage]
@@ -615,12 +701,20 @@ def test_a_wrong_list_of_events_is_refused(function, place, damage):
         getattr(_core, function)(*given)
 
 
-@pytest.mark.parametrize(("function", "wrong"), [
-    ("list_frame", np.ones(3, complex)), ("list_frame", np.ones(6)[::2]), ("list_frame", np.ones(4)),
-    ("list_spikes", np.ones((2, 3, 4), complex)), ("list_spikes", np.ones((2, 3, 8))[..., ::2]),
-    ("list_spikes", np.ones((3, 4))), ("list_spikes", np.ones((3, 3, 4))), ("move_events", int32(0, 8)),
-    ("move_events", int32(0, -1)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("function", "wrong"),
+    [
+        ("list_frame", np.ones(3, complex)),
+        ("list_frame", np.ones(6)[::2]),
+        ("list_frame", np.ones(4)),
+        ("list_spikes", np.ones((2, 3, 4), complex)),
+        ("list_spikes", np.ones((2, 3, 8))[..., ::2]),
+        ("list_spikes", np.ones((3, 4))),
+        ("list_spikes", np.ones((3, 3, 4))),
+        ("move_events", int32(0, 8)),
+        ("move_events", int32(0, -1)),
+    ],
+)
 def test_wrong_input_is_refused(function, wrong):
     given = LISTS[function][0]()
     given[0] = wrong

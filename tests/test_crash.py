@@ -107,8 +107,9 @@ assert netx.load(sys.argv[1]) == network
 def test_reading_in_little_memory_is_an_error(tmp_path, more):
     path = tmp_path / "a.net"
     netx.save(Network.feedforward([np.random.default_rng(0).normal(size=(1000, 1000))], CubaParams(1, 1, 1)), path)
-    done = subprocess.run([sys.executable, "-c", LITTLE.format(more=more), str(path)], capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE.format(more=more), str(path)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout in ("done\n", "MemoryError\n", "NetxError\n")
 

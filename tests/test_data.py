@@ -135,9 +135,15 @@ def test_the_split_is_stratified(parts):
 def test_split_and_events_are_fixed(parts):
     """A change here makes every published number incomparable."""
     assert [fingerprint(parts[split].labels) for split in SPLITS] == [
-        "00ec453733f58fce", "b070f04a562e00f2", "ee6ec0ae7823271a"]  # fmt: skip
+        "00ec453733f58fce",
+        "b070f04a562e00f2",
+        "ee6ec0ae7823271a",
+    ]
     assert [fingerprint(parts[split].spikes) for split in SPLITS] == [
-        "cca46edd9a663881", "4121ba86132f67dd", "bd3549708a8c44a3"]  # fmt: skip
+        "cca46edd9a663881",
+        "4121ba86132f67dd",
+        "bd3549708a8c44a3",
+    ]
 
 
 def test_joined_splits_are_in_the_order_of_the_file_whatever_the_order_of_the_names():
@@ -156,8 +162,10 @@ def test_digits_are_binary_two_polarity_frames_of_ten_steps(parts):
 def test_a_linear_classifier_reads_the_digits(parts):
     """Ridge regression, chosen on validation, as everything must be. (That of sklearn settles how Python starts
     processes, after which Lava cannot be imported.)"""
-    train, validation = (parts[split].spikes.reshape(-1, 2000) - parts["train"].spikes.reshape(-1, 2000).mean(axis=0)
-                         for split in ("train", "validation"))  # fmt: skip
+    train, validation = (
+        parts[split].spikes.reshape(-1, 2000) - parts["train"].spikes.reshape(-1, 2000).mean(axis=0)
+        for split in ("train", "validation")
+    )
     wanted = np.eye(10)[parts["train"].labels] - 0.1
     weights = train.T @ np.linalg.solve(train @ train.T + 30 * np.eye(len(train)), wanted)
     assert ((validation @ weights).argmax(axis=1) == parts["validation"].labels).mean() > 0.95
@@ -263,8 +271,11 @@ def test_bad_arguments_of_mnist_are_named(tmp_path, change, words):
 def test_the_planes_of_the_polarities_may_be_off_then_on(tmp_path):
     """As in slayer's tutorials and in tonic: the same events, in channels that changed places."""
     write_mnist(tmp_path)
-    for load in (digits, lambda split, **options: mnist(split, folder=tmp_path, cache=False, **options),
-                 lambda split, **options: mnist(split, folder=tmp_path, limit=3, **options)):  # fmt: skip
+    for load in (
+        digits,
+        lambda split, **options: mnist(split, folder=tmp_path, cache=False, **options),
+        lambda split, **options: mnist(split, folder=tmp_path, limit=3, **options),
+    ):
         ours, theirs = load("test"), load("test", polarity="off_on")
         assert (ours.polarity, theirs.polarity) == ("on_off", "off_on")
         half = ours.n_channels // 2

@@ -46,8 +46,9 @@ def test_an_nmnist_file_is_read_bit_by_bit(tmp_path):
 
 
 def test_an_overflow_of_time_is_no_event_and_moves_all_after_it(tmp_path):
-    (tmp_path / "a.bin").write_bytes(nmnist_bytes([(1, 1, 1, 10), (0, 240, 0, 0), (2, 1, 1, 10), (0, 240, 0, 0),
-                                                   (3, 1, 1, 10)]))  # fmt: skip
+    (tmp_path / "a.bin").write_bytes(
+        nmnist_bytes([(1, 1, 1, 10), (0, 240, 0, 0), (2, 1, 1, 10), (0, 240, 0, 0), (3, 1, 1, 10)])
+    )
     events = read_nmnist(tmp_path / "a.bin")
     assert events.time.tolist() == [10, 8202, 16394]
     assert events.x.tolist() == [1, 2, 3]
@@ -142,8 +143,11 @@ def write_tonic(folder: Path, users=(1, 2, 3, 4, 5), test=(24,)) -> None:
 
 def test_an_aedat_file_is_read_bit_by_bit(tmp_path):
     path = tmp_path / "a.aedat"
-    path.write_bytes(HEADER + aedat_packet([(1, 2, 1, 1, 7), (127, 0, 0, 1, 8), (5, 5, 1, 0, 9)])
-                     + aedat_packet([(3, 127, 1, 1, 1)], overflow=1))  # fmt: skip
+    path.write_bytes(
+        HEADER
+        + aedat_packet([(1, 2, 1, 1, 7), (127, 0, 0, 1, 8), (5, 5, 1, 0, 9)])
+        + aedat_packet([(3, 127, 1, 1, 1)], overflow=1)
+    )
     events = read_aedat(path)
     assert (events.x.tolist(), events.y.tolist()) == ([1, 127, 3], [2, 0, 127])
     assert events.on.tolist() == [True, False, True]
@@ -207,8 +211,10 @@ def test_a_table_of_labels_may_have_other_columns_and_come_from_windows(tmp_path
 def test_hidden_files_and_other_folders_are_no_samples(tmp_path):
     write_tonic(tmp_path / "dvs")
     write_nmnist(tmp_path / "nmnist")
-    expected = [len(dvs_gesture("test", folder=tmp_path / "dvs", cache=False)),
-                len(nmnist("test", folder=tmp_path / "nmnist", cache=False))]  # fmt: skip
+    expected = [
+        len(dvs_gesture("test", folder=tmp_path / "dvs", cache=False)),
+        len(nmnist("test", folder=tmp_path / "nmnist", cache=False)),
+    ]
     user, digit = tmp_path / "dvs" / "ibmGestureTest" / "user24_led", tmp_path / "nmnist" / "Test" / "7"
     for folder, name in ((user, "._0.npy"), (digit, "._00001.bin")):
         (folder / name).write_bytes(b"\x00\x05\x16\x07" + bytes(78))
@@ -222,11 +228,13 @@ def test_hidden_files_and_other_folders_are_no_samples(tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("dvs/ibmGestureTest/user24_led/0 (copy).npy", r"name = '0 \(copy\)\.npy'.*LABEL\.npy"),
-     ("dvs/ibmGestureTest/user24_led/11.npy", r"11\.npy: label = 11.*0 \.\. 10"),
-     ("dvs/ibmGestureTest/userX/0.npy", "user = 'userX'.*userNN_LIGHT"),
-     ("nmnist/Test/7/copy of 00001.bin", "name = 'copy of 00001.bin'.*NUMBER.bin")],
-)  # fmt: skip
+    [
+        ("dvs/ibmGestureTest/user24_led/0 (copy).npy", r"name = '0 \(copy\)\.npy'.*LABEL\.npy"),
+        ("dvs/ibmGestureTest/user24_led/11.npy", r"11\.npy: label = 11.*0 \.\. 10"),
+        ("dvs/ibmGestureTest/userX/0.npy", "user = 'userX'.*userNN_LIGHT"),
+        ("nmnist/Test/7/copy of 00001.bin", "name = 'copy of 00001.bin'.*NUMBER.bin"),
+    ],
+)
 def test_files_of_other_names_are_named(tmp_path, path, words):
     write_tonic(tmp_path / "dvs")
     write_nmnist(tmp_path / "nmnist")

@@ -124,23 +124,38 @@ def test_stray_files_are_left_out_with_a_warning_and_hidden_ones_without(mine):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda f: (f / "data.toml").write_text("window_ms = 1.0\nsteps = 3\n"),
-         r"size = None: must be given, in .*data\.toml.*as size = \[2, 3\]: the events of train reach to 0\.002999 s"),
-        (lambda f: (f / "data.toml").write_text("size = [2, 3]\nwindow_ms = 1.0\n"),
-         r"steps = None: .*as steps = 3 of 1 ms"),
+        (
+            lambda f: (f / "data.toml").write_text("window_ms = 1.0\nsteps = 3\n"),
+            r"size = None: must be given, in .*data\.toml.*as size = \[2, 3\]: the events of train reach to "
+            r"0\.002999 s",
+        ),
+        (
+            lambda f: (f / "data.toml").write_text("size = [2, 3]\nwindow_ms = 1.0\n"),
+            r"steps = None: .*as steps = 3 of 1 ms",
+        ),
         (lambda f: (f / "data.toml").write_text("sise = [2, 3]"), r"data\.toml: sise = .*did you mean 'size'"),
         (lambda f: (f / "data.toml").write_text("size = "), r"data\.toml = .*must be TOML"),
         (lambda f: (f / "data.toml").write_text('time = "sec"'), "time = 'sec'.*one of s, ms, us, ns"),
-        (lambda f: (f / "data.toml").write_text("size = [1, 3]\nwindow_ms = 1\nsteps = 3"),
-         r"0\.csv: event y = 1: must be in 0 \.\. 0: 1 of 3 events lie outside"),
-        (lambda f: (f / "data.toml").write_text("size = [3, 2]\nwindow_ms = 1\nsteps = 3"),
-         "x and y seem to be swapped"),
-        (lambda f: (f / "data.toml").write_text("size = [2, 3]\nwindow_ms = 1\nsteps = 2"),
-         r"outside all time steps = 10: must be 0 of 30: .*end at 0\.002 s.*give steps=3"),
-        (lambda f: (f / "data.toml").write_text('size = [2, 3]\nwindow_ms = 1\nsteps = 3\ntime = "s"'),
-         r"times are read as s; in us they would fit"),
-        (lambda f: (f / "train" / "a" / "0.csv").write_text("t,y\n1,2\n"),
-         r"0\.csv: columns = .*among them x \(or channel"),
+        (
+            lambda f: (f / "data.toml").write_text("size = [1, 3]\nwindow_ms = 1\nsteps = 3"),
+            r"0\.csv: event y = 1: must be in 0 \.\. 0: 1 of 3 events lie outside",
+        ),
+        (
+            lambda f: (f / "data.toml").write_text("size = [3, 2]\nwindow_ms = 1\nsteps = 3"),
+            "x and y seem to be swapped",
+        ),
+        (
+            lambda f: (f / "data.toml").write_text("size = [2, 3]\nwindow_ms = 1\nsteps = 2"),
+            r"outside all time steps = 10: must be 0 of 30: .*end at 0\.002 s.*give steps=3",
+        ),
+        (
+            lambda f: (f / "data.toml").write_text('size = [2, 3]\nwindow_ms = 1\nsteps = 3\ntime = "s"'),
+            r"times are read as s; in us they would fit",
+        ),
+        (
+            lambda f: (f / "train" / "a" / "0.csv").write_text("t,y\n1,2\n"),
+            r"0\.csv: columns = .*among them x \(or channel",
+        ),
         (lambda f: (f / "train" / "b" / "0.csv").write_text("t,x,y,p\n1,2,0\n"), r"0\.csv: line 2 = '1,2,0'"),
         (lambda f: (f / "train" / "b" / "0.csv").write_text(""), r"0\.csv = 'is empty"),
         (lambda f: (f / "train" / "b" / "0.csv").write_text("t,x,y,p\n1,2.5,0,1\n"), r"0\.csv: event x = 2\.5"),
@@ -148,11 +163,15 @@ def test_stray_files_are_left_out_with_a_warning_and_hidden_ones_without(mine):
         (lambda f: (f / "train" / "b" / "0.npz").write_bytes(b"PK\x03\x04"), r"0\.npz = .*npz format"),
         (lambda f: (f / "train" / "b" / "0.h5").write_bytes(b"\x89HDF\r\n\x1a\n"), r"0\.h5 = .*must be HDF5 with the"),
         (lambda f: shutil.rmtree(f / "train"), r"train: folders = 0: must be one per class"),
-        (lambda f: (f / "train" / "c").mkdir()
-         or (f / "data.toml").write_text('size=[2,3]\nwindow_ms=1\nsteps=3\nclasses=["a","b"]'),
-         "class = 'c': must be one of a, b"),
+        (
+            lambda f: (
+                (f / "train" / "c").mkdir()
+                or (f / "data.toml").write_text('size=[2,3]\nwindow_ms=1\nsteps=3\nclasses=["a","b"]')
+            ),
+            "class = 'c': must be one of a, b",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_a_folder_is_said_with_what_would_be_right(mine, change, words):
     change(mine)
     with pytest.raises((InvalidValue, InvalidType), match=words):
@@ -293,11 +312,16 @@ class Stream(IterableDataset):
 
 TENSORS = TensorDataset(torch.from_numpy(SPIKES).bfloat16(), torch.eye(3)[LABELS])
 HELD = {
-    "dataset": Samples(), "stream": Stream(), "tensors": TENSORS, "loader": DataLoader(Samples(), 5),
-    "loader of one-hot": DataLoader(TENSORS, 5), "loader of single samples": DataLoader(Samples(), None),
-    "pair": (SPIKES, LABELS), "pair of tensors": (torch.from_numpy(SPIKES), torch.from_numpy(LABELS)),
+    "dataset": Samples(),
+    "stream": Stream(),
+    "tensors": TENSORS,
+    "loader": DataLoader(Samples(), 5),
+    "loader of one-hot": DataLoader(TENSORS, 5),
+    "loader of single samples": DataLoader(Samples(), None),
+    "pair": (SPIKES, LABELS),
+    "pair of tensors": (torch.from_numpy(SPIKES), torch.from_numpy(LABELS)),
     "list of pairs": list(zip(SPIKES, LABELS, strict=True)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("held", HELD.values(), ids=HELD)

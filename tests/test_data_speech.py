@@ -57,8 +57,13 @@ def test_channels_and_windows_can_be_coarser_and_frames_binary(tmp_path):
 @pytest.mark.parametrize("function", [shd, spoken_digits])
 def test_validation_speakers_are_not_trained_on(tmp_path, function):
     n = 20
-    write_h5(tmp_path / "shd_train.h5", [[0.1]] * n, [[b] for b in range(n)], [b % 20 for b in range(n)],
-             [b % 10 for b in range(n)])  # fmt: skip
+    write_h5(
+        tmp_path / "shd_train.h5",
+        [[0.1]] * n,
+        [[b] for b in range(n)],
+        [b % 20 for b in range(n)],
+        [b % 10 for b in range(n)],
+    )
     train, validation, both = (read(tmp_path, s, function) for s in ("train", "validation", "train+validation"))
     speakers = [{int(c) % 10 for c in data.events.channel} for data in (train, validation)]
     assert [len(s) for s in speakers] == [8, 2]
@@ -103,10 +108,12 @@ def test_damaged_and_foreign_files_are_named(tmp_path):
         path.write_bytes(content)
         with pytest.raises(InvalidValue, match=r"file .*shd_test\.h5 = "):
             read(tmp_path)
-    for change, words in (({"units": [[0, 700, 3, 7], *UNITS[1:]]}, r"channel = 700.*0 \.\. 699.*1 of 7 events"),
-                          ({"units": [[0], *UNITS[1:]]}, "units of sample 0 = 1.*4, one per time"),
-                          ({"labels": (1, 2, 3)}, "labels has 3 rows, must have 4"),
-                          ({"labels": (1, 2, 3, 20)}, r"labels = 20.*0 \.\. 19")):  # fmt: skip
+    for change, words in (
+        ({"units": [[0, 700, 3, 7], *UNITS[1:]]}, r"channel = 700.*0 \.\. 699.*1 of 7 events"),
+        ({"units": [[0], *UNITS[1:]]}, "units of sample 0 = 1.*4, one per time"),
+        ({"labels": (1, 2, 3)}, "labels has 3 rows, must have 4"),
+        ({"labels": (1, 2, 3, 20)}, r"labels = 20.*0 \.\. 19"),
+    ):
         write_h5(path, **change)
         with pytest.raises(InvalidValue, match=words):
             read(tmp_path)
@@ -240,10 +247,15 @@ def test_integer_times_are_exact_and_huge_ones_do_not_wrap():
 
 def test_polarities_are_kept_added_or_dropped():
     """ON comes first; a pixel of the coarser frame is a square of 2 x 2; what does not fill one is dropped."""
-    recording = Recording(np.array([0.0, 999.0, 1000.0, 2000.0, -1.0]), np.array([0, 1, 3, 0, 0]),
-                          np.array([0, 1, 2, 4, 0]), np.array([True, False, True, True, True]))  # fmt: skip
-    found = {p: Frames((5, 4), 1.0, 3, 2, p, late="drop").encode([recording, recording]).to_dense()[1]
-             for p in POLARITIES}  # fmt: skip
+    recording = Recording(
+        np.array([0.0, 999.0, 1000.0, 2000.0, -1.0]),
+        np.array([0, 1, 3, 0, 0]),
+        np.array([0, 1, 2, 4, 0]),
+        np.array([True, False, True, True, True]),
+    )
+    found = {
+        p: Frames((5, 4), 1.0, 3, 2, p, late="drop").encode([recording, recording]).to_dense()[1] for p in POLARITIES
+    }
     # Both pixels (0, 0) and (1, 1) fall into the first square, (2, 3) into the last; row 4 is half a square.
     assert np.argwhere(found["both"]).tolist() == [[0, 0], [3, 1], [4, 0]]
     assert found["merged"].tolist() == [[2, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 0]]

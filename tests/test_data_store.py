@@ -36,10 +36,14 @@ def test_events_hold_what_the_array_holds(dense):
 @given(counts, st.data())
 @settings(max_examples=30, deadline=None)
 def test_events_are_chosen_as_rows_of_an_array_are(dense, data):
-    chosen = data.draw(st.one_of(
-        st.lists(st.integers(-len(dense), len(dense) - 1)), st.slices(len(dense)),
-        npst.arrays(bool, len(dense)), st.just(range(len(dense))),
-    ))  # fmt: skip
+    chosen = data.draw(
+        st.one_of(
+            st.lists(st.integers(-len(dense), len(dense) - 1)),
+            st.slices(len(dense)),
+            npst.arrays(bool, len(dense)),
+            st.just(range(len(dense))),
+        )
+    )
     rows = dense[np.array(chosen, int) if isinstance(chosen, list) else chosen]
     found = as_events(dense)[chosen]
     np.testing.assert_array_equal(found.to_dense(), rows)

@@ -34,10 +34,8 @@ def test_the_fast_demo_shows_the_same_spikes_at_every_station(tmp_path, capfd):
 def test_every_network_is_run_in_every_way(tiny):
     demo, _ = tiny
     assert [(row.trained, row.executed) for row in demo.rows] == [
-        (trained, executed)
-        for trained in ("layered", "unlayered")
-        for executed in ("layered", "random", "momentum")
-    ]  # fmt: skip
+        (trained, executed) for trained in ("layered", "unlayered") for executed in ("layered", "random", "momentum")
+    ]
 
 
 def test_results_hold_what_was_found_and_how_to_find_it_again(tiny):
@@ -46,9 +44,11 @@ def test_results_hold_what_was_found_and_how_to_find_it_again(tiny):
     assert stored["exact"] is True
     assert job.DemoConfig(**stored["config"] | {"hidden": (12,)}) == TINY
     assert stored["exactness"]["layered"] == {
-        "samples": 3, "equal": 3, "spikes": demo.exactness["layered"].spikes,
+        "samples": 3,
+        "equal": 3,
+        "spikes": demo.exactness["layered"].spikes,
         "differing": {"simulate": 0, "netx": 0, "lava": 0},
-    }  # fmt: skip
+    }
     assert stored["rows"][3]["accuracy"] == demo.rows[3].evaluation.accuracy
 
 

@@ -123,8 +123,11 @@ def test_the_citation_names_the_version_and_the_paper():
 
 
 def test_contributing_answers_how_do_i_add_in_a_few_lines():
-    answers = re.findall(r"^## How do I add an? ([^\n?]+)\?\n(.*?)(?=^## |\Z)",
-                         (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL | re.MULTILINE)  # fmt: skip
+    answers = re.findall(
+        r"^## How do I add an? ([^\n?]+)\?\n(.*?)(?=^## |\Z)",
+        (ROOT / "CONTRIBUTING.md").read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
     assert [what for what, _ in answers] == ["schedule", "neuron", "layer type", "data set", "ProcessModel"]
     assert all(len(re.findall(r"^\d\. ", text, re.MULTILINE)) <= 10 for _, text in answers)
 

@@ -117,8 +117,13 @@ def test_groups_of_any_size_out_of_queues_of_any_width_are_those_of_a_full_sort(
 def test_delays_beside_immediate_synapses_of_the_same_pair_add_in_the_order_of_the_network(engine):
     """Float sums depend on their order: within a source, synapses count in the order of `Network.synapses`."""
     w = np.random.default_rng(2).normal(0.4, 1, (3, 3)) * [[1], [1], [1e6]]
-    net = Network((3,), (Layer((3,)),), (Dense(-1, 0, w, 1), Dense(-1, 0, -w / 3), Dense(0, 0, w / 7, [2, 0, 1])),
-                  CubaParams(0.1, 0.1, 0.5), [0])  # fmt: skip
+    net = Network(
+        (3,),
+        (Layer((3,)),),
+        (Dense(-1, 0, w, 1), Dense(-1, 0, -w / 3), Dense(0, 0, w / 7, [2, 0, 1])),
+        CubaParams(0.1, 0.1, 0.5),
+        [0],
+    )
     spikes = np.ones((3, 5), int)
     for schedule in (Layered(), Random(2)):
         result = simulate(net, spikes, schedule=schedule, engine=engine)

@@ -68,7 +68,7 @@ def test_people_get_a_table(files, capsys):
         (["plain.net", "--data", "mnist", "--folder", "."], "missing"),
     ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_what_cannot_be_evaluated_gives_one_line(files, capsys, monkeypatch, argv, said):
     monkeypatch.chdir(files)
     monkeypatch.delenv("LAVA_ASYNC_DATA", raising=False)

@@ -81,8 +81,17 @@ def test_truth_values_are_spikes():
 
 
 @pytest.mark.parametrize("engine", ["compiled", "dense"])
-@pytest.mark.parametrize("form", [torch.Tensor.bfloat16, torch.Tensor.half, torch.Tensor.double, torch.Tensor.bool,
-                                  torch.Tensor.to_sparse, torch.Tensor.int])  # fmt: skip
+@pytest.mark.parametrize(
+    "form",
+    [
+        torch.Tensor.bfloat16,
+        torch.Tensor.half,
+        torch.Tensor.double,
+        torch.Tensor.bool,
+        torch.Tensor.to_sparse,
+        torch.Tensor.int,
+    ],
+)
 def test_a_network_that_learns_takes_tensors_of_every_type(engine, form):
     x = (torch.rand(3, 4, 7, generator=torch.Generator().manual_seed(0)) < 0.4).float()
     net = UnlayeredNetwork(dense_blocks([4, 6, 3], gain=3.0), schedule=Random(2), engine=engine).eval()
@@ -95,22 +104,32 @@ EVENTS = np.array([(1, 0, 5, 1)], np.dtype([("x", int), ("y", int), ("t", int), 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: simulate(NETWORK, np.full((4, 2), 0.25)),
-         f"SpikeTrain.spikes = 0.25: must be whole numbers in 0 .. 16777215: {ENCODE}"),
-        (lambda: SpikeBatch.of(torch.full((1, 2, 2), 0.5)),
-         f"SpikeBatch.spikes = 0.5: must be whole numbers in 0 .. 16777215: {ENCODE}"),
-        (lambda: SpikeTrain.from_dense(EVENTS),
-         "SpikeTrain.spikes = 'events with the fields x, y, t, p': must be an array of numbers; "
-         "lava_async.data.own.from_events makes spikes of events"),
+        (
+            lambda: simulate(NETWORK, np.full((4, 2), 0.25)),
+            f"SpikeTrain.spikes = 0.25: must be whole numbers in 0 .. 16777215: {ENCODE}",
+        ),
+        (
+            lambda: SpikeBatch.of(torch.full((1, 2, 2), 0.5)),
+            f"SpikeBatch.spikes = 0.5: must be whole numbers in 0 .. 16777215: {ENCODE}",
+        ),
+        (
+            lambda: SpikeTrain.from_dense(EVENTS),
+            "SpikeTrain.spikes = 'events with the fields x, y, t, p': must be an array of numbers; "
+            "lava_async.data.own.from_events makes spikes of events",
+        ),
         (lambda: SpikeTrain.from_dense([[1j]]), "SpikeTrain.spikes = [[1j]]: must be spike counts, not complex128"),
-        (lambda: SpikeTrain.from_dense([[Decimal(1)]]),
-         "SpikeTrain.spikes = [[Decimal('1')]]: must be spike counts, not object"),
-        (lambda: SpikeTrain.from_dense(np.ma.masked_equal([[1, 0]], 0)),
-         "SpikeTrain.spikes = 'masked entries': must be an array without such; fill them, as with filled(0)"),
+        (
+            lambda: SpikeTrain.from_dense([[Decimal(1)]]),
+            "SpikeTrain.spikes = [[Decimal('1')]]: must be spike counts, not object",
+        ),
+        (
+            lambda: SpikeTrain.from_dense(np.ma.masked_equal([[1, 0]], 0)),
+            "SpikeTrain.spikes = 'masked entries': must be an array without such; fill them, as with filled(0)",
+        ),
         (lambda: real_array("gain", np.ones((2, 2))[:, :1] * np.nan), "gain = nan: must be finite"),
     ],
     ids=lambda case: case[:40] if isinstance(case, str) else "",
-)  # fmt: skip
+)
 def test_what_is_no_count_is_one_error_that_says_what_to_do(call, message):
     complains(call, message)
 
@@ -140,12 +159,18 @@ def test_a_penalty_may_be_a_number_of_any_type(kind):
 
 LABELS = np.array([2, 0, 1, 1])
 LABEL_FORMS = {
-    "list": LABELS.tolist(), "uint8": LABELS.astype(np.uint8), "whole floats": LABELS.astype(np.float32),
-    "torch": torch.from_numpy(LABELS), "list of tensors": [torch.tensor(v) for v in LABELS],
-    "bfloat16": torch.from_numpy(LABELS).bfloat16(), "column": LABELS[:, None], "one-hot": np.eye(3)[LABELS],
-    "one-hot truth values": np.eye(3, dtype=bool)[LABELS], "one-hot tensor": torch.eye(3)[LABELS],
+    "list": LABELS.tolist(),
+    "uint8": LABELS.astype(np.uint8),
+    "whole floats": LABELS.astype(np.float32),
+    "torch": torch.from_numpy(LABELS),
+    "list of tensors": [torch.tensor(v) for v in LABELS],
+    "bfloat16": torch.from_numpy(LABELS).bfloat16(),
+    "column": LABELS[:, None],
+    "one-hot": np.eye(3)[LABELS],
+    "one-hot truth values": np.eye(3, dtype=bool)[LABELS],
+    "one-hot tensor": torch.eye(3)[LABELS],
     "read-only": read_only(LABELS),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("labels", LABEL_FORMS.values(), ids=LABEL_FORMS)
@@ -180,7 +205,7 @@ HELD = {
     "array of scipy.sparse": lambda x: np.array([scipy.sparse.csr_matrix(each) for each in x], dtype=object),
     "trains": lambda x: [SpikeTrain.from_dense(each) for each in x],
     "SpikeBatch": SpikeBatch.of,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", HELD.values(), ids=HELD)

@@ -32,9 +32,12 @@ def test_an_asynchronous_run_pays_for_events_and_for_every_neuron_in_every_time_
     result = run(Random(2))
     found = cost(NETWORK, result, layered=False)
     assert entries(found) == {
-        "synaptic operations": result.synaptic_operations, "spikes emitted": result.counts.sum(),
-        "neuron updates by events": result.neuron_updates, "neuron updates per time step": 9 * 7, "barriers": 7,
-    }  # fmt: skip
+        "synaptic operations": result.synaptic_operations,
+        "spikes emitted": result.counts.sum(),
+        "neuron updates by events": result.neuron_updates,
+        "neuron updates per time step": 9 * 7,
+        "barriers": 7,
+    }
     assert found.energy(TIME_STEPS) == pytest.approx(9 * 7 * 52e-12)
     events = result.synaptic_operations * 23.6e-12 + result.neuron_updates * 81e-12
     assert found.energy(EVENTS) == pytest.approx(events)

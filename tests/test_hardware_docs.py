@@ -16,8 +16,10 @@ HARDWARE, NIR = ((DOCS / name).read_text() for name in ("hardware.md", "nir.md")
 def rows(page, first):
     """Return the rows of the table whose head starts with a word, as lists of cells."""
     table = re.search(rf"^\| {first} \|.*\n(?:\|.*\n)*", page, re.MULTILINE).group()
-    return {cells[0]: cells[1:] for cells in ([cell.strip() for cell in line.strip("|").split("|")]
-            for line in table.splitlines()[2:])}  # fmt: skip
+    return {
+        cells[0]: cells[1:]
+        for cells in ([cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:])
+    }
 
 
 @pytest.mark.parametrize("name", ["hardware.md", "nir.md"])
@@ -30,11 +32,16 @@ def test_examples_run(name):
 
 def test_the_table_of_prices_is_that_of_the_code():
     names = {
-        "synaptic_operation": "synaptic operation", "active_update": "neuron update, active",
-        "inactive_update": "neuron update, inactive", "emission": "spike emitted, beside the update",
-        "message": "message sent", "arrival": "message received", "within_tile": "message within a tile",
-        "east_west": "hop east-west", "north_south": "hop north-south",
-    }  # fmt: skip
+        "synaptic_operation": "synaptic operation",
+        "active_update": "neuron update, active",
+        "inactive_update": "neuron update, inactive",
+        "emission": "spike emitted, beside the update",
+        "message": "message sent",
+        "arrival": "message received",
+        "within_tile": "message within a tile",
+        "east_west": "hop east-west",
+        "north_south": "hop north-south",
+    }
     table = rows(HARDWARE, "operation")
     for column, preset in enumerate(("davies2018", "sanafe")):
         for field, price in vars(PRESETS[preset]).items():
@@ -49,8 +56,12 @@ def test_the_table_of_prices_is_that_of_the_code():
 
 def test_the_table_of_limits_is_that_of_the_code():
     table = rows(HARDWARE, "limit")
-    names = {"cores": "neuron cores per chip", "neurons": "neurons per core", "axons_in": "axons into a core",
-             "axons_out": "axons out of a core"}  # fmt: skip
+    names = {
+        "cores": "neuron cores per chip",
+        "neurons": "neurons per core",
+        "axons_in": "axons into a core",
+        "axons_out": "axons out of a core",
+    }
     for column, target in ((0, TARGETS["loihi1"]), (2, TARGETS["loihi2"])):
         for field, name in names.items():
             value = getattr(target, field).value

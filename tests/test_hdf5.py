@@ -44,10 +44,14 @@ def refused(path, *names) -> str:
 @pytest.mark.parametrize(
     "value",
     [
-        np.arange(6, dtype=">i2").reshape(2, 3), np.float16(0.5), np.zeros((3, 0)), np.array([True, False]),
-        np.array([b"one", b"three"]), np.array(7),
+        np.arange(6, dtype=">i2").reshape(2, 3),
+        np.float16(0.5),
+        np.zeros((3, 0)),
+        np.array([True, False]),
+        np.array([b"one", b"three"]),
+        np.array(7),
     ],
-)  # fmt: skip
+)
 def test_an_array_is_read_as_it_is(path, value):
     found = hdf5.read(written(path, a__b__c=value)).group("a").group("b").dataset("c")
     assert found.dtype == np.asarray(value).dtype
@@ -237,8 +241,10 @@ def test_threads_and_forks_read_at_the_same_time(path):
 
 def test_the_reader_ends_with_its_caller(path):
     written(path, x=1)
-    code = f"import os; from lava_async import hdf5; hdf5.read({str(path)!r}); " \
-           "print(hdf5.client._reader._process.pid, flush=True); os.kill(os.getpid(), 9)"  # fmt: skip
+    code = (
+        f"import os; from lava_async import hdf5; hdf5.read({str(path)!r}); "
+        "print(hdf5.client._reader._process.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL
     with suppress(psutil.NoSuchProcess):

@@ -14,8 +14,18 @@ from lava_async import cli
 from lava_async.commands import COMMANDS
 
 #: Examples that need what a test has not: other processes or machines, data sets from elsewhere, minutes.
-ELSEWHERE = ("torchrun", "--workers", "--scheduler", "--download", "mnist", "shd", "lava-async bench", "study digits",
-             "lava-async demo", "theirs.nir")  # fmt: skip
+ELSEWHERE = (
+    "torchrun",
+    "--workers",
+    "--scheduler",
+    "--download",
+    "mnist",
+    "shd",
+    "lava-async bench",
+    "study digits",
+    "lava-async demo",
+    "theirs.nir",
+)
 MODEL = Path(__file__).parents[1] / "netx_models"
 
 

@@ -8,8 +8,9 @@ import pytest
 from lava_async import CubaParams, LoihiParams, Network, Random, cli, netx
 
 rng = np.random.default_rng(0)
-NETWORK = Network.feedforward([2 * rng.integers(-20, 30, (12, 20)), 2 * rng.integers(-60, 60, (10, 12))],
-                              LoihiParams(4095, 4096, 40))  # fmt: skip
+NETWORK = Network.feedforward(
+    [2 * rng.integers(-20, 30, (12, 20)), 2 * rng.integers(-60, 60, (10, 12))], LoihiParams(4095, 4096, 40)
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +29,17 @@ def call(capsys, *argv):
 def test_people_see_layers_weights_neurons_notes_and_both_chips(files, capsys):
     code, shown = call(capsys, files / "good.net")
     assert code == 0
-    for words in ("22 neurons, 360 synapses", "dense 0", "Dense", "###", "vth", "'name': 'random'",
-                  "Fits Loihi 1: 2 of 128 cores.", "Fits Loihi 2", "not published"):  # fmt: skip
+    for words in (
+        "22 neurons, 360 synapses",
+        "dense 0",
+        "Dense",
+        "###",
+        "vth",
+        "'name': 'random'",
+        "Fits Loihi 1: 2 of 128 cores.",
+        "Fits Loihi 2",
+        "not published",
+    ):
         assert words in shown.out
 
 

@@ -96,8 +96,9 @@ def test_samples_are_numbered_from_zero_unless_said_otherwise():
     net = Network.feedforward([np.ones((6, 2)), np.eye(6)], CubaParams(1, 1, 0.5))
     inputs = np.ones((3, 2, 2), int)
     batch = simulate_batch(net, inputs, schedule=Random(1), record="groups")
-    assert batch.groups == [simulate(net, x, schedule=Random(1), sample=b, record="groups").groups
-                            for b, x in enumerate(inputs)]  # fmt: skip
+    assert batch.groups == [
+        simulate(net, x, schedule=Random(1), sample=b, record="groups").groups for b, x in enumerate(inputs)
+    ]
     assert batch.groups[0] != batch.groups[1]
 
 
@@ -321,11 +322,13 @@ def test_a_network_that_never_comes_to_rest_is_an_error_and_does_not_hang():
     with pytest.raises(ForwardStepLimit, match="time step 0 of sample 7 did not end in 1000000 forward steps"):
         simulate(pair, [[1]], schedule=Random(1), refractory=False, sample=7)
     with pytest.raises(ForwardStepLimit, match="time step 1 of sample 3 did not end in 50 forward steps"):
-        simulate_batch(pair, [[[0, 0]], [[0, 1]]], samples=[9, 3], schedule=Random(1), refractory=False,
-                       until=MaxForwardSteps(50))  # fmt: skip
+        simulate_batch(
+            pair, [[[0, 0]], [[0, 1]]], samples=[9, 3], schedule=Random(1), refractory=False, until=MaxForwardSteps(50)
+        )
     with pytest.raises(ForwardStepLimit, match="time step 0 of sample 7 did not end in 50 forward steps"):
-        simulate(pair, [[1]], schedule=Random(1), refractory=False, sample=7, engine="reference",
-                 until=MaxForwardSteps(50))  # fmt: skip
+        simulate(
+            pair, [[1]], schedule=Random(1), refractory=False, sample=7, engine="reference", until=MaxForwardSteps(50)
+        )
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
@@ -360,8 +363,10 @@ def test_refractory_dropout_lets_neurons_fire_again(engine):
     """A neuron that excites itself fires 1 / (1 - q) times on average; q = 0 is refractoriness, q = 1 none at all."""
     net = Network.from_matrix(np.eye(100), np.eye(100), CubaParams(1, 1, 0.5), layer_of=np.zeros(100, int))
     run = Run(net, np.ones((100, 6), int), Random(), MaxForwardSteps(40, truncate=True), True, True, 4, 0)
-    means = [execute(Run(**{**vars(run), "dropout": {"refractory_dropout": q}}), engine).counts.mean()
-             for q in (0.0, 0.5, 1.0)]  # fmt: skip
+    means = [
+        execute(Run(**{**vars(run), "dropout": {"refractory_dropout": q}}), engine).counts.mean()
+        for q in (0.0, 0.5, 1.0)
+    ]
     assert means[0] == 1
     assert abs(means[1] - 2) < 4 * np.sqrt(2 / 600), "the variance of the count is q / (1 - q)^2 = 2"
     assert means[2] == 40

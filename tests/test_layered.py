@@ -82,8 +82,10 @@ def grid_networks(draw):
     integers = LoihiParams(np.where(keep_u, -1, 4095), np.where(keep_v, 0, 4096), vth, bias, 4, exponent)
     floats = CubaParams(1 - keep_u, 1 - keep_v, vth, bias * 16 / 64)
     scale = 2.0 ** exponent[:, None]
-    return (Network.from_matrix(into, between, integers, **graph),
-            Network.from_matrix(into * scale, between * scale, floats, **graph))  # fmt: skip
+    return (
+        Network.from_matrix(into, between, integers, **graph),
+        Network.from_matrix(into * scale, between * scale, floats, **graph),
+    )
 
 
 @given(grid_networks(), st.sampled_from([*QUEUES, Layered]), st.sampled_from([1, 3, None]), seeds, st.data())

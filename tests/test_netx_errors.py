@@ -155,7 +155,7 @@ BROKEN = {
     "/layer/2/weight: has 1099511627776 elements": {"layer2__weight": huge},
     "/layer/2/weight: has 1073741824 elements": {"layer2__weight": bomb},
     "/layer/2/type: has 1 elements": {"layer2__type": long_name},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("expected", BROKEN)

@@ -23,9 +23,21 @@ def spikes(*shape: int) -> np.ndarray:
 
 # ------------------------------------------------------------------------------------------- slayer's blocks
 
-NAMES = ["conv", "conv with stride, padding, dilation", "conv in groups", "conv with biases", "conv, flatten, dense",
-         "pool", "pool of a grid that is too small", "unpool", "convT", "convT in groups", "dense, recurrent",
-         "delays of axons", "delays of the axons of a convolution"]  # fmt: skip
+NAMES = [
+    "conv",
+    "conv with stride, padding, dilation",
+    "conv in groups",
+    "conv with biases",
+    "conv, flatten, dense",
+    "pool",
+    "pool of a grid that is too small",
+    "unpool",
+    "convT",
+    "convT in groups",
+    "dense, recurrent",
+    "delays of axons",
+    "delays of the axons of a convolution",
+]
 
 
 def blocks_of(name):
@@ -187,16 +199,30 @@ def test_a_dense_layer_after_a_grid_needs_a_flatten_layer(tmp_path):
 
 def test_a_concat_layer_is_a_skip_connection_beside_the_layer_before(tmp_path):
     weight = np.arange(-9, 12).reshape(3, 7) * 5
-    network = netx.load(build(tmp_path / "a.net", {"type": "input", "shape": (4,)}, dense(netx_files.WEIGHTS[2]),
-                              {"type": "concat", "shape": (7, 1, 1), "layers": [0]}, dense(weight)))  # fmt: skip
+    network = netx.load(
+        build(
+            tmp_path / "a.net",
+            {"type": "input", "shape": (4,)},
+            dense(netx_files.WEIGHTS[2]),
+            {"type": "concat", "shape": (7, 1, 1), "layers": [0]},
+            dense(weight),
+        )
+    )
     assert [(s.source, s.target) for s in network.synapses] == [(INPUT, 0), (INPUT, 1), (0, 1)]
     assert np.array_equal(np.hstack([network.synapses[2].weights, network.synapses[1].weights]), weight)
 
 
 def test_a_concat_layer_that_names_a_later_layer_is_feedback(tmp_path):
     first, second = np.arange(-8, 10).reshape(3, 6) * 9, np.arange(6).reshape(2, 3) * 30
-    loaded = netx.load(build(tmp_path / "a.net", {"type": "input", "shape": (4,)},
-                             {"type": "concat", "shape": (6,), "layers": 3}, dense(first), dense(second)))  # fmt: skip
+    loaded = netx.load(
+        build(
+            tmp_path / "a.net",
+            {"type": "input", "shape": (4,)},
+            {"type": "concat", "shape": (6,), "layers": 3},
+            dense(first),
+            dense(second),
+        )
+    )
     layers = (Layer((3,), "dense 0"), Layer((2,), "dense 1"))
     parts = Dense(INPUT, 0, first[:, :4]), Dense(1, 0, first[:, 4:]), Dense(0, 1, second)
     assert loaded == Network((4,), layers, parts, LoihiParams(du=1023, dv=128, vth=80), [3, 4])
@@ -206,10 +232,14 @@ def test_a_concat_layer_that_names_a_later_layer_is_feedback(tmp_path):
 def test_concatenated_channels_reach_a_convolution(tmp_path):
     kernel = np.arange(-8, 8).reshape(2, 2, 2, 2)
     network = netx.load(
-        build(tmp_path / "a.net", {"type": "input", "shape": (1, 4, 3)},
-              conv(np.ones((1, 1, 3, 3)), (1, 4, 3), padding=1), {"type": "concat", "shape": (2, 4, 3), "layers": 0},
-              conv(kernel, (2, 3, 2)))
-    )  # fmt: skip
+        build(
+            tmp_path / "a.net",
+            {"type": "input", "shape": (1, 4, 3)},
+            conv(np.ones((1, 1, 3, 3)), (1, 4, 3), padding=1),
+            {"type": "concat", "shape": (2, 4, 3), "layers": 0},
+            conv(kernel, (2, 3, 2)),
+        )
+    )
     from_input, from_first = network.synapses[1:]
     assert (from_input.source, from_first.source) == (INPUT, 0)
     assert np.array_equal(np.concatenate([from_first.weights, from_input.weights], axis=1), kernel)
@@ -235,8 +265,10 @@ def test_an_average_is_a_readout_and_must_come_last(tmp_path):
     path = build(tmp_path / "a.net", *first, {"type": "average", "shape": (2,)})
     assert netx.load(path).outputs.tolist() == [0, 1, 2, 3]
     assert netx.metadata(path) == {"average": 2}
-    wrong = {"must divide the 4 neurons": ({"type": "average", "shape": (3,)},),
-             "must be the last": ({"type": "average", "shape": (2,)}, dense(np.ones((1, 2))))}  # fmt: skip
+    wrong = {
+        "must divide the 4 neurons": ({"type": "average", "shape": (3,)},),
+        "must be the last": ({"type": "average", "shape": (2,)}, dense(np.ones((1, 2)))),
+    }
     for problem, last in wrong.items():
         with pytest.raises(netx.NetxError, match=problem):
             netx.load(build(tmp_path / "b.net", *first, *last))
@@ -270,8 +302,14 @@ def test_delays_in_every_orientation(tmp_path, delay, meant):
 
 
 def test_a_vector_of_delays_of_a_square_layer_counts_for_the_neurons(tmp_path):
-    path = write(tmp_path / "a.net", layer3__shape=(3,), layer3__weight=np.eye(3), layer3__outFeatures=3,
-                 layer3__bias=None, layer3__delay=[1, 2, 3])  # fmt: skip
+    path = write(
+        tmp_path / "a.net",
+        layer3__shape=(3,),
+        layer3__weight=np.eye(3),
+        layer3__outFeatures=3,
+        layer3__bias=None,
+        layer3__delay=[1, 2, 3],
+    )
     assert netx.load(path).synapses[1].delay.tolist() == [1, 2, 3] * 3
 
 
@@ -280,10 +318,16 @@ def test_a_vector_of_delays_of_a_square_layer_counts_for_the_neurons(tmp_path):
 
 def test_old_files_are_read(tmp_path):
     old = {"type": "LOIHI", "wgtExp": 0, "refDelay": 1, "theta": 80 << 6, "tauRho": 0.1, "scaleRho": 10.0}
-    path = write(tmp_path / "old.net", layer2__weight=np.reshape(netx_files.WEIGHTS[2], (3, 4, 1, 1, 1)),
-                 layer3__weight=np.ravel(netx_files.WEIGHTS[3]), layer2__shape=(3, 1, 1),
-                 **{f"layer2__neuron__{k}": v for k, v in old.items()}, layer2__neuron__gradedSpike=None,
-                 simulation__Ts=1, simulation__tSample=64)  # fmt: skip
+    path = write(
+        tmp_path / "old.net",
+        layer2__weight=np.reshape(netx_files.WEIGHTS[2], (3, 4, 1, 1, 1)),
+        layer3__weight=np.ravel(netx_files.WEIGHTS[3]),
+        layer2__shape=(3, 1, 1),
+        **{f"layer2__neuron__{k}": v for k, v in old.items()},
+        layer2__neuron__gradedSpike=None,
+        simulation__Ts=1,
+        simulation__tSample=64,
+    )
     assert netx.load(path) == netx.load(write(tmp_path / "new.net"))
 
 

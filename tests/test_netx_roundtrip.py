@@ -60,8 +60,13 @@ def sayable_chains(draw):
             feedback[0, 0] = 1
             parts.append(Dense(k, k, feedback))
     n = sum(sizes[1:])
-    params = LoihiParams(rng.integers(-1, 4096, n), rng.integers(0, 4097, n), rng.integers(0, 300, n),
-                         bias_mant=rng.integers(-3, 4, n), bias_exp=6)  # fmt: skip
+    params = LoihiParams(
+        rng.integers(-1, 4096, n),
+        rng.integers(0, 4097, n),
+        rng.integers(0, 300, n),
+        bias_mant=rng.integers(-3, 4, n),
+        bias_exp=6,
+    )
     layers = tuple(Layer((size,), f"layer {k}") for k, size in enumerate(sizes[1:]))
     return Network((sizes[0],), layers, tuple(parts), params, np.arange(n - sizes[-1], n))
 
@@ -170,8 +175,17 @@ def neuron(layer, **changes):
 
 def test_metadata_comes_back_as_plain_data(tmp_path):
     config = {"epochs": 3, "lr": 2e-3, "data": Path("digits"), "scores": np.array([0.5, 1.0])}
-    netx.save(CHAIN, tmp_path / "a.net", schedule=Momentum(8, noise=0.5), until=FirstOutput(2), refractory=True,
-              input_first=False, training=config, accuracy=np.float64(0.75), seed=None)  # fmt: skip
+    netx.save(
+        CHAIN,
+        tmp_path / "a.net",
+        schedule=Momentum(8, noise=0.5),
+        until=FirstOutput(2),
+        refractory=True,
+        input_first=False,
+        training=config,
+        accuracy=np.float64(0.75),
+        seed=None,
+    )
     noted = netx.metadata(tmp_path / "a.net")
     assert schedule(**noted["schedule"]) == Momentum(8, noise=0.5)
     assert stop_rule(**noted["until"]) == FirstOutput(2)
@@ -269,8 +283,11 @@ def test_loading_leaves_nothing_open(tmp_path):
 def test_notes_that_say_no_execution_are_an_error_that_names_the_file(tmp_path, noted, said):
     netx.save(CHAIN, tmp_path / "a.net", **noted)
     with pytest.raises(netx.NetxError, match=rf"a\.net: /async/metadata: {said}"):
-        netx.execution(netx.metadata(tmp_path / "a.net"), str(tmp_path / "a.net"),
-                       ("schedule", "until", "seed", "refractory", "input_first"))  # fmt: skip
+        netx.execution(
+            netx.metadata(tmp_path / "a.net"),
+            str(tmp_path / "a.net"),
+            ("schedule", "until", "seed", "refractory", "input_first"),
+        )
 
 
 def test_notes_that_are_not_asked_for_harm_nobody(tmp_path):

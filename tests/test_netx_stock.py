@@ -30,8 +30,13 @@ def weights(*shape: int) -> np.ndarray:
 
 def per_neuron(n: int, bias: bool = False) -> LoihiParams:
     rng = np.random.default_rng(n)
-    return LoihiParams(rng.integers(-1, 4096, n), rng.integers(0, 4097, n), rng.integers(20, 120, n),
-                       bias_mant=rng.integers(-9, 30, n) if bias else 0, bias_exp=6 if bias else 0)  # fmt: skip
+    return LoihiParams(
+        rng.integers(-1, 4096, n),
+        rng.integers(0, 4097, n),
+        rng.integers(20, 120, n),
+        bias_mant=rng.integers(-9, 30, n) if bias else 0,
+        bias_exp=6 if bias else 0,
+    )
 
 
 def recurrent() -> Network:
@@ -224,9 +229,13 @@ def test_what_slayer_exports_is_loaded_spike_for_spike(tmp_path):
     torch.manual_seed(0)
     plain = {"delay_shift": False}
     per_channel = {**NEURON, "current_decay": [0.1, 0.5], "voltage_decay": [0.02, 0.2], "shared_param": False}
-    blocks = [cuba.Input(**plain), cuba.Flatten(), cuba.Dense(NEURON, 18, 12, weight_scale=2, **plain),
-              cuba.Dense(per_channel, 12, 8, weight_scale=3, weight_norm=True, **plain),
-              cuba.Recurrent(dict(NEURON), 8, 5, weight_scale=3, **plain)]  # fmt: skip
+    blocks = [
+        cuba.Input(**plain),
+        cuba.Flatten(),
+        cuba.Dense(NEURON, 18, 12, weight_scale=2, **plain),
+        cuba.Dense(per_channel, 12, 8, weight_scale=3, weight_norm=True, **plain),
+        cuba.Recurrent(dict(NEURON), 8, 5, weight_scale=3, **plain),
+    ]
     x = spikes(18).reshape(2, 3, 3, T)
     ours = forward(blocks, x)
     export(blocks, tmp_path / "a.net")
@@ -244,8 +253,10 @@ def test_biases_of_a_normalization_are_loaded_spike_for_spike(tmp_path):
 
     torch.manual_seed(0)
     biased = {**NEURON, "norm": norm.MeanOnlyBatchNorm}
-    blocks = [cuba.Dense(biased, 6, 8, weight_scale=2, delay_shift=False),
-              cuba.Dense(biased, 8, 4, weight_scale=3, delay_shift=False)]  # fmt: skip
+    blocks = [
+        cuba.Dense(biased, 6, 8, weight_scale=2, delay_shift=False),
+        cuba.Dense(biased, 8, 4, weight_scale=3, delay_shift=False),
+    ]
     forward(blocks, spikes(6))  # learns the means
     for block in blocks:
         block.eval()

@@ -180,21 +180,33 @@ many = {"du": 1, "dv": 1, "vth": 1}
         (lambda: LoihiParams(1, 1, -1), "LoihiParams.vth = -1: must be in 0 .. 33554431"),
         (lambda: LoihiParams(4096, 1, 1), "LoihiParams.du = 4096: must be in -1 .. 4095"),
         (lambda: LoihiParams(1, 4097, 1), "LoihiParams.dv = 4097: must be in 0 .. 4096"),
-        (lambda: LoihiParams(1, 1, np.uint64(2**64 - 1)),
-         "LoihiParams.vth = 18446744073709551615: must be in 0 .. 9223372036854775807"),
+        (
+            lambda: LoihiParams(1, 1, np.uint64(2**64 - 1)),
+            "LoihiParams.vth = 18446744073709551615: must be in 0 .. 9223372036854775807",
+        ),
         (lambda: LoihiParams(**many, weight_exp=-1), "LoihiParams.weight_exp = -1: must be in 0 .. 15"),
-        (lambda: LoihiParams(**many, bias_mant=2**20, bias_exp=12),
-         "LoihiParams.bias_mant << bias_exp = 4294967296: must be in -2147483647 .. 2147483647"),
-        (lambda: LoihiParams(**many, bias_mant=[1, 2], bias_exp=[1, 2, 3]),
-         "LoihiParams lengths = [2, 3]: must be one length N, or scalars"),
-        (lambda: Network((1,), (Layer((2,)),), (), CubaParams([1, 1, 1], 1, 1), []),
-         "CubaParams.du.shape = (3,): must be () or (2,)"),
-        (lambda: Network((1,), (Layer((2,)),), (), CubaParams([[1, 1]], 1, 1), []),
-         "CubaParams.du.shape = (1, 2): must be () or (2,)"),
-        (lambda: Network((1,), (Layer((1,)),), (Dense(-1, 0, [[300]]),), LoihiParams(1, 1, 1), []),
-         "Dense.weights = 300: must be in -256 .. 255"),
+        (
+            lambda: LoihiParams(**many, bias_mant=2**20, bias_exp=12),
+            "LoihiParams.bias_mant << bias_exp = 4294967296: must be in -2147483647 .. 2147483647",
+        ),
+        (
+            lambda: LoihiParams(**many, bias_mant=[1, 2], bias_exp=[1, 2, 3]),
+            "LoihiParams lengths = [2, 3]: must be one length N, or scalars",
+        ),
+        (
+            lambda: Network((1,), (Layer((2,)),), (), CubaParams([1, 1, 1], 1, 1), []),
+            "CubaParams.du.shape = (3,): must be () or (2,)",
+        ),
+        (
+            lambda: Network((1,), (Layer((2,)),), (), CubaParams([[1, 1]], 1, 1), []),
+            "CubaParams.du.shape = (1, 2): must be () or (2,)",
+        ),
+        (
+            lambda: Network((1,), (Layer((1,)),), (Dense(-1, 0, [[300]]),), LoihiParams(1, 1, 1), []),
+            "Dense.weights = 300: must be in -256 .. 255",
+        ),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
-)  # fmt: skip
+)
 def test_errors_name_object_field_value_and_what_is_allowed(call, message):
     complains(call, message)

@@ -98,12 +98,17 @@ def feedforward(**params):
 
 
 RECURRENT = Network(
-    (1, 4, 4), (Layer((2, 3, 3), "a"), Layer((3,), "b")),
-    (Conv(INPUT, 0, np.full((2, 1, 2, 2), 0.3), (1, 4, 4), delay=np.arange(16) % 3),
-     Dense(0, 1, np.full((3, 18), 0.2)), Sparse.from_matrix(1, 1, np.eye(3) * 0.5),
-     Conv(0, 0, np.full((2, 1, 1, 3), -0.1), (2, 3, 3), padding=(0, 1), groups=2)),
-    CubaParams(0.5, 0.25, 0.6, 0.05), [18, 19, 20],
-)  # fmt: skip
+    (1, 4, 4),
+    (Layer((2, 3, 3), "a"), Layer((3,), "b")),
+    (
+        Conv(INPUT, 0, np.full((2, 1, 2, 2), 0.3), (1, 4, 4), delay=np.arange(16) % 3),
+        Dense(0, 1, np.full((3, 18), 0.2)),
+        Sparse.from_matrix(1, 1, np.eye(3) * 0.5),
+        Conv(0, 0, np.full((2, 1, 1, 3), -0.1), (2, 3, 3), padding=(0, 1), groups=2),
+    ),
+    CubaParams(0.5, 0.25, 0.6, 0.05),
+    [18, 19, 20],
+)
 EXAMPLES = {
     "CubaLIF": feedforward(du=0.3, dv=0.1, vth=0.7, bias=0.02),
     "LIF": feedforward(du=1, dv=0.1, vth=0.7, bias=0.02),
@@ -315,8 +320,19 @@ def test_the_length_of_a_time_step_is_what_is_asked_for_or_noted_or_a_tenth_of_a
 def test_layers_are_put_in_topological_order_whatever_their_names():
     nodes = {"in": nir.Input(np.array([2])), "out": nir.Output(np.array([2])), "b": lif(), "a": lif(), "c": lif()}
     nodes |= {f"w{k}": nir.Linear(np.eye(2) * (k + 1)) for k in range(5)}
-    edges = [("in", "w0"), ("w0", "b"), ("b", "w1"), ("w1", "a"), ("in", "w2"), ("w2", "c"), ("a", "w3"), ("w3", "c"),
-             ("c", "w4"), ("w4", "b"), ("c", "out")]  # fmt: skip
+    edges = [
+        ("in", "w0"),
+        ("w0", "b"),
+        ("b", "w1"),
+        ("w1", "a"),
+        ("in", "w2"),
+        ("w2", "c"),
+        ("a", "w3"),
+        ("w3", "c"),
+        ("c", "w4"),
+        ("w4", "b"),
+        ("c", "out"),
+    ]
     network = ours.convert(nir.NIRGraph(nodes, edges))
     assert [layer.name for layer in network.layers] == ["b", "a", "c"]
     ends = [(s.source, s.target) for s in network.synapses]
@@ -484,8 +500,15 @@ def test_parameters_of_one_neuron_count_for_all():
 
 
 def conv(**changes):
-    fields = {"input_shape": (4, 4), "weight": np.ones((2, 1, 3, 3)), "stride": 1, "padding": 0, "dilation": 1,
-              "groups": 1, "bias": ZEROS}  # fmt: skip
+    fields = {
+        "input_shape": (4, 4),
+        "weight": np.ones((2, 1, 3, 3)),
+        "stride": 1,
+        "padding": 0,
+        "dilation": 1,
+        "groups": 1,
+        "bias": ZEROS,
+    }
     return nir.Conv2d(**fields | changes)
 
 
@@ -513,20 +536,36 @@ LINEAR = nir.Linear(np.eye(2))
         (lambda: between(conv(), shape=(4,)), r"node conv2d: Conv2d on shape \(4,\)"),
         (lambda: between(conv(), shape=(2, 4, 4)), "node conv2d: groups = 1: must divide"),
         (lambda: graph(nir.Input(np.array([2])), LINEAR, nir.Output(np.array([2]))), "nodes: none of type CubaLIF"),
-        (lambda: graph(nir.Input(np.array([2])), LINEAR, lif(), nir.Linear(np.eye(2)), nir.Output(np.array([2]))),
-         "node output: must follow neurons"),
-        (lambda: unchecked({"a": nir.Input(np.array([1])), "b": nir.Input(np.array([1]))}, []),
-         "nodes of type Input: a, b: must be one"),
-        (lambda: unchecked({"i": nir.Input(np.array([2])), "o": nir.Output(np.array([2])), "n": lif(), "m": lif()},
-                              [("i", "n"), ("n", "o"), ("m", "m")]),
-         "node m: must be reached from the input"),
-        (lambda: unchecked({"i": nir.Input(np.array([2])), "o": nir.Output(np.array([2])), "n": lif(), "f": LINEAR},
-                              [("i", "n"), ("n", "o"), ("f", "f"), ("f", "n")]),
-         "node f: lies on a cycle without neurons"),
-        (lambda: unchecked({"i": nir.Input(np.array([2])), "o": nir.Output(np.array([2])), "n": lif()},
-                              [("i", "x"), ("n", "o")]), "edge i -> x"),
+        (
+            lambda: graph(nir.Input(np.array([2])), LINEAR, lif(), nir.Linear(np.eye(2)), nir.Output(np.array([2]))),
+            "node output: must follow neurons",
+        ),
+        (
+            lambda: unchecked({"a": nir.Input(np.array([1])), "b": nir.Input(np.array([1]))}, []),
+            "nodes of type Input: a, b: must be one",
+        ),
+        (
+            lambda: unchecked(
+                {"i": nir.Input(np.array([2])), "o": nir.Output(np.array([2])), "n": lif(), "m": lif()},
+                [("i", "n"), ("n", "o"), ("m", "m")],
+            ),
+            "node m: must be reached from the input",
+        ),
+        (
+            lambda: unchecked(
+                {"i": nir.Input(np.array([2])), "o": nir.Output(np.array([2])), "n": lif(), "f": LINEAR},
+                [("i", "n"), ("n", "o"), ("f", "f"), ("f", "n")],
+            ),
+            "node f: lies on a cycle without neurons",
+        ),
+        (
+            lambda: unchecked(
+                {"i": nir.Input(np.array([2])), "o": nir.Output(np.array([2])), "n": lif()}, [("i", "x"), ("n", "o")]
+            ),
+            "edge i -> x",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_graph_says_that_a_network_cannot_is_named(make, words):
     with pytest.raises(NirError, match=words):
         ours.convert(make())

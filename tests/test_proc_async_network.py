@@ -60,8 +60,9 @@ def network(tag, seed=0, sizes=(6, 8, 5, 3)):
     between = rng.normal(0.3, 0.5, (n, n)) * linked
     if tag == "floating_pt":
         return Network.from_matrix(into, between, CubaParams(0.4, 0.1, 0.6, 0.05), layer_of=layer_of)
-    return Network.from_matrix(np.round(64 * into), np.round(64 * between), LoihiParams(1638, 410, 38, 3, 6, 1),
-                               layer_of=layer_of)  # fmt: skip
+    return Network.from_matrix(
+        np.round(64 * into), np.round(64 * between), LoihiParams(1638, 410, 38, 3, 6, 1), layer_of=layer_of
+    )
 
 
 @pytest.fixture
@@ -212,11 +213,14 @@ class TestItIsALavaProcess:
         run(process, 4, Loihi2SimCfg())
         np.testing.assert_array_equal(sink.data.get(), simulate(process.network, np.ones((6, 4), int)).output)
 
-    @pytest.mark.parametrize(("tag", "config"), [
-        ("floating_pt", Loihi2SimCfg(select_tag="fixed_pt")),
-        ("fixed_pt", Loihi2SimCfg(select_tag="floating_pt")),
-        ("fixed_pt", Loihi2SimCfg()),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("tag", "config"),
+        [
+            ("floating_pt", Loihi2SimCfg(select_tag="fixed_pt")),
+            ("fixed_pt", Loihi2SimCfg(select_tag="floating_pt")),
+            ("fixed_pt", Loihi2SimCfg()),
+        ],
+    )
     def test_a_model_of_the_other_arithmetic_is_refused_by_the_compiler(self, tag, config):
         process = AsyncNetwork(net_config=network(tag), name="net")
         with pytest.raises(InvalidValue, match=f"'net' = 'PyAsyncNetworkModel.*: must be tagged {tag}.*{tag}'"):
@@ -263,8 +267,13 @@ class TestItIsALavaProcess:
     def test_a_hundred_thousand_neurons_fit(self):
         n = 100_000
         each = np.arange(n)
-        net = Network((1,), (Layer((n,)),), (Sparse(INPUT, 0, 0 * each, each, 0 * each + 100, (n, 1)),),
-                      LoihiParams(4095, 4096, 64), each[-1:])  # fmt: skip
+        net = Network(
+            (1,),
+            (Layer((n,)),),
+            (Sparse(INPUT, 0, 0 * each, each, 0 * each + 100, (n, 1)),),
+            LoihiParams(4095, 4096, 64),
+            each[-1:],
+        )
         process = AsyncNetwork(net_config=net, schedule=Fifo(50_000))
         sink = wired(process, np.ones((1, 2), int))
         run(process, 2, Loihi2SimCfg(select_tag="fixed_pt"))
@@ -292,22 +301,32 @@ class TestFiles:
 
 
 class TestBadInput:
-    @pytest.mark.parametrize(("arguments", "error", "words"), [
-        ({"net_config": 3}, InvalidType, "AsyncNetwork.net_config"),
-        ({"schedule": "momentum"}, InvalidType, "schedule"),
-        ({"until": 3}, InvalidType, "until"),
-        ({"reset_interval": 0}, InvalidValue, "AsyncNetwork.reset_interval"),
-        ({"reset_interval": 2.5}, InvalidType, "AsyncNetwork.reset_interval"),
-        ({"reset_offset": -1}, InvalidValue, "AsyncNetwork.reset_offset"),
-        ({"seed": -1}, InvalidValue, "seed"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("arguments", "error", "words"),
+        [
+            ({"net_config": 3}, InvalidType, "AsyncNetwork.net_config"),
+            ({"schedule": "momentum"}, InvalidType, "schedule"),
+            ({"until": 3}, InvalidType, "until"),
+            ({"reset_interval": 0}, InvalidValue, "AsyncNetwork.reset_interval"),
+            ({"reset_interval": 2.5}, InvalidType, "AsyncNetwork.reset_interval"),
+            ({"reset_offset": -1}, InvalidValue, "AsyncNetwork.reset_offset"),
+            ({"seed": -1}, InvalidValue, "seed"),
+        ],
+    )
     def test_a_bad_argument_is_named(self, arguments, error, words):
         with pytest.raises(error, match=words):
             AsyncNetwork(**{"net_config": network("fixed_pt"), **arguments})
 
-    @pytest.mark.parametrize(("tag", "value"), [
-        ("floating_pt", np.nan), ("floating_pt", 0.5), ("floating_pt", -1.0), ("fixed_pt", -1), ("fixed_pt", 2**24),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("tag", "value"),
+        [
+            ("floating_pt", np.nan),
+            ("floating_pt", 0.5),
+            ("floating_pt", -1.0),
+            ("fixed_pt", -1),
+            ("fixed_pt", 2**24),
+        ],
+    )
     def test_bad_spikes_raise_in_the_caller(self, tag, value):
         process = AsyncNetwork(net_config=network(tag))
         wired(process, np.full((6, 1), value))
@@ -315,8 +334,9 @@ class TestBadInput:
             run(process, 2, Loihi2SimCfg(select_tag=tag), timeout=60)
 
     def test_a_network_that_never_rests_raises_in_the_caller(self):
-        process = AsyncNetwork(net_config=network("fixed_pt"), refractory=False, until=MaxForwardSteps(3),
-                               schedule=Fifo(1))  # fmt: skip
+        process = AsyncNetwork(
+            net_config=network("fixed_pt"), refractory=False, until=MaxForwardSteps(3), schedule=Fifo(1)
+        )
         wired(process, np.ones((6, 1), int))
         with pytest.raises(ForwardStepLimit, match="did not end in 3 forward steps"):
             run(process, 2, Loihi2SimCfg(select_tag="fixed_pt"), timeout=60)

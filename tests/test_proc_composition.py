@@ -72,8 +72,11 @@ def rng():
 
 def neurons(params, n, **settings):
     """AsyncLIF in the words of a network's parameters."""
-    bias = {"bias_mant": params.bias} if params.tag == "floating_pt" else {
-        "bias_mant": params.bias_mant, "bias_exp": params.bias_exp}  # fmt: skip
+    bias = (
+        {"bias_mant": params.bias}
+        if params.tag == "floating_pt"
+        else {"bias_mant": params.bias_mant, "bias_exp": params.bias_exp}
+    )
     return AsyncLIF(shape=(n,), du=params.du, dv=params.dv, vth=params.vth, **bias, **settings)
 
 
@@ -181,11 +184,15 @@ class TestItIsSimulate:
         expected = simulate_batch(net, spikes, schedule=Fifo(1))
         Wired(net, spikes, kind, schedule="fifo", group_size=1).run(Loihi1SimCfg).assert_is(expected)
 
-    @pytest.mark.parametrize(("rules", "spare"), [
-        ({"until": FirstOutput(1)}, 0),
-        ({"until": MaxForwardSteps(3, truncate=True)}, 0),
-        ({"until": MaxForwardSteps(25, truncate=True), "refractory": False}, 15),
-    ], ids=["first-output", "limit", "firing-again"])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("rules", "spare"),
+        [
+            ({"until": FirstOutput(1)}, 0),
+            ({"until": MaxForwardSteps(3, truncate=True)}, 0),
+            ({"until": MaxForwardSteps(25, truncate=True), "refractory": False}, 15),
+        ],
+        ids=["first-output", "limit", "firing-again"],
+    )
     def test_under_every_stop_rule(self, rules, spare, rng):
         net, spikes = example("fixed_pt", rng), rng.integers(0, 3, (2, 5, 4))
         expected = simulate_batch(net, spikes, schedule=Momentum(2), **rules)
@@ -238,8 +245,15 @@ class TestItIsSimulate:
             net = replace(net, params=CubaParams(*halves))
         else:
             net = replace(net, params=replace(net.params, weight_exp=0))
-        return net, data.draw(runs(network=st.just(net), layered=False, until=st.just(Quiescence()), refractory=True,
-                                   members=tuple(members)))  # fmt: skip
+        return net, data.draw(
+            runs(
+                network=st.just(net),
+                layered=False,
+                until=st.just(Quiescence()),
+                refractory=True,
+                members=tuple(members),
+            )
+        )
 
 
 class TestLocalSchedules:
@@ -407,11 +421,15 @@ class TestSubProcessModel:
     def test_for_every_schedule(self, tag, order, rng):
         self.check(example(tag, rng), rng.integers(0, 2, (2, 5, 3)), schedule=order, seed=6)
 
-    @pytest.mark.parametrize("rules", [
-        {"schedule": Random(2), "input_first": False},
-        {"schedule": Momentum(2), "until": FirstOutput(2)},
-        {"schedule": Fifo(1), "until": MaxForwardSteps(8, truncate=True), "refractory": False},
-    ], ids=["queued-input", "first-output", "firing-again"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "rules",
+        [
+            {"schedule": Random(2), "input_first": False},
+            {"schedule": Momentum(2), "until": FirstOutput(2)},
+            {"schedule": Fifo(1), "until": MaxForwardSteps(8, truncate=True), "refractory": False},
+        ],
+        ids=["queued-input", "first-output", "firing-again"],
+    )
     def test_with_every_switch(self, rules, rng):
         self.check(example("floating_pt", rng), rng.integers(0, 3, (2, 5, 3)), **rules)
 
@@ -459,8 +477,13 @@ class TestSubProcessModel:
         second = Convolution(0, 1, loop.astype(int) if whole else loop, first.output_shape, stride=2, groups=3)
         n = first.n_target + second.n_target
         params = LoihiParams(2047, 1024, 40) if whole else CubaParams(0.5, 0.25, 0.6)
-        net = Network((2, 4, 3), (Layer(first.output_shape), Layer(second.output_shape)), (first, second), params,
-                      np.arange(first.n_target, n))  # fmt: skip
+        net = Network(
+            (2, 4, 3),
+            (Layer(first.output_shape), Layer(second.output_shape)),
+            (first, second),
+            params,
+            np.arange(first.n_target, n),
+        )
         process = AsyncNetwork(net_config=net)
         assert (process.inp.shape, process.out.shape) == ((3, 4, 2), second.output_shape[::-1])
         assert simulate(net, np.ones((24, 2), int)).output.any()
@@ -572,10 +595,13 @@ class TestSourceAndReadout:
         run(sink, 1, Loihi2SimCfg())
         np.testing.assert_array_equal(sink.data.get()[..., 0].T.ravel(), np.arange(24))
 
-    @pytest.mark.parametrize(("rule", "decision", "confidence", "time"), [
-        ("counts", [2, 0, -1], [0.5, 0.5, 0.0], [3, 2, 0]),
-        ("first", [1, 0, -1], [1.0, 0.5, 0.0], [2, 2, 0]),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("rule", "decision", "confidence", "time"),
+        [
+            ("counts", [2, 0, -1], [0.5, 0.5, 0.0], [3, 2, 0]),
+            ("first", [1, 0, -1], [1.0, 0.5, 0.0], [2, 2, 0]),
+        ],
+    )
     def test_a_readout_decides(self, rule, decision, confidence, time):
         spikes = np.zeros((3, 3, 4), int)
         spikes[0, 1, 1] = spikes[0, 0, 3] = 1
@@ -591,8 +617,9 @@ class TestSourceAndReadout:
     def test_a_readout_behind_neurons_counts_their_graded_spikes(self, rng):
         net, spikes = example("fixed_pt", rng), rng.integers(0, 2, (3, 5, 4))
         wired = Wired(net, spikes, schedule=Random(2))
-        readout = Readout(n_classes=net.n_neurons, reset_interval=4, n_samples=3, graded=True, steps_per_bin=wired.S,
-                          offset=1)  # fmt: skip
+        readout = Readout(
+            n_classes=net.n_neurons, reset_interval=4, n_samples=3, graded=True, steps_per_bin=wired.S, offset=1
+        )
         wired.lif.s_out.connect(readout.s_in)
         wired.run()
         totals = simulate_batch(net, spikes, schedule=Random(2)).counts.sum(axis=2)
@@ -601,17 +628,20 @@ class TestSourceAndReadout:
 
 
 class TestBadInput:
-    @pytest.mark.parametrize(("arguments", "error", "words"), [
-        ({"shape": (0,)}, InvalidValue, "AsyncLIF.shape"),
-        ({"shape": (2.5,)}, InvalidType, "AsyncLIF.shape"),
-        ({"vth": -1}, InvalidValue, "AsyncLIF.vth"),
-        ({"vth": np.nan}, InvalidValue, "AsyncLIF.vth"),
-        ({"du": [1, 2, 3]}, InvalidValue, r"AsyncLIF.du.shape"),
-        ({"steps_per_bin": 0}, InvalidValue, "AsyncLIF.steps_per_bin"),
-        ({"offset": -1}, InvalidValue, "AsyncLIF.offset"),
-        ({"offset": 0.5}, InvalidType, "AsyncLIF.offset"),
-        ({"reset_interval": 0}, InvalidValue, "AsyncLIF.reset_interval"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("arguments", "error", "words"),
+        [
+            ({"shape": (0,)}, InvalidValue, "AsyncLIF.shape"),
+            ({"shape": (2.5,)}, InvalidType, "AsyncLIF.shape"),
+            ({"vth": -1}, InvalidValue, "AsyncLIF.vth"),
+            ({"vth": np.nan}, InvalidValue, "AsyncLIF.vth"),
+            ({"du": [1, 2, 3]}, InvalidValue, r"AsyncLIF.du.shape"),
+            ({"steps_per_bin": 0}, InvalidValue, "AsyncLIF.steps_per_bin"),
+            ({"offset": -1}, InvalidValue, "AsyncLIF.offset"),
+            ({"offset": 0.5}, InvalidType, "AsyncLIF.offset"),
+            ({"reset_interval": 0}, InvalidValue, "AsyncLIF.reset_interval"),
+        ],
+    )
     def test_neurons(self, arguments, error, words):
         with pytest.raises(error, match=words):
             AsyncLIF(**{"shape": (2,), **arguments})
@@ -626,18 +656,21 @@ class TestBadInput:
         with pytest.raises(InvalidValue, match=r"du = 4095\.0: must be in 0 \.\. 1"):
             AsyncLIF(shape=(2,), du=4095).compile(Loihi2SimCfg(select_tag="floating_pt"))
 
-    @pytest.mark.parametrize(("arguments", "error", "words"), [
-        ({"schedule": "no such"}, InvalidValue, "schedule.name"),
-        ({"schedule": 3}, InvalidType, "SpikeScheduler.schedule"),
-        ({"schedule": "fifo", "group_size": 0}, InvalidValue, "Fifo.group_size"),
-        ({"schedule": Fifo(2), "group_size": 2}, InvalidValue, "SpikeScheduler.group_size"),
-        ({"seed": -1}, InvalidValue, "SpikeScheduler.seed"),
-        ({"layer_of": [0]}, InvalidValue, "SpikeScheduler.layer_of.shape"),
-        ({"outputs": [2]}, InvalidValue, "SpikeScheduler.outputs"),
-        ({"queued_inputs": [True, False]}, InvalidValue, r"SpikeScheduler.queued_inputs.shape = \(2,\).* \(0,\)"),
-        ({"until": None}, InvalidType, "SpikeScheduler.until"),
-        ({"steps_per_bin": 1.5}, InvalidType, "SpikeScheduler.steps_per_bin"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("arguments", "error", "words"),
+        [
+            ({"schedule": "no such"}, InvalidValue, "schedule.name"),
+            ({"schedule": 3}, InvalidType, "SpikeScheduler.schedule"),
+            ({"schedule": "fifo", "group_size": 0}, InvalidValue, "Fifo.group_size"),
+            ({"schedule": Fifo(2), "group_size": 2}, InvalidValue, "SpikeScheduler.group_size"),
+            ({"seed": -1}, InvalidValue, "SpikeScheduler.seed"),
+            ({"layer_of": [0]}, InvalidValue, "SpikeScheduler.layer_of.shape"),
+            ({"outputs": [2]}, InvalidValue, "SpikeScheduler.outputs"),
+            ({"queued_inputs": [True, False]}, InvalidValue, r"SpikeScheduler.queued_inputs.shape = \(2,\).* \(0,\)"),
+            ({"until": None}, InvalidType, "SpikeScheduler.until"),
+            ({"steps_per_bin": 1.5}, InvalidType, "SpikeScheduler.steps_per_bin"),
+        ],
+    )
     def test_schedulers(self, arguments, error, words):
         with pytest.raises(error, match=words):
             SpikeScheduler(**{"shape": (2,), "schedule": schedule("fifo"), **arguments})

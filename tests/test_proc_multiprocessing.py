@@ -51,12 +51,15 @@ USES = {
         list(pool.map(abs, range(4)))
         lava()
     """,
-    **{method: f"""
+    **{
+        method: f"""
     import multiprocessing
     multiprocessing.set_start_method("{method}")
     lava()
     assert multiprocessing.get_start_method() == "{method}"
-    """ for method in ("fork", "spawn", "forkserver")},
+    """
+        for method in ("fork", "spawn", "forkserver")
+    },
     "a process of another start method": """
     import multiprocessing
     multiprocessing.set_start_method("spawn")
@@ -66,7 +69,7 @@ USES = {
     process.join()
     assert process.exitcode == 0
     """,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)

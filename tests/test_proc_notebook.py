@@ -48,9 +48,12 @@ LEFT = "print(multiprocessing.active_children())"
 def test_a_run_a_fault_and_the_same_run_again():
     cells = [nbformat.v4.new_code_cell(code) for code in (SETTING, RUN, LEFT, FAIL, LEFT, RUN, LEFT)]
     client = nbclient.NotebookClient(
-        nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3", allow_errors=True,
+        nbformat.v4.new_notebook(cells=cells),
+        timeout=120,
+        kernel_name="python3",
+        allow_errors=True,
         resources={"metadata": {"path": str(Path(__file__).parent)}},
-    )  # fmt: skip
+    )
     *_, before, left, fault, left_then, again, left_last = client.execute().cells
     assert said(before) == said(again) == "True True\n"
     assert said(left) == said(left_then) == said(left_last) == "[]\n"

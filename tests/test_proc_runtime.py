@@ -81,12 +81,14 @@ def with_a_float():
 FIFTY = {
     # What fails: the network of run i and the tag of its models, error, words of its message. Each fault happens by
     # turns in run_spk and in run_async.
-    **{fault: (lambda i, fault=fault: failing((Faulty, AsyncFaulty)[i % 2], fault=fault), error, words)
-       for fault, error, words in FAULTS},
+    **{
+        fault: (lambda i, fault=fault: failing((Faulty, AsyncFaulty)[i % 2], fault=fault), error, words)
+        for fault, error, words in FAULTS
+    },
     "constructor": (lambda _: failing(Faulty, fault="raise", at=0), ZeroDivisionError, "the model divided by zero"),
     "float-in-fixed-point": (lambda _: with_a_float(), TypeError, "right_shift"),
     "deadlock": (lambda _: deadlocked(), RunTimeout, "self.a_in.recv"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(autouse=True)
@@ -371,8 +373,15 @@ def chain(kind=Faulty, **fault):
 def interpreter(script):
     """Start a script in a session of its own, with the import path of this one."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.Popen([sys.executable, "-c", HEADER + script], env=environment, start_new_session=True, text=True,
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", HEADER + script],
+        env=environment,
+        start_new_session=True,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def members(session):

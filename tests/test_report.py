@@ -23,10 +23,12 @@ def drawing(width=3):
 
 def report():
     long = [["execution", "n"], *([f"random F={n}", str(n % 7)] for n in range(LONG + 5, 0, -1))]
-    parts = [Section("Numbers & <names>", "first line\nsecond line", table=TABLE),
-             Section("Long", table=long),
-             Section("Pictures", pictures={"a line": drawing(), "a wide line": drawing(14)}),
-             Section("Frame", page="<p id='inside'>\"quoted\" & inside</p>")]  # fmt: skip
+    parts = [
+        Section("Numbers & <names>", "first line\nsecond line", table=TABLE),
+        Section("Long", table=long),
+        Section("Pictures", pictures={"a line": drawing(), "a wide line": drawing(14)}),
+        Section("Frame", page="<p id='inside'>\"quoted\" & inside</p>"),
+    ]
     return report_html("A <report>", parts, text="What it is about.")
 
 

@@ -57,8 +57,15 @@ def test_a_run_is_what_simulate_gives_under_the_rules_in_the_file(files, capsys)
     data = found(capsys, "run", files / "noted.net", "--samples", "4")
     assert (data["schedule"], data["seed"], data["input"]) == ({"name": "random", "group_size": 3}, 7, "digits test")
     for b, one in enumerate(data["runs"]):
-        expected = simulate(INTEGERS, digits("test").spikes[b], schedule=Random(3), until=FirstOutput(2), seed=7,
-                            input_first=False, sample=b)  # fmt: skip
+        expected = simulate(
+            INTEGERS,
+            digits("test").spikes[b],
+            schedule=Random(3),
+            until=FirstOutput(2),
+            seed=7,
+            input_first=False,
+            sample=b,
+        )
         assert one["output"] == expected.output.sum(axis=1).tolist()
         assert one["synaptic_operations"] == expected.synaptic_operations
         assert one["label"] == digits("test").labels[b]

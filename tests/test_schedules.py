@@ -50,8 +50,15 @@ class Waiting:
 
     def picked(self, schedule: Schedule) -> list[int]:
         index, momentum, emitted, layer = (np.array(column) for column in zip(*self.rows, strict=True))
-        pending = Pending(index, momentum.astype(float), emitted, layer, self.t, self.k,
-                          lambda stream: draws.key(self.seed, stream, self.sample, self.t, self.k, index))  # fmt: skip
+        pending = Pending(
+            index,
+            momentum.astype(float),
+            emitted,
+            layer,
+            self.t,
+            self.k,
+            lambda stream: draws.key(self.seed, stream, self.sample, self.t, self.k, index),
+        )
         return index[schedule.pick(pending)].tolist()
 
 
@@ -227,8 +234,9 @@ def test_the_group_size_is_the_number_delivered_while_enough_wait(member):
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_input_that_queues_is_ranked_with_its_payload(member, engine):
     """`input_first=False`: input is older than every network spike, comes first for momentum, has layer -1."""
-    net = Network((2,), (Layer((2,)),), (Dense(-1, 0, np.eye(2)), Dense(0, 0, [[0, 0], [1, 0]])),
-                  CubaParams(1, 1, [0.5, 9]), [1])  # fmt: skip
+    net = Network(
+        (2,), (Layer((2,)),), (Dense(-1, 0, np.eye(2)), Dense(0, 0, [[0, 0], [1, 0]])), CubaParams(1, 1, [0.5, 9]), [1]
+    )
     result = simulate(net, [[3], [2]], schedule=member(1), input_first=False, record="groups", engine=engine)
     order = [group[0] for _, _, group in result.groups]
     if member in (Momentum, Fifo, Shallow):
@@ -287,26 +295,36 @@ class Nothing(Schedule):
         (lambda: Momentum(1, -1), "Momentum.noise = -1: must be one number >= 0"),
         (lambda: Momentum(1, np.nan), "Momentum.noise = nan: must be finite"),
         (lambda: Momentum(1, "a"), "Momentum.noise = 'a': must be numbers, not <U1"),
-        (lambda: schedule("rand"),
-         f"schedule.name = 'rand': must be one of {', '.join(SCHEDULES)}; did you mean 'random'?"),
+        (
+            lambda: schedule("rand"),
+            f"schedule.name = 'rand': must be one of {', '.join(SCHEDULES)}; did you mean 'random'?",
+        ),
         (lambda: schedule(None), "schedule.name = None: must be one of " + ", ".join(SCHEDULES)),
-        (lambda: schedule("random", size=3),
-         "schedule('random') options = {'size': 3}: must be options of its own: group_size"),
-        (lambda: schedule("layered", group_size=3),
-         "schedule('layered') options = {'group_size': 3}: must be options of its own: nothing"),
+        (
+            lambda: schedule("random", size=3),
+            "schedule('random') options = {'size': 3}: must be options of its own: group_size",
+        ),
+        (
+            lambda: schedule("layered", group_size=3),
+            "schedule('layered') options = {'group_size': 3}: must be options of its own: nothing",
+        ),
         (lambda: schedule("momentum", group_size=0), "Momentum.group_size = 0: must be >= 1"),
         (lambda: Replay(5), "Replay.groups = 5: must be a list of (t, k, neurons)"),
         (lambda: Replay([(0, 0, [1.5])]), "Replay.groups = [(0, 0, [1.5])]: must be a list of (t, k, neurons)"),
         (lambda: Replay([(0, 0, [1, 1])]), "Replay.groups[t=0, k=0] = [1, 1]: must be different neurons"),
         (lambda: Replay([(0, 2, [1]), (0, 2, [3])]), "Replay.groups (t, k) = (0, 2): must be given once"),
-        (lambda: Replay([(0, 2, [2**40])]),
-         "Replay.groups[t=0, k=2] = 1099511627776: must be in -2147483648 .. 2147483647"),
+        (
+            lambda: Replay([(0, 2, [2**40])]),
+            "Replay.groups[t=0, k=2] = 1099511627776: must be in -2147483648 .. 2147483647",
+        ),
         (lambda: simulate(excited(2), [[1]], schedule="random"), "schedule = 'random': must be a Schedule"),
-        (lambda: simulate(excited(2), [[1]], schedule=Random),
-         "schedule = <class 'lava_async.schedules.random_order.Random'>: must be a Schedule"),
+        (
+            lambda: simulate(excited(2), [[1]], schedule=Random),
+            "schedule = <class 'lava_async.schedules.random_order.Random'>: must be a Schedule",
+        ),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
-)  # fmt: skip
+)
 def test_errors_name_object_field_value_and_what_is_allowed(call, message):
     complains(call, message)
 

@@ -86,46 +86,68 @@ net_shape = np.ones((1, 3, 2), int)
     ("call", "message"),
     [
         (lambda: SpikeTrain.from_dense([1, 2]), "SpikeTrain.spikes.shape = (2,): must be (C, T)"),
-        (lambda: SpikeTrain.from_dense([[1], [1, 2]]),
-         "SpikeTrain.spikes = [[1], [1, 2]]: must be an array of spike counts"),
+        (
+            lambda: SpikeTrain.from_dense([[1], [1, 2]]),
+            "SpikeTrain.spikes = [[1], [1, 2]]: must be an array of spike counts",
+        ),
         (lambda: SpikeTrain.from_dense([["a"]]), "SpikeTrain.spikes = [['a']]: must be spike counts, not <U1"),
         (lambda: SpikeTrain.from_dense([[-1]]), "SpikeTrain.spikes = -1: must be in 0 .. 16777215"),
         (lambda: SpikeTrain.from_dense([[-1.0]]), "SpikeTrain.spikes = -1.0: must be in 0 .. 16777215"),
         (lambda: SpikeTrain.from_dense([[2**24]]), "SpikeTrain.spikes = 16777216: must be in 0 .. 16777215"),
         (lambda: SpikeTrain.from_dense([[1e30]]), "SpikeTrain.spikes = 1e+30: must be in 0 .. 16777215"),
-        (lambda: SpikeTrain.from_dense([[0.5]]),
-         "SpikeTrain.spikes = 0.5: must be whole numbers in 0 .. 16777215: " + ENCODE),
+        (
+            lambda: SpikeTrain.from_dense([[0.5]]),
+            "SpikeTrain.spikes = 0.5: must be whole numbers in 0 .. 16777215: " + ENCODE,
+        ),
         (lambda: SpikeTrain.from_dense([[np.nan]]), "SpikeTrain.spikes = nan: must be whole numbers in 0 .. 16777215"),
         (lambda: SpikeTrain.from_events([3], [0], **one_event), "SpikeTrain.channel = 3: must be in 0 .. 2"),
         (lambda: SpikeTrain.from_events([0], [1], **one_event), "SpikeTrain.time = 1: must be in 0 .. 0"),
-        (lambda: SpikeTrain.from_events([0.0], [0], **one_event),
-         "SpikeTrain.channel = [0.0]: must be integers, not float64"),
-        (lambda: SpikeTrain.from_events([0, 1], [0], **one_event),
-         "SpikeTrain.time.shape = (1,): must be (2,), as SpikeTrain.channel"),
-        (lambda: SpikeTrain.from_events([0], [0], counts=-1, **one_event),
-         "SpikeTrain.counts = -1: must be in 0 .. 16777215"),
-        (lambda: SpikeTrain.from_events([0, 0], [0, 0], counts=2**23, **one_event),
-         "SpikeTrain.counts = 16777216: must be in 0 .. 16777215"),
+        (
+            lambda: SpikeTrain.from_events([0.0], [0], **one_event),
+            "SpikeTrain.channel = [0.0]: must be integers, not float64",
+        ),
+        (
+            lambda: SpikeTrain.from_events([0, 1], [0], **one_event),
+            "SpikeTrain.time.shape = (1,): must be (2,), as SpikeTrain.channel",
+        ),
+        (
+            lambda: SpikeTrain.from_events([0], [0], counts=-1, **one_event),
+            "SpikeTrain.counts = -1: must be in 0 .. 16777215",
+        ),
+        (
+            lambda: SpikeTrain.from_events([0, 0], [0, 0], counts=2**23, **one_event),
+            "SpikeTrain.counts = 16777216: must be in 0 .. 16777215",
+        ),
         (lambda: SpikeTrain.from_events([], [], n_channels=-3, n_steps=1), "SpikeTrain.n_channels = -3: must be >= 0"),
         (lambda: SpikeTrain([5], [1], [0, 1], 3), "SpikeTrain.channel = 5: must be in 0 .. 2"),
         (lambda: SpikeTrain([1], [0], [0, 1], 3), "SpikeTrain.count = 0: must be in 1 .. 16777215"),
-        (lambda: SpikeTrain([1, 0], [1, 1], [0, 2], 3),
-         "SpikeTrain.channel = array([1, 0], dtype=int32): must be sorted by time, then channel, each pair once; "
-         "SpikeTrain.from_events takes any order"),
+        (
+            lambda: SpikeTrain([1, 0], [1, 1], [0, 2], 3),
+            "SpikeTrain.channel = array([1, 0], dtype=int32): must be sorted by time, then channel, each pair once; "
+            "SpikeTrain.from_events takes any order",
+        ),
         (lambda: SpikeTrain([1], [1], [0, 2], 3), "SpikeTrain.start = 2: must be in 0 .. 1"),
         (lambda: SpikeTrain([1], [1], [0, 0], 3), "SpikeTrain.start[-1] = 0: must be 1, the number of entries"),
         (lambda: SpikeBatch.from_dense([[1]]), "SpikeBatch.spikes.shape = (1, 1): must be (B, C, T)"),
         (lambda: SpikeBatch.from_dense(-net_shape), "SpikeBatch.spikes = -1: must be in 0 .. 16777215"),
-        (lambda: SpikeBatch.from_dense(net_shape * 0.5),
-         "SpikeBatch.spikes = 0.5: must be whole numbers in 0 .. 16777215: " + ENCODE),
-        (lambda: SpikeBatch.from_dense(net_shape * np.nan),
-         "SpikeBatch.spikes = nan: must be whole numbers in 0 .. 16777215"),
-        (lambda: SpikeBatch.of([SpikeTrain.from_dense([[1]]), None]),
-         "SpikeBatch trains[1] = None: must be a SpikeTrain like the others"),
-        (lambda: SpikeBatch.of([SpikeTrain.from_dense([[1]]), SpikeTrain.from_dense([[1, 1]])]),
-         "SpikeBatch trains (C, T) = [(1, 1), (1, 2)]: must be of one shape"),
+        (
+            lambda: SpikeBatch.from_dense(net_shape * 0.5),
+            "SpikeBatch.spikes = 0.5: must be whole numbers in 0 .. 16777215: " + ENCODE,
+        ),
+        (
+            lambda: SpikeBatch.from_dense(net_shape * np.nan),
+            "SpikeBatch.spikes = nan: must be whole numbers in 0 .. 16777215",
+        ),
+        (
+            lambda: SpikeBatch.of([SpikeTrain.from_dense([[1]]), None]),
+            "SpikeBatch trains[1] = None: must be a SpikeTrain like the others",
+        ),
+        (
+            lambda: SpikeBatch.of([SpikeTrain.from_dense([[1]]), SpikeTrain.from_dense([[1, 1]])]),
+            "SpikeBatch trains (C, T) = [(1, 1), (1, 2)]: must be of one shape",
+        ),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
-)  # fmt: skip
+)
 def test_errors_name_object_field_value_and_what_is_allowed(call, message):
     complains(call, message)

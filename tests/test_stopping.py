@@ -84,15 +84,21 @@ def test_numpy_numbers_become_plain_ones():
         (lambda: MaxForwardSteps(2, truncate="no"), "MaxForwardSteps.truncate = 'no': must be True or False"),
         (lambda: FirstOutput(-1), "FirstOutput.extra_steps = -1: must be >= 0"),
         (lambda: FirstOutput(True), "FirstOutput.extra_steps = True: must be an integer >= 0"),
-        (lambda: stop_rule("never"),
-         "stop_rule.name = 'never': must be one of Quiescence, FirstOutput, MaxForwardSteps"),
-        (lambda: stop_rule("Quiescence", limit=3),
-         "stop_rule('Quiescence') options = {'limit': 3}: must be options of its own: nothing"),
-        (lambda: stop_rule("MaxForwardSteps"),
-         "stop_rule('MaxForwardSteps') options = {}: must be options of its own: limit, truncate"),
+        (
+            lambda: stop_rule("never"),
+            "stop_rule.name = 'never': must be one of Quiescence, FirstOutput, MaxForwardSteps",
+        ),
+        (
+            lambda: stop_rule("Quiescence", limit=3),
+            "stop_rule('Quiescence') options = {'limit': 3}: must be options of its own: nothing",
+        ),
+        (
+            lambda: stop_rule("MaxForwardSteps"),
+            "stop_rule('MaxForwardSteps') options = {}: must be options of its own: limit, truncate",
+        ),
         (lambda: simulate(relay, [[1]], until=5), "until = 5: must be a StopRule"),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
-)  # fmt: skip
+)
 def test_errors_name_object_field_value_and_what_is_allowed(call, message):
     complains(call, message)

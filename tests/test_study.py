@@ -104,7 +104,11 @@ def test_shipped_studies_can_be_read(name):
 def test_cells_are_all_settings_trainings_and_seeds_seed_by_seed():
     study = StudyConfig.from_toml(TINY)
     assert [(c.training, c.seed) for c in study.cells()] == [
-        ("layered", 0), ("random", 0), ("layered", 1), ("random", 1)]  # fmt: skip
+        ("layered", 0),
+        ("random", 0),
+        ("layered", 1),
+        ("random", 1),
+    ]
     assert len({cell.folder for cell in study.cells()}) == 4
 
 

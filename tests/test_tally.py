@@ -26,10 +26,13 @@ NETWORK = Network.feedforward(
 SPIKES = (rng.random((23, 6, 5)) < 0.4).astype(np.uint8)
 LABELS = rng.integers(0, 3, 23)
 FORMS = {
-    "array": lambda x: x, "events": as_events, "batch": SpikeBatch.of,
+    "array": lambda x: x,
+    "events": as_events,
+    "batch": SpikeBatch.of,
     "trains": lambda x: list(map(SpikeTrain.from_dense, x)),
-    "tensor": torch.from_numpy, "lists": lambda x: x.tolist(),
-}  # fmt: skip
+    "tensor": torch.from_numpy,
+    "lists": lambda x: x.tolist(),
+}
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -54,8 +57,10 @@ def test_sums_are_the_metrics_to_the_last_bit(schedule):
     assert tally.reactivity == metrics.reactivity(run.synaptic_operations, run.counts)
     if run.step_ps is not None:
         first = metrics.time_to_first_output(run.first_output_ps)
-        assert tally.times == {"nanoseconds_per_time_step": run.step_ps.mean() / 1000,
-                               "nanoseconds_to_first_output": first}  # fmt: skip
+        assert tally.times == {
+            "nanoseconds_per_time_step": run.step_ps.mean() / 1000,
+            "nanoseconds_to_first_output": first,
+        }
 
 
 def test_no_samples_and_too_few_labels_are_said():

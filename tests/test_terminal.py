@@ -29,8 +29,13 @@ def net(tmp_path):
     """A file whose layer and note have names that command a terminal."""
     weights = np.arange(24).reshape(4, 6) * 2, np.arange(12).reshape(3, 4) * 2
     layers = Layer((4,), EVIL + "<!--<script>"), Layer((3,), "out")
-    network = Network((6,), layers, (Dense(-1, 0, weights[0]), Dense(0, 1, weights[1])),
-                      LoihiParams(du=4095, dv=100, vth=30), np.arange(4, 7))  # fmt: skip
+    network = Network(
+        (6,),
+        layers,
+        (Dense(-1, 0, weights[0]), Dense(0, 1, weights[1])),
+        LoihiParams(du=4095, dv=100, vth=30),
+        np.arange(4, 7),
+    )
     netx.save(network, tmp_path / "a.net", **{EVIL: EVIL})
     return tmp_path / "a.net"
 
@@ -105,8 +110,9 @@ def test_ctrl_c_while_a_command_starts_ends_quietly(tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # What a shell starts in the background ignores it.
     try:
-        done = subprocess.run([sys.executable, "-m", "lava_async", "--help"], env=environment, capture_output=True,
-                              text=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "lava_async", "--help"], env=environment, capture_output=True, text=True, check=False
+        )
     finally:
         signal.signal(signal.SIGINT, before)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

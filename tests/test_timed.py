@@ -65,8 +65,16 @@ def test_the_reference_does_what_the_definition_says(run):
     core_of = run.schedule.mapping or hardware.place(run.network, "loihi1").core_of
     preset = run.schedule.preset._asdict()
     try:
-        naive = NaiveTimed(run.network, run.spikes, core_of=core_of, times=preset, place_of=place_of,
-                           sample=run.sample, **run.rules, **run.dropout)  # fmt: skip
+        naive = NaiveTimed(
+            run.network,
+            run.spikes,
+            core_of=core_of,
+            times=preset,
+            place_of=place_of,
+            sample=run.sample,
+            **run.rules,
+            **run.dropout,
+        )
     except ForwardStepLimit:
         assert result is None
         return
@@ -106,8 +114,9 @@ def test_the_example_of_the_definition_computed_by_hand(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_order_emerges_from_the_mapping(engine):
     """Two neurons fire at once and tell a third +1 and -1: whose core is nearer decides whether it fires."""
-    network = Network((1,), (Layer((2,)), Layer((1,))), (Dense(-1, 0, [[1], [1]]), Dense(0, 1, [[1, -1]])),
-                      CubaParams(1, 1, 0.5), [2])  # fmt: skip
+    network = Network(
+        (1,), (Layer((2,)), Layer((1,))), (Dense(-1, 0, [[1], [1]]), Dense(0, 1, [[1, -1]])), CubaParams(1, 1, 0.5), [2]
+    )
     for mapping, fires in (([4, 8, 0], 1), ([8, 4, 0], 0)):
         result = simulate(network, [[1]], schedule=Timed(mapping=mapping), engine=engine)
         assert result.output.tolist() == [[fires]]
@@ -116,11 +125,16 @@ def test_the_order_emerges_from_the_mapping(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_neuron_that_fires_twice_sends_two_messages(engine):
     """Without refractoriness, emissions never merge: a target that one spike leaves silent is checked after each."""
-    network = Network((1,), (Layer((1,)), Layer((1,)), Layer((1,))), (
-        Dense(-1, 0, [[1]]), Dense(-1, 1, [[1]]), Dense(1, 0, [[1]]), Dense(0, 2, [[0.4]])
-    ), CubaParams(1, 1, [0.5, 0.5, 0.5]), [2])  # fmt: skip
-    result = simulate(network, [[1]], schedule=Timed(mapping=[0, 1, 2]), refractory=False, record="groups",
-                      engine=engine)  # fmt: skip
+    network = Network(
+        (1,),
+        (Layer((1,)), Layer((1,)), Layer((1,))),
+        (Dense(-1, 0, [[1]]), Dense(-1, 1, [[1]]), Dense(1, 0, [[1]]), Dense(0, 2, [[0.4]])),
+        CubaParams(1, 1, [0.5, 0.5, 0.5]),
+        [2],
+    )
+    result = simulate(
+        network, [[1]], schedule=Timed(mapping=[0, 1, 2]), refractory=False, record="groups", engine=engine
+    )
     assert [(source, core) for _, _, source, core, *_ in result.messages] == [(1, 0), (0, 2), (0, 2)]
     assert result.counts[:, 0].tolist() == [2, 1, 1]
     assert result.neuron_updates == 2 + 3
@@ -295,13 +309,24 @@ def test_layers_that_are_split_run_as_layers_that_are_whole():
     spikes = rng.integers(0, 2, (72, 4))
     layers = (Layer(first.output_shape), Layer((12,)), Layer((5,)))
     for scale, params in ((1, CubaParams(0.5, 0.2, 0.9)), (60, LoihiParams(2047, 400, 54))):
-        parts = [p.map_weights(lambda _, w, s=scale: np.rint(w * s).astype(int) if s > 1 else w)
-                 for p in (first, onward, last, back)]  # fmt: skip
+        parts = [
+            p.map_weights(lambda _, w, s=scale: np.rint(w * s).astype(int) if s > 1 else w)
+            for p in (first, onward, last, back)
+        ]
         network = Network(first.input_shape, layers, tuple(parts), params, np.arange(n - 5, n))
         for core_of in (rng.integers(0, 9, n), np.sort(rng.integers(0, 9, n))):
             for input_first in (True, False):
-                one, other = (simulate(network, spikes, schedule=Timed(mapping=core_of), record="trace", engine=engine,
-                                       input_first=input_first) for engine in ENGINES)  # fmt: skip
+                one, other = (
+                    simulate(
+                        network,
+                        spikes,
+                        schedule=Timed(mapping=core_of),
+                        record="trace",
+                        engine=engine,
+                        input_first=input_first,
+                    )
+                    for engine in ENGINES
+                )
                 assert differences(one, other) == []
                 assert one.output.any()
 
@@ -320,10 +345,18 @@ def test_a_network_of_thousands_of_neurons_sends_its_messages_in_no_time():
 @pytest.mark.parametrize("engine", ENGINES)
 def test_many_spikes_of_one_neuron_outgrow_the_first_room_for_messages(engine):
     """Two neurons excite each other without refractoriness until the limit; each reaches two cores."""
-    network = Network.from_matrix([[1], [0], [0]], [[0, 1, 0], [1, 0, 0], [1, 1, 0]], CubaParams(1, 1, 0.5),
-                                  layer_of=[0, 0, 1])  # fmt: skip
-    result = simulate(network, [[0, 1, 1]], schedule=Timed(mapping=[0, 1, 2]), refractory=False,
-                      until=MaxForwardSteps(60, truncate=True), engine=engine, record="groups")  # fmt: skip
+    network = Network.from_matrix(
+        [[1], [0], [0]], [[0, 1, 0], [1, 0, 0], [1, 1, 0]], CubaParams(1, 1, 0.5), layer_of=[0, 0, 1]
+    )
+    result = simulate(
+        network,
+        [[0, 1, 1]],
+        schedule=Timed(mapping=[0, 1, 2]),
+        refractory=False,
+        until=MaxForwardSteps(60, truncate=True),
+        engine=engine,
+        record="groups",
+    )
     assert result.forward_steps.tolist() == [1, 60, 60]
     assert result.counts[2].sum() > 20
 
@@ -363,22 +396,31 @@ def test_a_schedule_is_plain_data_and_back():
         again = schedule(**json.loads(json.dumps(order.config())))
         assert again == order
         assert hash(again) == hash(order)
-    assert Timed().config() == {"name": "timed", "target": "loihi1", "preset": "sanafe", "mapping": None,
-                                "messages": None}  # fmt: skip
+    assert Timed().config() == {
+        "name": "timed",
+        "target": "loihi1",
+        "preset": "sanafe",
+        "mapping": None,
+        "messages": None,
+    }
     assert schedule("timed", group_size=None) == Timed()
 
 
 def broken_replay(messages):
     network, order = chain_by_hand()
-    return [lambda engine=engine: simulate(network, [[1]], schedule=replace_messages(order, messages), engine=engine)
-            for engine in ENGINES]  # fmt: skip
+    return [
+        lambda engine=engine: simulate(network, [[1]], schedule=replace_messages(order, messages), engine=engine)
+        for engine in ENGINES
+    ]
 
 
 @pytest.mark.parametrize(("source", "core"), [(2, 4), (0, 0), (0, 1), (7, 4), (-1, 4), (-9, 4)], ids=lambda x: str(x))
 def test_replaying_what_is_not_under_way_is_an_error_that_names_it(source, core):
     for call in broken_replay([[0, 1, 1, 4], [0, 2, source, core]]):
-        complains(call, f"Timed.messages[t=0, k=2] = ({source}, {core}): must be source and core of a message that is "
-                        "under way")  # fmt: skip
+        complains(
+            call,
+            f"Timed.messages[t=0, k=2] = ({source}, {core}): must be source and core of a message that is under way",
+        )
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -391,29 +433,40 @@ def test_a_time_step_ends_where_its_record_ends(engine):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Timed("loihi2"),
-         "Timed.target = 'loihi2': must be one of loihi1: of other chips no times are published"),
-        (lambda: Timed(preset="fast"),
-         "hardware preset = 'fast': must be one of davies2018, sanafe; for Loihi 2 nothing is published"),
+        (
+            lambda: Timed("loihi2"),
+            "Timed.target = 'loihi2': must be one of loihi1: of other chips no times are published",
+        ),
+        (
+            lambda: Timed(preset="fast"),
+            "hardware preset = 'fast': must be one of davies2018, sanafe; for Loihi 2 nothing is published",
+        ),
         (lambda: Timed(preset=3), "Timed.preset = 3: must be the name of a preset, or Times"),
-        (lambda: Timed(preset={"barrier": 3}),
-         "Timed.preset, fields = ['barrier']: must be " + ", ".join(Times._fields)),
+        (
+            lambda: Timed(preset={"barrier": 3}),
+            "Timed.preset, fields = ['barrier']: must be " + ", ".join(Times._fields),
+        ),
         (lambda: Timed(preset=Times(*range(9), -1)), "Timed.preset.barrier = -1: must be >= 0"),
         (lambda: Timed(preset=Times(*range(9), 1.5)), "Timed.preset.barrier = 1.5: must be an integer >= 0"),
         (lambda: Timed(mapping=[0, -1]), "Timed.mapping = -1: must be in 0 .. 1048576"),
         (lambda: Timed(mapping=[[0]]), "Timed.mapping.shape = (1, 1): must be (N,), a core for each neuron"),
         (lambda: Timed(mapping=[0.5]), "Timed.mapping = [0.5]: must be integers, not float64"),
-        (lambda: Timed(messages=[(0, 1, 2)]),
-         "Timed.messages = [(0, 1, 2)]: must be a list of (t, k, source, core)"),
-        (lambda: Timed(messages=[(0, 2, 2, 0)]),
-         "Timed.messages (t, k) = (0, 2): must be every forward step 1, 2, ... of a time step, once"),
-        (lambda: schedule("timed", group_size=8),
-         "schedule('timed') options = {'group_size': 8}: must be options of its own: target, preset, "
-         "mapping, messages"),
-        (lambda: simulate(chain_by_hand()[0], [[1]], schedule=Timed(mapping=[0])),
-         "Timed.mapping, length = 1: must be 3, the neurons of the network"),
+        (lambda: Timed(messages=[(0, 1, 2)]), "Timed.messages = [(0, 1, 2)]: must be a list of (t, k, source, core)"),
+        (
+            lambda: Timed(messages=[(0, 2, 2, 0)]),
+            "Timed.messages (t, k) = (0, 2): must be every forward step 1, 2, ... of a time step, once",
+        ),
+        (
+            lambda: schedule("timed", group_size=8),
+            "schedule('timed') options = {'group_size': 8}: must be options of its own: target, preset, "
+            "mapping, messages",
+        ),
+        (
+            lambda: simulate(chain_by_hand()[0], [[1]], schedule=Timed(mapping=[0])),
+            "Timed.mapping, length = 1: must be 3, the neurons of the network",
+        ),
     ],
-)  # fmt: skip
+)
 def test_errors_name_object_field_value_and_what_is_allowed(call, message):
     complains(call, message)
 
@@ -421,10 +474,14 @@ def test_errors_name_object_field_value_and_what_is_allowed(call, message):
 def test_a_training_has_no_timed_execution():
     from lava_async.training import UnlayeredNetwork, dense_blocks
 
-    said = ("a schedule with one queue for all neurons, or Layered(); timed runs in simulate, simulate_batch, Stepper "
-            "and the engine of AsyncNetwork")  # fmt: skip
-    complains(lambda: UnlayeredNetwork(dense_blocks([2, 2]), schedule=Timed()),
-              f"UnlayeredNetwork.schedule = 'Timed': must be {said}")  # fmt: skip
+    said = (
+        "a schedule with one queue for all neurons, or Layered(); timed runs in simulate, simulate_batch, Stepper "
+        "and the engine of AsyncNetwork"
+    )
+    complains(
+        lambda: UnlayeredNetwork(dense_blocks([2, 2]), schedule=Timed()),
+        f"UnlayeredNetwork.schedule = 'Timed': must be {said}",
+    )
     assert "timed" not in TRAINABLE
 
 

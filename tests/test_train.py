@@ -284,12 +284,22 @@ def test_a_foreign_or_damaged_checkpoint_is_an_error(tmp_path):
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text()
-    | st.builds(lambda shape, dtype: torch.ones(shape).to(dtype), st.lists(st.integers(0, 3), max_size=3),
-                st.sampled_from([torch.float32, torch.bfloat16, torch.bool, torch.int64])),
-    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner)
-    | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3),
-)  # fmt: skip
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text()
+    | st.builds(
+        lambda shape, dtype: torch.ones(shape).to(dtype),
+        st.lists(st.integers(0, 3), max_size=3),
+        st.sampled_from([torch.float32, torch.bfloat16, torch.bool, torch.int64]),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+    ),
+)
 
 
 @given(plain)
@@ -317,7 +327,11 @@ def head(text, more=b""):
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"\xff" * 8, head(b"{}"), head(b"[" * 10**5), head(b'{"state": 1, "tensors": []}'),
+        b"",
+        b"\xff" * 8,
+        head(b"{}"),
+        head(b"[" * 10**5),
+        head(b'{"state": 1, "tensors": []}'),
         head(b'{"state": {"dict": []}, "tensors": []}', b"more"),
         head(b'{"state": {"dict": []}, "tensors": [["float32", [1000000000]]]}'),
         head(b'{"state": {"dict": []}, "tensors": [["float32", [-1, -1]]]}', b"0000"),
@@ -328,7 +342,7 @@ def head(text, more=b""):
         head(b'{"state": {"dict": [[[], 1]]}, "tensors": []}'),
         head(b'{"state": {"dict": [["a", ' + b"1" * 5000 + b']]}, "tensors": []}'),
     ],
-)  # fmt: skip
+)
 def test_a_checkpoint_that_is_made_to_hurt_is_an_error(tmp_path, content):
     made(tmp_path / "checkpoint.pt", content)
     with pytest.raises(
@@ -536,13 +550,21 @@ def test_a_network_that_does_not_fit_the_data_is_an_error(tmp_path, sizes, error
         train(SMALL.with_values({"network.sizes": sizes}), tmp_path)
 
 
-LAYERS = SMALL.with_values({"network": {"gain": 2.0, "voltage_decay": 0.5, "layers": [
-    {"type": "conv", "features": 4, "kernel_size": 3, "stride": 2, "padding": [1, 1], "threshold": 0.5},
-    {"type": "pool", "kernel_size": 2},
-    {"type": "flatten"},
-    {"type": "recurrent", "neurons": 6, "voltage_decay": [0.1, 0.9]},
-    {"type": "dense", "neurons": 10, "gain": 0.5},
-]}})  # fmt: skip
+LAYERS = SMALL.with_values(
+    {
+        "network": {
+            "gain": 2.0,
+            "voltage_decay": 0.5,
+            "layers": [
+                {"type": "conv", "features": 4, "kernel_size": 3, "stride": 2, "padding": [1, 1], "threshold": 0.5},
+                {"type": "pool", "kernel_size": 2},
+                {"type": "flatten"},
+                {"type": "recurrent", "neurons": 6, "voltage_decay": [0.1, 0.9]},
+                {"type": "dense", "neurons": 10, "gain": 0.5},
+            ],
+        }
+    }
+)
 
 
 def test_layers_of_all_kinds_learn_and_are_exported(tmp_path):
@@ -592,8 +614,14 @@ def integers(**changed):
     """A network as slayer exports one, with biases, decays of each neuron and weights of the 8-bit grid."""
     rng = np.random.default_rng(0)
     synapses = (Dense(-1, 0, 2 * rng.integers(-128, 128, (4, 3))), Dense(0, 1, 2 * rng.integers(-60, 60, (2, 4))))
-    params = {"du": [0, 9, 99, 4095, 3, 3], "dv": [0, 10, 100, 4096, 7, 7], "vth": [70] * 4 + [91] * 2,
-              "bias_mant": [2, 0, -4, 6, 0, 0], "bias_exp": 6, **changed}  # fmt: skip
+    params = {
+        "du": [0, 9, 99, 4095, 3, 3],
+        "dv": [0, 10, 100, 4096, 7, 7],
+        "vth": [70] * 4 + [91] * 2,
+        "bias_mant": [2, 0, -4, 6, 0, 0],
+        "bias_exp": 6,
+        **changed,
+    }
     return Network((3,), (Layer((4,)), Layer((2,))), synapses, LoihiParams(**params), np.array([4, 5]))
 
 
@@ -617,12 +645,16 @@ def test_blocks_of_a_network_are_deployed_as_it(learn_decays):
         (integers(bias_exp=3), "layer 0: bias = 16: must be multiples of 64"),
         (integers(weight_exp=1), r"layer 0: weights = .*: must be even, in -256 \.\. 254"),
         (replace(integers(), outputs=[4]), r"network\.outputs = .*: must be the neurons of the last layer"),
-        (replace(integers(), synapses=(*integers().synapses, Dense(-1, 1, np.ones((2, 3), int)))),
-         "layer 1: synapses = 'Dense from -1, Dense from 0': must be Dense from 0"),
-        (Network.feedforward([np.ones((2, 3))], CubaParams(1.0, 1.0, 1.0)),
-         r"network\.params = 'CubaParams': must be LoihiParams"),
+        (
+            replace(integers(), synapses=(*integers().synapses, Dense(-1, 1, np.ones((2, 3), int)))),
+            "layer 1: synapses = 'Dense from -1, Dense from 0': must be Dense from 0",
+        ),
+        (
+            Network.feedforward([np.ones((2, 3))], CubaParams(1.0, 1.0, 1.0)),
+            r"network\.params = 'CubaParams': must be LoihiParams",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_blocks_cannot_say_is_named(network, error):
     with pytest.raises((InvalidValue, InvalidType), match=error):
         blocks_of(network)
@@ -630,8 +662,14 @@ def test_what_blocks_cannot_say_is_named(network, error):
 
 # --------------------------------------------------------------------------------------------- several processes
 
-JOINT = SMALL.with_values({"data.limit": 13, "training.batch_size": 13, "training.epochs": 1,
-                           "optimizer": {"name": "sgd", "learning_rate": 1.0}})  # fmt: skip
+JOINT = SMALL.with_values(
+    {
+        "data.limit": 13,
+        "training.batch_size": 13,
+        "training.epochs": 1,
+        "optimizer": {"name": "sgd", "learning_rate": 1.0},
+    }
+)
 
 
 def check_joint_step(one, two):
@@ -650,8 +688,14 @@ def test_two_processes_take_the_step_of_one_on_their_joint_batch(tmp_path):
     """Shares of 7 and 6 samples; only sums of floats have another order."""
     train(JOINT, tmp_path / "one")
     meet = torch.distributed.TCPStore("127.0.0.1", 0, 2, is_master=True, wait_for_workers=False)
-    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(meet.port), "TORCHELASTIC_USE_AGENT_STORE": "True",
-             "TORCHELASTIC_RESTART_COUNT": "0", "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}  # fmt: skip
+    where = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(meet.port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+        "WORLD_SIZE": "2",
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
     both = [start(JOINT, tmp_path / "two", RANK=str(rank), **where) for rank in (0, 1)]
     errors = [process.communicate()[1].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
@@ -693,8 +737,10 @@ for i in range(int(sys.argv[2])):
 def test_leaving_a_group_of_processes_never_stands_still(tmp_path, times):
     """As it did after some hundred times when gloo's thread freed the last tensor."""
     command = [sys.executable, "-c", AGAIN, str(tmp_path / "meet"), str(times)]
-    both = [subprocess.Popen(command, env={**os.environ, "WORLD_SIZE": "2", "RANK": str(rank)}, stderr=subprocess.PIPE)
-            for rank in (0, 1)]  # fmt: skip
+    both = [
+        subprocess.Popen(command, env={**os.environ, "WORLD_SIZE": "2", "RANK": str(rank)}, stderr=subprocess.PIPE)
+        for rank in (0, 1)
+    ]
     errors = [process.communicate()[1].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
 
@@ -726,8 +772,13 @@ torch.distributed.destroy_process_group()
 def test_a_network_trains_in_torchs_own_data_parallel(tmp_path):
     (tmp_path / "loop.py").write_text(OWN_LOOP)
     launch = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(tmp_path / "loop.py")]
-    run = subprocess.run([sys.executable, "-m", *launch], capture_output=True, text=True, timeout=300,
-                         env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-m", *launch],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     assert run.returncode == 0, run.stderr
 
 

@@ -44,46 +44,83 @@ def around_the_first(x, first, second):
 CASES = {
     "conv": lambda: ([conv(2, 3, 3), flatten(), dense(36, 4)], {}),
     "conv, everything": lambda: (
-        [conv(2, 4, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2), flatten(), dense(36, 4)], {}),
+        [conv(2, 4, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2), flatten(), dense(36, 4)],
+        {},
+    ),
     "conv, norm, weight norm, learned decays": lambda: (
-        [conv(2, 3, 3, weight_norm=True, neuron={
-            **NEURON, "norm": slayer().neuron.norm.MeanOnlyBatchNorm, "requires_grad": True}),
-         flatten(), dense(36, 4)], {}),
+        [
+            conv(
+                2,
+                3,
+                3,
+                weight_norm=True,
+                neuron={**NEURON, "norm": slayer().neuron.norm.MeanOnlyBatchNorm, "requires_grad": True},
+            ),
+            flatten(),
+            dense(36, 4),
+        ],
+        {},
+    ),
     "conv, decays per channel": lambda: (
-        [conv(2, 3, 3, neuron={**NEURON, "shared_param": False, "current_decay": (0.1, 0.9)}),
-         flatten(), dense(36, 4)], {}),
+        [conv(2, 3, 3, neuron={**NEURON, "shared_param": False, "current_decay": (0.1, 0.9)}), flatten(), dense(36, 4)],
+        {},
+    ),
     "conv as output": lambda: ([conv(2, 3, 3), conv(3, 2, 2)], {}),
     "pool": lambda: ([cuba("Pool", (2, 1)), conv(2, 3, 2), flatten(), dense(24, 4)], {}),
     "pool, uneven, scaled": lambda: (
-        [conv(2, 3, 2, padding=1), cuba("Pool", 2, weight_scale=0.3), flatten(), dense(36, 4)], {}),
+        [conv(2, 3, 2, padding=1), cuba("Pool", 2, weight_scale=0.3), flatten(), dense(36, 4)],
+        {},
+    ),
     "uneven pool into conv": lambda: ([cuba("Pool", (1, 2), weight_scale=0.3), conv(2, 2, 2)], {}),
     "input": lambda: ([cuba("Input", weight=0.4, neuron=FORGETFUL), flatten(), dense(60, 4)], {}),
     "lasting input": lambda: ([cuba("Input", weight=0.4), flatten(), dense(60, 4)], {}),
     "input, bias": lambda: ([cuba("Input", weight=0.4, bias=0.2, neuron=FORGETFUL), conv(2, 3, 3)], {}),
     "input, bare": lambda: ([slayer().block.cuba.Input(delay_shift=False), flatten(), dense(60, 4)], {}),
-    "recurrent": lambda: (
-        [flatten(), cuba("Recurrent", 60, 7, weight_scale=4, neuron=FORGETFUL), dense(7, 4)], {}),
-    "delay": lambda: (
-        [flatten(), delays(dense(60, 6, delay=True), 0.5, 1.2, 0.0, 3.9, 2.0, 1.0), dense(6, 4)], {}),
+    "recurrent": lambda: ([flatten(), cuba("Recurrent", 60, 7, weight_scale=4, neuron=FORGETFUL), dense(7, 4)], {}),
+    "delay": lambda: ([flatten(), delays(dense(60, 6, delay=True), 0.5, 1.2, 0.0, 3.9, 2.0, 1.0), dense(6, 4)], {}),
     "delay of channels, into conv and pool": lambda: (
-        [delays(conv(2, 3, 2, delay=True), 0.3, 1.5, 2.0), delays(conv(3, 4, 2, delay=True), 0.3, 1.0, 2.0, 0),
-         delays(cuba("Pool", 2, delay=True), 1.7, 0.0, 0.4, 1.0), flatten(), dense(16, 4)], {}),
+        [
+            delays(conv(2, 3, 2, delay=True), 0.3, 1.5, 2.0),
+            delays(conv(3, 4, 2, delay=True), 0.3, 1.0, 2.0, 0),
+            delays(cuba("Pool", 2, delay=True), 1.7, 0.0, 0.4, 1.0),
+            flatten(),
+            dense(16, 4),
+        ],
+        {},
+    ),
     "delay, grouped conv, uneven pool": lambda: (
-        [delays(conv(2, 4, 2, padding=1, delay=True), 0.3, 1.5, 2.0, 0.0),
-         delays(conv(4, 4, 2, groups=2, delay=True), 1.0, 0.0, 2.0, 0.1), cuba("Pool", 2), cuba("Pool", 3)], {}),
+        [
+            delays(conv(2, 4, 2, padding=1, delay=True), 0.3, 1.5, 2.0, 0.0),
+            delays(conv(4, 4, 2, groups=2, delay=True), 1.0, 0.0, 2.0, 0.1),
+            cuba("Pool", 2),
+            cuba("Pool", 3),
+        ],
+        {},
+    ),
     "delay of the input, twice": lambda: (
-        [delays(slayer().axon.Delay(), 1.0, 0.0), cuba("Input", weight=0.7), delays(slayer().axon.Delay(), 0.5, 2.5),
-         delays(slayer().axon.Delay(grad_scale=3), 1.5, 0.0), flatten(), dense(60, 4)], {}),
+        [
+            delays(slayer().axon.Delay(), 1.0, 0.0),
+            cuba("Input", weight=0.7),
+            delays(slayer().axon.Delay(), 0.5, 2.5),
+            delays(slayer().axon.Delay(grad_scale=3), 1.5, 0.0),
+            flatten(),
+            dense(60, 4),
+        ],
+        {},
+    ),
     "skip": lambda: (
         [conv(2, 3, 3, padding=1), conv(3, 2, 3, padding=1), conv(5, 2, 3)],
-        {"connections": [(0, 2)], "call": two_paths}),
+        {"connections": [(0, 2)], "call": two_paths},
+    ),
     "skip of the input, into pool": lambda: (
         [conv(2, 3, 3, padding=1), cuba("Pool", 2, weight_scale=0.5)],
-        {"connections": [(-1, 1)], "call": around_the_first}),
+        {"connections": [(-1, 1)], "call": around_the_first},
+    ),
     "skip, with delays": lambda: (
         [flatten(), delays(dense(60, 5, delay=True), 0.5, 1.2, 0.0, 2.9, 2.0), dense(5, 6), dense(11, 4)],
-        {"connections": [(1, 3)], "call": lambda x, f, *others: two_paths(f(x), *others)}),
-}  # fmt: skip
+        {"connections": [(1, 3)], "call": lambda x, f, *others: two_paths(f(x), *others)},
+    ),
+}
 STOCK_CANNOT = {name for name in CASES if name.startswith(("delay of", "delay, grouped", "skip", "uneven", "lasting"))}
 
 
@@ -139,8 +176,10 @@ def test_training_deployment_and_file_give_the_same(name, tmp_path, caplog):
     schedule = Random(5)
     blocks, _, options = case(name)
     x = spikes(1)
-    runs = [UnlayeredNetwork(blocks, schedule=schedule, seed=7, engine=engine, **options).eval().run(x)
-            for engine in ENGINES]  # fmt: skip
+    runs = [
+        UnlayeredNetwork(blocks, schedule=schedule, seed=7, engine=engine, **options).eval().run(x)
+        for engine in ENGINES
+    ]
     net = UnlayeredNetwork(blocks, schedule=schedule, seed=7, **options)
     with torch.no_grad():
         runs.append(net.eval().run(x))
@@ -164,8 +203,9 @@ def test_engines_agree_on_the_gradient_of_every_parameter(name):
     x = spikes(2, batch=2)
     found = []
     for engine in ENGINES:
-        net = UnlayeredNetwork(blocks, schedule=Random(5), refractory_dropout=0.3, surrogate=ATan(), engine=engine,
-                               **options).train()  # fmt: skip
+        net = UnlayeredNetwork(
+            blocks, schedule=Random(5), refractory_dropout=0.3, surrogate=ATan(), engine=engine, **options
+        ).train()
         found.append(gradients(net(x), blocks))
     for parameter, expected in found[0].items():
         assert expected.abs().max() > 0, parameter
@@ -174,9 +214,13 @@ def test_engines_agree_on_the_gradient_of_every_parameter(name):
 
 @pytest.mark.lava
 def test_stock_netx_on_lava_runs_what_was_trained_one_time_step_later_per_layer(tmp_path):
-    blocks = [conv(2, 4, 3, padding=1), cuba("Pool", (2, 1)), flatten(),
-              delays(cuba("Recurrent", 60, 7, weight_scale=4, delay=True), 0.5, 1.2, 0.0, 3.9, 2.0, 1.0, 0.0),
-              dense(7, 12)]  # fmt: skip
+    blocks = [
+        conv(2, 4, 3, padding=1),
+        cuba("Pool", (2, 1)),
+        flatten(),
+        delays(cuba("Recurrent", 60, 7, weight_scale=4, delay=True), 0.5, 1.2, 0.0, 3.9, 2.0, 1.0, 0.0),
+        dense(7, 12),
+    ]
     net = UnlayeredNetwork(blocks, schedule=Layered(), input_shape=GRID).eval()
     net.export_hdf5(tmp_path / "net.net")
     x = np.concatenate(list(spikes().clamp(max=1).numpy()), 3)  # stock netx takes spikes, not counts

@@ -41,7 +41,7 @@ def refuse(blocks, message, **options):
         (lambda: [delays(slayer().axon.Delay(), 1.0), conv(2, 2, 3)], "blocks[0] (Delay).shape = (1,): must be (2,)"),
         (lambda: [conv(2, 2, 3, pre_hook_fx=None)], "blocks[0] (Conv).synapse.pre_hook_fx = None: must be 8-bit"),
     ],
-)  # fmt: skip
+)
 def test_blocks_that_cannot_be_run_are_named(blocks, message):
     refuse(blocks(), message)
 
@@ -73,7 +73,7 @@ def test_the_shape_of_the_input_must_be_known():
         ([(0, 2)], "blocks[2] (Conv): number of inputs = 2: must be 2 + 2, the channels of blocks[1] and blocks[0]"),
         ([(-1, 2)], "blocks[2] (Conv): shape of what reaches it = [(2, 4, 3), (2, 6, 5)]: must be"),
     ],
-)  # fmt: skip
+)
 def test_connections_that_cannot_be_made_are_named(connections, message):
     refuse([conv(2, 2, 3), conv(2, 2, 3, padding=1), conv(2, 2, 3)], message, connections=connections)
 

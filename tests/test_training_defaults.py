@@ -62,10 +62,13 @@ def same(a, b):
 
 @settings(max_examples=15)
 @given(
-    st.lists(st.integers(40, 80), min_size=1, max_size=3), st.sampled_from([0.05, 0.1, 0.3]),
-    st.sampled_from([Layered(), Random(1), Random(8), Momentum(3), Random(None)]), st.sampled_from([1.0, 0.2, 0.05]),
-    st.sampled_from([0.3, 1.0, 4.0]), st.sampled_from([0.1, 1.0, 10.0]),
-)  # fmt: skip
+    st.lists(st.integers(40, 80), min_size=1, max_size=3),
+    st.sampled_from([0.05, 0.1, 0.3]),
+    st.sampled_from([Layered(), Random(1), Random(8), Momentum(3), Random(None)]),
+    st.sampled_from([1.0, 0.2, 0.05]),
+    st.sampled_from([0.3, 1.0, 4.0]),
+    st.sampled_from([0.1, 1.0, 10.0]),
+)
 def test_each_layer_fires_at_the_rate_whatever_the_network(sizes, rate, schedule, decay, threshold, gain):
     blocks = dense_blocks([200, *sizes], voltage_decay=decay, threshold=threshold, gain=gain)
     net, data = UnlayeredNetwork(blocks, schedule=schedule, until=FirstOutput()), some()
@@ -76,8 +79,11 @@ def test_each_layer_fires_at_the_rate_whatever_the_network(sizes, rate, schedule
 
 
 def test_conv_and_recurrent_layers_are_scaled_and_pools_are_not():
-    net = UnlayeredNetwork(layer_blocks(Config.from_toml(LAYERS + DATA).network, (2, 10, 10), 0), schedule=Random(8),
-                           input_shape=(2, 10, 10))  # fmt: skip
+    net = UnlayeredNetwork(
+        layer_blocks(Config.from_toml(LAYERS + DATA).network, (2, 10, 10), 0),
+        schedule=Random(8),
+        input_shape=(2, 10, 10),
+    )
     pool = weights(net.blocks[1])
     found = net.scale_to(some())
     assert same(weights(net.blocks[1]), pool)

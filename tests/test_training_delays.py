@@ -67,8 +67,9 @@ def test_learning_a_delay_changes_neither_spikes_nor_other_gradients():
 def test_delays_are_drawn_by_the_seed_and_saved_with_the_weights():
     def make(seed):
         torch.manual_seed(1)
-        return UnlayeredNetwork([flatten(), dense(60, 4, delay=True), dense(4, 5)], schedule=Random(2),
-                                input_shape=GRID, seed=seed)  # fmt: skip
+        return UnlayeredNetwork(
+            [flatten(), dense(60, 4, delay=True), dense(4, 5)], schedule=Random(2), input_shape=GRID, seed=seed
+        )
 
     a, b, other = (make(seed).blocks[1].delay.delay for seed in (1, 1, 2))
     assert torch.equal(a, b)

@@ -23,8 +23,10 @@ from lava_async.training.gradient import Parameters
 
 def batch_of(run):
     """Three samples of one network."""
-    return [replace(run, spikes=spikes, sample=run.sample + n)
-            for n, spikes in enumerate((run.spikes, run.spikes[:, ::-1], 0 * run.spikes))]  # fmt: skip
+    return [
+        replace(run, spikes=spikes, sample=run.sample + n)
+        for n, spikes in enumerate((run.spikes, run.spikes[:, ::-1], 0 * run.spikes))
+    ]
 
 
 @given(run=strategies.training_runs())
@@ -68,19 +70,23 @@ def test_events_are_taken_as_they_are():
     net = Network.feedforward([np.full((3, 2), 40)], LoihiParams(du=0, dv=0, vth=30))
     spikes = np.array([[[1, 0, 2], [0, 0, 1]]])
     setup = Setup(net, Fifo(1))
-    dense, events = (DenseEngine(net).run(setup, Gradient(), Parameters.of(net), x, np.array([0]))
-                     for x in (torch.tensor(spikes), SpikeBatch.from_dense(spikes)))  # fmt: skip
+    dense, events = (
+        DenseEngine(net).run(setup, Gradient(), Parameters.of(net), x, np.array([0]))
+        for x in (torch.tensor(spikes), SpikeBatch.from_dense(spikes))
+    )
     assert torch.equal(dense.counts, events.counts)
     assert dense.counts.sum() > 0
 
 
 @pytest.mark.parametrize(
     ("option", "error"),
-    [({"credit": "first"}, "credit = 'first': must be one of delivered, all, keep, last"),
-     ({"reset": "none"}, "reset = 'none': must be one of detached, differentiated"),
-     ({"peak": 1}, "peak = 1: must be True or False"),
-     ({"surrogate": "atan"}, "surrogate = 'atan': must be")],
-)  # fmt: skip
+    [
+        ({"credit": "first"}, "credit = 'first': must be one of delivered, all, keep, last"),
+        ({"reset": "none"}, "reset = 'none': must be one of detached, differentiated"),
+        ({"peak": 1}, "peak = 1: must be True or False"),
+        ({"surrogate": "atan"}, "surrogate = 'atan': must be"),
+    ],
+)
 def test_unknown_rules_are_named(option, error):
     with pytest.raises((InvalidValue, InvalidType)) as caught:
         Gradient(**option)
@@ -101,8 +107,15 @@ def test_an_exponential_may_differ_from_neuron_to_neuron():
     assert both.part(slice(1, 2)).derivative(x[:, 1:]) == both.derivative(x)[:, 1:]
 
 
-@pytest.mark.parametrize("make", [lambda: ATan(0.0), lambda: ATan(float("nan")), lambda: Exponential(-1.0),
-                                  lambda: Exponential(1.0, torch.tensor([1.0, 0.0]))])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ATan(0.0),
+        lambda: ATan(float("nan")),
+        lambda: Exponential(-1.0),
+        lambda: Exponential(1.0, torch.tensor([1.0, 0.0])),
+    ],
+)
 def test_surrogates_want_positive_numbers(make):
     with pytest.raises(InvalidValue, match="must be finite and > 0"):
         make()

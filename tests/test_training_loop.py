@@ -61,13 +61,25 @@ def test_fit_ends_with_the_weights_that_were_best_on_validation_and_keeps_them_i
     def look(epoch: Epoch) -> None:
         seen.append((epoch.validation, weights(net)))
 
-    history = fit(net, toy(), validation, epochs=6, batch_size=16, learning_rate=0.05, callback=look,
-                  checkpoint=tmp_path / "best.pt")  # fmt: skip
+    history = fit(
+        net,
+        toy(),
+        validation,
+        epochs=6,
+        batch_size=16,
+        learning_rate=0.05,
+        callback=look,
+        checkpoint=tmp_path / "best.pt",
+    )
     best = max(e.validation for e in history)
     expected = [w for accuracy, w in seen if accuracy == best][-1]
     assert all(torch.equal(a, b) for a, b in zip(weights(net), expected, strict=True))
-    assert metrics.accuracy(simulate_batch(net.to_network(), validation.spikes, schedule=Random(2)).output,
-                            validation.labels) == best  # fmt: skip
+    assert (
+        metrics.accuracy(
+            simulate_batch(net.to_network(), validation.spikes, schedule=Random(2)).output, validation.labels
+        )
+        == best
+    )
     again = network(seed=9)
     again.load_state_dict(torch.load(tmp_path / "best.pt"))
     assert all(torch.equal(a, b) for a, b in zip(weights(again), expected, strict=True))

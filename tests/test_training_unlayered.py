@@ -156,8 +156,13 @@ def test_input_may_be_a_tensor_of_any_type_trains_or_a_batch_of_events():
     net = UnlayeredNetwork(dense_blocks([12, 9, 5], **NEURON, gain=3.0), schedule=Random(1)).eval()
     x = spikes()
     expected = net(x)
-    for form in (x.to(torch.uint8), x.double(), x.bool(), SpikeBatch.from_dense(x.numpy()),
-                 [SpikeTrain.from_dense(each.numpy()) for each in x]):  # fmt: skip
+    for form in (
+        x.to(torch.uint8),
+        x.double(),
+        x.bool(),
+        SpikeBatch.from_dense(x.numpy()),
+        [SpikeTrain.from_dense(each.numpy()) for each in x],
+    ):
         assert torch.equal(net(form), expected)
 
 
@@ -241,8 +246,10 @@ def norm(name):
         (list, "blocks = []: must be at least one block"),
         (lambda: [torch.nn.Linear(4, 3)], "blocks[0] = 'torch.nn.modules.linear.Linear': must be slayer.block.cuba."),
         (lambda: [dense(), slayer().block.cuba.Average(3)], "blocks[1] = 'lava.lib.dl.slayer.block.cuba.Average'"),
-        (lambda: [slayer().block.sigma_delta.Dense({"threshold": 1, "activation": torch.relu}, 4, 3)],
-         "blocks[0] = 'lava.lib.dl.slayer.block.sigma_delta.Dense': must be"),
+        (
+            lambda: [slayer().block.sigma_delta.Dense({"threshold": 1, "activation": torch.relu}, 4, 3)],
+            "blocks[0] = 'lava.lib.dl.slayer.block.sigma_delta.Dense': must be",
+        ),
         (lambda: [dense(), dense()], "blocks[1] (Dense): number of inputs = 4: must be 3, the neurons of blocks[0]"),
         (lambda: [dense(delay=True)], "blocks[0] (Dense).delay = "),
         (lambda: [dense(pre_hook_fx=None)], "blocks[0] (Dense).synapse.pre_hook_fx = None: must be 8-bit quantization"),
@@ -250,11 +257,13 @@ def norm(name):
         (lambda: [dense({"persistent_state": True})], "blocks[0] (Dense).neuron.persistent_state = True: must be"),
         (lambda: [dense({"dropout": torch.nn.Dropout()})], "blocks[0] (Dense).neuron.drop = Dropout("),
         (lambda: [dense({"scale": 32})], "blocks[0] (Dense).neuron.scale = 32: must be 64"),
-        (lambda: [dense({"norm": norm("WgtScaleBatchNorm")})],
-         "blocks[0] (Dense).neuron.norm = 'WgtScaleBatchNorm': must be None or MeanOnlyBatchNorm"),
+        (
+            lambda: [dense({"norm": norm("WgtScaleBatchNorm")})],
+            "blocks[0] (Dense).neuron.norm = 'WgtScaleBatchNorm': must be None or MeanOnlyBatchNorm",
+        ),
         (lambda: [dense(pre_hook_fx=lambda w: w)], "blocks[0] (Dense).weight = 'between grid points': must be multi"),
     ],
-)  # fmt: skip
+)
 def test_blocks_that_cannot_be_run_are_named(blocks, error):
     with pytest.raises((InvalidValue, InvalidType)) as caught:
         UnlayeredNetwork(blocks(), schedule=Random(2))

@@ -64,33 +64,51 @@ def test_a_setting_of_train_is_named_with_the_nearest(tmp_path, capsys, key, mea
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: registry.load("digts", "test"), "data.name = 'digts': must be one of "
-         + ", ".join(registry.names()) + "; did you mean 'digits'?"),
-        (lambda: registry.load("digits", "tset"),
-         "digits.split = 'tset': must be 'train' or 'validation' or 'test', or "
-         "several of them joined by '+'; did you mean 'test'?"),
-        (lambda: registry.load("digits", "test", polarty="off_on"),
-         "data.options.polarty = 'off_on': must be left out: "
-         "digits takes polarity; did you mean 'polarity'?"),
-        (lambda: schedule("randm"), "schedule.name = 'randm': must be one of layered, random, momentum, fifo, lifo, "
-         "shallow, deep, timed, replay; did you mean 'random'?"),
-        (lambda: schedule("random", group=3), "schedule('random') options = {'group': 3}: must be options of its own: "
-         "group_size; did you mean 'group_size'?"),
-        (lambda: stop_rule("quiescence"), "stop_rule.name = 'quiescence': must be one of Quiescence, FirstOutput, "
-         "MaxForwardSteps; did you mean 'Quiescence'?"),
+        (
+            lambda: registry.load("digts", "test"),
+            "data.name = 'digts': must be one of " + ", ".join(registry.names()) + "; did you mean 'digits'?",
+        ),
+        (
+            lambda: registry.load("digits", "tset"),
+            "digits.split = 'tset': must be 'train' or 'validation' or 'test', or "
+            "several of them joined by '+'; did you mean 'test'?",
+        ),
+        (
+            lambda: registry.load("digits", "test", polarty="off_on"),
+            "data.options.polarty = 'off_on': must be left out: digits takes polarity; did you mean 'polarity'?",
+        ),
+        (
+            lambda: schedule("randm"),
+            "schedule.name = 'randm': must be one of layered, random, momentum, fifo, lifo, "
+            "shallow, deep, timed, replay; did you mean 'random'?",
+        ),
+        (
+            lambda: schedule("random", group=3),
+            "schedule('random') options = {'group': 3}: must be options of its own: "
+            "group_size; did you mean 'group_size'?",
+        ),
+        (
+            lambda: stop_rule("quiescence"),
+            "stop_rule.name = 'quiescence': must be one of Quiescence, FirstOutput, "
+            "MaxForwardSteps; did you mean 'Quiescence'?",
+        ),
     ],
     ids=lambda case: case[:30] if isinstance(case, str) else "",
-)  # fmt: skip
+)
 def test_a_name_is_named_with_the_nearest(call, message):
     complains(call, message)
 
 
 @pytest.mark.parametrize(
     ("argv", "meant"),
-    [(["evaluat", "m.net"], "evaluate"), (["data", "show", "digits", "--sampel", "1"], "--sample"),
-     (["data", "shw"], "show"), (["train", "digits", "--sett=1"], "--set")],
+    [
+        (["evaluat", "m.net"], "evaluate"),
+        (["data", "show", "digits", "--sampel", "1"], "--sample"),
+        (["data", "shw"], "show"),
+        (["train", "digits", "--sett=1"], "--set"),
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_a_word_of_the_command_line_is_named_with_the_nearest(capsys, argv, meant):
     with pytest.raises(SystemExit, match="2"):
         cli.main(argv)

@@ -26,18 +26,25 @@ def test_vector(path, engine):
     if meta["arithmetic"] == "float":
         params = CubaParams(data["du"], data["dv"], data["vth"], data["bias"])
     else:
-        params = LoihiParams(data["du"], data["dv"], data["vth"], data["bias_mant"], data["bias_exp"],
-                             meta["weight_exp"])  # fmt: skip
-    network = Network.from_matrix(data["input_weights"], data["weights"], params, layer_of=data["layer_of"],
-                                  outputs=data["outputs"])  # fmt: skip
+        params = LoihiParams(
+            data["du"], data["dv"], data["vth"], data["bias_mant"], data["bias_exp"], meta["weight_exp"]
+        )
+    network = Network.from_matrix(
+        data["input_weights"], data["weights"], params, layer_of=data["layer_of"], outputs=data["outputs"]
+    )
     options = {} if meta["schedule"] == "layered" else {"group_size": meta["group_size"]}
     result = simulate(
-        network, data["spikes"].T,
+        network,
+        data["spikes"].T,
         schedule=schedule(meta["schedule"], **options),
         until=Quiescence() if meta["extra_steps"] is None else FirstOutput(meta["extra_steps"]),
-        refractory=meta["refractory"], input_first=meta["input_first"], seed=meta["seed"], sample=meta["sample"],
-        record="groups", engine=engine,
-    )  # fmt: skip
+        refractory=meta["refractory"],
+        input_first=meta["input_first"],
+        seed=meta["seed"],
+        sample=meta["sample"],
+        record="groups",
+        engine=engine,
+    )
     np.testing.assert_array_equal(result.counts, data["counts"].T)
     np.testing.assert_array_equal(result.output, data["counts"].T[data["outputs"]])
     np.testing.assert_array_equal(result.forward_steps, data["forward_steps"])

@@ -142,14 +142,28 @@ def measure(case: Case, repeats: int, progress: Callable[[], Any] = lambda: None
     fastest = seconds.min(axis=0)
     results = []
     for contender, median, column, peak, n in zip(case.contenders, medians, seconds.T, memory, runs, strict=True):
-        results.append({
-            "contender": contender.name, "seconds": float(median), "fastest": float(column.min()),
-            "slowest": float(column.max()), "runs": n, "ratio": float(median / medians[0]),
-            "ratio_of_fastest": float(column.min() / fastest[0]), "target": case.targets.get(contender.name),
-            "peak_bytes": peak, "includes": contender.includes,
-        })  # fmt: skip
-    return {"case": case.name, "work": case.work, "repeats": repeats, "activity": case.activity, "results": results,
-            "figures": figures}  # fmt: skip
+        results.append(
+            {
+                "contender": contender.name,
+                "seconds": float(median),
+                "fastest": float(column.min()),
+                "slowest": float(column.max()),
+                "runs": n,
+                "ratio": float(median / medians[0]),
+                "ratio_of_fastest": float(column.min() / fastest[0]),
+                "target": case.targets.get(contender.name),
+                "peak_bytes": peak,
+                "includes": contender.includes,
+            }
+        )
+    return {
+        "case": case.name,
+        "work": case.work,
+        "repeats": repeats,
+        "activity": case.activity,
+        "results": results,
+        "figures": figures,
+    }
 
 
 def _seconds(contender: Contender, runs: int) -> float:

@@ -57,18 +57,26 @@ def _against_dense(workload: Workload, threads: int) -> Case:
         f"{workload.name} forward",
         f"{workload}, float",
         [
-            Contender("simulate_batch", lambda: compiled(spikes),
-                      "the whole call on a dense (B, C, T) array, conversion to events included"),
-            Contender("simulate_batch, events", lambda: compiled(events),
-                      "the whole call on a SpikeBatch, made before"),
-            Contender("dense torch", dense,
-                      "the forward of the project's dense gradient engine without gradient, network prepared before"),
+            Contender(
+                "simulate_batch",
+                lambda: compiled(spikes),
+                "the whole call on a dense (B, C, T) array, conversion to events included",
+            ),
+            Contender(
+                "simulate_batch, events", lambda: compiled(events), "the whole call on a SpikeBatch, made before"
+            ),
+            Contender(
+                "dense torch",
+                dense,
+                "the forward of the project's dense gradient engine without gradient, network prepared before",
+            ),
         ],
         activity(network, events, SCHEDULE),
         {"dense torch": TARGETS[workload.name]},
-        lambda seconds: [Figure("a batch, given as events", 1e3 * seconds["simulate_batch, events"], "ms",
-                                BATCH_MS[workload.name])],
-    )  # fmt: skip
+        lambda seconds: [
+            Figure("a batch, given as events", 1e3 * seconds["simulate_batch, events"], "ms", BATCH_MS[workload.name])
+        ],
+    )
 
 
 def _against_slayer(pictures: Pictures, threads: int) -> Case:
@@ -90,20 +98,31 @@ def _against_slayer(pictures: Pictures, threads: int) -> Case:
         f"{pictures.name} forward",
         f"{pictures}, on slayer's grid",
         [
-            Contender("simulate_batch, events", lambda: compiled(events),
-                      "the whole call on a SpikeBatch, made before; fixed point"),
-            Contender("simulate_batch", lambda: compiled(dense),
-                      "the whole call on a dense (B, C, T) array, conversion to events included; fixed point"),
-            Contender(name, lambda: in_torch(unlayered, events),
-                      "the forward of the network that is trained, in eval mode, on a SpikeBatch, made before"),
-            Contender("slayer, layered", lambda: in_torch(layered, floats),
-                      "the forward of slayer's blocks as they are, without gradient, one layer over all time steps at "
-                      "a time"),
+            Contender(
+                "simulate_batch, events",
+                lambda: compiled(events),
+                "the whole call on a SpikeBatch, made before; fixed point",
+            ),
+            Contender(
+                "simulate_batch",
+                lambda: compiled(dense),
+                "the whole call on a dense (B, C, T) array, conversion to events included; fixed point",
+            ),
+            Contender(
+                name,
+                lambda: in_torch(unlayered, events),
+                "the forward of the network that is trained, in eval mode, on a SpikeBatch, made before",
+            ),
+            Contender(
+                "slayer, layered",
+                lambda: in_torch(layered, floats),
+                "the forward of slayer's blocks as they are, without gradient, one layer over all time steps at a time",
+            ),
         ],
         activity(network, events, pictures.schedule),
         {"slayer, layered": 1 / share},
         lambda seconds: [Figure(f"{name} / slayer, layered", seconds[name] / seconds["slayer, layered"], "", share)],
-    )  # fmt: skip
+    )
 
 
 def _one_sample(workload: Workload) -> Case:
@@ -124,17 +143,31 @@ def _one_sample(workload: Workload) -> Case:
         f"{workload.name}, one sample",
         f"sample 0 of {workload}; fixed point",
         [
-            Contender("simulate, events", lambda: simulate(network, events, schedule=SCHEDULE),
-                      "the whole call on a SpikeTrain, made before"),
-            Contender("simulate", lambda: simulate(network, spikes, schedule=SCHEDULE),
-                      "the whole call on a dense (C, T) array"),
+            Contender(
+                "simulate, events",
+                lambda: simulate(network, events, schedule=SCHEDULE),
+                "the whole call on a SpikeTrain, made before",
+            ),
+            Contender(
+                "simulate",
+                lambda: simulate(network, spikes, schedule=SCHEDULE),
+                "the whole call on a dense (C, T) array",
+            ),
             Contender("Stepper.step", lambda: stepper.step(frame), "one time step, again and again on its frame"),
-            Contender("stock netx in Lava", lambda: stock(workload.n_steps),
-                      RUN_IN_LAVA.format(workload.n_steps) + "; by layers", in_process=False),
-            Contender("stock netx, from file to end", whole,
-                      "write and load the file, compile(), start, run the same time steps, stop", in_process=False),
+            Contender(
+                "stock netx in Lava",
+                lambda: stock(workload.n_steps),
+                RUN_IN_LAVA.format(workload.n_steps) + "; by layers",
+                in_process=False,
+            ),
+            Contender(
+                "stock netx, from file to end",
+                whole,
+                "write and load the file, compile(), start, run the same time steps, stop",
+                in_process=False,
+            ),
         ],
         targets={"stock netx in Lava": NETX_TARGET},
         figures=lambda seconds: [Figure(name, 1e3 * seconds[name], "ms", most) for name, most in ONE_MS.items()],
         close=open_runs.close,
-    )  # fmt: skip
+    )

@@ -37,8 +37,10 @@ MANY = 100_000
 FIXED = Loihi2SimCfg(select_tag="fixed_pt")
 #: Chooses the model that answers a frame when it comes.
 AT_ONCE = Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map={AsyncNetwork: PyAsyncNetworkModelAsync})
-RUN_IN_LAVA = ("run(RunSteps({0})) from frames in a RingBuffer to frames in one; neither compile() nor the start of "
-               "processes nor reading the sink")  # fmt: skip
+RUN_IN_LAVA = (
+    "run(RunSteps({0})) from frames in a RingBuffer to frames in one; neither compile() nor the start of "
+    "processes nor reading the sink"
+)
 
 
 def cases(threads: int) -> Iterator[Case]:
@@ -64,18 +66,28 @@ def _against_netx(threads: int) -> Case:
         f"{SAMPLES} samples, {steps} time steps, of {W1}; fixed point",
         [
             Contender("AsyncNetwork in Lava", lambda: ours(steps), includes, in_process=False),
-            Contender("AsyncNetwork, AsyncProtocol", lambda: alone(steps),
-                      f"{includes}; source and sink in step with each other", in_process=False),
+            Contender(
+                "AsyncNetwork, AsyncProtocol",
+                lambda: alone(steps),
+                f"{includes}; source and sink in step with each other",
+                in_process=False,
+            ),
             Contender("stock netx in Lava", lambda: stock(steps), f"{includes}; by layers", in_process=False),
-            Contender("stock netx, Lava's runtime", lambda: plain(steps),
-                      f"{includes}; by layers; started by Process.run, not by lava_async.proc.runtime",
-                      in_process=False),
-            Contender("simulate_batch", lambda: simulate_batch(network, spikes, schedule=SCHEDULE, threads=threads),
-                      "the whole call on a dense (B, C, T) array"),
+            Contender(
+                "stock netx, Lava's runtime",
+                lambda: plain(steps),
+                f"{includes}; by layers; started by Process.run, not by lava_async.proc.runtime",
+                in_process=False,
+            ),
+            Contender(
+                "simulate_batch",
+                lambda: simulate_batch(network, spikes, schedule=SCHEDULE, threads=threads),
+                "the whole call on a dense (B, C, T) array",
+            ),
         ],
         targets={"stock netx in Lava": NETX_TARGET},
         close=open_runs.close,
-    )  # fmt: skip
+    )
 
 
 def _overhead() -> Case:
@@ -103,16 +115,24 @@ def _overhead() -> Case:
         f"{steps} time steps of {W1}; fixed point",
         [
             Contender("AsyncNetwork in Lava", lambda: ours(steps), includes, in_process=False),
-            Contender("simulate", lambda: simulate(network, frames, schedule=SCHEDULE),
-                      "the whole call on a dense (C, T) array"),
-            Contender("AsyncNetwork, AsyncProtocol", lambda: alone(steps),
-                      f"{includes}; source and sink in step with each other", in_process=False),
-            Contender("no network in Lava", lambda: empty(steps), f"{includes}; nothing between them",
-                      in_process=False),
+            Contender(
+                "simulate",
+                lambda: simulate(network, frames, schedule=SCHEDULE),
+                "the whole call on a dense (C, T) array",
+            ),
+            Contender(
+                "AsyncNetwork, AsyncProtocol",
+                lambda: alone(steps),
+                f"{includes}; source and sink in step with each other",
+                in_process=False,
+            ),
+            Contender(
+                "no network in Lava", lambda: empty(steps), f"{includes}; nothing between them", in_process=False
+            ),
         ],
         figures=figures,
         close=open_runs.close,
-    )  # fmt: skip
+    )
 
 
 def _many_neurons() -> Case:
@@ -135,11 +155,14 @@ def _many_neurons() -> Case:
         f"input density 0.03, random schedule, F = {schedule.group_size}; fixed point",
         [
             Contender("AsyncNetwork in Lava", lambda: ours(steps), RUN_IN_LAVA.format(steps), in_process=False),
-            Contender("simulate", lambda: simulate(network, frames, schedule=schedule),
-                      "the whole call on a dense (C, T) array"),
+            Contender(
+                "simulate",
+                lambda: simulate(network, frames, schedule=schedule),
+                "the whole call on a dense (C, T) array",
+            ),
         ],
         close=open_runs.close,
-    )  # fmt: skip
+    )
 
 
 def stock_network(network: Network, open_runs: ExitStack) -> Any:

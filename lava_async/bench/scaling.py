@@ -103,8 +103,10 @@ def _by_schedule(n_neurons: int) -> Case:
         each = {name: 1e9 * seconds[name] / n for name, n in operations.items()}
         return [Figure(f"{name}, an operation", ns, "ns", OPERATION_NS[n_neurons]) for name, ns in each.items()]
 
-    work = (f"{n_neurons:,} neurons, fan-out {FAN_OUT}, one sample, {spikes.n_steps} time steps, input density "
-            f"{DENSITY}, F = {SCHEDULE.group_size}, float; one thread")  # fmt: skip
+    work = (
+        f"{n_neurons:,} neurons, fan-out {FAN_OUT}, one sample, {spikes.n_steps} time steps, input density "
+        f"{DENSITY}, F = {SCHEDULE.group_size}, float; one thread"
+    )
     return Case(f"schedules on {n_neurons:,} neurons", work, contenders, figures=figures)
 
 
@@ -124,8 +126,12 @@ def _built() -> Case:
         kept = [] if resident is None else [Figure("memory", resident / n_synapses, "bytes per synapse", SYNAPSE_BYTES)]
         return [Figure("built", seconds["build"], "s", BUILD_SECONDS), *kept]
 
-    contender = Contender("build", build, "Sparse from arrays that are there, Network, and a first simulate of one "
-                          "time step, which lays out the synapses for the engine")  # fmt: skip
+    contender = Contender(
+        "build",
+        build,
+        "Sparse from arrays that are there, Network, and a first simulate of one "
+        "time step, which lays out the synapses for the engine",
+    )
     work = f"{LARGEST:,} neurons, {n_synapses:,} synapses, float"
     return Case("a large network", work, [contender], figures=figures)
 
@@ -136,8 +142,10 @@ def _by_size(threads: int) -> Case:
         step, operations = _step(sparse_network(n), WORK // n)
         includes = f"forward and backward, the loss is the sum of all counts. {operations:,} synaptic operations"
         contenders.append(Contender(f"{n:,} neurons", on_cores(threads, step), includes))
-    work = (f"{SIZES[-1]:,} to {SIZES[0]:,} neurons, fan-out {FAN_OUT}, {N_STEPS} time steps, input density {DENSITY}, "
-            f"random schedule, F = {SCHEDULE.group_size}, float; samples so that all do the same work")  # fmt: skip
+    work = (
+        f"{SIZES[-1]:,} to {SIZES[0]:,} neurons, fan-out {FAN_OUT}, {N_STEPS} time steps, input density {DENSITY}, "
+        f"random schedule, F = {SCHEDULE.group_size}, float; samples so that all do the same work"
+    )
     targets = {f"{n:,} neurons": 1 / FLAT for n in SIZES[1:]}
     return Case("training step by size", work, contenders, targets=targets)
 
@@ -174,11 +182,15 @@ def convolutional() -> list[Any]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return [
-            cuba.Conv(dict(params), 2, 20, 5, padding=2, **options), cuba.Pool(dict(params), 2, delay_shift=False),
-            cuba.Conv(dict(params), 20, 32, 3, padding=1, **options), cuba.Pool(dict(params), 2, delay_shift=False),
-            cuba.Conv(dict(params), 32, 64, 3, padding=1, **options), cuba.Flatten(),
-            cuba.Dense(dict(params), 64 * 81, 1160, **options), cuba.Dense(dict(params), 1160, 10, **options),
-        ]  # fmt: skip
+            cuba.Conv(dict(params), 2, 20, 5, padding=2, **options),
+            cuba.Pool(dict(params), 2, delay_shift=False),
+            cuba.Conv(dict(params), 20, 32, 3, padding=1, **options),
+            cuba.Pool(dict(params), 2, delay_shift=False),
+            cuba.Conv(dict(params), 32, 64, 3, padding=1, **options),
+            cuba.Flatten(),
+            cuba.Dense(dict(params), 64 * 81, 1160, **options),
+            cuba.Dense(dict(params), 1160, 10, **options),
+        ]
 
 
 def _convolution(threads: int) -> Case:

@@ -33,8 +33,12 @@ PROCESSES = 5
 
 def cases(threads: int) -> Iterator[Case]:
     """Make the case; every process runs on one thread."""
-    programs = {"import lava_async": IMPORT, "import and first simulate": IMPORT + FIRST_RUN,
-                "import numpy": "import numpy", "nothing": "pass"}  # fmt: skip
+    programs = {
+        "import lava_async": IMPORT,
+        "import and first simulate": IMPORT + FIRST_RUN,
+        "import numpy": "import numpy",
+        "nothing": "pass",
+    }
     contenders = [
         Contender(name, partial(_output, program), "a fresh Python from its start to its end", in_process=False)
         for name, program in programs.items()
@@ -46,8 +50,10 @@ def cases(threads: int) -> Iterator[Case]:
 def _by_its_own_clock(seconds: dict[str, float]) -> list[Figure]:
     told = [_output(CLOCK.format(IMPORT, FIRST_RUN)).split() for _ in range(PROCESSES)]
     importing, running = np.median(np.array(told, float), axis=0).tolist()
-    return [Figure("import lava_async", importing, "s", IMPORT_SECONDS),
-            Figure("first simulate", running, "s", FIRST_RUN_SECONDS)]  # fmt: skip
+    return [
+        Figure("import lava_async", importing, "s", IMPORT_SECONDS),
+        Figure("first simulate", running, "s", FIRST_RUN_SECONDS),
+    ]
 
 
 def _output(program: str) -> str:

@@ -45,9 +45,10 @@ def cases(threads: int) -> Iterator[Case]:
 def _dense_layers(workload: Workload, threads: int) -> Case:
     dense = torch_with(threads).from_numpy(workload.spikes())
     torch_engine = Contender(
-        "unlayered, dense torch", training_step(workload, workload.unlayered(engine="dense"), dense),
+        "unlayered, dense torch",
+        training_step(workload, workload.unlayered(engine="dense"), dense),
         f"{OURS}. The dense gradient engine, in plain torch",
-    )  # fmt: skip
+    )
     case = _against_slayer(workload, threads, torch_engine, _shares(workload, {}))
     return replace(case, targets={**case.targets, "unlayered, dense torch": DENSE_TARGETS[workload.name]})
 
@@ -111,9 +112,14 @@ def _by_threads(workload: Workload | Pictures) -> Case:
     contenders = [
         Contender("two threads", on_cores(2, step), f"{OURS}. The default engine on two cores"),
         Contender("one thread", on_cores(1, step), f"{OURS}. The same on one core"),
-        Contender("two processes", both, "two steps on half the batch each, at the same time, by processes that share "
-                  "nothing: what two cores of this machine can do at best", in_process=False),
-    ]  # fmt: skip
+        Contender(
+            "two processes",
+            both,
+            "two steps on half the batch each, at the same time, by processes that share "
+            "nothing: what two cores of this machine can do at best",
+            in_process=False,
+        ),
+    ]
     work = f"{workload}, on slayer's grid"
     targets = {"one thread": THREADS_TARGET}
     return Case(f"{workload.name} training step, threads", work, contenders, targets=targets, close=close)

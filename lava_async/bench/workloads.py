@@ -52,8 +52,10 @@ class Workload:
     def __str__(self) -> str:
         sizes = "-".join(map(str, self.sizes))
         memory = "no memory between time steps" if self.voltage_decay == 1 else f"voltage decay {self.voltage_decay}"
-        return (f"{sizes}, {self.n_steps} time steps, batch {self.batch}, input density {self.density}, {memory}, "
-                f"random schedule, F = {SCHEDULE.group_size}")  # fmt: skip
+        return (
+            f"{sizes}, {self.n_steps} time steps, batch {self.batch}, input density {self.density}, {memory}, "
+            f"random schedule, F = {SCHEDULE.group_size}"
+        )
 
     @property
     def schedule(self) -> Random:
@@ -79,8 +81,13 @@ class Workload:
         """Return the blocks of slayer."""
         from lava_async.training import dense_blocks
 
-        return dense_blocks(self.sizes, threshold=self.threshold, voltage_decay=self.voltage_decay,
-                            gain=1 / self.threshold, seed=self.seed)  # fmt: skip
+        return dense_blocks(
+            self.sizes,
+            threshold=self.threshold,
+            voltage_decay=self.voltage_decay,
+            gain=1 / self.threshold,
+            seed=self.seed,
+        )
 
     def unlayered(self, **options: Any) -> Any:
         """Return the blocks as a network for unlayered training."""
@@ -132,9 +139,11 @@ class Pictures:
 
     def __str__(self) -> str:
         convolutions = sum(len(layer) > 2 for layer in self.layers)
-        return (f"{'x'.join(map(str, self.shape))}, {convolutions} convolutions, {len(self.layers) - convolutions} "
-                f"dense layers, {self.n_steps} time steps, batch {self.batch}, input density {self.density}, voltage "
-                f"decay {self.voltage_decay}, random schedule, F = {self.group_size}")  # fmt: skip
+        return (
+            f"{'x'.join(map(str, self.shape))}, {convolutions} convolutions, {len(self.layers) - convolutions} "
+            f"dense layers, {self.n_steps} time steps, batch {self.batch}, input density {self.density}, voltage "
+            f"decay {self.voltage_decay}, random schedule, F = {self.group_size}"
+        )
 
     @property
     def schedule(self) -> Random:
@@ -192,13 +201,27 @@ W1 = Workload("W1", (2312, 64, 64, 64, 10), n_steps=10, batch=256, density=0.03,
 W2 = Workload("W2", (700, 128, 128, 20), n_steps=100, batch=32, density=0.02, voltage_decay=0.1)
 # The size of DVS Gesture networks, and asynctorch's own tutorial on N-MNIST.
 W3 = Pictures(
-    "W3", ((2, 8, 3, 1, 1), (8, 8, 2, 2, 0), (8, 16, 3, 1, 1), (16, 16, 2, 2, 0), (1024, 64), (64, 11)), (2, 32, 32),
-    n_steps=20, batch=8, density=0.05, threshold=0.3, weight_scale=2.5, group_size=8,
-)  # fmt: skip
+    "W3",
+    ((2, 8, 3, 1, 1), (8, 8, 2, 2, 0), (8, 16, 3, 1, 1), (16, 16, 2, 2, 0), (1024, 64), (64, 11)),
+    (2, 32, 32),
+    n_steps=20,
+    batch=8,
+    density=0.05,
+    threshold=0.3,
+    weight_scale=2.5,
+    group_size=8,
+)
 W4 = Pictures(
-    "W4", ((2, 4, 5, 4, 0), (4, 8, 3, 2, 1), (8, 32, 3, 2, 0), (32, 10)), (2, 34, 34),
-    n_steps=10, batch=256, density=0.03, threshold=0.08, weight_scale=1.0, group_size=16,
-)  # fmt: skip
+    "W4",
+    ((2, 4, 5, 4, 0), (4, 8, 3, 2, 1), (8, 32, 3, 2, 0), (32, 10)),
+    (2, 34, 34),
+    n_steps=10,
+    batch=256,
+    density=0.03,
+    threshold=0.08,
+    weight_scale=1.0,
+    group_size=16,
+)
 
 
 def torch_with(threads: int) -> Any:

@@ -55,8 +55,10 @@ def _processor() -> str:
 
 def _text(data: dict[str, Any]) -> str:
     machine = data["machine"]
-    lines = [f"{machine['processor']}, {machine['cores']} cores, {machine['instruction set']}; "
-             f"threads used: {data['threads']}"]  # fmt: skip
+    lines = [
+        f"{machine['processor']}, {machine['cores']} cores, {machine['instruction set']}; "
+        f"threads used: {data['threads']}"
+    ]
     for case in data["cases"]:
         lines += ["", f"{case['case']}: {case['work']}"]
         if case["activity"]:
@@ -78,8 +80,18 @@ def _text(data: dict[str, Any]) -> str:
 
 def _csv(measured: list[dict[str, Any]]) -> str:
     out = io.StringIO()
-    fields = ["suite", "case", "contender", "seconds", "fastest", "slowest", "ratio", "ratio_of_fastest", "target",
-              "peak_bytes"]  # fmt: skip
+    fields = [
+        "suite",
+        "case",
+        "contender",
+        "seconds",
+        "fastest",
+        "slowest",
+        "ratio",
+        "ratio_of_fastest",
+        "target",
+        "peak_bytes",
+    ]
     writer = csv.DictWriter(out, fields, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for case in measured:

@@ -24,20 +24,39 @@ ROWS, SHADES = 20, " .:+#"
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("action", choices=ACTIONS, help="what to do")
-    parser.add_argument("name", nargs="?", metavar="NAME", help=f"build, show: one of {', '.join(registry.DATA)}; or "
-                        "your own (--data-help); example: the folder to write")  # fmt: skip
-    parser.add_argument("--folder", type=Path, metavar="FOLDER",
-                        help="where the files of the data are (default: $LAVA_ASYNC_DATA)")  # fmt: skip
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help=f"build, show: one of {', '.join(registry.DATA)}; or your own (--data-help); example: the folder to write",
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="FOLDER", help="where the files of the data are (default: $LAVA_ASYNC_DATA)"
+    )
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where what was built is kept")
-    parser.add_argument("--option", action="append", default=[], type=option, metavar="KEY=VALUE",
-                        help="build, show: an option of the data set, as window_ms=10; repeatable")  # fmt: skip
-    parser.add_argument("--download", type=Path, metavar="FOLDER",
-                        help="build: fetch it into this folder first (needs the extra datasets)")  # fmt: skip
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        type=option,
+        metavar="KEY=VALUE",
+        help="build, show: an option of the data set, as window_ms=10; repeatable",
+    )
+    parser.add_argument(
+        "--download",
+        type=Path,
+        metavar="FOLDER",
+        help="build: fetch it into this folder first (needs the extra datasets)",
+    )
     parser.add_argument("--split", choices=SPLITS, default="test", help="show: part of the data (default: %(default)s)")
     add_data_help(parser)
     parser.add_argument("--sample", type=whole(0), default=0, metavar="N", help="show: this sample (default: 0)")
-    parser.add_argument("--out", type=output(".png", ".pdf", ".svg", ".jpg"), metavar="FILE.png",
-                        help="show, encoders: where to draw the picture (.png, .pdf, .svg or .jpg)")  # fmt: skip
+    parser.add_argument(
+        "--out",
+        type=output(".png", ".pdf", ".svg", ".jpg"),
+        metavar="FILE.png",
+        help="show, encoders: where to draw the picture (.png, .pdf, .svg or .jpg)",
+    )
 
 
 def _run(args: Namespace) -> Report:
@@ -143,13 +162,18 @@ def _facts(data: SpikeDataset) -> dict[str, Any]:
     events = data.events
     per_sample = events.start[:, -1] - events.start[:, 0]
     return {
-        "samples": len(data), "channels": data.n_channels, "shape": list(data.shape), "time_steps": data.n_steps,
-        "classes": data.n_classes, "samples_per_class": np.bincount(data.labels, minlength=data.n_classes).tolist(),
+        "samples": len(data),
+        "channels": data.n_channels,
+        "shape": list(data.shape),
+        "time_steps": data.n_steps,
+        "classes": data.n_classes,
+        "samples_per_class": np.bincount(data.labels, minlength=data.n_classes).tolist(),
         "events_per_sample": float(per_sample.mean()) if len(data) else 0.0,
         "events_least": int(per_sample.min(initial=2**62)) if len(data) else 0,
-        "events_most": int(per_sample.max(initial=0)), "largest_count": int(events.count.max(initial=0)),
+        "events_most": int(per_sample.max(initial=0)),
+        "largest_count": int(events.count.max(initial=0)),
         "density": len(events.channel) / max(int(np.prod(events.shape)), 1),
-    }  # fmt: skip
+    }
 
 
 def _cells(facts: dict[str, Any]) -> list[str]:
@@ -168,10 +192,11 @@ def _show(args: Namespace) -> Report:
         table([_HEADS, _cells(facts)]),
         f"Events per sample: {facts['events_least']:,} .. {facts['events_most']:,}; "
         f"largest count: {facts['largest_count']}",
-        f"{facts['classes']} classes of {min(counts)} .. {max(counts)} samples: {' '.join(map(str, counts))}", "",
+        f"{facts['classes']} classes of {min(counts)} .. {max(counts)} samples: {' '.join(map(str, counts))}",
+        "",
         f"Sample {args.sample}, class {label}; channels upwards, time steps to the right:",
         _characters(train.to_dense()),
-    ]  # fmt: skip
+    ]
     if args.out is not None:
         _draw_sample(args, data, label)
         lines.append(f"Drawn to {args.out}")
@@ -224,8 +249,11 @@ def _example(args: Namespace) -> Report:
     from lava_async.data.example import write_example
 
     files = write_example(args.name)
-    lines = [f"Written to {args.name}: {len(files)} files. Then:", f"  lava-async data show {args.name}",
-             f"  lava-async train {args.name}/train.toml"]  # fmt: skip
+    lines = [
+        f"Written to {args.name}: {len(files)} files. Then:",
+        f"  lava-async data show {args.name}",
+        f"  lava-async train {args.name}/train.toml",
+    ]
     return Report("\n".join(lines), {"folder": args.name, "files": [str(file) for file in files]})
 
 

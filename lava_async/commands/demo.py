@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of all that is random (default: 0)")
-    parser.add_argument("--out", type=Path, default=Path("lava-async-demo"), metavar="FOLDER",
-                        help="where to write; files of the same names are replaced (default: %(default)s)")  # fmt: skip
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("lava-async-demo"),
+        metavar="FOLDER",
+        help="where to write; files of the same names are replaced (default: %(default)s)",
+    )
     parser.add_argument("--fast", action="store_true", help="smaller and shorter: shows that all works, not how well")
 
 

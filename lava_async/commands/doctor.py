@@ -45,9 +45,12 @@ def _run(args: Namespace) -> Report:
         "\n".join(["to do", "-----", *to_do]) if to_do else "Nothing is missing.",
     ]
     data = {
-        "versions": versions, "processor": processor, "data": folders, "to_do": to_do,
+        "versions": versions,
+        "processor": processor,
+        "data": folders,
+        "to_do": to_do,
         "extras": {extra: {"missing": [*map(extras.distribution, modules)]} for extra, modules in missing.items()},
-    }  # fmt: skip
+    }
     return Report("\n\n".join(sections), data, ok=not wrong)
 
 

@@ -24,8 +24,13 @@ UNITS = "Spikes and synaptic operations are per sample, forward steps per time s
 
 def cells(found: Evaluation) -> list[str]:
     """Return the numbers of an evaluation as text."""
-    return [f"{found.accuracy:.1%}", f"{found.accuracy_at_first_output:.1%}", f"{found.spikes_per_sample:.0f}",
-            f"{found.steps_to_first_output:.2f}", f"{found.synaptic_operations:,.0f}"]  # fmt: skip
+    return [
+        f"{found.accuracy:.1%}",
+        f"{found.accuracy_at_first_output:.1%}",
+        f"{found.spikes_per_sample:.0f}",
+        f"{found.steps_to_first_output:.2f}",
+        f"{found.synaptic_operations:,.0f}",
+    ]
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -33,8 +38,13 @@ def _arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     add_data_options(parser)
     parser.add_argument("--limit", type=whole(1), metavar="N", help="only the first N samples")
-    parser.add_argument("--schedule", choices=names, nargs="+", metavar="NAME",
-                        help=f"one or more of {', '.join(names)} (default: as in the file)")  # fmt: skip
+    parser.add_argument(
+        "--schedule",
+        choices=names,
+        nargs="+",
+        metavar="NAME",
+        help=f"one or more of {', '.join(names)} (default: as in the file)",
+    )
     add_schedule_options(parser)
     parser.add_argument("--seed", type=whole(0), metavar="N", help="of random schedules (default: as in the file)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="default: one per core")
@@ -45,8 +55,12 @@ def _run(args: Namespace) -> Report:
 
     network, noted = load_model(args.model, dt=args.dt, decay=args.decay)
     wanted = ("until",) + ("seed",) * (args.seed is None) + ("schedule",) * (not args.schedule)
-    how = {"schedule": Layered(), "until": Quiescence(), "seed": args.seed or 0,
-           **netx.execution(noted, str(args.model), wanted)}  # fmt: skip
+    how = {
+        "schedule": Layered(),
+        "until": Quiescence(),
+        "seed": args.seed or 0,
+        **netx.execution(noted, str(args.model), wanted),
+    }
     until, seed = how["until"], how["seed"]
     data = load_data(args, noted, args.limit)
     if noted.get(BIAS_CHANNEL):

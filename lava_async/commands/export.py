@@ -15,12 +15,21 @@ from lava_async.neurons import LoihiParams
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
     parser.add_argument("--nir", type=output(".nir"), metavar="FILE.nir", help="write it as NIR")
-    parser.add_argument("--net", type=output(".net", ".h5", ".hdf5"), metavar="FILE.net",
-                        help="write it as .net, with all that is noted in MODEL")  # fmt: skip
-    parser.add_argument("--float", action="store_true",
-                        help="turn Loihi's integers into floating point, in which decays do not round")  # fmt: skip
-    parser.add_argument("--dt", type=seconds, metavar="SECONDS",
-                        help="length of a time step in NIR (default: what MODEL says, else 1e-4)")  # fmt: skip
+    parser.add_argument(
+        "--net",
+        type=output(".net", ".h5", ".hdf5"),
+        metavar="FILE.net",
+        help="write it as .net, with all that is noted in MODEL",
+    )
+    parser.add_argument(
+        "--float", action="store_true", help="turn Loihi's integers into floating point, in which decays do not round"
+    )
+    parser.add_argument(
+        "--dt",
+        type=seconds,
+        metavar="SECONDS",
+        help="length of a time step in NIR (default: what MODEL says, else 1e-4)",
+    )
     add_decay(parser)
 
 

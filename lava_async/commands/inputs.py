@@ -61,12 +61,23 @@ def add_data_options(parser: ArgumentParser, group: Any = None) -> None:
     group : ArgumentParser, optional
         Where ``--data`` belongs, if it excludes others.
     """
-    (group or parser).add_argument("--data", type=data_name, metavar="NAME", help="data that it is run on: one of "
-                                   f"{', '.join(registry.DATA)}; or your own (--data-help)")  # fmt: skip
-    parser.add_argument("--folder", type=Path, metavar="FOLDER",
-                        help="where the files of the data are (default: $LAVA_ASYNC_DATA)")  # fmt: skip
-    parser.add_argument("--option", action="append", default=[], type=option, metavar="KEY=VALUE",
-                        help="an option of the data set, as window_ms=10; repeatable")  # fmt: skip
+    (group or parser).add_argument(
+        "--data",
+        type=data_name,
+        metavar="NAME",
+        help=f"data that it is run on: one of {', '.join(registry.DATA)}; or your own (--data-help)",
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="FOLDER", help="where the files of the data are (default: $LAVA_ASYNC_DATA)"
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        type=option,
+        metavar="KEY=VALUE",
+        help="an option of the data set, as window_ms=10; repeatable",
+    )
     parser.add_argument("--split", choices=SPLITS, default="test", help="part of the data (default: %(default)s)")
     add_data_help(parser)
 

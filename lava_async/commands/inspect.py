@@ -21,20 +21,29 @@ BAR, NOTE = 48, 100
 def _arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--target", choices=TARGETS, help="only this chip; exit code 1 if the network does not fit")
-    parser.add_argument("--html", type=output(".html", ".htm"), metavar="FILE.html",
-                        help="write a report for browsers, too")  # fmt: skip
-    parser.add_argument("--largest-input", type=whole(0), default=1, metavar="N",
-                        help="largest count of an input spike, its payload (default: %(default)s)")  # fmt: skip
+    parser.add_argument(
+        "--html", type=output(".html", ".htm"), metavar="FILE.html", help="write a report for browsers, too"
+    )
+    parser.add_argument(
+        "--largest-input",
+        type=whole(0),
+        default=1,
+        metavar="N",
+        help="largest count of an input spike, its payload (default: %(default)s)",
+    )
 
 
 def _run(args: Namespace) -> Report:
     from lava_async.experiments.inspection import Inspection, limit_rows, verdict
 
     targets = [args.target] if args.target else list(TARGETS)
-    found = Inspection.load(args.model, targets, largest_input=args.largest_input, dt=args.dt,
-                            decay=args.decay)  # fmt: skip
-    parts = [f"{found.name}: {found.headline}", table(found.layer_rows()), "Weights:\n" + _bars(found.weights),
-             "Neurons (least .. largest):\n" + table(found.neuron_rows())]  # fmt: skip
+    found = Inspection.load(args.model, targets, largest_input=args.largest_input, dt=args.dt, decay=args.decay)
+    parts = [
+        f"{found.name}: {found.headline}",
+        table(found.layer_rows()),
+        "Weights:\n" + _bars(found.weights),
+        "Neurons (least .. largest):\n" + table(found.neuron_rows()),
+    ]
     if found.metadata:
         notes = [f"  {name}: {_short(str(value))}" for name, value in found.metadata.items()]
         parts.append("\n".join(["Noted in the file:", *notes]))

@@ -50,17 +50,30 @@ def _arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--spikes", type=Path, metavar="FILE.npy", help="run it on counts (C, T) or (B, C, T)")
-    source.add_argument("--random", type=_share, metavar="SHARE",
-                        help="run it on spikes that channels send with this probability in each time step")  # fmt: skip
+    source.add_argument(
+        "--random",
+        type=_share,
+        metavar="SHARE",
+        help="run it on spikes that channels send with this probability in each time step",
+    )
     add_data_options(parser, source)
     parser.add_argument("--samples", type=whole(1), default=10, metavar="N", help="how many (default: %(default)s)")
-    parser.add_argument("--steps", type=whole(1), default=20, metavar="T", help="time steps of random spikes (default: "
-                        "%(default)s)")  # fmt: skip
-    parser.add_argument("--schedule", choices=names, metavar="NAME", help=f"one of {', '.join(names)} (default: as in "
-                        "the file, else layered)")  # fmt: skip
+    parser.add_argument(
+        "--steps", type=whole(1), default=20, metavar="T", help="time steps of random spikes (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--schedule",
+        choices=names,
+        metavar="NAME",
+        help=f"one of {', '.join(names)} (default: as in the file, else layered)",
+    )
     add_schedule_options(parser)
-    parser.add_argument("--seed", type=whole(0), metavar="N",
-                        help="of random schedules and random spikes (default: as in the file, else 0)")  # fmt: skip
+    parser.add_argument(
+        "--seed",
+        type=whole(0),
+        metavar="N",
+        help="of random schedules and random spikes (default: as in the file, else 0)",
+    )
     parser.add_argument(
         "--cost", choices=("davies2018", "sanafe"), help="add energy and time on Loihi 1, at these prices"
     )
@@ -77,22 +90,30 @@ def _run(args: Namespace) -> Report:
     result = simulate_batch(network, spikes, **how)
     order = how["schedule"]
     data = {
-        "model": str(args.model), "input": given.name, "samples": len(given.spikes), "seed": how["seed"],
-        "schedule": order.config(), "until": how["until"].config(),
-        "layers": _layers(network, result), "runs": _runs(result, given.labels),
-    }  # fmt: skip
+        "model": str(args.model),
+        "input": given.name,
+        "samples": len(given.spikes),
+        "seed": how["seed"],
+        "schedule": order.config(),
+        "until": how["until"].config(),
+        "layers": _layers(network, result),
+        "runs": _runs(result, given.labels),
+    }
     name = order.title if isinstance(order, Timed) else order
     parts = [f"{args.model} on {given.name}, {name}:", _layer_table(data["layers"]), _run_table(data["runs"])]
     if args.cost:
         from lava_async import hardware
 
-        found = hardware.cost(network, result, args.cost, layered=order.name == Layered.name,
-                              mapping=hardware.place(network, "loihi1"))  # fmt: skip
+        found = hardware.cost(
+            network, result, args.cost, layered=order.name == Layered.name, mapping=hardware.place(network, "loihi1")
+        )
         data["cost"] = {
-            "preset": args.cost, "source": found.preset.source, "not_published": found.not_published,
+            "preset": args.cost,
+            "source": found.preset.source,
+            "not_published": found.not_published,
             "energy": {group: found.energy(group) / found.samples for group in hardware.GROUPS},
             "entries": {e.name: {"count": e.count, "energy": e.energy, "serial_time": e.time} for e in found.entries},
-        }  # fmt: skip
+        }
         parts.append(f"Cost, {found.preset.source}:\n{table(found.rows())}")
     return Report(_csv(result) if args.csv else "\n\n".join(parts), data)
 
@@ -129,22 +150,34 @@ def _layers(network: Network, result: BatchResult) -> list[dict[str, Any]]:
     rows = []
     for layer, here in zip(network.layers, network.layer_slices, strict=True):
         counts = result.counts[:, here]
-        rows.append({"name": layer.name, "neurons": layer.size, "spikes_per_sample": counts.sum() / len(counts),
-                     "active": float((counts.sum(axis=2) > 0).mean())})  # fmt: skip
+        rows.append(
+            {
+                "name": layer.name,
+                "neurons": layer.size,
+                "spikes_per_sample": counts.sum() / len(counts),
+                "active": float((counts.sum(axis=2) > 0).mean()),
+            }
+        )
     return rows
 
 
 def _runs(result: BatchResult, labels: NDArray[np.int64] | None) -> list[dict[str, Any]]:
     outputs = result.output.sum(axis=2)
     return [
-        {"sample": b, "label": None if labels is None else int(labels[b]), "class": int(np.argmax(outputs[b])),
-         "output": outputs[b].tolist(), "spikes": int(result.counts[b].sum()),
-         "forward_steps": int(result.forward_steps[b].sum()),
-         "synaptic_operations": int(result.synaptic_operations[b]), "neuron_updates": int(result.neuron_updates[b]),
-         "dropped": int(result.dropped[b]),
-         **({} if result.step_ps is None else {"microseconds": float(result.step_ps[b].sum()) / 1e6})}
+        {
+            "sample": b,
+            "label": None if labels is None else int(labels[b]),
+            "class": int(np.argmax(outputs[b])),
+            "output": outputs[b].tolist(),
+            "spikes": int(result.counts[b].sum()),
+            "forward_steps": int(result.forward_steps[b].sum()),
+            "synaptic_operations": int(result.synaptic_operations[b]),
+            "neuron_updates": int(result.neuron_updates[b]),
+            "dropped": int(result.dropped[b]),
+            **({} if result.step_ps is None else {"microseconds": float(result.step_ps[b].sum()) / 1e6}),
+        }
         for b in range(len(outputs))
-    ]  # fmt: skip
+    ]
 
 
 def _layer_table(layers: list[dict[str, Any]]) -> str:
@@ -177,8 +210,9 @@ def _csv(result: BatchResult) -> str:
     writer.writerow(["sample", "step", "neuron", "count"])
     for b, counts in enumerate(result.counts):
         steps, neurons = np.nonzero(counts.T)
-        writer.writerows(zip([b] * len(steps), steps.tolist(), neurons.tolist(), counts[neurons, steps].tolist(),
-                             strict=True))  # fmt: skip
+        writer.writerows(
+            zip([b] * len(steps), steps.tolist(), neurons.tolist(), counts[neurons, steps].tolist(), strict=True)
+        )
     return text.getvalue().rstrip("\n")
 
 

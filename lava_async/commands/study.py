@@ -21,19 +21,33 @@ if TYPE_CHECKING:
 def _arguments(parser: ArgumentParser) -> None:
     names = ", ".join(shipped())
     parser.add_argument("study", metavar="CONFIG.toml", help=f"the study; or the name of one that is shipped: {names}")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go; a study that is there goes on "
-                        "(default: ./lava-async-study/CONFIG)")  # fmt: skip
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where the files go; a study that is there goes on (default: ./lava-async-study/CONFIG)",
+    )
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
         help="run cells on a Dask cluster, which sees the same DIR; "
         "it is trusted: who can reach it can run code as you",
     )
-    parser.add_argument("--workers", type=whole(1), default=1, metavar="N",
-                        help="run cells in N processes of this machine (default: 1, this process)")  # fmt: skip
-    parser.add_argument("--export", nargs=4, action="append", default=[],
-                        metavar=("SETTING", "TRAINING", "SEED", "FOLDER"),
-                        help="also write this network with its card into a folder; may be repeated")  # fmt: skip
+    parser.add_argument(
+        "--workers",
+        type=whole(1),
+        default=1,
+        metavar="N",
+        help="run cells in N processes of this machine (default: 1, this process)",
+    )
+    parser.add_argument(
+        "--export",
+        nargs=4,
+        action="append",
+        default=[],
+        metavar=("SETTING", "TRAINING", "SEED", "FOLDER"),
+        help="also write this network with its card into a folder; may be repeated",
+    )
     parser.add_argument("--report-only", action="store_true", help="run nothing: write the report of what is there")
     add_data_help(parser)
 
@@ -49,8 +63,13 @@ def _run(args: Namespace) -> Report:
 
     failed: list[tuple[Cell, Exception]] = []
     cells = [] if args.report_only else [cell for cell in study.cells() if cell.missing(out)]
-    with ProgressBar(total=len(study.cells()), initial=len(study.cells()) - len(cells), unit="cell",
-                     dynamic_ncols=True, disable=not cells) as bar:  # fmt: skip
+    with ProgressBar(
+        total=len(study.cells()),
+        initial=len(study.cells()) - len(cells),
+        unit="cell",
+        dynamic_ncols=True,
+        disable=not cells,
+    ) as bar:
 
         def on_done(cell: Cell, error: Exception | None) -> None:
             bar.set_postfix_str(printable(cell.name if error is None else f"{cell.name}: {error}"))
@@ -84,12 +103,33 @@ def _export(study: StudyConfig, out: Path, wanted: list[list[str]]) -> None:
 
 
 def _text(rows: list[dict[str, Any]], data: Mapping[str, Any], out: Path) -> str:
-    lines = [["setting", "trained", "executed", "read out at", "seeds", "accuracy", "spikes", "steps to first output",
-              "synaptic operations"]]  # fmt: skip
+    lines = [
+        [
+            "setting",
+            "trained",
+            "executed",
+            "read out at",
+            "seeds",
+            "accuracy",
+            "spikes",
+            "steps to first output",
+            "synaptic operations",
+        ]
+    ]
     for row in rows:
-        lines.append([row["setting"], row["training"], row["execution"], row["readout"], str(len(row["seeds"])),
-                      f"{row['accuracy']:.1%}", f"{row['spikes']:.0f}", f"{row['steps_to_first_output']:.2f}",
-                      f"{row['synaptic_operations']:,.0f}"])  # fmt: skip
+        lines.append(
+            [
+                row["setting"],
+                row["training"],
+                row["execution"],
+                row["readout"],
+                str(len(row["seeds"])),
+                f"{row['accuracy']:.1%}",
+                f"{row['spikes']:.0f}",
+                f"{row['steps_to_first_output']:.2f}",
+                f"{row['synaptic_operations']:,.0f}",
+            ]
+        )
     text = [table(lines)] if rows else []
     text += [f"Failed: {name}: {error}" for name, error in data["failed"].items()]
     if data["missing"]:

@@ -35,10 +35,21 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "config", metavar="CONFIG.toml", help=f"what to do; or the name of one that is shipped: {names}"
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the files go; a training that is there goes "
-                        "on (default: ./lava-async-train/CONFIG)")  # fmt: skip
-    parser.add_argument("--set", type=_setting, action="append", default=[], metavar="KEY=VALUE", dest="settings",
-                        help="another value for a key of the config, as in training.seed=1")  # fmt: skip
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where the files go; a training that is there goes on (default: ./lava-async-train/CONFIG)",
+    )
+    parser.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="another value for a key of the config, as in training.seed=1",
+    )
     add_data_help(parser)
 
 
@@ -95,17 +106,27 @@ def _text(trained: Trained) -> str:
     rows = [["epoch", "loss", "accuracy", "spikes", "validation", "seconds"]]
     for e in trained.history:
         valid = "-" if math.isnan(e.validation) else f"{e.validation:.1%}"
-        rows.append([str(e.number), f"{e.loss:.4f}", f"{e.accuracy:.1%}", f"{e.spikes_per_sample:.0f}", valid,
-                     f"{e.seconds:.1f}"])  # fmt: skip
+        rows.append(
+            [
+                str(e.number),
+                f"{e.loss:.4f}",
+                f"{e.accuracy:.1%}",
+                f"{e.spikes_per_sample:.0f}",
+                valid,
+                f"{e.seconds:.1f}",
+            ]
+        )
     lines = [table(rows)]
     if results["validation"] is not None:
         lines.append(f"Kept: the weights of epoch {results['kept_epoch']}, the best on the validation samples.")
     if test := results.get("test"):
         order = test["schedule"]
         executed = order["name"] + (f", F = {order['group_size']}" if order.get("group_size") else "")
-        lines.append(f"{results['config']['data']['test']}, {test['samples']} samples, {executed}: accuracy "
-                     f"{test['accuracy']:.1%}, at first output {test['accuracy_at_first_output']:.1%}, "
-                     f"{test['spikes_per_sample']:.0f} spikes per sample")  # fmt: skip
+        lines.append(
+            f"{results['config']['data']['test']}, {test['samples']} samples, {executed}: accuracy "
+            f"{test['accuracy']:.1%}, at first output {test['accuracy_at_first_output']:.1%}, "
+            f"{test['spikes_per_sample']:.0f} spikes per sample"
+        )
     names = ", ".join(sorted(path.name for path in trained.folder.iterdir() if not path.name.startswith(".")))
     return "\n".join([*lines, f"In {trained.folder}: {names}"])
 

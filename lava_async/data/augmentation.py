@@ -118,9 +118,19 @@ class Augmentation:
         hashes = np.stack([draws.key(seed, _STREAM, numbers, what) for what in (_WITHIN, _DROP, _JITTER_Y, _JITTER_X)])
         start = np.zeros(spikes.start.shape, np.int64)
         channel, counts = _core.move_events(
-            spikes.channel, spikes.count, spikes.start, spikes.n_channels, shape[1], shape[2], moves, hashes,
-            self.stretch > 0, self.drop, self.jitter, start,
-        )  # fmt: skip
+            spikes.channel,
+            spikes.count,
+            spikes.start,
+            spikes.n_channels,
+            shape[1],
+            shape[2],
+            moves,
+            hashes,
+            self.stretch > 0,
+            self.drop,
+            self.jitter,
+            start,
+        )
         return SpikeBatch(channel, counts, start, spikes.n_channels)
 
     def _moves(self, seed: int, samples: NDArray[np.int64], width: int) -> NDArray[np.float64]:
@@ -139,6 +149,16 @@ class Augmentation:
         zoom, angle = factor(_ZOOM, self.zoom), np.radians(uniform(_ROTATE, -self.rotate, self.rotate))
         lost = uniform(_BAND, 0.0, self.band) * width
         first = uniform(_FIRST, 0.0, 1.0) * (width - lost)
-        return np.stack([zoom * np.cos(angle), zoom * np.sin(angle), whole(_SHIFT_Y, self.shift),
-                         whole(_SHIFT_X, self.shift), factor(_STRETCH, self.stretch), whole(_DELAY, self.delay),
-                         first, first + lost], axis=1)  # fmt: skip
+        return np.stack(
+            [
+                zoom * np.cos(angle),
+                zoom * np.sin(angle),
+                whole(_SHIFT_Y, self.shift),
+                whole(_SHIFT_X, self.shift),
+                factor(_STRETCH, self.stretch),
+                whole(_DELAY, self.delay),
+                first,
+                first + lost,
+            ],
+            axis=1,
+        )

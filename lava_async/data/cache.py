@@ -50,9 +50,11 @@ def sources(files: Iterable[Path]) -> str:
 
 
 def cached_events(
-    name: str, key: Mapping[str, Any], build: Callable[[], tuple[EventBatch, NDArray[Any], NDArray[Any]]],
+    name: str,
+    key: Mapping[str, Any],
+    build: Callable[[], tuple[EventBatch, NDArray[Any], NDArray[Any]]],
     cache: str | Path | bool | None = None,
-) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
     """Return events, labels and groups from the cache, or build and keep them.
 
     Parameters
@@ -90,8 +92,14 @@ def cached_events(
 
 def _write(path: Path, key: str, events: EventBatch, labels: NDArray[Any], groups: NDArray[Any]) -> None:
     """Write a file, in the smallest types that hold the numbers."""
-    arrays = {"channel": events.channel, "count": events.count, "sizes": np.diff(events.start, axis=1),
-              "labels": labels, "groups": groups, "n_channels": np.array(events.n_channels)}  # fmt: skip
+    arrays = {
+        "channel": events.channel,
+        "count": events.count,
+        "sizes": np.diff(events.start, axis=1),
+        "labels": labels,
+        "groups": groups,
+        "n_channels": np.array(events.n_channels),
+    }
     small: dict[str, Any] = {name: _smallest(array) for name, array in arrays.items()}
     if events.count.max(initial=1) == 1:
         small["count"] = np.ones(0, np.uint8)

@@ -159,8 +159,11 @@ def delta(signals: ArrayLike, *, threshold: float, max_count: int = 1) -> NDArra
 
 #: The encoders by name.
 ENCODERS: dict[str, Callable[..., NDArray[np.uint8]]] = {
-    "rate": rate, "latency": latency, "delta": delta, "saccade": saccade,
-}  # fmt: skip
+    "rate": rate,
+    "latency": latency,
+    "delta": delta,
+    "saccade": saccade,
+}
 
 
 def _values(where: str, values: ArrayLike) -> NDArray[Any]:

@@ -79,8 +79,11 @@ def write_example(folder: str | Path) -> list[Path]:
             for n in range(number):
                 columns = _moving_dot(np.random.default_rng([part, label, n]), -1 if name == "left" else 1)
                 files.append(_write(place, n, columns))
-    texts = {"data.toml": _SETTINGS, "mydata.py": _FUNCTION,
-             "train.toml": _TRAIN.format(folder=folder.as_posix(), inputs=2 * _SIDE**2)}  # fmt: skip
+    texts = {
+        "data.toml": _SETTINGS,
+        "mydata.py": _FUNCTION,
+        "train.toml": _TRAIN.format(folder=folder.as_posix(), inputs=2 * _SIDE**2),
+    }
     for name, text in texts.items():
         with replacing(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -99,8 +102,10 @@ def _moving_dot(rng: np.random.Generator, way: int) -> dict[str, NDArray[np.int6
             rows.append([t + int(rng.integers(500)), x, row + dy, 1])
             if step:
                 rows.append([t + 500 + int(rng.integers(500)), x - way, row + dy, 0])
-    noise = [[int(rng.integers(_STEPS * _WINDOW_US)), *rng.integers(0, _SIDE, 2).tolist(), int(rng.integers(2))]
-             for _ in range(len(rows) // 10)]  # fmt: skip
+    noise = [
+        [int(rng.integers(_STEPS * _WINDOW_US)), *rng.integers(0, _SIDE, 2).tolist(), int(rng.integers(2))]
+        for _ in range(len(rows) // 10)
+    ]
     table = np.array(sorted(rows + noise), np.int64)
     return {name: table[:, column] for column, name in enumerate(("t", "x", "y", "p"))}
 

@@ -31,8 +31,12 @@ __all__ = ["HELP", "Folder", "read_events"]
 #: File with what holds for all files of a folder.
 SETTINGS = "data.toml"
 #: Columns of events, and what else they may be called.
-COLUMNS = {"t": ("time", "times", "timestamp", "ts"), "x": ("channel", "unit", "units"), "y": (),
-           "p": ("polarity", "pol", "on")}  # fmt: skip
+COLUMNS = {
+    "t": ("time", "times", "timestamp", "ts"),
+    "x": ("channel", "unit", "units"),
+    "y": (),
+    "p": ("polarity", "pol", "on"),
+}
 _KEYS = ("size", "window_ms", "steps", "time", "classes")
 #: Of the files of each class, in the order of names, every so many is for validation if there is no such folder.
 _EVERY = 6
@@ -152,8 +156,16 @@ class Folder:
             raise InvalidValue(f"{path}: size", size, "[height, width], or [channels]")
         sides = [count(f"{path}: size", side, least=1) for side in size]
         window = float(real_array(f"{path}: window_ms", told["window_ms"]))
-        return cls(path, splits, (1, sides[0]) if len(sides) == 1 else (sides[0], sides[1]), window,
-                   count(f"{path}: steps", told["steps"], least=1), time, found.classes, "p" in columns)  # fmt: skip
+        return cls(
+            path,
+            splits,
+            (1, sides[0]) if len(sides) == 1 else (sides[0], sides[1]),
+            window,
+            count(f"{path}: steps", told["steps"], least=1),
+            time,
+            found.classes,
+            "p" in columns,
+        )
 
     def files(self, split: str) -> list[tuple[Path, int]]:
         """Return the files of a split and their labels.
@@ -227,8 +239,10 @@ def _folders(place: Path) -> list[Path]:
 
 def _numbered(names: list[str]) -> list[str]:
     """Return names in order, those that are numbers by their value."""
-    return sorted(names, key=lambda name: [(int(part), "") if part.isdecimal() else (-1, part)
-                                           for part in re.split(r"(\d+)", name)])  # fmt: skip
+    return sorted(
+        names,
+        key=lambda name: [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)],
+    )
 
 
 def read_events(path: Path) -> dict[str, NDArray[Any]]:

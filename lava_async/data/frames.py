@@ -19,8 +19,22 @@ from lava_async.data.store import EventBatch
 from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
 from lava_async.records import array_of, count, real_array
 
-__all__ = ["LATE", "OFF_ON", "ON_OFF", "POLARITIES", "Frames", "Outside", "Recording", "check_planes", "check_sensor",
-           "on_events", "planes", "time_steps", "warn_of_planes", "window_ns"]  # fmt: skip
+__all__ = [
+    "LATE",
+    "OFF_ON",
+    "ON_OFF",
+    "POLARITIES",
+    "Frames",
+    "Outside",
+    "Recording",
+    "check_planes",
+    "check_sensor",
+    "on_events",
+    "planes",
+    "time_steps",
+    "warn_of_planes",
+    "window_ns",
+]
 
 #: Order of the planes of two polarities: ours, and that of slayer's tutorials and of tonic.
 ON_OFF, OFF_ON = "on_off", "off_on"

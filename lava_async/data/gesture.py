@@ -42,10 +42,18 @@ _EVENT_BYTES, _TIME_AT = 8, 4
 
 
 def dvs_gesture(
-    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int = 75, reduce: int = 4,
-    polarity: str = "both", max_count: int | None = None, late: str = "warn", cache: str | bool | None = None,
+    split: str,
+    *,
+    folder: str | Path | None = None,
+    window_ms: float = 20.0,
+    steps: int = 75,
+    reduce: int = 4,
+    polarity: str = "both",
+    max_count: int | None = None,
+    late: str = "warn",
+    cache: str | bool | None = None,
     progress: Progress | None = None,
-) -> SpikeDataset:  # fmt: skip
+) -> SpikeDataset:
     """Return DVS128 Gesture from a folder ``dvs_gesture``, ``DVSGesture`` or ``DvsGesture``.
 
     There are either ``ibmGestureTrain/userNN_LIGHT/LABEL.npy`` and ``ibmGestureTest/...`` (tonic), or
@@ -80,8 +88,9 @@ def dvs_gesture(
         files = _files(path)
         key = {"frames": frames.key(), "part": splits[0], "source": sources(files)}
         parts.append(Part(splits, key, partial(_read_all, path, files, frames, progress)))
-    return load_parts("dvs_gesture", names, parts, frames.shape, n_classes=N_CLASSES, cache=cache,
-                      polarity=frames.planes)  # fmt: skip
+    return load_parts(
+        "dvs_gesture", names, parts, frames.shape, n_classes=N_CLASSES, cache=cache, polarity=frames.planes
+    )
 
 
 def read_gesture_array(path: str | Path) -> Recording:

@@ -85,6 +85,10 @@ def data_loader(
     ((64, 200, 10), torch.Size([64]))
     """
     return DataLoader(
-        TorchSpikes(data), count("data_loader.batch_size", batch_size, least=1), shuffle=shuffle, drop_last=drop_last,
-        collate_fn=collate, generator=torch.Generator().manual_seed(seed),
-    )  # fmt: skip
+        TorchSpikes(data),
+        count("data_loader.batch_size", batch_size, least=1),
+        shuffle=shuffle,
+        drop_last=drop_last,
+        collate_fn=collate,
+        generator=torch.Generator().manual_seed(seed),
+    )

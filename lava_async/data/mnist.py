@@ -39,9 +39,14 @@ _FILES = {"train": ("train", "validation"), "t10k": ("test",)}
 
 
 def mnist(
-    split: str, *, folder: str | Path | None = None, limit: int | None = None, polarity: str = ON_OFF,
-    cache: str | bool | None = None, progress: Progress | None = None,
-) -> SpikeDataset:  # fmt: skip
+    split: str,
+    *,
+    folder: str | Path | None = None,
+    limit: int | None = None,
+    polarity: str = ON_OFF,
+    cache: str | bool | None = None,
+    progress: Progress | None = None,
+) -> SpikeDataset:
     """Return MNIST digits as events of a 34 x 34 sensor over 10 time steps.
 
     Validation is the last sixth of the training file: 50,000 / 10,000 / 10,000 samples. Choose settings on validation,
@@ -77,21 +82,31 @@ def mnist(
     if limit is not None:
         limit = count("mnist.limit", limit, least=1)
     held = {prefix: splits for prefix, splits in _FILES.items() if set(splits) & set(names)}
-    paths = {prefix: find("mnist", [f for f in SOURCES["mnist"].files if f.startswith(prefix)], folder)
-             for prefix in held}  # fmt: skip
+    paths = {
+        prefix: find("mnist", [f for f in SOURCES["mnist"].files if f.startswith(prefix)], folder) for prefix in held
+    }
     if limit is not None:
         return _first(limit, names, [(held[prefix], paths[prefix]) for prefix in held], polarity, progress)
-    parts = [Part(splits, {"file": prefix, "size": _SENSOR, "source": sources(paths[prefix]), "polarity": polarity},
-                  partial(_encode_files, paths[prefix], polarity, progress))
-             for prefix, splits in held.items()]  # fmt: skip
-    return load_parts("mnist", names, parts, (2, *_SENSOR), n_classes=N_CLASSES, validation=last_sixth, cache=cache,
-                      polarity=polarity)  # fmt: skip
+    parts = [
+        Part(
+            splits,
+            {"file": prefix, "size": _SENSOR, "source": sources(paths[prefix]), "polarity": polarity},
+            partial(_encode_files, paths[prefix], polarity, progress),
+        )
+        for prefix, splits in held.items()
+    ]
+    return load_parts(
+        "mnist", names, parts, (2, *_SENSOR), n_classes=N_CLASSES, validation=last_sixth, cache=cache, polarity=polarity
+    )
 
 
 def _first(
-    limit: int, names: tuple[str, ...], parts: list[tuple[tuple[str, ...], list[Path]]], polarity: str,
+    limit: int,
+    names: tuple[str, ...],
+    parts: list[tuple[tuple[str, ...], list[Path]]],
+    polarity: str,
     progress: Progress | None,
-) -> SpikeDataset:  # fmt: skip
+) -> SpikeDataset:
     """Return the first samples of splits; no other image is encoded."""
     images: list[NDArray[np.uint8]] = []
     labels: list[NDArray[np.int64]] = []
@@ -102,8 +117,9 @@ def _first(
             images.append(pictures[mine][:limit])
             labels.append(classes[mine][:limit].astype(np.int64))
     events = _encode(np.concatenate(images)[:limit], polarity, progress)
-    return SpikeDataset(events, np.concatenate(labels)[:limit], (2, *_SENSOR), f"mnist {'+'.join(names)}",
-                        polarity=polarity)  # fmt: skip
+    return SpikeDataset(
+        events, np.concatenate(labels)[:limit], (2, *_SENSOR), f"mnist {'+'.join(names)}", polarity=polarity
+    )
 
 
 def _encode(images: NDArray[np.uint8], polarity: str, progress: Progress | None) -> EventBatch:

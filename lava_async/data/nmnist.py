@@ -39,10 +39,18 @@ _FOLDERS = {"Train": ("train", "validation"), "Test": ("test",)}
 
 
 def nmnist(
-    split: str, *, folder: str | Path | None = None, window_ms: float = 10.0, first_saccade: bool = True,
-    reduce: int = 1, polarity: str = "both", max_count: int | None = None, late: str = "warn",
-    cache: str | bool | None = None, progress: Progress | None = None,
-) -> SpikeDataset:  # fmt: skip
+    split: str,
+    *,
+    folder: str | Path | None = None,
+    window_ms: float = 10.0,
+    first_saccade: bool = True,
+    reduce: int = 1,
+    polarity: str = "both",
+    max_count: int | None = None,
+    late: str = "warn",
+    cache: str | bool | None = None,
+    progress: Progress | None = None,
+) -> SpikeDataset:
     """Return N-MNIST from ``Train/0 .. 9/*.bin`` and ``Test/0 .. 9/*.bin`` in a folder ``nmnist`` or ``NMNIST``.
 
     Samples are in the order of the files' numbers, those of the MNIST images. Validation is the last sixth of the
@@ -87,8 +95,9 @@ def nmnist(
             raise InvalidValue(f"data nmnist: files in {place}", 0, "recordings 0/*.bin .. 9/*.bin")
         key = {"frames": frames.key(), "part": place.name, "source": sources(files)}
         parts.append(Part(held[place.name], key, partial(_read_all, place, files, frames, progress)))
-    return load_parts("nmnist", names, parts, frames.shape, n_classes=10, validation=last_sixth, cache=cache,
-                      polarity=frames.planes)  # fmt: skip
+    return load_parts(
+        "nmnist", names, parts, frames.shape, n_classes=10, validation=last_sixth, cache=cache, polarity=frames.planes
+    )
 
 
 def read_nmnist(path: str | Path) -> Recording:

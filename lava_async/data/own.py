@@ -37,11 +37,21 @@ _CHUNK = 200
 
 
 def events(
-    split: str, *, folder: str | Path | None = None, size: list[int] | None = None, window_ms: float | None = None,
-    steps: int | None = None, time: str | None = None, classes: list[str] | None = None, reduce: int = 1,
-    polarity: str = "both", max_count: int | None = None, late: str = "error", cache: str | bool | None = None,
+    split: str,
+    *,
+    folder: str | Path | None = None,
+    size: list[int] | None = None,
+    window_ms: float | None = None,
+    steps: int | None = None,
+    time: str | None = None,
+    classes: list[str] | None = None,
+    reduce: int = 1,
+    polarity: str = "both",
+    max_count: int | None = None,
+    late: str = "error",
+    cache: str | bool | None = None,
     progress: Progress | None = None,
-) -> SpikeDataset:  # fmt: skip
+) -> SpikeDataset:
     """Return a user's own events, from a folder with a folder per split and class: ``train/left/07.csv``.
 
     ``lava-async data example FOLDER`` writes a small one. What the options do not say, the file ``data.toml`` in the
@@ -82,11 +92,18 @@ def events(
     parts = []
     for name in own.splits:
         files = own.files(name)
-        key = {"frames": frames.key(), "time": own.time, "split": name, "source": sources([f for f, _ in files]),
-               "folder": str(own.path.resolve()), "labels": [label for _, label in files]}  # fmt: skip
+        key = {
+            "frames": frames.key(),
+            "time": own.time,
+            "split": name,
+            "source": sources([f for f, _ in files]),
+            "folder": str(own.path.resolve()),
+            "labels": [label for _, label in files],
+        }
         parts.append(Part((name,), key, partial(_read_all, files, own.time, frames, progress)))
-    return load_parts("events", own.splits, parts, frames.shape, n_classes=len(own.classes), cache=cache,
-                      polarity=frames.planes)  # fmt: skip
+    return load_parts(
+        "events", own.splits, parts, frames.shape, n_classes=len(own.classes), cache=cache, polarity=frames.planes
+    )
 
 
 def _read_all(
@@ -117,10 +134,20 @@ def _recording(where: str, columns: Mapping[str, Any], per_second: int) -> Recor
 
 
 def from_events(
-    samples: Iterable[Any], labels: Any, *, size: tuple[int, int], window_ms: float, steps: int, time: str = "us",
-    reduce: int = 1, polarity: str = "both", max_count: int | None = None, late: str = "error",
-    n_classes: int | None = None, name: str = "events",
-) -> SpikeDataset:  # fmt: skip
+    samples: Iterable[Any],
+    labels: Any,
+    *,
+    size: tuple[int, int],
+    window_ms: float,
+    steps: int,
+    time: str = "us",
+    reduce: int = 1,
+    polarity: str = "both",
+    max_count: int | None = None,
+    late: str = "error",
+    n_classes: int | None = None,
+    name: str = "events",
+) -> SpikeDataset:
     """Return a data set of recorded events.
 
     Parameters
@@ -159,12 +186,15 @@ def from_events(
     frames = Frames(size, window_ms, steps, reduce, polarity, max_count, name, late)
     if time not in UNITS:
         raise InvalidValue(f"{name}: time", time, "one of " + ", ".join(UNITS))
-    recordings = [_recording(f"{name}: sample {b}", _columns(f"{name}: sample {b}", sample), UNITS[time])
-                  for b, sample in enumerate(samples)]  # fmt: skip
+    recordings = [
+        _recording(f"{name}: sample {b}", _columns(f"{name}: sample {b}", sample), UNITS[time])
+        for b, sample in enumerate(samples)
+    ]
     classes = class_labels(f"{name}: labels", labels, n_classes)
     encoded = frames.encode(recordings)
-    return SpikeDataset(encoded, classes, frames.shape, name, n_classes or int(classes.max(initial=0)) + 1,
-                        frames.planes)  # fmt: skip
+    return SpikeDataset(
+        encoded, classes, frames.shape, name, n_classes or int(classes.max(initial=0)) + 1, frames.planes
+    )
 
 
 def _columns(where: str, sample: Any) -> dict[str, Any]:
@@ -175,10 +205,18 @@ def _columns(where: str, sample: Any) -> dict[str, Any]:
 
 
 def from_samples(
-    data: Any, *, axes: str | None = None, size: tuple[int, int] | None = None, window_ms: float | None = None,
-    steps: int | None = None, time: str = "us", polarity: str | None = None, n_classes: int | None = None,
-    name: str = "samples", **how: Any,
-) -> SpikeDataset:  # fmt: skip
+    data: Any,
+    *,
+    axes: str | None = None,
+    size: tuple[int, int] | None = None,
+    window_ms: float | None = None,
+    steps: int | None = None,
+    time: str = "us",
+    polarity: str | None = None,
+    n_classes: int | None = None,
+    name: str = "samples",
+    **how: Any,
+) -> SpikeDataset:
     """Return a data set of what others hold: a Dataset or DataLoader of torch, of tonic, or (spikes, labels).
 
     All samples are read once, in the order in which they come, and kept as lists of events: what a transform draws, or
@@ -228,15 +266,26 @@ def from_samples(
             size = (int(known[1]), int(known[0]))
         for field, value in (("size", size), ("window_ms", window_ms), ("steps", steps)):
             if value is None:
-                raise InvalidValue(f"{name}: {field}", None, "given to lava_async.data.own.from_samples: these are "
-                                   "events with times")  # fmt: skip
+                raise InvalidValue(
+                    f"{name}: {field}", None, "given to lava_async.data.own.from_samples: these are events with times"
+                )
         assert size is not None
         assert window_ms is not None
         assert steps is not None
         samples, labels = zip(*everything, strict=True)
         planes = polarity or ("merged" if known is not None and known[2] == 1 else "both")
-        return from_events(samples, np.array(labels), size=size, window_ms=window_ms, steps=steps, time=time,
-                           polarity=planes, n_classes=n_classes, name=name, **how)  # fmt: skip
+        return from_events(
+            samples,
+            np.array(labels),
+            size=size,
+            window_ms=window_ms,
+            steps=steps,
+            time=time,
+            polarity=planes,
+            n_classes=n_classes,
+            name=name,
+            **how,
+        )
     if how:
         raise InvalidType(f"{name}: {', '.join(how)}", list(how.values()), "left out: these samples are no events")
     batches: list[SpikeBatch] = []
@@ -272,8 +321,14 @@ def labelled(data: Any) -> Any:
         return data
     counts = EventBatch.concatenate([SpikeBatch.of(spikes)])
     classes = class_labels("labels", data.labels)
-    return SpikeDataset(counts, classes, (1, 1, counts.n_channels), "samples", int(classes.max(initial=0)) + 1,
-                        getattr(data, "polarity", None))  # fmt: skip
+    return SpikeDataset(
+        counts,
+        classes,
+        (1, 1, counts.n_channels),
+        "samples",
+        int(classes.max(initial=0)) + 1,
+        getattr(data, "polarity", None),
+    )
 
 
 def _is_sparse(spikes: Any) -> bool:
@@ -314,7 +369,7 @@ def _joined(classes: list[NDArray[Any]], n: int) -> NDArray[Any]:
 
 def _batch(
     where: str, sample: Any, label_axes: int, axes: str | None
-) -> tuple[SpikeBatch, tuple[int, int, int] | None]:  # fmt: skip
+) -> tuple[SpikeBatch, tuple[int, int, int] | None]:
     """Return a sample, or a batch of them, as a batch, and the shape of the sensor if it is known."""
     if isinstance(sample, SpikeTrain):
         return SpikeBatch.of([sample]), None

@@ -49,9 +49,11 @@ def last_sixth(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def chosen(
-    held: tuple[str, ...], names: tuple[str, ...], groups: NDArray[np.int64],
+    held: tuple[str, ...],
+    names: tuple[str, ...],
+    groups: NDArray[np.int64],
     validation: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
-) -> NDArray[np.bool_]:  # fmt: skip
+) -> NDArray[np.bool_]:
     """Return which samples of a part that holds some splits are of those that are wanted.
 
     Parameters
@@ -69,10 +71,16 @@ def chosen(
 
 
 def load_parts(
-    name: str, names: tuple[str, ...], parts: Iterable[Part], shape: tuple[int, int, int], *, n_classes: int,
-    validation: Callable[[NDArray[np.int64]], NDArray[np.bool_]] = held_out, cache: str | Path | bool | None = None,
+    name: str,
+    names: tuple[str, ...],
+    parts: Iterable[Part],
+    shape: tuple[int, int, int],
+    *,
+    n_classes: int,
+    validation: Callable[[NDArray[np.int64]], NDArray[np.bool_]] = held_out,
+    cache: str | Path | bool | None = None,
     polarity: str | None = None,
-) -> SpikeDataset:  # fmt: skip
+) -> SpikeDataset:
     """Return splits of a data set, part after part.
 
     Parameters

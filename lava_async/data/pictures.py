@@ -45,10 +45,21 @@ def raster(axes: Axes, train: SpikeTrain, shape: tuple[int, int, int] | None = N
     for plane, (colour, marker) in zip(range(planes), (ON, OFF), strict=False):
         here = train.channel // n_rows == plane
         label = ("ON", "OFF")[plane] if planes > 1 else None
-        axes.scatter(step[here], train.channel[here] % n_rows, s=size * train.count[here], color=colour, linewidths=0,
-                     marker=marker if planes > 1 else "o", label=label)  # fmt: skip
-    axes.set(xlabel="time step", ylabel="pixel" if planes > 1 else "channel", xlim=(-0.5, train.n_steps - 0.5),
-             ylim=(-0.5, n_rows - 0.5))  # fmt: skip
+        axes.scatter(
+            step[here],
+            train.channel[here] % n_rows,
+            s=size * train.count[here],
+            color=colour,
+            linewidths=0,
+            marker=marker if planes > 1 else "o",
+            label=label,
+        )
+    axes.set(
+        xlabel="time step",
+        ylabel="pixel" if planes > 1 else "channel",
+        xlim=(-0.5, train.n_steps - 0.5),
+        ylim=(-0.5, n_rows - 0.5),
+    )
     return axes
 
 
@@ -97,8 +108,10 @@ def draw_encoders(panels: Sequence[Axes], image: ArrayLike, *, steps: int = 20, 
         "rate: $s(t) = 1$ if $U < x$": (rate(picture[None], steps=steps, seed=seed), (1, height, width)),
         "latency: $t = (1 - x)(T - 1)$": (latency(picture[None], steps=steps), (1, height, width)),
         "saccade: $\\Delta \\log I$ at every pixel": (
-            saccade(picture[None], size=(height + 2, width + 2), steps=steps), (2, height + 2, width + 2)),
-    }  # fmt: skip
+            saccade(picture[None], size=(height + 2, width + 2), steps=steps),
+            (2, height + 2, width + 2),
+        ),
+    }
     for axes, (title, (spikes, shape)) in zip((panels[1], panels[2], panels[4]), seen.items(), strict=True):
         raster(axes, SpikeTrain.from_dense(spikes[0]), shape, size=9.0).set_title(title)
     panels[1].set_ylabel("pixel")

@@ -58,18 +58,24 @@ _IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-
 _ZENKE = "https://zenkelab.org/resources/spiking-heidelberg-datasets-shd/"
 #: Data sets that have files, by name.
 SOURCES: dict[str, Source] = {
-    "mnist": Source(tuple(f"{name}|{name}.gz|{name.replace('-idx', '.idx')}" for name in _IDX), ("MNIST/raw", "MNIST"),
-                    page="http://yann.lecun.com/exdb/mnist/ (copies: https://ossci-datasets.s3.amazonaws.com/mnist/FILE.gz)"),
+    "mnist": Source(
+        tuple(f"{name}|{name}.gz|{name.replace('-idx', '.idx')}" for name in _IDX),
+        ("MNIST/raw", "MNIST"),
+        page="http://yann.lecun.com/exdb/mnist/ (copies: https://ossci-datasets.s3.amazonaws.com/mnist/FILE.gz)",
+    ),
     "spoken_digits": Source(("shd_train.h5", "shd_test.h5")),
     "shd": Source(("shd_train.h5", "shd_test.h5"), ("SHD",), download=True, page=_ZENKE),
     "ssc": Source(("ssc_train.h5", "ssc_valid.h5", "ssc_test.h5"), ("SSC",), download=True, page=_ZENKE),
-    "nmnist": Source(("Train", "Test"), ("NMNIST",), download=True,
-                     page="https://www.garrickorchard.com/datasets/n-mnist"),
-    "dvs_gesture": Source(
-        ("ibmGestureTrain|trials_to_train.txt", "ibmGestureTest|trials_to_test.txt"), ("DVSGesture", "DvsGesture"),
-        download=True, page="http://research.ibm.com/dvsgesture/",
+    "nmnist": Source(
+        ("Train", "Test"), ("NMNIST",), download=True, page="https://www.garrickorchard.com/datasets/n-mnist"
     ),
-}  # fmt: skip
+    "dvs_gesture": Source(
+        ("ibmGestureTrain|trials_to_train.txt", "ibmGestureTest|trials_to_test.txt"),
+        ("DVSGesture", "DvsGesture"),
+        download=True,
+        page="http://research.ibm.com/dvsgesture/",
+    ),
+}
 #: What archives of data are called.
 _PACKED = (".zip", ".tar.gz", ".tgz", ".tar", ".gz", ".bz2", ".xz", ".7z", ".rar")
 

@@ -162,7 +162,7 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
 
 def read_table(
     path: str | Path, columns: Sequence[str], optional: Sequence[str] = ()
-) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+) -> dict[str, NDArray[np.float64]]:
     """Return columns of a table of numbers in text: .csv, with commas, semicolons, tabs or spaces.
 
     The first line names the columns; others than those that are wanted may be there. Lines that are empty or begin with

@@ -42,10 +42,17 @@ _CHUNK = 1000
 
 
 def spoken_digits(
-    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int | None = None, reduce: int = 1,
-    max_count: int | None = None, late: str = "error", cache: str | bool | None = None,
+    split: str,
+    *,
+    folder: str | Path | None = None,
+    window_ms: float = 20.0,
+    steps: int | None = None,
+    reduce: int = 1,
+    max_count: int | None = None,
+    late: str = "error",
+    cache: str | bool | None = None,
     progress: Progress | None = None,
-) -> SpikeDataset:  # fmt: skip
+) -> SpikeDataset:
     """Return spoken digits in the format of SHD: ``shd_train.h5`` and ``shd_test.h5`` in a folder ``spoken_digits``.
 
     Made for this project's 4,000 + 1,000 synthetic spoken digits of 50 speakers, English and German: 20 classes, 200
@@ -77,10 +84,17 @@ def spoken_digits(
 
 
 def shd(
-    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int | None = None, reduce: int = 1,
-    max_count: int | None = None, late: str = "error", cache: str | bool | None = None,
+    split: str,
+    *,
+    folder: str | Path | None = None,
+    window_ms: float = 20.0,
+    steps: int | None = None,
+    reduce: int = 1,
+    max_count: int | None = None,
+    late: str = "error",
+    cache: str | bool | None = None,
     progress: Progress | None = None,
-) -> SpikeDataset:  # fmt: skip
+) -> SpikeDataset:
     """Return the Spiking Heidelberg Digits: ``shd_train.h5`` and ``shd_test.h5`` in a folder ``shd`` or ``SHD``.
 
     8,156 + 2,264 spoken digits, English and German, 20 classes. Two of the 12 speakers are in the test file only;
@@ -98,9 +112,17 @@ def shd(
 
 
 def ssc(
-    split: str, *, folder: str | Path | None = None, window_ms: float = 20.0, steps: int | None = None, reduce: int = 1,
-    max_count: int | None = None, late: str = "warn", cache: str | bool | None = None, progress: Progress | None = None,
-) -> SpikeDataset:  # fmt: skip
+    split: str,
+    *,
+    folder: str | Path | None = None,
+    window_ms: float = 20.0,
+    steps: int | None = None,
+    reduce: int = 1,
+    max_count: int | None = None,
+    late: str = "warn",
+    cache: str | bool | None = None,
+    progress: Progress | None = None,
+) -> SpikeDataset:
     """Return the Spiking Speech Commands: ``ssc_{train,valid,test}.h5`` in a folder ``ssc`` or ``SSC``.
 
     105,829 spoken words, 35 classes; validation is the authors' own. The words are cut to 1 s; later events are left
@@ -159,18 +181,21 @@ def _recording(where: str, b: int, seconds: NDArray[Any], units: NDArray[Any]) -
     return Recording(seconds, units, np.zeros(len(units), np.int64), np.ones(len(units), bool), per_second=1)
 
 
-def _frames(
-    name: str, window_ms: float, steps: int | None, reduce: int, max_count: int | None, late: str
-) -> Frames:  # fmt: skip
+def _frames(name: str, window_ms: float, steps: int | None, reduce: int, max_count: int | None, late: str) -> Frames:
     if steps is None:  # Rounded up.
         steps = max(1, -int(-_SECONDS[name] * 10**9 // window_ns(f"{name}.window_ms", window_ms)))
     return Frames((1, CHANNELS), window_ms, steps, reduce, "merged", max_count, name, late)
 
 
 def _load(
-    name: str, split: str, folder: str | Path | None, frames: Frames, cache: str | bool | None,
-    progress: Progress | None, n_classes: int,
-) -> SpikeDataset:  # fmt: skip
+    name: str,
+    split: str,
+    folder: str | Path | None,
+    frames: Frames,
+    cache: str | bool | None,
+    progress: Progress | None,
+    n_classes: int,
+) -> SpikeDataset:
     """Return splits of a data set; of two files, the first holds train and validation."""
     names, files = split_names(f"{name}.split", split), SOURCES[name].files
     held = [("train",), ("validation",), ("test",)] if len(files) == 3 else [("train", "validation"), ("test",)]

@@ -70,8 +70,12 @@ class State:
             kept[_LONGEST] = max(longest[False]), max(longest[True])
         of_neurons, of_inputs = kept[_LONGEST]
         u: NDArray[Any] = np.zeros(network.n_neurons, dtype=network.params.dtype)
-        return cls(u, u.copy(), np.zeros((of_neurons, network.n_neurons), np.int32),
-                   np.zeros((of_inputs, network.n_inputs), np.int32))  # fmt: skip
+        return cls(
+            u,
+            u.copy(),
+            np.zeros((of_neurons, network.n_neurons), np.int32),
+            np.zeros((of_inputs, network.n_inputs), np.int32),
+        )
 
 
 @dataclass(frozen=True, eq=False)

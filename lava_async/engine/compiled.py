@@ -44,8 +44,11 @@ class CompiledNetwork:
         self.network = network
         kind = type(network.params.arrays())
         if kind not in (Cuba, Loihi):
-            raise InvalidType("Network.params", type(network.params).__name__, "CubaParams or LoihiParams for the "
-                              "compiled engine; engine='reference' runs any neuron model")  # fmt: skip
+            raise InvalidType(
+                "Network.params",
+                type(network.params).__name__,
+                "CubaParams or LoihiParams for the compiled engine; engine='reference' runs any neuron model",
+            )
         self.integers = kind is Loihi
 
     def _spec(self) -> _core.NetworkSpec:
@@ -81,8 +84,9 @@ class CompiledNetwork:
             if isinstance(s, Conv):
                 into = units[self.network.layer_slices[s.target]].reshape(s.output_shape[0], -1)
                 if (into != into[:, :1]).any():
-                    raise InvalidValue(f"LoihiParams.weight_exp of layer {s.target}", "differs within a channel",
-                                       "one per channel")  # fmt: skip
+                    raise InvalidValue(
+                        f"LoihiParams.weight_exp of layer {s.target}", "differs within a channel", "one per channel"
+                    )
         return units
 
     def _loaded(self, arithmetic: str) -> _core.Engine:
@@ -259,10 +263,25 @@ class Call:
     def _call(self, engine: _core.Engine, payload: int) -> Any:
         batch = self.batch
         return engine.run(
-            self.rules, self.samples, self.t0, batch.channel, batch.count, batch.start, payload,
-            self.history, self.inputs, self.from_rest, self.u, self.v, self.counts, self.forward_steps,
-            self.first_output, self.tally, self.threads, self.setup.record,
-        )  # fmt: skip
+            self.rules,
+            self.samples,
+            self.t0,
+            batch.channel,
+            batch.count,
+            batch.start,
+            payload,
+            self.history,
+            self.inputs,
+            self.from_rest,
+            self.u,
+            self.v,
+            self.counts,
+            self.forward_steps,
+            self.first_output,
+            self.tally,
+            self.threads,
+            self.setup.record,
+        )
 
     def fail(self, *failure: Any) -> None:
         """Raise what a failure of the core means."""
@@ -283,10 +302,18 @@ class Call:
         groups, trace = self._groups(), self._trace()
         operations, updates, dropped = self.tally.T
         return BatchResult(
-            counts, counts[:, self.network.outputs], self.forward_steps, self.first_output,
-            public_state(self.setup, self.u), public_state(self.setup, self.v), operations, updates, dropped,
-            groups=None if groups is None else [groups], trace=None if trace is None else [trace],
-        )  # fmt: skip
+            counts,
+            counts[:, self.network.outputs],
+            self.forward_steps,
+            self.first_output,
+            public_state(self.setup, self.u),
+            public_state(self.setup, self.v),
+            operations,
+            updates,
+            dropped,
+            groups=None if groups is None else [groups],
+            trace=None if trace is None else [trace],
+        )
 
     def _groups(self) -> list[list[Any]] | None:
         if not self.recorded:
@@ -320,14 +347,40 @@ class TimedCall(Call):
 
     def _call(self, engine: _core.Engine, payload: int) -> Any:
         batch, machine, times = self.batch, self.machine, self.machine.times
-        prices = (times.synaptic_operation, times.active_update, times.inactive_update, times.emission, times.message,
-                  times.arrival, times.barrier)  # fmt: skip
+        prices = (
+            times.synaptic_operation,
+            times.active_update,
+            times.inactive_update,
+            times.emission,
+            times.message,
+            times.arrival,
+            times.barrier,
+        )
         return engine.run_timed(
-            self.rules, np.array(prices, np.int64), machine.core_of, machine.way, self._replay(),
-            self.samples, self.t0, batch.channel, batch.count, batch.start, payload, self.history, self.inputs,
-            self.u, self.v, self.counts, self.forward_steps, self.first_output, self.tally, self.step_ps,
-            self.first_output_ps, self.threads, self.setup.record,
-        )  # fmt: skip
+            self.rules,
+            np.array(prices, np.int64),
+            machine.core_of,
+            machine.way,
+            self._replay(),
+            self.samples,
+            self.t0,
+            batch.channel,
+            batch.count,
+            batch.start,
+            payload,
+            self.history,
+            self.inputs,
+            self.u,
+            self.v,
+            self.counts,
+            self.forward_steps,
+            self.first_output,
+            self.tally,
+            self.step_ps,
+            self.first_output_ps,
+            self.threads,
+            self.setup.record,
+        )
 
     def _replay(self) -> NDArray[np.int64] | None:
         """Return recorded messages as the core numbers sources and cores; what is none of this network is -1."""

@@ -72,11 +72,18 @@ class Run:
         state.inputs = self.emitted[len(self.emitted) - len(state.inputs) :, : self.C].astype(np.int32)
         counts = self.emitted[self.D :, self.C :].T.astype(np.int32)
         return Result(
-            counts, counts[setup.network.outputs], self.forward_steps, self.first_output,
-            public_state(setup, state.u), public_state(setup, state.v),
-            self.synaptic_operations, self.neuron_updates, self.dropped,
-            None if setup.record == "counts" else self.groups, self.trace if setup.record == "trace" else None,
-        )  # fmt: skip
+            counts,
+            counts[setup.network.outputs],
+            self.forward_steps,
+            self.first_output,
+            public_state(setup, state.u),
+            public_state(setup, state.v),
+            self.synaptic_operations,
+            self.neuron_updates,
+            self.dropped,
+            None if setup.record == "counts" else self.groups,
+            self.trace if setup.record == "trace" else None,
+        )
 
     def asynchronous(self, row: int) -> None:
         """Semantics 3: deliver, check, select until nothing is pending."""
@@ -184,6 +191,11 @@ class Run:
         """Return what a schedule may know."""
         i = sources - self.C
         return Pending(
-            i, self.momentum[sources], self.emission[sources], self.layer[sources], self.t, k,
+            i,
+            self.momentum[sources],
+            self.emission[sources],
+            self.layer[sources],
+            self.t,
+            k,
             lambda stream: draws.key(self.setup.seed, stream, self.sample, self.t, k, i),
-        )  # fmt: skip
+        )

@@ -87,9 +87,25 @@ class Steps:
 
     def _run_on(self, engine: _core.Engine, payload: int, u: NDArray[Any], v: NDArray[Any]) -> tuple[Any, ...] | None:
         failure: Any = engine.run(
-            self._rules, self.sample, self.state.t, self._channel, self._count, self._start, payload, self._history,
-            self._inputs, False, u, v, self._counts, self.forward_steps, self.first_output, self.tally, 1, "counts",
-        )  # fmt: skip
+            self._rules,
+            self.sample,
+            self.state.t,
+            self._channel,
+            self._count,
+            self._start,
+            payload,
+            self._history,
+            self._inputs,
+            False,
+            u,
+            v,
+            self._counts,
+            self.forward_steps,
+            self.first_output,
+            self.tally,
+            1,
+            "counts",
+        )
         return failure  # type: ignore[no-any-return]
 
     def _remember(self, n: int) -> None:
@@ -106,6 +122,13 @@ class Steps:
         network, counts = self.setup.network, self.counts[:, None].copy()
         operations, updates, dropped = self.tally[0].tolist()
         return Result(
-            counts, counts[network.outputs], self.forward_steps[0].copy(), self.first_output[0].copy(),
-            public_state(self.setup, self._u[0]), public_state(self.setup, self._v[0]), operations, updates, dropped,
-        )  # fmt: skip
+            counts,
+            counts[network.outputs],
+            self.forward_steps[0].copy(),
+            self.first_output[0].copy(),
+            public_state(self.setup, self._u[0]),
+            public_state(self.setup, self._v[0]),
+            operations,
+            updates,
+            dropped,
+        )

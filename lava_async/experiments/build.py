@@ -78,12 +78,18 @@ def build_network(config: Config, shape: tuple[int, ...], n_classes: int) -> Unl
         for name, parameter in (named for block in blocks for named in block.named_parameters()):
             parameter.requires_grad_(parameter.requires_grad and not name.endswith("current_decay"))
     network = UnlayeredNetwork(
-        blocks, schedule=config.schedule.deployed, until=config.until.rule(),
-        surrogate=_surrogate(config.gradient), seed=seed, threads=threads,
+        blocks,
+        schedule=config.schedule.deployed,
+        until=config.until.rule(),
+        surrogate=_surrogate(config.gradient),
+        seed=seed,
+        threads=threads,
         input_shape=None if config.network.layers is None else shape,
-        **{name: getattr(config.gradient, name)
-           for name in ("credit", "peak", "reset", "refractory_dropout", "input_dropout")},
-    )  # fmt: skip
+        **{
+            name: getattr(config.gradient, name)
+            for name in ("credit", "peak", "reset", "refractory_dropout", "input_dropout")
+        },
+    )
     inputs = network.to_network().n_inputs
     if inputs != math.prod(shape):
         raise InvalidValue("network: input channels", inputs, f"{math.prod(shape)}, those of the data")
@@ -98,12 +104,23 @@ def build_trainer(config: Config, network: UnlayeredNetwork, train: Any, validat
     """Return the training of a network."""
     seed, training = config.training.seed, config.training
     return Trainer(
-        network, train, validation, epochs=training.epochs, batch_size=training.batch_size, seed=seed,
-        optimizer=_optimizer(config, network), cosine=config.optimizer.cosine, loss=_loss(config.loss),
-        penalty=config.loss.penalty, rate=config.network.rate,
-        schedule_at=lambda step, steps: config.schedule.at(seed, step, steps), threads=training.threads,
-        augment=_augmentation(config, train), keep_best=training.keep == "best", ranks=ranks,
-    )  # fmt: skip
+        network,
+        train,
+        validation,
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        seed=seed,
+        optimizer=_optimizer(config, network),
+        cosine=config.optimizer.cosine,
+        loss=_loss(config.loss),
+        penalty=config.loss.penalty,
+        rate=config.network.rate,
+        schedule_at=lambda step, steps: config.schedule.at(seed, step, steps),
+        threads=training.threads,
+        augment=_augmentation(config, train),
+        keep_best=training.keep == "best",
+        ranks=ranks,
+    )
 
 
 @contextmanager

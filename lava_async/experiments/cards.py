@@ -34,8 +34,8 @@ _DATA = {
     "digits": "scikit-learn's 1,797 handwritten 8x8 digits as events of a simulated camera, 200 channels, 10 steps",
     "mnist": "MNIST as events of a simulated event camera that moves (saccades), 2312 channels, 10 time steps",
     "spoken_digits": "synthetic spoken digits in the format of SHD (English and German, 20 classes), 700 channels, "
-                     "53 time steps; not the Heidelberg recordings",
-}  # fmt: skip
+    "53 time steps; not the Heidelberg recordings",
+}
 
 
 def write_model(cell: Cell, out: Path, folder: Path) -> None:
@@ -62,25 +62,42 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
     with replacing(folder / NETWORK) as temporary:
         shutil.copyfile(cell.network(out), temporary)
     executions = [each.config() for each in cell.executions]
-    kept = [{name: each[name] for name in ("split", "execution", "samples", "numbers", "layers")}
-            for each in found["evaluations"] if each["execution"] in executions]  # fmt: skip
+    kept = [
+        {name: each[name] for name in ("split", "execution", "samples", "numbers", "layers")}
+        for each in found["evaluations"]
+        if each["execution"] in executions
+    ]
     steps = _record(cell, folder)
     card = _card(cell, found, kept, folder.name, steps)
     for name, text in ((CONFIG, cell.config.to_toml()), (CARD, card)):
         with replacing(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    write_json(folder / RESULTS, {"study": [cell.setting, cell.training, cell.seed], "versions": found["versions"],
-                                  "trained": found["trained"], "evaluations": kept})  # fmt: skip
+    write_json(
+        folder / RESULTS,
+        {
+            "study": [cell.setting, cell.training, cell.seed],
+            "versions": found["versions"],
+            "trained": found["trained"],
+            "evaluations": kept,
+        },
+    )
 
 
 def _record(cell: Cell, folder: Path) -> int:
     """Write some samples and what the network answers, and return their time steps."""
     data = build.read_split(cell.config.data, cell.split)
     events, network = as_events(data.spikes)[:RECORDED], netx.load(folder / NETWORK)
-    counts: dict[str, Any] = {f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)
-              for name, order in SCHEDULES.items()}  # fmt: skip
-    arrays: dict[str, Any] = {"channel": events.channel, "count": events.count, "start": events.start,
-                              "n_channels": np.array(events.n_channels), "labels": data.labels[:RECORDED]}  # fmt: skip
+    counts: dict[str, Any] = {
+        f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)
+        for name, order in SCHEDULES.items()
+    }
+    arrays: dict[str, Any] = {
+        "channel": events.channel,
+        "count": events.count,
+        "start": events.start,
+        "n_channels": np.array(events.n_channels),
+        "labels": data.labels[:RECORDED],
+    }
     with replacing(folder / SAMPLES) as temporary:
         np.savez_compressed(temporary, **arrays, **counts)
     return events.n_steps
@@ -98,8 +115,10 @@ def _card(cell: Cell, found: dict[str, Any], kept: list[dict[str, Any]], name: s
     for execution, numbers in ((e, n) for (e, readout), n in by_place.items() if readout == QUIESCENCE):
         first = by_place.get((execution, FIRST_OUTPUT))
         at_first = f"{first['accuracy']:.1%}" if first else "-"
-        rows.append(f"| {execution} | {numbers['accuracy']:.1%} | {at_first} | {numbers['spikes']:.0f} | "
-                    f"{numbers['synaptic_operations']:,.0f} |")  # fmt: skip
+        rows.append(
+            f"| {execution} | {numbers['accuracy']:.1%} | {at_first} | {numbers['spikes']:.0f} | "
+            f"{numbers['synaptic_operations']:,.0f} |"
+        )
     names = config.schedule.name if isinstance(config.schedule.name, tuple) else (config.schedule.name,)
     sizes = config.schedule.group_size
     order = " or ".join(names)

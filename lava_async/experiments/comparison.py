@@ -21,10 +21,11 @@ from lava_async.schedules import Layered
 Row = dict[str, Any]
 #: Columns of the tables: head, key, factor, digits after the point.
 _TABLE: tuple[tuple[str, str, float, int], ...] = (
-    ("accuracy %", "accuracy", 100, 1), ("spikes", "spikes", 1, 0),
+    ("accuracy %", "accuracy", 100, 1),
+    ("spikes", "spikes", 1, 0),
     ("forward steps to decision", "forward_steps_to_decision", 1, 1),
     ("operations to decision", "synaptic_operations_to_decision", 1, 0),
-)  # fmt: skip
+)
 #: The column of tables with timed executions.
 _TIMED: tuple[str, str, float, int] = ("ns to decision", "nanoseconds_to_decision", 1, 0)
 
@@ -65,8 +66,10 @@ def gains(rows: Sequence[Row], baselines: Sequence[str]) -> list[Gain]:
         if other is None or training == base:
             continue
         errors = [r["accuracy_sd"] ** 2 / len(r["seeds"]) for r in (row, other)]
-        spikes, operations = (row[name] / other[name] if other[name] else math.nan
-                              for name in ("spikes", "synaptic_operations_to_decision"))  # fmt: skip
+        spikes, operations = (
+            row[name] / other[name] if other[name] else math.nan
+            for name in ("spikes", "synaptic_operations_to_decision")
+        )
         more = row["accuracy"] - other["accuracy"]
         found.append(Gain(*place, more, math.sqrt(sum(errors)), spikes, operations))
     return found
@@ -97,8 +100,14 @@ def draw_gains(axes: Axes, found: Sequence[Gain], readout: str, *, of: str = "ac
         values[place] = 100 * (gain.accuracy if of == "accuracy" else getattr(gain, of) - 1)
         unsure[place] = of == "accuracy" and abs(gain.accuracy) < 2 * gain.error
     largest = max(np.nanmax(np.abs(values)), 1.0) if np.isfinite(values).any() else 1.0
-    mismatch_matrix(axes, values, settings, executions, form="{:+.1f}" if of == "accuracy" else "{:+.0f}",
-                    limits=(-largest, largest))  # fmt: skip
+    mismatch_matrix(
+        axes,
+        values,
+        settings,
+        executions,
+        form="{:+.1f}" if of == "accuracy" else "{:+.0f}",
+        limits=(-largest, largest),
+    )
     for text, doubt in zip(axes.texts, unsure[np.isfinite(values)], strict=True):
         if doubt:
             text.set_text(f"({text.get_text()})")

@@ -152,8 +152,11 @@ def run_demo(config: DemoConfig, folder: Path, progress: Progress = lambda what,
             networks[name].export_hdf5(files[name], training=config, data=train.name)
             clock.tick(f"train {name}")
         progress("evaluate", 0)
-        rows = [Row(name, executed, evaluate(network, test, schedule=schedule, seed=config.seed))
-                for name, network in networks.items() for executed, schedule in config.schedules().items()]  # fmt: skip
+        rows = [
+            Row(name, executed, evaluate(network, test, schedule=schedule, seed=config.seed))
+            for name, network in networks.items()
+            for executed, schedule in config.schedules().items()
+        ]
         clock.tick("evaluate")
         for name, network in networks.items():
             chosen = _first(test, config.lava_samples).dense()
@@ -175,12 +178,24 @@ def train_network(
 ) -> UnlayeredNetwork:
     """Return a trained network; all else being equal, the schedule makes the difference."""
     blocks = dense_blocks(
-        [data.n_channels, *config.hidden, data.n_classes], threshold=config.threshold,
-        voltage_decay=config.voltage_decay, gain=config.gain, seed=config.seed,
-    )  # fmt: skip
+        [data.n_channels, *config.hidden, data.n_classes],
+        threshold=config.threshold,
+        voltage_decay=config.voltage_decay,
+        gain=config.gain,
+        seed=config.seed,
+    )
     network = UnlayeredNetwork(blocks, schedule=schedule, surrogate=ATan(config.surrogate), seed=config.seed)
-    fit(network, data, epochs=config.epochs, batch_size=config.batch_size, learning_rate=config.learning_rate,
-        scale=config.scale, penalty=config.penalty, seed=config.seed, callback=lambda _: after_epoch())  # fmt: skip
+    fit(
+        network,
+        data,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        scale=config.scale,
+        penalty=config.penalty,
+        seed=config.seed,
+        callback=lambda _: after_epoch(),
+    )
     return network.eval()
 
 
@@ -191,8 +206,10 @@ def draw(path: Path, config: DemoConfig, network: Network, test: SpikeDataset, r
     places = [["layered", "random", name] for name in ("accuracy", "accuracy_at_first_output")]
     panels: dict[str, Any] = figure.subplot_mosaic(places, width_ratios=(1, 1, 0.7))
     schedules = config.schedules()
-    runs = {name: simulate(network, test.spikes[0], schedule=schedules[name], seed=config.seed, record="trace")
-            for name in ("layered", "random")}  # fmt: skip
+    runs = {
+        name: simulate(network, test.spikes[0], schedule=schedules[name], seed=config.seed, record="trace")
+        for name in ("layered", "random")
+    }
     last = max(int(plots.delivery_order(run)[:, 1].max(initial=1)) for run in runs.values())
     for name, run in runs.items():
         axes = plots.raster(panels[name], run, network, last=last)

@@ -69,9 +69,13 @@ class Exactness:
 
 
 def compare(
-    network: UnlayeredNetwork, file: Path, spikes: NDArray[Any], station: Callable[[str], Any] = lambda _: None,
-    *, timeout: float | None = None,
-) -> Exactness:  # fmt: skip
+    network: UnlayeredNetwork,
+    file: Path,
+    spikes: NDArray[Any],
+    station: Callable[[str], Any] = lambda _: None,
+    *,
+    timeout: float | None = None,
+) -> Exactness:
     """Run samples at all stations, from the forward pass of training to a Process in Lava, and compare.
 
     Parameters
@@ -140,8 +144,9 @@ def in_lava(
         monitor.probe(getattr(network, name), B * T)
     run(network, B * T, Loihi2SimCfg(select_tag="fixed_pt"), timeout=timeout)
     # Counts are since the sample began: (B T, N) -> (B, N, T), then differences.
-    since, voltage = (m.get_data()[network.name][name].reshape(B, T, -1).transpose(0, 2, 1)
-                      for name, m in monitors.items())  # fmt: skip
+    since, voltage = (
+        m.get_data()[network.name][name].reshape(B, T, -1).transpose(0, 2, 1) for name, m in monitors.items()
+    )
     counts = np.diff(since, axis=2, prepend=0)
     sent = sink.data.get().reshape(-1, B, T).transpose(1, 0, 2)
     return Station(counts, sent, voltage[:, :, -1])

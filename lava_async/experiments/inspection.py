@@ -44,9 +44,14 @@ class Inspection:
 
     @classmethod
     def of(
-        cls, network: Network, targets: Sequence[str], *, name: str = "network",
-        metadata: Mapping[str, Any] | None = None, largest_input: int = 1,
-    ) -> Inspection:  # fmt: skip
+        cls,
+        network: Network,
+        targets: Sequence[str],
+        *,
+        name: str = "network",
+        metadata: Mapping[str, Any] | None = None,
+        largest_input: int = 1,
+    ) -> Inspection:
         """Inspect a network.
 
         Parameters
@@ -67,9 +72,14 @@ class Inspection:
 
     @classmethod
     def load(
-        cls, path: Path, targets: Sequence[str], *, largest_input: int = 1, dt: float | None = None,
+        cls,
+        path: Path,
+        targets: Sequence[str],
+        *,
+        largest_input: int = 1,
+        dt: float | None = None,
         decay: str | None = None,
-    ) -> Inspection:  # fmt: skip
+    ) -> Inspection:
         """Inspect a file; other parameters as of :meth:`of` and :func:`lava_async.model_files.load_model`."""
         network, noted = load_model(path, dt=dt, decay=decay)
         return cls.of(network, targets, name=str(path), metadata=noted, largest_input=largest_input)
@@ -83,13 +93,28 @@ class Inspection:
     def headline(self) -> str:
         """Sizes in one line."""
         network = self.network
-        return (f"{network.n_neurons:,} neurons, {self.n_synapses:,} synapses, input {_shape(network.input_shape)}, "
-                f"{len(network.outputs):,} outputs, {network.params.tag}")  # fmt: skip
+        return (
+            f"{network.n_neurons:,} neurons, {self.n_synapses:,} synapses, input {_shape(network.input_shape)}, "
+            f"{len(network.outputs):,} outputs, {network.params.tag}"
+        )
 
     def layer_rows(self) -> Rows:
         """Return a row for what leads into a layer from each of its sources."""
-        rows = [["layer", "shape", "neurons", "receives from", "type", "synapses", "weights", "least", "largest",
-                 "bits", "longest delay"]]  # fmt: skip
+        rows = [
+            [
+                "layer",
+                "shape",
+                "neurons",
+                "receives from",
+                "type",
+                "synapses",
+                "weights",
+                "least",
+                "largest",
+                "bits",
+                "longest delay",
+            ]
+        ]
         for layer in self.layers:
             first = [layer.name, _shape(layer.shape), f"{layer.neurons:,}"]
             for c in layer.incoming:
@@ -115,12 +140,17 @@ class Inspection:
     def plain(self) -> dict[str, Any]:
         """Return all of it as plain data."""
         return {
-            "model": self.name, "arithmetic": self.network.params.tag, "input_shape": self.network.input_shape,
-            "neurons": self.network.n_neurons, "synapses": self.n_synapses, "outputs": len(self.network.outputs),
+            "model": self.name,
+            "arithmetic": self.network.params.tag,
+            "input_shape": self.network.input_shape,
+            "neurons": self.network.n_neurons,
+            "synapses": self.n_synapses,
+            "outputs": len(self.network.outputs),
             "layers": [asdict(layer) for layer in self.layers],
             "weights": {"edges": self.weights.edges.tolist(), "counts": self.weights.counts.tolist()},
-            "metadata": self.metadata, "targets": [_plain(fit) for fit in self.fits],
-        }  # fmt: skip
+            "metadata": self.metadata,
+            "targets": [_plain(fit) for fit in self.fits],
+        }
 
 
 def limit_rows(fit: Fit, *, brief: bool = False) -> Rows:
@@ -162,7 +192,11 @@ def _flat(notes: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
 def _plain(fit: Fit) -> dict[str, Any]:
     mapping = fit.mapping
     return {
-        "target": mapping.target.name, "fits": fit.ok, "verdict": fit.verdict, "cores": mapping.n_cores,
-        "chips": mapping.n_chips, "checks": [asdict(c) for c in fit.checks],
+        "target": mapping.target.name,
+        "fits": fit.ok,
+        "verdict": fit.verdict,
+        "cores": mapping.n_cores,
+        "chips": mapping.n_chips,
+        "checks": [asdict(c) for c in fit.checks],
         "loads": [asdict(load) for load in mapping.loads],
-    }  # fmt: skip
+    }

@@ -46,8 +46,9 @@ def inspection_html(found: Inspection) -> str:
 def _weights(weights: Histogram) -> Figure:
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     axes = figure.add_subplot()
-    axes.bar(weights.edges[:-1], weights.counts, width=np.diff(weights.edges), align="edge", color="0.7",
-             edgecolor="0.2")  # fmt: skip
+    axes.bar(
+        weights.edges[:-1], weights.counts, width=np.diff(weights.edges), align="edge", color="0.7", edgecolor="0.2"
+    )
     axes.set(xlabel="weight", ylabel="stored weights")
     return figure
 
@@ -55,9 +56,13 @@ def _weights(weights: Histogram) -> Figure:
 def one_time_step(network: Network, schedule: Schedule) -> Section:
     """Return a part that shows a time step of a network under the layered and another schedule."""
     spikes = (np.random.default_rng(SEED).random((network.n_inputs, 1)) < DENSITY).astype(np.int64)
-    shown = {"layered": Layered(), schedule.name if schedule.group_size is None else
-             f"{schedule.name}, F = {schedule.group_size}": schedule}  # fmt: skip
-    waves = {title: plots.wave(network, simulate(network, spikes, schedule=s, record="trace"), 0, spikes)
-             for title, s in shown.items()}  # fmt: skip
+    shown = {
+        "layered": Layered(),
+        schedule.name if schedule.group_size is None else f"{schedule.name}, F = {schedule.group_size}": schedule,
+    }
+    waves = {
+        title: plots.wave(network, simulate(network, spikes, schedule=s, record="trace"), 0, spikes)
+        for title, s in shown.items()
+    }
     text = f"A spike in a tenth of the input channels, drawn at random (seed {SEED}), and what it sets off."
     return Section("One time step", text, page=plots.wavefront_html(waves, title=""))

@@ -29,7 +29,7 @@ PRESET = "davies2018"
 
 def measure(
     network: Network, data: LabelledSpikes, *, schedule: Schedule, until: StopRule, seed: int = 0, threads: int = 1
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return what a network does on samples, as plain data.
 
     Parameters
@@ -93,14 +93,18 @@ def measure(
         "samples": samples,
         "numbers": numbers,
         "layers": [
-            {"name": layer.name or f"layer {i}", "neurons": layer.size,
-             "spikes": float(part.sum()), "density": float(part.sum()) / (layer.size * n_steps)}
+            {
+                "name": layer.name or f"layer {i}",
+                "neurons": layer.size,
+                "spikes": float(part.sum()),
+                "density": float(part.sum()) / (layer.size * n_steps),
+            }
             for i, (layer, part) in enumerate(zip(network.layers, _split(network, neurons), strict=True))
         ],
         "neurons": neurons.round(4).tolist(),
         "first_output_steps": first_steps[1:].tolist(),
         "spikes_histogram": {"edges": edges.tolist(), "samples": heights.tolist()},
-    }  # fmt: skip
+    }
 
 
 def decided(output: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -132,14 +136,24 @@ class _Decisions:
     def __init__(self) -> None:
         self.correct = 0
         self.total = dict.fromkeys(
-            ("time_steps_to_decision", "forward_steps_to_decision", "synaptic_operations_to_decision",
-             "spikes_to_decision"), 0
-        )  # fmt: skip
+            (
+                "time_steps_to_decision",
+                "forward_steps_to_decision",
+                "synaptic_operations_to_decision",
+                "spikes_to_decision",
+            ),
+            0,
+        )
 
     def add(
-        self, network: Network, spikes: Any, labels: NDArray[np.int64], part: NDArray[np.int64], run: BatchResult,
+        self,
+        network: Network,
+        spikes: Any,
+        labels: NDArray[np.int64],
+        part: NDArray[np.int64],
+        run: BatchResult,
         how: dict[str, Any],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add the samples `part` of all."""
         ends = decided(run.output, labels)
         self.correct += int((ends > 0).sum())

@@ -36,19 +36,27 @@ from lava_async.schedules import Layered
 REPORT, CSV, JSON, MARKDOWN = "report.html", "results.csv", "results.json", "results.md"
 #: Heads of columns, and how their numbers are written: percent, or digits after the point.
 _COLUMNS: dict[str, tuple[str, int | None]] = {
-    "accuracy": ("accuracy", None), "spikes": ("spikes", 1), "forward_steps": ("forward steps", 1),
-    "synaptic_operations": ("synaptic operations", 0), "steps_to_first_output": ("steps to first output", 2),
-}  # fmt: skip
+    "accuracy": ("accuracy", None),
+    "spikes": ("spikes", 1),
+    "forward_steps": ("forward steps", 1),
+    "synaptic_operations": ("synaptic operations", 0),
+    "steps_to_first_output": ("steps to first output", 2),
+}
 _DECISION: dict[str, tuple[str, int | None]] = {
-    "time_steps_to_decision": ("time steps", 2), "forward_steps_to_decision": ("forward steps", 1),
-    "spikes_to_decision": ("spikes", 1), "synaptic_operations_to_decision": ("synaptic operations", 0),
-    "nanoseconds_to_decision": ("ns to decision", 0), "nanoseconds_to_first_output": ("ns to first output", 0),
-}  # fmt: skip
+    "time_steps_to_decision": ("time steps", 2),
+    "forward_steps_to_decision": ("forward steps", 1),
+    "spikes_to_decision": ("spikes", 1),
+    "synaptic_operations_to_decision": ("synaptic operations", 0),
+    "nanoseconds_to_decision": ("ns to decision", 0),
+    "nanoseconds_to_first_output": ("ns to first output", 0),
+}
 _COST: dict[str, tuple[str, int | None]] = {
-    "reactivity": ("reactivity", 1), "neuron_updates": ("neuron updates", 0),
-    "energy_events_nj": ("events / nJ", 1), "energy_time_steps_nj": ("time steps / nJ", 1),
+    "reactivity": ("reactivity", 1),
+    "neuron_updates": ("neuron updates", 0),
+    "energy_events_nj": ("events / nJ", 1),
+    "energy_time_steps_nj": ("time steps / nJ", 1),
     "training_seconds": ("training / s", 0),
-}  # fmt: skip
+}
 Found = tuple[Cell, Execution, dict[str, Any]]
 
 
@@ -82,9 +90,11 @@ def _opening(study: StudyConfig, found: list[Found]) -> str:
     cells = {cell.folder for cell, _, _ in found}
     data, epochs = study.base.data.name, study.base.training.epochs
     samples = sorted({data["samples"] for _, _, data in found})
-    return (f"{data}: {len(cells)} of {len(study.cells())} networks, trained for {epochs} epochs and evaluated on "
-            f"{' or '.join(map(str, samples)) or 'no'} {study.split} samples. Numbers are means over seeds, sd their "
-            "standard deviation; spikes, operations and energies are per sample.")  # fmt: skip
+    return (
+        f"{data}: {len(cells)} of {len(study.cells())} networks, trained for {epochs} epochs and evaluated on "
+        f"{' or '.join(map(str, samples)) or 'no'} {study.split} samples. Numbers are means over seeds, sd their "
+        "standard deviation; spikes, operations and energies are per sample."
+    )
 
 
 def _sections(study: StudyConfig, out: Path, rows: list[dict[str, Any]], found: list[Found]) -> list[Section]:
@@ -99,14 +109,22 @@ def _sections(study: StudyConfig, out: Path, rows: list[dict[str, Any]], found: 
     parts += _gained(rows, study.baselines)
     parts += [
         Section("Accuracy and work", table=_table(rows, _COLUMNS)),
-        Section("Until the correct decision", "Of samples that end up correct: what they took until the end of the "
-                "time step from which on their class was the label. Nanoseconds: of timed executions, at the "
-                "times of their preset; the first output is that of each time step.", table=_table(rows, _DECISION)),
-        Section("Reactivity and cost", "Reactivity: synaptic operations per spike. Energy at the prices of "
-                f"{preset_of(PRESET).source}: what happened because spikes were delivered, and what a chip pays for "
-                "each time step.", table=_table(rows, _COST)),
+        Section(
+            "Until the correct decision",
+            "Of samples that end up correct: what they took until the end of the "
+            "time step from which on their class was the label. Nanoseconds: of timed executions, at the "
+            "times of their preset; the first output is that of each time step.",
+            table=_table(rows, _DECISION),
+        ),
+        Section(
+            "Reactivity and cost",
+            "Reactivity: synaptic operations per spike. Energy at the prices of "
+            f"{preset_of(PRESET).source}: what happened because spikes were delivered, and what a chip pays for "
+            "each time step.",
+            table=_table(rows, _COST),
+        ),
         Section("Spike density", "Spikes per neuron and time step.", table=_table(rows, _densities(rows))),
-    ]  # fmt: skip
+    ]
     first = found[0][0]
     execution = next((e for e in first.executions if e.schedule.name != Layered.name), None)
     if execution is not None:
@@ -120,8 +138,11 @@ def _gained(rows: list[dict[str, Any]], baselines: tuple[str, ...]) -> list[Sect
     parts, found = [], gains(rows, baselines)
     for training in _names(gain.training for gain in found):
         mine = [gain for gain in found if gain.training == training]
-        pictures = {f"Points of accuracy at {readout}, {training} minus baseline": gain_map(mine, readout, readout)
-                    for readout in (QUIESCENCE, FIRST_OUTPUT) if any(g.readout == readout for g in mine)}  # fmt: skip
+        pictures = {
+            f"Points of accuracy at {readout}, {training} minus baseline": gain_map(mine, readout, readout)
+            for readout in (QUIESCENCE, FIRST_OUTPUT)
+            if any(g.readout == readout for g in mine)
+        }
         pictures[f"Spikes, {training} against baseline, percent"] = gain_map(mine, QUIESCENCE, "spikes", of="spikes")
         says = f"Baseline: {' or '.join(baselines)}. Points of accuracy more than it, and percent of spikes more."
         parts.append(Section(f"{training}: what it gains", says, pictures=pictures))

@@ -46,9 +46,13 @@ class LayerConfig(Table):
     gain: float | None = key("As in network.", None, least=0.0)
 
     def check(self) -> None:  # noqa: D102
-        taken = {"dense": ("neurons",), "recurrent": ("neurons",), "flatten": (),
-                 "conv": ("features", "kernel_size", "stride", "padding", "dilation", "groups"),
-                 "pool": ("kernel_size",)}[self.type]  # fmt: skip
+        taken = {
+            "dense": ("neurons",),
+            "recurrent": ("neurons",),
+            "flatten": (),
+            "conv": ("features", "kernel_size", "stride", "padding", "dilation", "groups"),
+            "pool": ("kernel_size",),
+        }[self.type]
         for name in ("neurons", "features", "kernel_size"):
             if name in taken and getattr(self, name) is None:
                 raise self.wrong(name, f"given: a {self.type} layer needs it")
@@ -67,8 +71,9 @@ class NetworkConfig(Table):
 
     sizes: tuple[int, ...] | None = key("Input channels, then neurons of each dense layer.", None, least=1)
     layers: tuple[LayerConfig, ...] | None = key("The layers, if not all are dense: see network.layers.", None)
-    from_: str | None = key("File .net to go on with (fine-tuning); relative paths start where the command does.",
-                            None, name="from")  # fmt: skip
+    from_: str | None = key(
+        "File .net to go on with (fine-tuning); relative paths start where the command does.", None, name="from"
+    )
     threshold: float = key("Voltage above which neurons fire.", defaults.THRESHOLD, least=0.0)
     current_decay: float | tuple[float, ...] = share(
         "Part of the current that a time step loses; an array [low, high]: drawn for each neuron.",
@@ -136,8 +141,9 @@ class DataConfig(Table):
 class AugmentationConfig(Table):
     """How far variants of training samples differ from them, drawn anew in each epoch; see data.Augmentation."""
 
-    shift: float = key("Most pixels by which a sample is moved, along each axis; channels of 1-D sensors.", 0.0,
-                       least=0.0)  # fmt: skip
+    shift: float = key(
+        "Most pixels by which a sample is moved, along each axis; channels of 1-D sensors.", 0.0, least=0.0
+    )
     zoom: float = key("Factors of its size are 1/(1 + zoom) .. 1 + zoom.", 0.0, least=0.0)
     rotate: float = key("Largest angle, degrees, either way.", 0.0, least=0.0)
     delay: float = key("Most time steps by which it is moved, either way.", 0.0, least=0.0)
@@ -151,15 +157,17 @@ class AugmentationConfig(Table):
 class ScheduleConfig(Table):
     """Which pending neurons are delivered next. From lists, each batch draws its own."""
 
-    name: str | tuple[str, ...] = key("Schedule, or an array: each batch draws one.", "random",
-                                      options=lambda: TRAINABLE)  # fmt: skip
+    name: str | tuple[str, ...] = key(
+        "Schedule, or an array: each batch draws one.", "random", options=lambda: TRAINABLE
+    )
     group_size: int | Literal["all"] | tuple[int | Literal["all"], ...] = key(
         'Group size F, or an array: each batch draws one; "all": everything pending. No meaning for layered.',
         8,
         least=1,
     )
-    anneal_from: int | None = key("Group size at the beginning, which falls to group_size by equal factors.", None,
-                                  least=1)  # fmt: skip
+    anneal_from: int | None = key(
+        "Group size at the beginning, which falls to group_size by equal factors.", None, least=1
+    )
     noise: float = key("Momentum: random part of the order, in units of the voltage.", 0.0, least=0.0)
 
     def check(self) -> None:  # noqa: D102
@@ -273,8 +281,9 @@ class TrainingConfig(Table):
         "Samples per optimizer step, of all processes together.", defaults.BATCH_SIZE, least=1, most=10**6
     )
     seed: int = key("Of weights, order, schedules and dropouts.", 0, least=0, most=2**63 - 1)
-    threads: int = key("Threads per process; the order of float sums, so the last bits, depend on it.", 1, least=1,
-                       most=4096)  # fmt: skip
+    threads: int = key(
+        "Threads per process; the order of float sums, so the last bits, depend on it.", 1, least=1, most=4096
+    )
     keep: Literal["best", "last"] = key("Weights at the end: the best on validation samples, or the last.", "best")
     checkpoint_seconds: float = key("Longest time between two checkpoints; each epoch ends with one.", 60.0, least=0.0)
     tensorboard: bool = key("Also write curves for TensorBoard.", False)

@@ -184,10 +184,20 @@ class StudyConfig(Table):
 
     def cells(self) -> list[Cell]:
         """Return all cells, seed by seed: a study that is stopped early has whole seeds."""
-        return [Cell(setting.name, training.name, seed, self._training(setting, training, seed), self.split,
-                     tuple(self.runs()))
-                for seed in self.seeds for setting in self.settings for training in self.trainings
-                if not training.only or setting.name in training.only]  # fmt: skip
+        return [
+            Cell(
+                setting.name,
+                training.name,
+                seed,
+                self._training(setting, training, seed),
+                self.split,
+                tuple(self.runs()),
+            )
+            for seed in self.seeds
+            for setting in self.settings
+            for training in self.trainings
+            if not training.only or setting.name in training.only
+        ]
 
     def _training(self, setting: VariantConfig, training: VariantConfig, seed: int) -> Config:
         own = {"training.seed": seed, "data.test": ""}  # Tested by the cell, under every execution.
@@ -276,8 +286,14 @@ def run_cell(cell: Cell, out: Path) -> None:
         results = train(cell.config, folder / TRAINING).results
         assert results is not None
         kept = {name: results[name] for name in ("lava_async", "history", "seconds", "kept_epoch", "validation")}
-        found = {"setting": cell.setting, "training": cell.training, "seed": cell.seed, "config": cell.config.plain(),
-                 "trained": kept, "evaluations": []}  # fmt: skip
+        found = {
+            "setting": cell.setting,
+            "training": cell.training,
+            "seed": cell.seed,
+            "config": cell.config.plain(),
+            "trained": kept,
+            "evaluations": [],
+        }
     path = cell.network(out)
     network, found["versions"] = netx.load(path), netx.metadata(path)["versions"]
     data = build.read_split(cell.config.data, cell.split)

@@ -21,9 +21,13 @@ LOSSES = 3
 
 
 def sweep(
-    cells: Sequence[T], work: Callable[[T], Any], *, scheduler: str | None = None, workers: int = 1,
+    cells: Sequence[T],
+    work: Callable[[T], Any],
+    *,
+    scheduler: str | None = None,
+    workers: int = 1,
     on_done: Callable[[T, Exception | None], Any] | None = None,
-) -> list[tuple[T, Exception]]:  # fmt: skip
+) -> list[tuple[T, Exception]]:
     """Do the work of all cells; one that fails does not stop the others.
 
     A worker that is lost costs what it was at: its cell begins anew on another one. If the work keeps files it can go

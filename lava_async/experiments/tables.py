@@ -25,9 +25,14 @@ NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
 def key(
-    doc: str, default: Any = MISSING, *, least: float | None = None, most: float | None = None,
-    options: Callable[[], Iterable[str]] | None = None, name: str | None = None,
-) -> Any:  # fmt: skip
+    doc: str,
+    default: Any = MISSING,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    options: Callable[[], Iterable[str]] | None = None,
+    name: str | None = None,
+) -> Any:
     """Return a field of a table.
 
     Parameters
@@ -121,8 +126,11 @@ def parse(kind: type[T], data: Any, where: str) -> T:
         if name not in known:
             listed = ", ".join(known) + nearest(name, known)
             raise InvalidValue(_join(where, name), value, f"left out: the keys here are {listed}")
-    values = {each.name: _read(annotations[each.name], data[name], _join(where, name))
-              for name, each in known.items() if name in data}  # fmt: skip
+    values = {
+        each.name: _read(annotations[each.name], data[name], _join(where, name))
+        for name, each in known.items()
+        if name in data
+    }
     for name, each in known.items():
         if each.default is MISSING and each.default_factory is MISSING and name not in data:
             kinds = describe(annotations[each.name], each)

@@ -60,8 +60,12 @@ def _is_deep(table: dict[str, Any]) -> bool:
     """Tell whether tables and arrays lie in each other deeper than any config has them; keys with dots can say that."""
     level: list[Any] = [table]
     for _ in range(_DEEPEST):
-        level = [each for outer in level for each in (outer.values() if isinstance(outer, dict) else outer)
-                 if isinstance(each, (dict, list))]  # fmt: skip
+        level = [
+            each
+            for outer in level
+            for each in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(each, (dict, list))
+        ]
     return bool(level)
 
 
@@ -73,8 +77,11 @@ def to_toml(table: dict[str, Any]) -> str:
 def _lines(table: dict[str, Any], path: tuple[str, ...]) -> Iterable[str]:
     """Yield the lines of a table: values first, then the tables in it."""
     tables = {name: value for name, value in table.items() if isinstance(value, dict) and (value or not path)}
-    arrays = {name: value for name, value in table.items()
-              if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)}  # fmt: skip
+    arrays = {
+        name: value
+        for name, value in table.items()
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+    }
     for name, value in table.items():
         if name not in tables and name not in arrays:
             yield f"{_key(name)} = {toml_value(value)}"

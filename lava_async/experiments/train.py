@@ -42,7 +42,13 @@ from lava_async.training.trainer import Batch, Epoch, NonFiniteError, Trainer
 
 log = logging.getLogger(__name__)
 FILES = CONFIG, CHECKPOINT, HISTORY, NETWORK, RESULTS, BAD_BATCH = (
-    "config.toml", "checkpoint.pt", "history.csv", "network.net", "results.json", "bad_batch.npz")  # fmt: skip
+    "config.toml",
+    "checkpoint.pt",
+    "history.csv",
+    "network.net",
+    "results.json",
+    "bad_batch.npz",
+)
 #: What 0.1 called a checkpoint that it was writing.
 _FORMER = ".checkpoint.pt.tmp"
 #: Keys that do not change what is learned, and those that change the last bits of sums only.
@@ -72,10 +78,14 @@ class Trained:
 
 
 def train(
-    config: Config, folder: Path, *, on_start: Callable[[Trainer], Any] | None = None,
-    on_batch: Callable[[Batch], Any] | None = None, on_epoch: Callable[[Epoch], Any] | None = None,
+    config: Config,
+    folder: Path,
+    *,
+    on_start: Callable[[Trainer], Any] | None = None,
+    on_batch: Callable[[Batch], Any] | None = None,
+    on_epoch: Callable[[Epoch], Any] | None = None,
     on_read: build.Progress | None = None,
-) -> Trained:  # fmt: skip
+) -> Trained:
     """Train as a config says, or go on where a training of the same config stopped.
 
     Under torchrun all its processes train together.
@@ -157,11 +167,14 @@ def _finish(config: Config, folder: Path, trainer: Trainer, group: Ranks) -> dic
     _write(folder / HISTORY, _csv(trainer.history))
     kept = max(trainer.history, key=lambda e: (e.validation, e.number), default=None) if trainer.best >= 0 else None
     results: dict[str, Any] = {
-        "config": config.plain(), "lava_async": __version__, "processes": group.size,
+        "config": config.plain(),
+        "lava_async": __version__,
+        "processes": group.size,
         "history": [asdict(epoch) for epoch in trainer.history],
         "seconds": sum(epoch.seconds for epoch in trainer.history),
-        "kept_epoch": kept.number if kept else len(trainer.history), "validation": kept.validation if kept else None,
-    }  # fmt: skip
+        "kept_epoch": kept.number if kept else len(trainer.history),
+        "validation": kept.validation if kept else None,
+    }
     if config.data.test:
         data = build.read_split(config.data, config.data.test)
         how: dict[str, Any] = {"schedule": trainer.network.schedule, "until": trainer.network.until}
@@ -187,8 +200,11 @@ def _state(config: Config, folder: Path, identity: dict[str, int], group: Ranks)
     here = _flat(config.plain())
     differing = {name for name in {*there, *here} if there.get(name) != here.get(name)} - _HARMLESS
     other = [f"{name} = {there.get(name)!r}, now {here.get(name)!r}" for name in sorted(differing - _ROUNDING)]
-    other += [f"{name} of the data = {found['data'].get(name)}, now {value}"
-              for name, value in identity.items() if found["data"].get(name) != value]  # fmt: skip
+    other += [
+        f"{name} of the data = {found['data'].get(name)}, now {value}"
+        for name, value in identity.items()
+        if found["data"].get(name) != value
+    ]
     if other:
         remedy = "that of this config; to train anew, choose another folder or delete the file"
         raise InvalidValue(f"checkpoint {path}: differs in", "; ".join(other), remedy)

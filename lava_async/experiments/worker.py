@@ -38,8 +38,10 @@ class Worker:
         # Not multiprocessing, which runs the script of the user once more in each process.
         self._process = subprocess.Popen(
             [sys.executable, "-c", _START, *map(os.path.abspath, sys.path)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**_ONE_THREAD, **os.environ},
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**_ONE_THREAD, **os.environ},
+        )
 
     def do(self, work: Any, cell: Any) -> None:
         """Do ``work(cell)`` there, and raise what it raises.

@@ -16,6 +16,26 @@ from lava_async.hardware.mapping import Hops, Load, Mapping, place
 from lava_async.hardware.presets import PRESETS, Preset, Price, preset_of
 from lava_async.hardware.targets import TARGETS, Target, target_of
 
-__all__ = ["GROUPS", "PRESETS", "TARGETS", "Check", "Cost", "Entry", "Fit", "Hops", "Load", "Mapping", "Preset",
-           "Price", "Target", "check", "cost", "operations_per_core", "place", "preset_of", "summary", "target_of",
-           "timing"]  # fmt: skip
+__all__ = [
+    "GROUPS",
+    "PRESETS",
+    "TARGETS",
+    "Check",
+    "Cost",
+    "Entry",
+    "Fit",
+    "Hops",
+    "Load",
+    "Mapping",
+    "Preset",
+    "Price",
+    "Target",
+    "check",
+    "cost",
+    "operations_per_core",
+    "place",
+    "preset_of",
+    "summary",
+    "target_of",
+    "timing",
+]

@@ -155,11 +155,16 @@ def cost(
     sweep, fired, events = samples * n * steps, int(np.count_nonzero(counts)), int(np.sum(result.neuron_updates))
     if layered and events != sweep:
         raise InvalidValue("hardware.cost layered", layered, "False: the result is not one of the layered schedule")
-    ends = {"time step": lambda: samples * steps, "forward step": lambda: int(np.sum(result.forward_steps)),
-            "none": lambda: 0}  # fmt: skip
+    ends = {
+        "time step": lambda: samples * steps,
+        "forward step": lambda: int(np.sum(result.forward_steps)),
+        "none": lambda: 0,
+    }
     n_barriers = member("hardware.cost barriers", ends, barriers, {})
-    entries = [Entry("synaptic operations", EVENTS, int(np.sum(result.synaptic_operations)), prices.synaptic_operation),
-               Entry("spikes emitted", EVENTS, int(counts.sum()), prices.emission)]  # fmt: skip
+    entries = [
+        Entry("synaptic operations", EVENTS, int(np.sum(result.synaptic_operations)), prices.synaptic_operation),
+        Entry("spikes emitted", EVENTS, int(counts.sum()), prices.emission),
+    ]
     if not layered:
         entries.append(Entry("neuron updates by events", EVENTS, events, prices.active_update))
     if mapping is not None:
@@ -169,10 +174,14 @@ def cost(
     silent = sweep - fired if layered else sweep
     tiles = mapping.n_tiles if mapping is not None else prices.barrier[0][0]
     entries += [
-        Entry("neuron updates, others" if layered else "neuron updates per time step", TIME_STEPS, silent,
-              prices.inactive_update),
+        Entry(
+            "neuron updates, others" if layered else "neuron updates per time step",
+            TIME_STEPS,
+            silent,
+            prices.inactive_update,
+        ),
         Entry("barriers", TIME_STEPS, n_barriers, Price(None, prices.barrier_time(tiles), f"barrier of {tiles} tiles")),
-    ]  # fmt: skip
+    ]
     return Cost(prices, samples, tuple(entries))
 
 

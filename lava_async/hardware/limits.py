@@ -142,8 +142,9 @@ def _below(name: str, title: str, need: int, limit: Limit, layers: tuple[int, ..
     if limit.value is None:
         return Check(name, title, f"{need:,}", "not published", None, (), "", limit.source)
     ok = need <= limit.value
-    return Check(name, title, f"{need:,}", f"{limit.value:,}", ok, () if ok else layers, "" if ok else ADVICE[name],
-                 limit.source)  # fmt: skip
+    return Check(
+        name, title, f"{need:,}", f"{limit.value:,}", ok, () if ok else layers, "" if ok else ADVICE[name], limit.source
+    )
 
 
 def _numbers(network: Network, chip: Target) -> Iterator[Check]:
@@ -151,8 +152,9 @@ def _numbers(network: Network, chip: Target) -> Iterator[Check]:
     longest = [(s.max_delay, s.target) for s in network.synapses] or [(0, 0)]
     delays, ends = (np.array(column) for column in zip(*longest, strict=True))
     if not isinstance(params, LoihiParams):
-        yield Check("arithmetic", "integers", "floating point", "integers", False, (), ADVICE["arithmetic"],
-                    chip.weight.source)  # fmt: skip
+        yield Check(
+            "arithmetic", "integers", "floating point", "integers", False, (), ADVICE["arithmetic"], chip.weight.source
+        )
     else:
         yield Check("arithmetic", "integers", "integers", "integers", True, (), "", chip.weight.source)
         least = [(getattr(s, "weights"), s.target) for s in network.synapses]  # noqa: B009 (each type has them)
@@ -174,8 +176,16 @@ def _inside(name: str, title: str, values: NDArray[Any], limit: Range, layers: N
     low, high = int(values.min()), int(values.max())
     needed = f"{low:,}" if low == high else f"{low:,} .. {high:,}"
     broken = tuple(np.unique(layers[outside]).tolist())
-    return Check(name, title, needed, f"{limit.low:,} .. {limit.high:,}", not broken, broken,
-                 ADVICE[name] if broken else "", limit.source)  # fmt: skip
+    return Check(
+        name,
+        title,
+        needed,
+        f"{limit.low:,} .. {limit.high:,}",
+        not broken,
+        broken,
+        ADVICE[name] if broken else "",
+        limit.source,
+    )
 
 
 def _payload(chip: Target, largest_input: int) -> Check:

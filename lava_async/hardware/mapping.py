@@ -182,8 +182,10 @@ def place(network: Network, target: Target | str = "loihi1") -> Mapping:
         need = max(int(n) for n, core in zip(axons_out, cores, strict=True) if core.layer == layer)
         if most is not None and need > most:
             too_large.append((layer, "axons_out", need))
-    loads = [Load(core.layer, len(core.neurons), int(core.lengths.sum()), core.bits, len(core.source), int(n))
-             for n, core in zip(axons_out, cores, strict=True)]  # fmt: skip
+    loads = [
+        Load(core.layer, len(core.neurons), int(core.lengths.sum()), core.bits, len(core.source), int(n))
+        for n, core in zip(axons_out, cores, strict=True)
+    ]
     core_of.flags.writeable = False
     return Mapping(chip, core_of, tuple(loads), edges, tuple(too_large))
 

@@ -88,7 +88,9 @@ class Preset:
 NOT_PRICED = Price(None, None, "not published")
 
 DAVIES2018 = Preset(
-    "davies2018", "loihi1", f"{DAVIES_2018}, Table 2",
+    "davies2018",
+    "loihi1",
+    f"{DAVIES_2018}, Table 2",
     "simulated before silicon (SDF and SPICE) at 0.75 V, consistent with early silicon",
     synaptic_operation=Price(23.6 * PICO, 3.5 * NANO, "per synaptic spike op: energy (min), time (max)"),
     active_update=Price(81 * PICO, 8.4 * NANO, "per neuron update, active"),
@@ -100,10 +102,12 @@ DAVIES2018 = Preset(
     east_west=Price(3.0 * PICO, 4.1 * NANO, "per tile hop (E-W)"),
     north_south=Price(4.0 * PICO, 6.5 * NANO, "per tile hop (N-S)"),
     barrier=((1, 113 * NANO), (32, 465 * NANO)),
-)  # fmt: skip
+)
 
 SANAFE = Preset(
-    "sanafe", "loihi1", SANA_FE,
+    "sanafe",
+    "loihi1",
+    SANA_FE,
     "calibrated by its authors against measurements of a Loihi 1",
     synaptic_operation=Price(35.5 * PICO, 3.8 * NANO, "loihi_dense_synapse: process_spike"),
     active_update=Price((51.2 + 21.6) * PICO, (6.0 + 3.7) * NANO, "loihi_lif: access_neuron + update_neuron"),
@@ -115,7 +119,7 @@ SANAFE = Preset(
     east_west=Price(3.0 * PICO, 4.1 * NANO, "east_hop, west_hop"),
     north_south=Price(4.2 * PICO, 6.5 * NANO, "north_hop, south_hop"),
     barrier=((1, 0.6e-6), (2, 1.0e-6), (4, 1.4e-6), (29, 1.8e-6)),
-)  # fmt: skip
+)
 
 PRESETS = {preset.name: preset for preset in (DAVIES2018, SANAFE)}
 

@@ -74,10 +74,12 @@ def _layer(network: Network, index: int) -> LayerSummary:
     layer, here = network.layers[index], network.layer_slices[index]
     values = {name: np.asarray(values)[here] for name, values in vars(network.params).items()}
     return LayerSummary(
-        layer.name or f"layer {index}", layer.shape, layer.size,
+        layer.name or f"layer {index}",
+        layer.shape,
+        layer.size,
         tuple(_connection(network, s) for s in network.synapses if s.target == index),
         {name: (each.min().item(), each.max().item()) for name, each in values.items()},
-    )  # fmt: skip
+    )
 
 
 def _connection(network: Network, s: Synapses) -> Connection:
@@ -85,11 +87,16 @@ def _connection(network: Network, s: Synapses) -> Connection:
     source = "input" if s.source == INPUT else network.layers[s.source].name or f"layer {s.source}"
     low, high = (weights.min().item(), weights.max().item()) if weights.size else (0, 0)
     return Connection(
-        type(s).__name__, source, int(list_lengths(s, np.arange(s.n_target)).sum()), weights.size,
-        low, high,
+        type(s).__name__,
+        source,
+        int(list_lengths(s, np.arange(s.n_target)).sum()),
+        weights.size,
+        low,
+        high,
         weight_bits(weights) if isinstance(network.params, LoihiParams) else None,
-        float((weights == 0).mean()) if weights.size else 0.0, s.max_delay,
-    )  # fmt: skip
+        float((weights == 0).mean()) if weights.size else 0.0,
+        s.max_delay,
+    )
 
 
 def stored(s: Synapses) -> NDArray[Any]:

@@ -102,7 +102,8 @@ class Target:
 
 
 LOIHI1 = Target(
-    "loihi1", "Loihi 1",
+    "loihi1",
+    "Loihi 1",
     cores=Limit(128, f"{DAVIES_2018}, p. 86"),
     neurons=Limit(1024, f"{DAVIES_2018}, p. 89, constraint 1"),
     synaptic_bits=Limit(128 * 1024 * 8, f"{DAVIES_2018}, p. 89, constraint 2: 128 KB"),
@@ -118,10 +119,11 @@ LOIHI1 = Target(
     bias_exp=Range(0, 7, NENGO_LOIHI),
     delay=Range(0, 62, f"{DAVIES_2018}, p. 92: 8 time steps, up to 62 in cores with fewer neurons"),
     payload_bits=Limit(0, INTEL_BRIEF),
-)  # fmt: skip
+)
 
 LOIHI2 = Target(
-    "loihi2", "Loihi 2",
+    "loihi2",
+    "Loihi 2",
     cores=Limit(128, INTEL_BRIEF),
     neurons=Limit(8192, f"{INTEL_BRIEF}: 1 million neurons in 128 cores"),
     synaptic_bits=Limit(192 * 1024 * 8, f"{INTEL_BRIEF}: 192 KB, all memory of a core, of which synapses get a part"),
@@ -136,7 +138,7 @@ LOIHI2 = Target(
     bias_exp=Range(0, 7, LAVA),
     delay=Range(0, 62, LAVA),
     payload_bits=Limit(32, INTEL_BRIEF),
-)  # fmt: skip
+)
 
 TARGETS = {target.name: target for target in (LOIHI1, LOIHI2)}
 

@@ -24,8 +24,9 @@ def check(schedule: Timed) -> None:
     """
     timed = [name for name, target in TARGETS.items() if target.grid is not None]
     if schedule.target not in timed:
-        raise InvalidValue("Timed.target", schedule.target,
-                           f"one of {', '.join(timed)}: of other chips no times are published")  # fmt: skip
+        raise InvalidValue(
+            "Timed.target", schedule.target, f"one of {', '.join(timed)}: of other chips no times are published"
+        )
     if isinstance(schedule.preset, str) and preset_of(schedule.preset).target != schedule.target:
         raise InvalidValue("Timed.preset", schedule.preset, f"one of {schedule.target}")
 

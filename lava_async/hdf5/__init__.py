@@ -41,9 +41,12 @@ def most_bytes(size: int) -> int:
 
 
 def read(
-    path: str | os.PathLike[str], roots: tuple[str, ...] = (), *, largest: int | None = None,
+    path: str | os.PathLike[str],
+    roots: tuple[str, ...] = (),
+    *,
+    largest: int | None = None,
     error: type[ValueError] = Hdf5Error,
-) -> Node:  # fmt: skip
+) -> Node:
     """Return the groups and datasets of an HDF5 file.
 
     The sizes of all datasets are added up before one of them is read. A dataset to which several links lead is read
@@ -97,9 +100,13 @@ def read(
 
 
 def rows(
-    path: str | os.PathLike[str], names: tuple[str, ...], *, optional: tuple[str, ...] = (), size: int = 1000,
+    path: str | os.PathLike[str],
+    names: tuple[str, ...],
+    *,
+    optional: tuple[str, ...] = (),
+    size: int = 1000,
     error: type[ValueError] = Hdf5Error,
-) -> Iterator[dict[str, Any]]:  # fmt: skip
+) -> Iterator[dict[str, Any]]:
     """Yield the rows of datasets of one dimension, so many at a time.
 
     Parameters

@@ -134,8 +134,13 @@ class _Answer:
         signal.alarm(STALL)
 
     def array(self, where: str, array: Any, **more: Any) -> None:
-        self.send(memoryview(array.reshape(-1).view("u1")) if array.nbytes else b"", path=where,
-                  dtype=array.dtype.str, shape=array.shape, **more)  # fmt: skip
+        self.send(
+            memoryview(array.reshape(-1).view("u1")) if array.nbytes else b"",
+            path=where,
+            dtype=array.dtype.str,
+            shape=array.shape,
+            **more,
+        )
 
     def send_file(self, request: dict[str, Any]) -> None:
         try:
@@ -148,8 +153,10 @@ class _Answer:
                     if file.get(name, getlink=True) is not None:
                         self.walk(file, name, f"/{name}", request["largest"])
                 if self.total > self.most:
-                    raise _Refused(f"its datasets have {self.total} bytes together, must be at most {self.most} in a "
-                                   "file of this size")  # fmt: skip
+                    raise _Refused(
+                        f"its datasets have {self.total} bytes together, must be at most {self.most} in a "
+                        "file of this size"
+                    )
                 allow(128 * MEBI + 2 * self.total, SECONDS + self.total // BYTES_PER_SECOND)
                 for where, dataset in self.found:
                     self.send_dataset(where, dataset)

@@ -65,13 +65,19 @@ def load(path: str | os.PathLike[str]) -> Network:
     network = _read(hdf5.read(path, (LAYER, GROUP), error=NetxError), path)
     silent = silent_outputs(network)
     if len(silent):
-        log.warning("%s: %d of %d outputs can never fire: the answer is their voltage", path, len(silent),
-                    len(network.outputs))  # fmt: skip
+        log.warning(
+            "%s: %d of %d outputs can never fire: the answer is their voltage", path, len(silent), len(network.outputs)
+        )
     answers = network.outputs[silent]
     for i in out_of_reach(network):
         if not np.isin(np.arange(network.n_neurons)[network.layer_slices[i]], answers).all():
-            log.warning("%s: no neuron of layer %d (%s) can reach its threshold, whatever comes: look at its "
-                        "weights and its threshold", path, i, network.layers[i].name)  # fmt: skip
+            log.warning(
+                "%s: no neuron of layer %d (%s) can reach its threshold, whatever comes: look at its "
+                "weights and its threshold",
+                path,
+                i,
+                network.layers[i].name,
+            )
     return network
 
 

@@ -35,8 +35,10 @@ LISTS = ("pre", "post", "weights", "delay")
 def write(group: h5py.Group, network: Network, layer: h5py.Group | None) -> None:
     """Write a network; `layer` is the group ``/layer`` of the same file, if it has one."""
     if max(network.n_neurons, network.n_inputs) > MOST_NEURONS:
-        raise NetxError(f"{group.file.filename}: the network has {network.n_neurons} neurons and {network.n_inputs} "
-                        f"inputs: must be at most {MOST_NEURONS}")  # fmt: skip
+        raise NetxError(
+            f"{group.file.filename}: the network has {network.n_neurons} neurons and {network.n_inputs} "
+            f"inputs: must be at most {MOST_NEURONS}"
+        )
     if PARAMS[network.params.tag] is not type(network.params):
         models = " and ".join(kind.__name__ for kind in PARAMS.values())
         raise NetxError(f"Network.params = {type(network.params).__name__}: files hold {models}")
@@ -108,9 +110,12 @@ def read(group: Node) -> Network:
 def _layers(group: Node) -> tuple[Layer, ...]:
     said = group.json("layers")
     good = isinstance(said, list) and all(
-        isinstance(each, list) and len(each) > 1 and isinstance(each[0], str)
-        and all(type(x) is int and 1 <= x <= MOST_NEURONS for x in each[1:]) for each in said
-    )  # fmt: skip
+        isinstance(each, list)
+        and len(each) > 1
+        and isinstance(each[0], str)
+        and all(type(x) is int and 1 <= x <= MOST_NEURONS for x in each[1:])
+        for each in said
+    )
     if not good or sum(np.prod(each[1:], dtype=float) for each in said) > MOST_NEURONS:
         raise group.fail("layers", f"must be a list of [name, shape ...] of at most {MOST_NEURONS} neurons")
     return tuple(Layer(tuple(shape), name) for name, *shape in said)

@@ -55,8 +55,10 @@ def check_version(group: Node) -> None:
     """Raise NetxError if the group ``/async`` was written by a newer version."""
     found = group.integer("schema_version", 1, 2**31)
     if found > SCHEMA_VERSION:
-        raise group.fail("schema_version", f" = {found}: must be at most {SCHEMA_VERSION}; a newer lava-async wrote "
-                         "this file, update to read it")  # fmt: skip
+        raise group.fail(
+            "schema_version",
+            f" = {found}: must be at most {SCHEMA_VERSION}; a newer lava-async wrote this file, update to read it",
+        )
 
 
 def read_metadata(root: Node) -> dict[str, Any]:

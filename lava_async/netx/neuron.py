@@ -68,8 +68,13 @@ class Neuron(ArrayRecord):
         """Write the neuron group of a layer, as slayer does."""
         group = layer.create_group("neuron")
         put(group, "type", CUBA[0])
-        for name, value in (("iDecay", self.i_decay), ("vDecay", self.v_decay), ("vThMant", self.threshold),
-                            ("refDelay", 1), ("gradedSpike", False)):  # fmt: skip
+        for name, value in (
+            ("iDecay", self.i_decay),
+            ("vDecay", self.v_decay),
+            ("vThMant", self.threshold),
+            ("refDelay", 1),
+            ("gradedSpike", False),
+        ):
             put(group, name, value)
 
     def params(self, n: int, bias: NDArray[np.int64] | None) -> LoihiParams:

@@ -94,8 +94,14 @@ class LoihiParams(ArrayRecord):
     weight_dtype: ClassVar[type] = np.int32
 
     def __post_init__(self) -> None:
-        ranges = {"du": (-1, 4095), "dv": (0, 4096), "vth": (0, 2**25 - 1), "bias_mant": (-_INT32, _INT32),
-                  "bias_exp": (-31, 31), "weight_exp": (0, 15)}  # fmt: skip
+        ranges = {
+            "du": (-1, 4095),
+            "dv": (0, 4096),
+            "vth": (0, 2**25 - 1),
+            "bias_mant": (-_INT32, _INT32),
+            "bias_exp": (-31, 31),
+            "weight_exp": (0, 15),
+        }
         for name, (low, high) in ranges.items():
             array = integer_array(f"LoihiParams.{name}", getattr(self, name))
             within(f"LoihiParams.{name}", array, low, high)

@@ -14,6 +14,19 @@ with needs("plots", "lava_async.plots"):
     from lava_async.plots.wavefronts import animate, wavefront
     from lava_async.plots.waves import Spike, Wave, wave
 
-__all__ = ["ORDER_COLOURS", "Section", "Spike", "Wave", "activity_histogram", "animate", "delivery_order",
-           "latency_curve", "mismatch_matrix", "raster", "report_html", "wave", "wavefront",
-           "wavefront_html"]  # fmt: skip
+__all__ = [
+    "ORDER_COLOURS",
+    "Section",
+    "Spike",
+    "Wave",
+    "activity_histogram",
+    "animate",
+    "delivery_order",
+    "latency_curve",
+    "mismatch_matrix",
+    "raster",
+    "report_html",
+    "wave",
+    "wavefront",
+    "wavefront_html",
+]

@@ -71,8 +71,17 @@ def raster(
         axes.axvspan(step - 0.04, step + WIDTH, color="0.95", zorder=0)
     for layer, (rows, marker) in enumerate(zip(network.layer_slices, cycle(MARKERS))):
         here = network.layer_of[neuron] == layer
-        axes.scatter(place[here], neuron[here], c=k[here], cmap=ORDER_COLOURS, vmin=0, vmax=last, s=16, marker=marker,
-                     linewidths=0)  # fmt: skip
+        axes.scatter(
+            place[here],
+            neuron[here],
+            c=k[here],
+            cmap=ORDER_COLOURS,
+            vmin=0,
+            vmax=last,
+            s=16,
+            marker=marker,
+            linewidths=0,
+        )
         if layer:
             axes.axhline(rows.start - 0.5, color="0.6", linewidth=0.6)
     middle = [(rows.start + rows.stop - 1) / 2 for rows in network.layer_slices]

@@ -74,10 +74,11 @@ def report_html(title: str, sections: Sequence[Section], *, text: str = "") -> s
     parts = {
         "TITLE": html.escape(title),
         "TEXT": html.escape(text),
-        "LINKS": "".join(f'<li><a href="#{name}">{html.escape(s.title)}</a></li>'
-                         for name, s in zip(names, sections, strict=True)),
+        "LINKS": "".join(
+            f'<li><a href="#{name}">{html.escape(s.title)}</a></li>' for name, s in zip(names, sections, strict=True)
+        ),
         "SECTIONS": "\n".join(_section(name, s) for name, s in zip(names, sections, strict=True)),
-    }  # fmt: skip
+    }
     return fill("report_page.html", parts)
 
 
@@ -107,8 +108,10 @@ def _table(name: str, title: str, rows: Sequence[Sequence[str]]) -> str:
     if len(body) > LONG:
         box = f'<input type="search" data-table="{name}-table">'
         lines.append(f'<label class="filter">Rows with the words {box}</label>')
-    lines.append(f'<div class="wide"><table id="{name}-table" aria-label="{html.escape(title)}"><thead><tr>{cells}</tr>'
-                 "</thead><tbody>")  # fmt: skip
+    lines.append(
+        f'<div class="wide"><table id="{name}-table" aria-label="{html.escape(title)}"><thead><tr>{cells}</tr>'
+        "</thead><tbody>"
+    )
     for row in body:
         kinds = [' class="number"' if n else "" for n in numeric]
         columns = zip(kinds, row, strict=True)
@@ -126,5 +129,7 @@ def _picture(title: str, says: str, figure: Figure) -> str:
     data = base64.b64encode(out.getvalue()).decode()
     least = round(SMALLEST * figure.get_figwidth() * 96)
     # Whoever has no pointer scrolls with arrow keys what has the focus.
-    return (f'<div tabindex="0" role="group" aria-label="{html.escape(says)}"><img alt="{html.escape(says)}" '
-            f'style="min-width: {least}px" src="data:image/svg+xml;base64,{data}"></div>')  # fmt: skip
+    return (
+        f'<div tabindex="0" role="group" aria-label="{html.escape(says)}"><img alt="{html.escape(says)}" '
+        f'style="min-width: {least}px" src="data:image/svg+xml;base64,{data}"></div>'
+    )

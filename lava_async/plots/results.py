@@ -15,9 +15,14 @@ from lava_async.plots.style import HATCHES, LINES, MARKERS, colours
 
 
 def mismatch_matrix(
-    axes: Axes, values: ArrayLike, rows: Sequence[str], columns: Sequence[str], *, form: str = "{:.1%}",
+    axes: Axes,
+    values: ArrayLike,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    form: str = "{:.1%}",
     limits: tuple[float, float] | None = None,
-) -> Axes:  # fmt: skip
+) -> Axes:
     """Draw what networks trained in one way (rows) are worth when they are run in another (columns).
 
     Parameters
@@ -84,8 +89,17 @@ def activity_histogram(axes: Axes, counts: Mapping[str, ArrayLike], *, bins: int
     edges = np.histogram_bin_edges(np.concatenate(list(totals.values())), bins=bins).tolist()
     styles = zip(colours(len(totals)), cycle(HATCHES), cycle(LINES))
     for (name, total), (colour, hatch, line) in zip(totals.items(), styles, strict=False):
-        axes.hist(total, bins=edges, histtype="stepfilled", facecolor=(*colour[:3], 0.25), edgecolor=colour,
-                  linestyle=line, hatch=hatch, linewidth=1.3, label=f"{name} (mean {total.mean():.0f})")  # fmt: skip
+        axes.hist(
+            total,
+            bins=edges,
+            histtype="stepfilled",
+            facecolor=(*colour[:3], 0.25),
+            edgecolor=colour,
+            linestyle=line,
+            hatch=hatch,
+            linewidth=1.3,
+            label=f"{name} (mean {total.mean():.0f})",
+        )
     axes.set(xlabel="spikes per sample", ylabel="samples")
     axes.legend()
     return axes

@@ -67,8 +67,12 @@ def _network(network: Network) -> dict[str, Any]:
 
 def _wave(wave: Wave) -> dict[str, Any]:
     spikes = [[s.neuron, s.emitted, s.delivered, s.order, _short(s.momentum)] for s in wave.spikes]
-    links = [[s.delivered, s.neuron, target] for s in wave.spikes if s.delivered is not None
-             for target in wave.reached(s).tolist()]  # fmt: skip
+    links = [
+        [s.delivered, s.neuron, target]
+        for s in wave.spikes
+        if s.delivered is not None
+        for target in wave.reached(s).tolist()
+    ]
     return {"t": wave.t, "n": wave.n_steps, "spikes": spikes, "links": links}
 
 

@@ -118,19 +118,41 @@ def wavefront(axes: Axes, wave: Wave, k: int, *, title: str = "") -> Axes:
     doing = states(wave, k)
     for spike in wave.delivered(k):
         for target in wave.reached(spike):
-            axes.plot(*zip(at[spike.neuron], at[target], strict=True), color=LINE, linewidth=min(1.5, space / 8),
-                      alpha=0.7, zorder=1)  # fmt: skip
+            axes.plot(
+                *zip(at[spike.neuron], at[target], strict=True),
+                color=LINE,
+                linewidth=min(1.5, space / 8),
+                alpha=0.7,
+                zorder=1,
+            )
     for order, (state, look) in enumerate(STATES.items(), start=2):
         here = at[[i for i, what in doing.items() if what == state]].reshape(-1, 2)
-        axes.scatter(here[:, 0], here[:, 1], s=float(np.clip(space * look.size, 2, 20)) ** 2, marker=look.marker,
-                     facecolor=look.fill, edgecolor=look.edge, linewidths=0.7, zorder=order, label=state)  # fmt: skip
+        axes.scatter(
+            here[:, 0],
+            here[:, 1],
+            s=float(np.clip(space * look.size, 2, 20)) ** 2,
+            marker=look.marker,
+            facecolor=look.fill,
+            edgecolor=look.edge,
+            linewidths=0.7,
+            zorder=order,
+            label=state,
+        )
     if space > 20:
         for spike in wave.spikes:
             if spike.neuron >= 0 and spike.order and doing[spike.neuron] in ("waiting", "delivering"):
                 white = doing[spike.neuron] == "delivering"
                 x, y = at[spike.neuron]
-                axes.text(x, y, str(spike.order), ha="center", va="center", fontsize=7, zorder=9,
-                          color="white" if white else "black")  # fmt: skip
+                axes.text(
+                    x,
+                    y,
+                    str(spike.order),
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    zorder=9,
+                    color="white" if white else "black",
+                )
     names = ["input", *(layer.name or f"layer {i}" for i, layer in enumerate(network.layers))]
     sizes = [network.n_inputs, *(layer.size for layer in network.layers)]
     for name, part in zip(names, np.split(place[:, 0], np.cumsum(sizes)[:-1]), strict=True):
@@ -196,7 +218,17 @@ def legend(figure: Figure) -> Figure:
     handles = []
     for state, look in STATES.items():
         size = 11 if look.marker == "*" else 7
-        handles.append(Line2D([], [], linestyle="", marker=look.marker, markersize=size, markerfacecolor=look.fill,
-                              markeredgecolor=look.edge, label=state))  # fmt: skip
+        handles.append(
+            Line2D(
+                [],
+                [],
+                linestyle="",
+                marker=look.marker,
+                markersize=size,
+                markerfacecolor=look.fill,
+                markeredgecolor=look.edge,
+                label=state,
+            )
+        )
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, fontsize=9)
     return figure

@@ -115,8 +115,9 @@ def wave(network: Network, result: Result, t: int, spikes: ArrayLike | None = No
     # The layered schedule queues nothing: its forward step k is layer k.
     layered = not result.groups and len(checks) == len(network.layers)
     input_queues = any(i < 0 for _, _, ids in result.groups for i in ids)
-    turn = {(k + 1, int(i)): place for _, k, ids in (g for g in result.groups if g[0] == t)
-            for place, i in enumerate(ids)}  # fmt: skip
+    turn = {
+        (k + 1, int(i)): place for _, k, ids in (g for g in result.groups if g[0] == t) for place, i in enumerate(ids)
+    }
     momenta = _momenta(network, result.trace, checks)
     emitted: list[tuple[int, int, float | None]] = []
     if spikes is not None:

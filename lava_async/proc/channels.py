@@ -123,9 +123,15 @@ class DirectChannel(PyPyChannel):
     """A channel of these two ends; arguments are those of Lava's."""
 
     def __init__(
-        self, message_infrastructure: Any, src_name: str, dst_name: str, shape: Any, dtype: Any, size: int,
+        self,
+        message_infrastructure: Any,
+        src_name: str,
+        dst_name: str,
+        shape: Any,
+        dtype: Any,
+        size: int,
         *watchdogs: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         n_bytes = self.nbytes(shape, dtype)
         memory = message_infrastructure.smm.create_shared_memory(int(n_bytes * size))
         common = memory, Proto(shape, dtype, n_bytes), size, FORK.Semaphore(0), FORK.Semaphore(size)

@@ -48,6 +48,7 @@ class CheckedProcess(AbstractProcess):
         """Raise if a ProcessModel cannot run this Process."""
         if self.arithmetic and self.arithmetic not in model.tags:
             raise InvalidValue(
-                f"ProcessModel of {type(self).__name__} {self.name!r}", model.__name__,
+                f"ProcessModel of {type(self).__name__} {self.name!r}",
+                model.__name__,
                 f"tagged {self.arithmetic}, as the network is: use select_tag={self.arithmetic!r}",
-            )  # fmt: skip
+            )

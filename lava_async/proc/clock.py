@@ -54,8 +54,11 @@ class Clock:
         within(f"{where}.offset", offsets, 0, 2**31)
         if reset_interval is not None:
             count(f"{where}.reset_interval", reset_interval, least=1)
-        return cls(count(f"{where}.steps_per_bin", steps_per_bin, least=1),
-                   offsets if offsets.ndim else int(offsets), reset_interval)  # fmt: skip
+        return cls(
+            count(f"{where}.steps_per_bin", steps_per_bin, least=1),
+            offsets if offsets.ndim else int(offsets),
+            reset_interval,
+        )
 
     def at(self, lava_step: int) -> Moment:
         """Return what the Lava time step (counted from 1) is; before the first time step opens, t is negative."""

@@ -137,5 +137,20 @@ def schedule(name: str, **options: Any) -> Schedule:
     return made
 
 
-__all__ = ["SCHEDULES", "Deep", "Fifo", "Layered", "Lifo", "Momentum", "Order", "Pending", "Random", "Replay",
-           "Schedule", "Shallow", "Term", "Timed", "schedule"]  # fmt: skip
+__all__ = [
+    "SCHEDULES",
+    "Deep",
+    "Fifo",
+    "Layered",
+    "Lifo",
+    "Momentum",
+    "Order",
+    "Pending",
+    "Random",
+    "Replay",
+    "Schedule",
+    "Shallow",
+    "Term",
+    "Timed",
+    "schedule",
+]

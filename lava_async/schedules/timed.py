@@ -90,9 +90,12 @@ class Timed(Schedule):
     grouped: ClassVar[bool] = False
 
     def __init__(
-        self, target: str = "loihi1", preset: str | Times | Mapping[str, int] = "sanafe", mapping: Any = None,
+        self,
+        target: str = "loihi1",
+        preset: str | Times | Mapping[str, int] = "sanafe",
+        mapping: Any = None,
         messages: Iterable[Any] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         object.__setattr__(self, "group_size", None)
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "preset", _preset(preset))
@@ -128,15 +131,21 @@ class Timed(Schedule):
 
     def config(self) -> dict[str, Any]:  # noqa: D102
         preset = self.preset if isinstance(self.preset, str) else self.preset._asdict()
-        listed = {name: value if value is None else [list(v) if isinstance(v, tuple) else v for v in value]
-                  for name, value in (("mapping", self.mapping), ("messages", self.messages))}  # fmt: skip
+        listed = {
+            name: value if value is None else [list(v) if isinstance(v, tuple) else v for v in value]
+            for name, value in (("mapping", self.mapping), ("messages", self.messages))
+        }
         return {"name": self.name, "target": self.target, "preset": preset, **listed}
 
 
 def no_single_queue(where: str) -> InvalidType:
     """Return the error of those who need one queue for the whole network."""
-    return InvalidType(where, Timed.__name__, "a schedule with one queue for all neurons, or Layered(); timed runs in "
-                       "simulate, simulate_batch, Stepper and the engine of AsyncNetwork")  # fmt: skip
+    return InvalidType(
+        where,
+        Timed.__name__,
+        "a schedule with one queue for all neurons, or Layered(); timed runs in "
+        "simulate, simulate_batch, Stepper and the engine of AsyncNetwork",
+    )
 
 
 def not_under_way(t: int, k: int, source: int, core: int) -> InvalidValue:

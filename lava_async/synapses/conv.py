@@ -57,8 +57,12 @@ class Conv(Synapses):
             raise InvalidValue("Conv.input_shape", self.input_shape, "(channels, height, width)")
         groups = count("Conv.groups", self.groups, least=1)
         if weights.shape[0] % groups or weights.shape[1] * groups != shape[0]:
-            raise InvalidValue("Conv.groups", groups, f"a divisor of {weights.shape[0]} output channels that makes "
-                               f"{weights.shape[1]} channels per group out of {shape[0]}")  # fmt: skip
+            raise InvalidValue(
+                "Conv.groups",
+                groups,
+                f"a divisor of {weights.shape[0]} output channels that makes "
+                f"{weights.shape[1]} channels per group out of {shape[0]}",
+            )
         object.__setattr__(self, "weights", frozen(weights))
         object.__setattr__(self, "input_shape", shape)
         for name, least in (("stride", 1), ("padding", 0), ("dilation", 1)):

@@ -11,5 +11,18 @@ with needs("train", "lava_async.training"):
     from lava_async.training.trainer import Trainer
     from lava_async.training.unlayered import UnlayeredNetwork
 
-__all__ = ["ATan", "Epoch", "Evaluation", "Exponential", "Gradient", "Run", "Surrogate", "Trainer", "UnlayeredNetwork",
-           "blocks_of", "dense_blocks", "evaluate", "fit"]  # fmt: skip
+__all__ = [
+    "ATan",
+    "Epoch",
+    "Evaluation",
+    "Exponential",
+    "Gradient",
+    "Run",
+    "Surrogate",
+    "Trainer",
+    "UnlayeredNetwork",
+    "blocks_of",
+    "dense_blocks",
+    "evaluate",
+    "fit",
+]

@@ -50,9 +50,14 @@ class CompiledEngine:
         return self._engines[key]
 
     def run(
-        self, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor | SpikeBatch,
-        samples: NDArray[np.int64], neurons: slice = slice(None),
-    ) -> Run:  # fmt: skip
+        self,
+        setup: Setup,
+        gradient: Gradient,
+        parameters: Parameters,
+        spikes: Tensor | SpikeBatch,
+        samples: NDArray[np.int64],
+        neurons: slice = slice(None),
+    ) -> Run:
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
         if len(self.network.layers) > _MAX_LAYERS:
             n = len(self.network.layers)
@@ -72,9 +77,15 @@ class _Call:
     """One run: what it needs besides tensors, and what it leaves for the backward pass."""
 
     def __init__(
-        self, engine: CompiledEngine, setup: Setup, gradient: Gradient, parameters: Parameters, batch: Any,
-        samples: NDArray[np.int64], neurons: slice,
-    ) -> None:  # fmt: skip
+        self,
+        engine: CompiledEngine,
+        setup: Setup,
+        gradient: Gradient,
+        parameters: Parameters,
+        batch: Any,
+        samples: NDArray[np.int64],
+        neurons: slice,
+    ) -> None:
         self.engine, self.setup, self.gradient, self.samples = engine, setup, gradient, samples
         self.network = engine.network
         self.fixed = isinstance(self.network.params, LoihiParams)
@@ -123,19 +134,41 @@ class _Call:
         self.u, self.v = np.zeros(shape, name), np.zeros(shape, name)
         scales = (float(STATE_SCALE), float(WEIGHT_SCALE)) if self.fixed else (1.0, 1.0)
         failure, self.run = self.engine.engine(name, double).record(
-            rules_of(self.setup), gradient.credit, gradient.peak, gradient.reset == "differentiated", kind,
-            self.decays, self.neurons, weights, numbers, *scales, self.samples, batch.channel, batch.count,
-            batch.start, int(batch.count.max(initial=1)), self.u, self.v, self.forward_steps, self.first_output,
-            self.tally, counts, self.first, self.threads,
-        )  # fmt: skip
+            rules_of(self.setup),
+            gradient.credit,
+            gradient.peak,
+            gradient.reset == "differentiated",
+            kind,
+            self.decays,
+            self.neurons,
+            weights,
+            numbers,
+            *scales,
+            self.samples,
+            batch.channel,
+            batch.count,
+            batch.start,
+            int(batch.count.max(initial=1)),
+            self.u,
+            self.v,
+            self.forward_steps,
+            self.first_output,
+            self.tally,
+            counts,
+            self.first,
+            self.threads,
+        )
         return failure
 
     def _fail(self, failure: tuple[Any, ...], weights: list[NDArray[Any]]) -> None:
         if failure[0] == "unfit":
             _, synapses, index = failure
             value = float(weights[synapses].flat[index])
-            raise InvalidValue(f"weights of synapses {synapses}, number {index}", value, "finite, and what a spike "
-                               "brings through it a number of 32 bits")  # fmt: skip
+            raise InvalidValue(
+                f"weights of synapses {synapses}, number {index}",
+                value,
+                "finite, and what a spike brings through it a number of 32 bits",
+            )
         raise failure_of(self.setup, *failure)
 
     def backward(self, grad: NDArray[Any], shapes: list[Any], wants_input: bool) -> tuple[Any, Any, Any]:

@@ -45,9 +45,14 @@ class DenseEngine:
         self._wiring: dict[bool, Wiring] = {}
 
     def run(
-        self, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor | SpikeBatch,
-        samples: NDArray[np.int64], neurons: slice = slice(None),
-    ) -> Run:  # fmt: skip
+        self,
+        setup: Setup,
+        gradient: Gradient,
+        parameters: Parameters,
+        spikes: Tensor | SpikeBatch,
+        samples: NDArray[np.int64],
+        neurons: slice = slice(None),
+    ) -> Run:
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
         layered = isinstance(setup.schedule, Layered)
         if layered not in self._wiring:
@@ -71,8 +76,9 @@ class _Neurons(NamedTuple):
 
     def part(self, rows: slice) -> _Neurons:
         """Return some of the neurons."""
-        return _Neurons(self.keep_u[rows], self.keep_v[rows], self.vth[rows], self.bias[rows],
-                        self.surrogate.part(rows), self.grid)  # fmt: skip
+        return _Neurons(
+            self.keep_u[rows], self.keep_v[rows], self.vth[rows], self.bias[rows], self.surrogate.part(rows), self.grid
+        )
 
     def open(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Leak, once per time step."""
@@ -130,9 +136,14 @@ class _Batch:
     """B samples on their way through T time steps."""
 
     def __init__(
-        self, wiring: Wiring, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor,
+        self,
+        wiring: Wiring,
+        setup: Setup,
+        gradient: Gradient,
+        parameters: Parameters,
+        spikes: Tensor,
         samples: NDArray[np.int64],
-    ) -> None:  # fmt: skip
+    ) -> None:
         net = setup.network
         self.wiring, self.setup, self.gradient, self.samples = wiring, setup, gradient, samples
         self.C, self.layers = net.n_inputs, net.layer_slices

@@ -59,8 +59,11 @@ def _block(network: Network, i: int, learn_decays: bool) -> Any:
         or incoming[0].max_delay
     ):
         found = ", ".join(f"{type(s).__name__} from {s.source}" for s in incoming) or "none"
-        raise InvalidValue(f"{where}: synapses", found, f"Dense from {source}, without delays: fine-tuning takes "
-                           "chains of dense layers")  # fmt: skip
+        raise InvalidValue(
+            f"{where}: synapses",
+            found,
+            f"Dense from {source}, without delays: fine-tuning takes chains of dense layers",
+        )
     du, dv, vth, mant, exp, weight_exp = (
         np.broadcast_to(np.asarray(x), (network.n_neurons,))[rows].astype(np.int64)
         for x in (p.du, p.dv, p.vth, p.bias_mant, p.bias_exp, p.weight_exp)
@@ -77,9 +80,13 @@ def _block(network: Network, i: int, learn_decays: bool) -> Any:
     shared = bool((decays == decays[:, :1]).all())
     current, voltage = (decays[:, 0] / STATE_SCALE).tolist()
     neuron: dict[str, Any] = {
-        "threshold": int(vth[0]) / WEIGHT_SCALE, "norm": norm, "shared_param": shared, "requires_grad": learn_decays,
-        "current_decay": current if shared else [current] * 2, "voltage_decay": voltage if shared else [voltage] * 2,
-    }  # fmt: skip
+        "threshold": int(vth[0]) / WEIGHT_SCALE,
+        "norm": norm,
+        "shared_param": shared,
+        "requires_grad": learn_decays,
+        "current_decay": current if shared else [current] * 2,
+        "voltage_decay": voltage if shared else [voltage] * 2,
+    }
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         block = slayer().block.cuba.Dense(neuron, weights.shape[1], weights.shape[0], delay_shift=False)
         if norm is not None:

@@ -114,7 +114,12 @@ class GradientEngine(Protocol):
         """Prepare for a topology, whose weights are not used; `threads` share a batch (default: the cores)."""
 
     def run(
-        self, setup: Setup, gradient: Gradient, parameters: Parameters, spikes: Tensor | SpikeBatch,
-        samples: NDArray[np.int64], neurons: slice = slice(None),
-    ) -> Run:  # fmt: skip
+        self,
+        setup: Setup,
+        gradient: Gradient,
+        parameters: Parameters,
+        spikes: Tensor | SpikeBatch,
+        samples: NDArray[np.int64],
+        neurons: slice = slice(None),
+    ) -> Run:
         """Run input counts of shape (B, C, T) under sample numbers of shape (B,); return the counts of `neurons`."""

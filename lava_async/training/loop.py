@@ -61,9 +61,14 @@ class Evaluation:
 
 
 def evaluate(
-    network: UnlayeredNetwork | Network, data: LabelledSpikes, *, schedule: Schedule, until: StopRule = Quiescence(),  # noqa: B008
-    seed: int = 0, threads: int | None = None,
-) -> Evaluation:  # fmt: skip
+    network: UnlayeredNetwork | Network,
+    data: LabelledSpikes,
+    *,
+    schedule: Schedule,
+    until: StopRule = Quiescence(),  # noqa: B008
+    seed: int = 0,
+    threads: int | None = None,
+) -> Evaluation:
     """Return what a network is worth under a schedule, on the compiled engine.
 
     Samples run some at a time and are summed up, so that the memory that it takes does not grow with their number.
@@ -104,13 +109,22 @@ def evaluate(
 
 
 def fit(
-    network: UnlayeredNetwork, train: LabelledSpikes, validation: LabelledSpikes | None = None, *,
+    network: UnlayeredNetwork,
+    train: LabelledSpikes,
+    validation: LabelledSpikes | None = None,
+    *,
     epochs: int = defaults.EPOCHS,
-    batch_size: int = defaults.BATCH_SIZE, learning_rate: float | None = None,
-    optimizer: torch.optim.Optimizer | None = None, cosine: bool = True, scale: float | None = None,
-    penalty: float | None = None, seed: int = 0, checkpoint: str | Path | None = None, progress: bool = False,
+    batch_size: int = defaults.BATCH_SIZE,
+    learning_rate: float | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+    cosine: bool = True,
+    scale: float | None = None,
+    penalty: float | None = None,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: bool = False,
     callback: Callable[[Epoch], None] | None = None,
-) -> list[Epoch]:  # fmt: skip
+) -> list[Epoch]:
     """Train a network in place; it ends with the weights that were best on the validation samples, in eval mode.
 
     The loss is ``cross_entropy(scale * sum_t output counts, label) + penalty * (spikes of hidden neurons per sample)``.
@@ -173,10 +187,17 @@ def fit(
     if optimizer is None and learning_rate is not None:
         optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     trainer = Trainer(
-        network, train, validation, epochs=epochs, batch_size=batch_size, cosine=cosine, penalty=penalty, seed=seed,
+        network,
+        train,
+        validation,
+        epochs=epochs,
+        batch_size=batch_size,
+        cosine=cosine,
+        penalty=penalty,
+        seed=seed,
         loss=None if scale is None else CrossEntropy(scale),
         optimizer=optimizer,
-    )  # fmt: skip
+    )
     with ProgressBar(total=epochs * trainer.n_batches, disable=not progress, unit="batch") as bar:
 
         def look(epoch: Epoch) -> None:

@@ -31,7 +31,7 @@ class Queue:
 
     def __init__(
         self, setup: Setup, samples: NDArray[np.int64], queued: NDArray[np.bool_], voltage_scale: float
-    ) -> None:  # fmt: skip
+    ) -> None:
         net = setup.network
         self.setup, self.samples, self.voltage_scale = setup, samples, voltage_scale
         # Sources in columns: neurons, and before them the inputs, should these wait.

@@ -37,12 +37,22 @@ def scale_to(network: UnlayeredNetwork, spikes: Any, rate: float, *, only_drawn:
             reached.append(_rate(network, layer.index, spikes))
             if not scaled:
                 continue
-            log.info("scale_to: weights of %s (%s) times %.4g: %.1f %% of its neurons fire per time step",
-                     layer.where, layer.layer.name, factor, 100 * reached[-1])  # fmt: skip
+            log.info(
+                "scale_to: weights of %s (%s) times %.4g: %.1f %% of its neurons fire per time step",
+                layer.where,
+                layer.layer.name,
+                factor,
+                100 * reached[-1],
+            )
             if not rate / 2 <= reached[-1] <= 2 * rate:
-                log.warning("scale_to: %.2g %% of the neurons of %s (%s) fire per time step, which is as near to "
-                            "%.2g %% as 8-bit weights get here: choose another threshold", 100 * reached[-1],
-                            layer.where, layer.layer.name, 100 * rate)  # fmt: skip
+                log.warning(
+                    "scale_to: %.2g %% of the neurons of %s (%s) fire per time step, which is as near to "
+                    "%.2g %% as 8-bit weights get here: choose another threshold",
+                    100 * reached[-1],
+                    layer.where,
+                    layer.layer.name,
+                    100 * rate,
+                )
     finally:
         network.until = until
         network.train(training)

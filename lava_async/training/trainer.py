@@ -162,13 +162,25 @@ class Trainer:
     """
 
     def __init__(
-        self, network: UnlayeredNetwork, train: LabelledSpikes, validation: LabelledSpikes | None = None, *,
-        epochs: int, batch_size: int = defaults.BATCH_SIZE, optimizer: torch.optim.Optimizer | None = None,
-        cosine: bool = True, loss: Loss | None = None, penalty: Any = None, seed: int = 0, rate: float = defaults.RATE,
+        self,
+        network: UnlayeredNetwork,
+        train: LabelledSpikes,
+        validation: LabelledSpikes | None = None,
+        *,
+        epochs: int,
+        batch_size: int = defaults.BATCH_SIZE,
+        optimizer: torch.optim.Optimizer | None = None,
+        cosine: bool = True,
+        loss: Loss | None = None,
+        penalty: Any = None,
+        seed: int = 0,
+        rate: float = defaults.RATE,
         schedule_at: Callable[[int, int], Schedule] | None = None,
         augment: Callable[[SpikeBatch, NDArray[np.int64]], SpikeBatch] | None = None,
-        threads: int | None = None, keep_best: bool = True, ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
-    ) -> None:  # fmt: skip
+        threads: int | None = None,
+        keep_best: bool = True,
+        ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
+    ) -> None:
         train, validation = labelled(train), labelled(validation)
         network.polarity = getattr(train, "polarity", None)
         self.epochs = count("fit.epochs", epochs)
@@ -256,8 +268,14 @@ class Trainer:
         ):
             raise InvalidValue("state.optimizer.state", moments, "tensors of the shapes of the parameters")
 
-    def run(self, *, on_batch: Callable[[Batch], Any] | None = None, on_epoch: Callable[[Epoch], Any] | None = None,
-            save: Callable[[Trainer], Any] | None = None, save_seconds: float = 60.0) -> list[Epoch]:  # fmt: skip
+    def run(
+        self,
+        *,
+        on_batch: Callable[[Batch], Any] | None = None,
+        on_epoch: Callable[[Epoch], Any] | None = None,
+        save: Callable[[Trainer], Any] | None = None,
+        save_seconds: float = 60.0,
+    ) -> list[Epoch]:
         """Train from where it stands to the end, and return the history.
 
         Parameters
@@ -383,17 +401,26 @@ class Trainer:
         mine = self.ranks.share(np.arange(len(labels)))
         for part in np.array_split(mine, math.ceil(len(mine) / _CHUNK)) if len(mine) else []:
             how: dict[str, Any] = {"schedule": self.network.schedule, "until": self.network.until}
-            run = simulate_batch(network, data.spikes[part], samples=part, seed=self.network.seed,
-                                 threads=self._threads, **how)  # fmt: skip
+            run = simulate_batch(
+                network, data.spikes[part], samples=part, seed=self.network.seed, threads=self._threads, **how
+            )
             correct += int((run.output.sum(2).argmax(1) == labels[part]).sum())
         return float(self.ranks.sum([correct])[0]) / len(labels)
 
     def _non_finite(self, what: str, batch: NDArray[np.int64], first: int, epoch: int) -> NonFiniteError:
         spikes = SpikeBatch.of(self.train.spikes[batch])
         arrays = {f"weights/{name}": tensor.numpy(force=True) for name, tensor in self.network.state_dict().items()}
-        arrays |= {"channel": spikes.channel, "count": spikes.count, "start": spikes.start,
-                   "n_channels": spikes.n_channels, "labels": self._labels[batch], "indices": batch,
-                   "samples": first + np.arange(len(batch)), "epoch": epoch, "batch": self._batch + 1}  # fmt: skip
+        arrays |= {
+            "channel": spikes.channel,
+            "count": spikes.count,
+            "start": spikes.start,
+            "n_channels": spikes.n_channels,
+            "labels": self._labels[batch],
+            "indices": batch,
+            "samples": first + np.arange(len(batch)),
+            "epoch": epoch,
+            "batch": self._batch + 1,
+        }
         where = f"in epoch {epoch}, batch {self._batch + 1} of {self.n_batches}"
         rates = ", ".join(f"{group['lr']:.3g}" for group in self._optimizer.param_groups)
         remedy = f"try a smaller learning rate (now {rates}), a smaller scale of the loss, or reset = 'detached'"

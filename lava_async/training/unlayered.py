@@ -104,13 +104,23 @@ class UnlayeredNetwork(torch.nn.Module):
     samples_seen: Tensor
 
     def __init__(
-        self, blocks: Sequence[torch.nn.Module], *, schedule: Schedule, until: StopRule = Quiescence(),  # noqa: B008
-        credit: str = "last", peak: bool = True, reset: str = "detached",
+        self,
+        blocks: Sequence[torch.nn.Module],
+        *,
+        schedule: Schedule,
+        until: StopRule = Quiescence(),  # noqa: B008
+        credit: str = "last",
+        peak: bool = True,
+        reset: str = "detached",
         surrogate: Surrogate | Callable[[Tensor], Surrogate] | Literal["slayer"] = default_surrogate,
-        refractory_dropout: float = 0.0, input_dropout: float = 0.0, seed: int = 0, engine: str = "compiled",
+        refractory_dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        seed: int = 0,
+        engine: str = "compiled",
         threads: int | None = None,
-        connections: Sequence[tuple[int, int]] = (), input_shape: tuple[int, ...] | None = None,
-    ) -> None:  # fmt: skip
+        connections: Sequence[tuple[int, int]] = (),
+        input_shape: tuple[int, ...] | None = None,
+    ) -> None:
         super().__init__()
         for name, value, kind in (("schedule", schedule, Schedule), ("until", until, StopRule)):
             if not isinstance(value, kind):
@@ -152,9 +162,12 @@ class UnlayeredNetwork(torch.nn.Module):
         return torch.cat([torch.full((layer.layer.size,), layer.threshold) for layer in self._layers])
 
     def scale_to(
-        self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], rate: float = defaults.RATE, *,
+        self,
+        spikes: Tensor | SpikeBatch | Sequence[SpikeTrain],
+        rate: float = defaults.RATE,
+        *,
         only_drawn: bool = False,
-    ) -> list[float]:  # fmt: skip
+    ) -> list[float]:
         """Scale the weights so that a part `rate` of the neurons of each layer fires per time step.
 
         Layer by layer, from the first to the last, under the network's own schedule, without dropout. Each layer's
@@ -186,16 +199,16 @@ class UnlayeredNetwork(torch.nn.Module):
         """
         return scale_to(self, spikes, rate, only_drawn=only_drawn)
 
-    def forward(
-        self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None
-    ) -> Tensor:  # fmt: skip
+    def forward(self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None) -> Tensor:
         """Return the spike counts of the output neurons, (B, n_out, T), differentiable; arguments as :meth:`run`."""
         return self.run(spikes, samples, slice(-self.n_outputs, None)).counts
 
     def run(
-        self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None,
+        self,
+        spikes: Tensor | SpikeBatch | Sequence[SpikeTrain],
+        samples: ArrayLike | None = None,
         neurons: slice = slice(None),
-    ) -> Run:  # fmt: skip
+    ) -> Run:
         """Run a batch and return the spike counts of all neurons, differentiable, with the final state.
 
         Parameters
@@ -228,10 +241,13 @@ class UnlayeredNetwork(torch.nn.Module):
         if isinstance(spikes, Tensor) and not isinstance(engine, CompiledEngine):  # which checks them as it lists them
             spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
         setup = Setup(
-            network, self.schedule, self.until, seed=self.seed,
+            network,
+            self.schedule,
+            self.until,
+            seed=self.seed,
             refractory_dropout=self.refractory_dropout if self.training else 0.0,
             input_dropout=self.input_dropout if self.training else 0.0,
-        )  # fmt: skip
+        )
         numbers = self._numbers(shape[0], samples)
         return engine.run(setup, self.gradient, self._grid(learning), spikes, numbers, neurons)
 

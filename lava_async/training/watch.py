@@ -53,9 +53,13 @@ class Watch:
         """Say which layers cannot fire, whatever comes."""
         network = self._network.to_network()
         for i in out_of_reach(network):
-            self._say(f"reach {i}", "no neuron of %s can reach its threshold within %d time steps, even if all that "
-                      "reaches it fires: call scale_to, or choose larger weights or a lower threshold",
-                      network.layers[i].name, STEPS)  # fmt: skip
+            self._say(
+                f"reach {i}",
+                "no neuron of %s can reach its threshold within %d time steps, even if all that "
+                "reaches it fires: call scale_to, or choose larger weights or a lower threshold",
+                network.layers[i].name,
+                STEPS,
+            )
 
     def add(self, counts: Tensor) -> None:
         """Look at the spike counts (B, N, T) of a batch, and at the gradients that it gave."""
@@ -72,17 +76,32 @@ class Watch:
             for reason, sentence in self._activity.sentences():
                 self._say(reason, "%s: %s", where, sentence)
             if not self._gradient:
-                self._say("gradient", "%s: all gradients are zero, so that nothing is learned: no neuron came near its "
-                          "threshold; call scale_to, or choose a wider surrogate", where)  # fmt: skip
+                self._say(
+                    "gradient",
+                    "%s: all gradients are zero, so that nothing is learned: no neuron came near its "
+                    "threshold; call scale_to, or choose a wider surrogate",
+                    where,
+                )
         chance = float(self._shares.max())
         noise = (chance * (1 - chance) / self._samples) ** 0.5
         if epoch >= _EPOCHS and 0 < chance < 1 and accuracy <= chance + noise:
-            self._say("chance", "%s: the accuracy of %.1f %% on the training samples is no better than chance (%.1f "
-                      "%%): try another learning rate, or look at the labels",
-                      where, 100 * accuracy, 100 * chance)  # fmt: skip
+            self._say(
+                "chance",
+                "%s: the accuracy of %.1f %% on the training samples is no better than chance (%.1f "
+                "%%): try another learning rate, or look at the labels",
+                where,
+                100 * accuracy,
+                100 * chance,
+            )
         for name, part in _at_limits(self._network.to_network()):
-            self._say(f"limits {name}", "%s: %.0f %% of the weights of %s are at the limits of the 8-bit grid: choose "
-                      "a lower threshold, or a smaller learning rate", where, 100 * part, name)  # fmt: skip
+            self._say(
+                f"limits {name}",
+                "%s: %.0f %% of the weights of %s are at the limits of the 8-bit grid: choose "
+                "a lower threshold, or a smaller learning rate",
+                where,
+                100 * part,
+                name,
+            )
 
     def _say(self, reason: str, sentence: str, *values: Any) -> None:
         if reason not in self._said:

@@ -79,9 +79,31 @@ from lava_async.netx.layers.transposed import ConvTLayer, UnpoolLayer  # noqa: E
 #: In the order in which the layers of a network are tried for being one of them.
 LAYER_TYPES: dict[str, type[LayerType]] = {
     member.kind: member
-    for member in (InputLayer, FlattenLayer, ConvLayer, DenseLayer, RecurrentLayer, PoolLayer, ConvTLayer, UnpoolLayer,
-                   AverageLayer, ConcatLayer)
-}  # fmt: skip
+    for member in (
+        InputLayer,
+        FlattenLayer,
+        ConvLayer,
+        DenseLayer,
+        RecurrentLayer,
+        PoolLayer,
+        ConvTLayer,
+        UnpoolLayer,
+        AverageLayer,
+        ConcatLayer,
+    )
+}
 
-__all__ = ["LAYER_TYPES", "AverageLayer", "ConcatLayer", "ConvLayer", "ConvTLayer", "DenseLayer", "FlattenLayer",
-           "InputLayer", "LayerType", "PoolLayer", "RecurrentLayer", "UnpoolLayer"]  # fmt: skip
+__all__ = [
+    "LAYER_TYPES",
+    "AverageLayer",
+    "ConcatLayer",
+    "ConvLayer",
+    "ConvTLayer",
+    "DenseLayer",
+    "FlattenLayer",
+    "InputLayer",
+    "LayerType",
+    "PoolLayer",
+    "RecurrentLayer",
+    "UnpoolLayer",
+]

@@ -49,12 +49,17 @@ class ConvLayer(SpatialLayer):
         channels = [part.shape[0] for part in parts]
         expected = self.weight.shape[1] * self.groups
         if sum(channels) != expected or (len(parts) > 1 and self.groups > 1):
-            raise chain.fail("weight", f".shape = {self.weight.shape}, groups = {self.groups}: must be for the "
-                             f"{' + '.join(map(str, channels))} channels that reach the layer")  # fmt: skip
+            raise chain.fail(
+                "weight",
+                f".shape = {self.weight.shape}, groups = {self.groups}: must be for the "
+                f"{' + '.join(map(str, channels))} channels that reach the layer",
+            )
         before = parts[0].shape[1:]
-        self.check_shape(chain, len(self.weight), [
-            (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, (k, s, p, d) in zip(before, self.geometry, strict=True)
-        ])  # fmt: skip
+        self.check_shape(
+            chain,
+            len(self.weight),
+            [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, (k, s, p, d) in zip(before, self.geometry, strict=True)],
+        )
         starts = np.cumsum(channels) - channels
         return [self._from(chain, part, start) for part, start in zip(parts, starts.tolist(), strict=True)]
 
@@ -64,8 +69,16 @@ class ConvLayer(SpatialLayer):
         if self.delay is None:
             weight = self.weight if self.groups > 1 else self.weight[:, start : start + part.shape[0]]
             channels, height, width = part.shape
-            return Conv(part.layer, chain.index, weight, (channels, height, width), self.stride, self.padding,
-                        self.dilation, self.groups)  # fmt: skip
+            return Conv(
+                part.layer,
+                chain.index,
+                weight,
+                (channels, height, width),
+                self.stride,
+                self.padding,
+                self.dilation,
+                self.groups,
+            )
         target, j = np.indices((outputs, per_group)).reshape(2, -1)
         source = target // (outputs // self.groups) * per_group + j - start
         here = (source >= 0) & (source < part.shape[0])

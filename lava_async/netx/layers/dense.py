@@ -61,8 +61,13 @@ class DenseLayer(LayerType):
             if name in node and (found := node.integer(name, 0, MOST_NEURONS)) != expected:
                 raise node.fail(name, f" = {found}: must be {expected}, as weight.shape = {weight.shape}")
         neuron = Neuron.read(node.group("neuron"), n) if "neuron" in node else None
-        return {"shape": (n,), "weight": weight, "bias": read_bias(node, n), "delay": read_delay(node, weight.shape),
-                "neuron": neuron}  # fmt: skip
+        return {
+            "shape": (n,),
+            "weight": weight,
+            "bias": read_bias(node, n),
+            "delay": read_delay(node, weight.shape),
+            "neuron": neuron,
+        }
 
     def build(self, chain: Chain) -> None:  # noqa: D102
         neuron = self.neuron or INTEGRATOR
@@ -73,17 +78,23 @@ class DenseLayer(LayerType):
         before = chain.before(self.weight.shape[1])
         for part in before:
             if part.layer >= 0 and max(part.shape) != part.size:
-                raise chain.fail("type", f" = {self.kind}: needs a flatten layer before it, since {part.shape} neurons "
-                                 "reach it")  # fmt: skip
+                raise chain.fail(
+                    "type", f" = {self.kind}: needs a flatten layer before it, since {part.shape} neurons reach it"
+                )
         sizes = [part.size for part in before]
         if sum(sizes) != self.weight.shape[1]:
-            raise chain.fail("weight", f".shape = {self.weight.shape}: must be {(self.shape[0], sum(sizes))}, since "
-                             f"{sum(sizes)} neurons or channels reach the layer")  # fmt: skip
+            raise chain.fail(
+                "weight",
+                f".shape = {self.weight.shape}: must be {(self.shape[0], sum(sizes))}, since "
+                f"{sum(sizes)} neurons or channels reach the layer",
+            )
         delay = np.asarray(0 if self.delay is None else self.delay)
         delays = np.broadcast_to(delay[:, None] if delay.shape == self.shape else delay, self.weight.shape)
         columns = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
-        return [dense_synapses(part.layer, chain.index, self.weight[:, here], delays[:, here])
-                for part, here in zip(before, columns, strict=True)]  # fmt: skip
+        return [
+            dense_synapses(part.layer, chain.index, self.weight[:, here], delays[:, here])
+            for part, here in zip(before, columns, strict=True)
+        ]
 
     @property
     def neurons(self) -> tuple[int, ...]:  # noqa: D102

@@ -47,13 +47,21 @@ class InputLayer(LayerType):
         if "neuron" not in node:
             for name in ("weight", "bias"):
                 if name in node:
-                    warn(node, name, "without neurons: slayer transforms the input with it, stock netx and the network "
-                         "that was loaded do not")  # fmt: skip
+                    warn(
+                        node,
+                        name,
+                        "without neurons: slayer transforms the input with it, stock netx and the network "
+                        "that was loaded do not",
+                    )
             return cls(shape)
         neuron = Neuron.read(node.group("neuron"), shape[0])
         if (neuron.i_decay != 4096).any():
-            warn(node, "neuron/iDecay", "is not 4096: slayer feeds weight * x + bias through the current, stock netx "
-                 "past it, and the network that was loaded feeds weight * x through it, the bias past it")  # fmt: skip
+            warn(
+                node,
+                "neuron/iDecay",
+                "is not 4096: slayer feeds weight * x + bias through the current, stock netx "
+                "past it, and the network that was loaded feeds weight * x through it, the bias past it",
+            )
         weight = node.integer("weight", MIN_WEIGHT, MAX_WEIGHT) if "weight" in node else UNITY
         return cls(shape, neuron, weight, node.integer("bias", -MOST_BIAS, MOST_BIAS) if "bias" in node else 0)
 
@@ -90,8 +98,15 @@ class InputLayer(LayerType):
             return None
         weights, bias = stage.scaled(s), bias_of(stage.params)
         neuron = Neuron.of(stage.params, stage.layer.shape[0])
-        if (stage.feedback or s.max_delay or neuron is None or bias is None or len({*bias.tolist()}) > 1
-                or len({*weights.tolist()}) > 1 or stage.layer.shape != stage.before.shape):  # fmt: skip
+        if (
+            stage.feedback
+            or s.max_delay
+            or neuron is None
+            or bias is None
+            or len({*bias.tolist()}) > 1
+            or len({*weights.tolist()}) > 1
+            or stage.layer.shape != stage.before.shape
+        ):
             raise stage.cannot("neurons of the input must share one weight and one bias, and have no delays")
         if (neuron.i_decay != 4096).any():
             raise stage.cannot("current of the input neurons lasts; stock netx feeds values past it")

@@ -56,6 +56,9 @@ class PoolLayer(SpatialLayer):
     def size_after(self, chain: Chain, size: tuple[int, ...]) -> list[int]:
         """Return height and width of the layer, given those of the grid before it."""
         if any((n + n % k) % k for n, k in zip(size, self.stride, strict=True)):
-            raise chain.fail("stride", f" = {self.stride}: must divide {size} (or leave a remainder of half a window), "
-                             "else slayer mixes the channels")  # fmt: skip
+            raise chain.fail(
+                "stride",
+                f" = {self.stride}: must divide {size} (or leave a remainder of half a window), "
+                "else slayer mixes the channels",
+            )
         return [(n + n % k) // k for n, k in zip(size, self.stride, strict=True)]

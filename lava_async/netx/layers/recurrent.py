@@ -35,8 +35,11 @@ class RecurrentLayer(DenseLayer):
     @classmethod
     def read(cls, node: Node) -> RecurrentLayer:  # noqa: D102
         if "delay" in node:
-            raise node.fail("delay", "must not be given for dense_rec: slayer delays what the layer sends, stock netx "
-                            "what reaches it, and forgets the scale of the weights")  # fmt: skip
+            raise node.fail(
+                "delay",
+                "must not be given for dense_rec: slayer delays what the layer sends, stock netx "
+                "what reaches it, and forgets the scale of the weights",
+            )
         fields = cls.fields_of(node)
         n = len(fields["weight"])
         feedback = read_matrix(node, "weight_rec", n)

@@ -64,9 +64,16 @@ class SpatialLayer(LayerType):
         if "kernelSize" in node and (found := _pair(node, "kernelSize", 1)) != kernel:
             raise node.fail("kernelSize", f" = {found}: must be {kernel}, as weight.shape = {weight.shape}")
         neuron = Neuron.read(node.group("neuron"), shape[0])
-        return {"shape": shape, "neuron": neuron, "weight": weight, "stride": _pair(node, "stride", 1),
-                "padding": _pair(node, "padding", 0), "dilation": _pair(node, "dilation", 1),
-                "bias": _bias(node, shape), "delay": _delay(node, shape[0])}  # fmt: skip
+        return {
+            "shape": shape,
+            "neuron": neuron,
+            "weight": weight,
+            "stride": _pair(node, "stride", 1),
+            "padding": _pair(node, "padding", 0),
+            "dilation": _pair(node, "dilation", 1),
+            "bias": _bias(node, shape),
+            "delay": _delay(node, shape[0]),
+        }
 
     def build(self, chain: Chain) -> None:  # noqa: D102
         bias = self.bias
@@ -156,8 +163,9 @@ class Taps(NamedTuple):
         return Taps(self.kernel, self.target, self.source)
 
 
-def _places(channel: NDArray[np.int64], row: NDArray[np.int64], column: NDArray[np.int64],
-            shape: tuple[int, ...]) -> NDArray[np.int64]:  # fmt: skip
+def _places(
+    channel: NDArray[np.int64], row: NDArray[np.int64], column: NDArray[np.int64], shape: tuple[int, ...]
+) -> NDArray[np.int64]:
     return ((channel[:, None, None] * shape[1] + row[:, None]) * shape[2] + column).reshape(-1)
 
 

@@ -26,8 +26,11 @@ class ConvTLayer(SpatialLayer):
         node.used.update(("inChannels", "outChannels", "groups"))
         fields = cls.fields_of(node)
         if fields["shape"][0] % fields["weight"].shape[1]:
-            raise node.fail("weight", f".shape = {fields['weight'].shape}: its second number must divide "
-                            f"{fields['shape'][0]}, the channels of the layer")  # fmt: skip
+            raise node.fail(
+                "weight",
+                f".shape = {fields['weight'].shape}: its second number must divide "
+                f"{fields['shape'][0]}, the channels of the layer",
+            )
         return cls(**fields)
 
     def synapses(self, chain: Chain) -> list[Synapses]:  # noqa: D102
@@ -35,11 +38,18 @@ class ConvTLayer(SpatialLayer):
         inputs, per_group = self.weight.shape[:2]
         groups = self.shape[0] // per_group
         if inputs != part.shape[0] or inputs % groups:
-            raise chain.fail("weight", f".shape = {self.weight.shape}: {part.shape[0]} channels reach the layer, in "
-                             f"{groups} group(s)")  # fmt: skip
-        self.check_shape(chain, self.shape[0], [
-            (n - 1) * s - 2 * p + d * (k - 1) + 1 for n, (k, s, p, d) in zip(part.shape[1:], self.geometry, strict=True)
-        ])  # fmt: skip
+            raise chain.fail(
+                "weight",
+                f".shape = {self.weight.shape}: {part.shape[0]} channels reach the layer, in {groups} group(s)",
+            )
+        self.check_shape(
+            chain,
+            self.shape[0],
+            [
+                (n - 1) * s - 2 * p + d * (k - 1) + 1
+                for n, (k, s, p, d) in zip(part.shape[1:], self.geometry, strict=True)
+            ],
+        )
         source, j = np.indices((inputs, per_group)).reshape(2, -1)
         target = source // (inputs // groups) * per_group + j
         sizes = zip(part.shape[1:], self.shape[1:], self.geometry, strict=True)
@@ -56,8 +66,10 @@ class UnpoolLayer(PoolLayer):
     def _from(self, chain: Chain, part: Part, start: int) -> Synapses:
         own = np.arange(part.shape[0])
         kernels = np.repeat(self.weight[0], len(own), axis=0)
-        taps = [Taps.of(m, n, k, k, 0, 1).reversed()
-                for n, m, k in zip(part.shape[1:], self.shape[1:], self.stride, strict=True)]  # fmt: skip
+        taps = [
+            Taps.of(m, n, k, k, 0, 1).reversed()
+            for n, m, k in zip(part.shape[1:], self.shape[1:], self.stride, strict=True)
+        ]
         return self.connect(chain, part, Pairs(own + start, own, kernels), taps)
 
     def size_after(self, chain: Chain, size: tuple[int, ...]) -> list[int]:  # noqa: D102

@@ -31,8 +31,9 @@ class AbstractPyAsyncLifModel(PyLoihiProcessModel):
     def run_spk(self) -> None:
         """Open a time step if its moment has come; integrate; fire."""
         if self.params is None:
-            values = [np.broadcast_to(x, self.v.shape) for x in
-                      (self.du, self.dv, self.vth, self.bias_mant, self.bias_exp)]  # fmt: skip
+            values = [
+                np.broadcast_to(x, self.v.shape) for x in (self.du, self.dv, self.vth, self.bias_mant, self.bias_exp)
+            ]
             self.params = neuron_params("fixed_pt" in self.tags, *values)
             self.p = self.params.arrays()
         now = self.proc_params["clock"].at(self.time_step)

@@ -106,12 +106,31 @@ class AsyncLIF(CheckedProcess):
         self.refuse(kwargs)
         shape = lava_shape("AsyncLIF", shape)
         super().__init__(
-            shape=shape, u=u, v=v, du=du, dv=dv, bias_mant=bias_mant, bias_exp=bias_exp, vth=vth,
-            steps_per_bin=steps_per_bin, offset=offset, refractory=bool(refractory), reset_interval=reset_interval,
-            name=name, log_config=log_config,
-        )  # fmt: skip
-        values = {"u": u, "v": v, "du": du, "dv": dv, "bias_mant": bias_mant, "bias_exp": bias_exp, "vth": vth,
-                  "offset": offset}  # fmt: skip
+            shape=shape,
+            u=u,
+            v=v,
+            du=du,
+            dv=dv,
+            bias_mant=bias_mant,
+            bias_exp=bias_exp,
+            vth=vth,
+            steps_per_bin=steps_per_bin,
+            offset=offset,
+            refractory=bool(refractory),
+            reset_interval=reset_interval,
+            name=name,
+            log_config=log_config,
+        )
+        values = {
+            "u": u,
+            "v": v,
+            "du": du,
+            "dv": dv,
+            "bias_mant": bias_mant,
+            "bias_exp": bias_exp,
+            "vth": vth,
+            "offset": offset,
+        }
         for field, value in values.items():
             if np.shape(value) not in ((), (1,), shape):
                 raise InvalidValue(f"AsyncLIF.{field}.shape", np.shape(value), f"(), (1,) or {shape}")

@@ -187,18 +187,31 @@ class SubAsyncNetworkModel(AbstractSubProcessModel):
             {"bias_mant": p.bias_mant, "bias_exp": p.bias_exp} if p.tag == "fixed_pt" else {"bias_mant": p.bias}
         )
         self.neurons = AsyncLIF(
-            shape=(net.n_neurons,), du=p.du, dv=p.dv, vth=p.vth, **bias, refractory=proc.proc_params["refractory"],
-            offset=offset + net.layer_of * layered, **clock,
-        )  # fmt: skip
+            shape=(net.n_neurons,),
+            du=p.du,
+            dv=p.dv,
+            vth=p.vth,
+            **bias,
+            refractory=proc.proc_params["refractory"],
+            offset=offset + net.layer_of * layered,
+            **clock,
+        )
         self.synapses = NetworkSynapses(network=net, schedule=proc.schedule, input_first=early, offset=offset, **clock)
         fans = [net.fan_out(j) for j in range(-net.n_inputs, net.n_neurons)]
         queued = np.array([(fan.delay == 0).any() or not len(fan.delay) for fan in fans])
         self.scheduler = SpikeScheduler(
-            shape=(net.n_neurons,), schedule=proc.schedule, until=proc.until, seed=proc.proc_params["seed"],
-            layer_of=net.layer_of, outputs=net.outputs, queued=queued[net.n_inputs :],
-            n_inputs=0 if early else net.n_inputs, queued_inputs=early or queued[: net.n_inputs],
-            offset=offset, **clock,
-        )  # fmt: skip
+            shape=(net.n_neurons,),
+            schedule=proc.schedule,
+            until=proc.until,
+            seed=proc.proc_params["seed"],
+            layer_of=net.layer_of,
+            outputs=net.outputs,
+            queued=queued[net.n_inputs :],
+            n_inputs=0 if early else net.n_inputs,
+            queued_inputs=early or queued[: net.n_inputs],
+            offset=offset,
+            **clock,
+        )
         for child in (self.neurons, self.synapses, self.scheduler):
             child.arithmetic = p.tag
 
@@ -216,7 +229,10 @@ class SubAsyncNetworkModel(AbstractSubProcessModel):
             spikes = self.synapses.out if flat else self.synapses.out.reshape(proc.out.shape[::-1]).transpose((2, 1, 0))
             spikes.connect(proc.out)
 
-        for owner, names in ((self.neurons, ("u", "v")), (self.scheduler, ("forward_steps", "dropped")),
-                             (self.synapses, ("counts", "synaptic_operations", "neuron_updates"))):  # fmt: skip
+        for owner, names in (
+            (self.neurons, ("u", "v")),
+            (self.scheduler, ("forward_steps", "dropped")),
+            (self.synapses, ("counts", "synaptic_operations", "neuron_updates")),
+        ):
             for name in names:
                 getattr(proc, name).alias(getattr(owner, name))

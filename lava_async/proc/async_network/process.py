@@ -124,16 +124,28 @@ class AsyncNetwork(CheckedProcess):
             count("AsyncNetwork.steps_per_bin", steps_per_bin, least=1)
         count("AsyncNetwork.reset_offset", reset_offset)
         super().__init__(
-            net_config=net_config, schedule=self.schedule, until=self.until, reset_interval=reset_interval,
-            reset_offset=reset_offset, steps_per_bin=steps_per_bin, refractory=refractory, input_first=input_first,
-            seed=seed, name=name, log_config=log_config,
-        )  # fmt: skip
+            net_config=net_config,
+            schedule=self.schedule,
+            until=self.until,
+            reset_interval=reset_interval,
+            reset_offset=reset_offset,
+            steps_per_bin=steps_per_bin,
+            refractory=refractory,
+            input_first=input_first,
+            seed=seed,
+            name=name,
+            log_config=log_config,
+        )
         self.arithmetic = self.network.params.tag
         self._steps_per_bin = steps_per_bin
         rules: dict[str, Any] = {
-            "network": self.network, "schedule": self.schedule, "until": self.until, "refractory": refractory,
-            "input_first": input_first, "seed": seed,
-        }  # fmt: skip
+            "network": self.network,
+            "schedule": self.schedule,
+            "until": self.until,
+            "refractory": refractory,
+            "input_first": input_first,
+            "seed": seed,
+        }
         # One step here, so that what is wrong shows now.
         frame_type = np.int32 if self.arithmetic == "fixed_pt" else np.float64
         time_steps(rules).step(np.zeros(self.network.n_inputs, frame_type))

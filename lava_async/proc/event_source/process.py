@@ -83,8 +83,13 @@ class EventSource(CheckedProcess):
         if np.prod(port) != batch.n_channels or len(port) not in (1, 3):
             raise InvalidValue("EventSource.shape", shape, f"(C,) or (W, H, C) of {batch.n_channels} channels")
         super().__init__(
-            spikes=batch, shape=port, steps_per_bin=steps_per_bin, offset=offset, name=name, log_config=log_config,
-        )  # fmt: skip
+            spikes=batch,
+            shape=port,
+            steps_per_bin=steps_per_bin,
+            offset=offset,
+            name=name,
+            log_config=log_config,
+        )
         self.proc_params["clock"] = Clock.checked("EventSource", steps_per_bin, offset, batch.n_steps or None)
         self.s_out = OutPort(shape=port)
 

@@ -101,9 +101,15 @@ class NetworkSynapses(CheckedProcess):
             if not isinstance(value, kind):
                 raise InvalidType(f"NetworkSynapses.{field}", value, f"a {kind.__name__}")
         super().__init__(
-            network=network, schedule=schedule, steps_per_bin=steps_per_bin, offset=offset,
-            reset_interval=reset_interval, input_first=bool(input_first), name=name, log_config=log_config,
-        )  # fmt: skip
+            network=network,
+            schedule=schedule,
+            steps_per_bin=steps_per_bin,
+            offset=offset,
+            reset_interval=reset_interval,
+            input_first=bool(input_first),
+            name=name,
+            log_config=log_config,
+        )
         self.proc_params["clock"] = Clock.checked("NetworkSynapses", steps_per_bin, offset, reset_interval)
         self.arithmetic = network.params.tag
 

@@ -95,9 +95,16 @@ class Readout(CheckedProcess):
         if rule not in RULES:
             raise InvalidValue("Readout.rule", rule, "one of " + ", ".join(RULES))
         super().__init__(
-            n_classes=n_classes, reset_interval=reset_interval, n_samples=n_samples, rule=rule, graded=bool(graded),
-            steps_per_bin=steps_per_bin, offset=offset, name=name, log_config=log_config,
-        )  # fmt: skip
+            n_classes=n_classes,
+            reset_interval=reset_interval,
+            n_samples=n_samples,
+            rule=rule,
+            graded=bool(graded),
+            steps_per_bin=steps_per_bin,
+            offset=offset,
+            name=name,
+            log_config=log_config,
+        )
         count("Readout.reset_interval", reset_interval, least=1)
         self.proc_params["clock"] = Clock.checked("Readout", steps_per_bin, offset, reset_interval)
         self.s_in = InPort(shape=(n_classes,))

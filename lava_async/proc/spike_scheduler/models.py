@@ -99,9 +99,14 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
             self.carried += self.payload.sum()
         i = self.index[waiting]
         pending = Pending(
-            i, self.momentum[waiting], self.emitted[waiting], self.layer[waiting], int(now.t), int(now.k),
+            i,
+            self.momentum[waiting],
+            self.emitted[waiting],
+            self.layer[waiting],
+            int(now.t),
+            int(now.k),
             lambda stream: draws.key(self.proc_params["seed"], stream, int(now.sample), int(now.t), int(now.k), i),
-        )  # fmt: skip
+        )
         return waiting[np.sort(self.schedule.pick(pending))]
 
 

@@ -139,12 +139,22 @@ class SpikeScheduler(CheckedProcess):
         chosen = np.arange(n) if outputs is None else integer_array("SpikeScheduler.outputs", outputs)
         within("SpikeScheduler.outputs", chosen, 0, n - 1)
         super().__init__(
-            shape=shape, schedule=order, steps_per_bin=steps_per_bin, offset=offset, reset_interval=reset_interval,
-            seed=count("SpikeScheduler.seed", seed, most=2**63 - 1), first=count("SpikeScheduler.first", first),
-            layer_of=integer_array("SpikeScheduler.layer_of", layer_of), until=until, outputs=chosen,
-            queued=np.asarray(queued, bool), n_inputs=n_inputs, queued_inputs=np.asarray(queued_inputs, bool),
-            name=name, log_config=log_config,
-        )  # fmt: skip
+            shape=shape,
+            schedule=order,
+            steps_per_bin=steps_per_bin,
+            offset=offset,
+            reset_interval=reset_interval,
+            seed=count("SpikeScheduler.seed", seed, most=2**63 - 1),
+            first=count("SpikeScheduler.first", first),
+            layer_of=integer_array("SpikeScheduler.layer_of", layer_of),
+            until=until,
+            outputs=chosen,
+            queued=np.asarray(queued, bool),
+            n_inputs=n_inputs,
+            queued_inputs=np.asarray(queued_inputs, bool),
+            name=name,
+            log_config=log_config,
+        )
         self.proc_params["clock"] = Clock.checked("SpikeScheduler", steps_per_bin, offset, reset_interval)
 
         self.s_in = InPort(shape=shape)

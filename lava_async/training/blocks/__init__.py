@@ -25,8 +25,14 @@ from lava_async.training.blocks.recurrent import RecurrentBlock
 from lava_async.training.blocks.sent import Sent
 
 ADAPTERS: tuple[type[Block], ...] = (
-    DenseBlock, ConvBlock, PoolBlock, RecurrentBlock, InputBlock, FlattenBlock, DelayBlock,
-)  # fmt: skip
+    DenseBlock,
+    ConvBlock,
+    PoolBlock,
+    RecurrentBlock,
+    InputBlock,
+    FlattenBlock,
+    DelayBlock,
+)
 REFUSED = {
     "Affine": "its neurons send voltages, not spikes",
     "Average": "it has no neurons: average the spike counts that the network returns",
@@ -63,8 +69,12 @@ def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: 
             raise InvalidType(f"blocks[{i}]", f"{type(block).__module__}.{type(block).__name__}", names + reason)
     shape = kinds[type(blocks[0])].takes(blocks[0]) if shape is None else shape
     if shape is None:
-        raise InvalidValue("input_shape", None, f"(channels, height, width) or (channels,), since blocks[0] "
-                           f"({type(blocks[0]).__name__}) does not say what it takes")  # fmt: skip
+        raise InvalidValue(
+            "input_shape",
+            None,
+            f"(channels, height, width) or (channels,), since blocks[0] "
+            f"({type(blocks[0]).__name__}) does not say what it takes",
+        )
     sends: dict[int, tuple[Sent, ...]] = {INPUT: (Sent(INPUT, tuple(shape), "the input"),)}
     skips = _checked(connections, len(blocks))
     adapters: list[Block] = []
@@ -96,8 +106,11 @@ def _check_outputs(last: Block, layers: Sequence[NeuronBlock]) -> None:
     if not layers or [sent.layer for sent in last.sends] != [layers[-1].index]:
         raise InvalidValue(f"{last.where}", "the last block", "one with neurons, or a Flatten behind such a block")
     if last.sends[0].axons:
-        raise InvalidValue(f"{last.where}.delay", "an axonal delay", "None in the last block: its neurons are read out "
-                           "when they fire, their axons lead nowhere")  # fmt: skip
+        raise InvalidValue(
+            f"{last.where}.delay",
+            "an axonal delay",
+            "None in the last block: its neurons are read out when they fire, their axons lead nowhere",
+        )
 
 
 __all__ = ["ADAPTERS", "Block", "NeuronBlock", "Sent", "adapt", "dense_blocks", "kept", "slayer"]

@@ -91,8 +91,9 @@ class Block(ABC):
         """Raise InvalidValue unless what reaches the block adds up to what it wants."""
         if wanted != sum(found):
             names = " and ".join(sent.name for sent in self.sources)
-            raise InvalidValue(f"{self.where}: number of inputs", wanted, f"{' + '.join(map(str, found))}, the {what} "
-                               f"of {names}")  # fmt: skip
+            raise InvalidValue(
+                f"{self.where}: number of inputs", wanted, f"{' + '.join(map(str, found))}, the {what} of {names}"
+            )
 
 
 class NeuronBlock(Block):
@@ -202,8 +203,11 @@ class NeuronBlock(Block):
 
         neuron, n = self.block.neuron, self.layer.size
         if neuron.tau_rho <= 0 or neuron.scale_rho <= 0:
-            raise InvalidValue(f"{self.where}.neuron (tau_rho, scale_rho)", (neuron.tau_rho, neuron.scale_rho),
-                               "> 0, or the network needs a surrogate such as ATan()")  # fmt: skip
+            raise InvalidValue(
+                f"{self.where}.neuron (tau_rho, scale_rho)",
+                (neuron.tau_rho, neuron.scale_rho),
+                "> 0, or the network needs a surrogate such as ATan()",
+            )
         tau, scale = neuron.tau_rho * TAU_RHO_MULT, neuron.scale_rho * SCALE_RHO_MULT
         return Exponential(torch.full((n,), tau), torch.full((n,), scale))
 
@@ -226,12 +230,16 @@ class NeuronBlock(Block):
 
         self.check("neuron.graded_spike", neuron.graded_spike, False, "False: spikes are binary")
         self.check("neuron.drop", neuron.drop, None, "None (see refractory_dropout and input_dropout)")
-        self.check("neuron.persistent_state", neuron.persistent_state, self.persistent, "False: samples "
-                   "start from zero")  # fmt: skip
+        self.check(
+            "neuron.persistent_state", neuron.persistent_state, self.persistent, "False: samples start from zero"
+        )
         self.check("neuron.scale", neuron.scale, WEIGHT_SCALE, f"{WEIGHT_SCALE}, slayer's default")
         if not isinstance(neuron.norm, (MeanOnlyBatchNorm, type(None))):
-            raise InvalidType(f"{self.where}.neuron.norm", type(neuron.norm).__name__, "None or MeanOnlyBatchNorm, "
-                              "which becomes a bias")  # fmt: skip
+            raise InvalidType(
+                f"{self.where}.neuron.norm",
+                type(neuron.norm).__name__,
+                "None or MeanOnlyBatchNorm, which becomes a bias",
+            )
 
     def _shape_neuron(self) -> None:
         """Let slayer's neuron take its shape, and draw its decays, as in a first forward pass."""
@@ -243,8 +251,9 @@ class NeuronBlock(Block):
             neuron.train(training)
             neuron.current_state, neuron.voltage_state = (torch.zeros(1, device=neuron.device) for _ in range(2))
         elif tuple(neuron.shape) not in (shape, (*shape, 1, 1)):
-            raise InvalidValue(f"{self.where}.neuron.shape", tuple(neuron.shape), f"{shape}, which follows from what "
-                               "reaches it")  # fmt: skip
+            raise InvalidValue(
+                f"{self.where}.neuron.shape", tuple(neuron.shape), f"{shape}, which follows from what reaches it"
+            )
 
 
 def kept(decay: Tensor) -> Tensor:

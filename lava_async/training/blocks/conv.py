@@ -32,8 +32,11 @@ class ConvBlock(NeuronBlock):
             for n, k, s, p, d in zip((height, width), synapse.kernel_size, *self._geometry[:3], strict=False)
         ]
         if min(size) < 1:
-            raise InvalidValue(f"{self.where}: shape of what reaches it", (sum(channels), height, width),
-                               f"at least as large as the kernel {tuple(synapse.kernel_size[:2])}")  # fmt: skip
+            raise InvalidValue(
+                f"{self.where}: shape of what reaches it",
+                (sum(channels), height, width),
+                f"at least as large as the kernel {tuple(synapse.kernel_size[:2])}",
+            )
         return (synapse.out_channels, *size)
 
     def kernels(self) -> Sequence[Tensor]:  # noqa: D102

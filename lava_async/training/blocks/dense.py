@@ -28,12 +28,19 @@ class DenseBlock(NeuronBlock):
 
     def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
         weight = getattr(self.block, self.synapse).weight
-        self.check(f"{self.synapse}.weight.shape[2:]", tuple(weight.shape[2:]), (1, 1, 1), "(1, 1, 1): in_neurons is "
-                   "one number")  # fmt: skip
+        self.check(
+            f"{self.synapse}.weight.shape[2:]",
+            tuple(weight.shape[2:]),
+            (1, 1, 1),
+            "(1, 1, 1): in_neurons is one number",
+        )
         for sent in self.sources:
             if sent.size != max(sent.shape):
-                raise InvalidValue(f"{self.where}: shape of what reaches it", sent.shape, "(neurons,): it needs a "
-                                   "slayer.block.cuba.Flatten before it")  # fmt: skip
+                raise InvalidValue(
+                    f"{self.where}: shape of what reaches it",
+                    sent.shape,
+                    "(neurons,): it needs a slayer.block.cuba.Flatten before it",
+                )
         self.check_inputs("neurons", int(weight.shape[1]), [sent.size for sent in self.sources])
         return (int(weight.shape[0]),)
 

@@ -29,8 +29,9 @@ class InputBlock(NeuronBlock):
 
     @classmethod
     def of(cls, where: str, block: Any, sources: tuple[Sent, ...], index: int) -> Block:  # noqa: D102
-        return BareInputBlock(where, block, sources, index) if block.neuron is None else cls(
-            where, block, sources, index)  # fmt: skip
+        return (
+            BareInputBlock(where, block, sources, index) if block.neuron is None else cls(where, block, sources, index)
+        )
 
     @classmethod
     def takes(cls, block: Any) -> tuple[int, ...] | None:  # noqa: D102
@@ -59,8 +60,11 @@ class InputBlock(NeuronBlock):
             return bias
         own = self.block.pre_hook_fx(self.block.bias)
         if bool(own != 0) and bool((kept(self.decays()[0]) != 0).any()):
-            raise InvalidValue(f"{self.where}.bias", own.item(), "None, or 0, or current_decay must be 1: slayer "
-                               "adds the bias to the current, Loihi to the voltage")  # fmt: skip
+            raise InvalidValue(
+                f"{self.where}.bias",
+                own.item(),
+                "None, or 0, or current_decay must be 1: slayer adds the bias to the current, Loihi to the voltage",
+            )
         return bias + own
 
 

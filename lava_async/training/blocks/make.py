@@ -16,9 +16,15 @@ from lava_async.training.blocks.base import mark_drawn, slayer
 
 
 def dense_blocks(
-    sizes: Sequence[int], *, threshold: float = defaults.THRESHOLD, current_decay: float = defaults.CURRENT_DECAY,
-    voltage_decay: float = defaults.VOLTAGE_DECAY, gain: float | None = None, seed: int = 0, **neuron: Any,
-) -> list[Any]:  # fmt: skip
+    sizes: Sequence[int],
+    *,
+    threshold: float = defaults.THRESHOLD,
+    current_decay: float = defaults.CURRENT_DECAY,
+    voltage_decay: float = defaults.VOLTAGE_DECAY,
+    gain: float | None = None,
+    seed: int = 0,
+    **neuron: Any,
+) -> list[Any]:
     """Return a chain of ``slayer.block.cuba.Dense``, initialized by a seed of its own.
 
     Parameters

@@ -32,8 +32,11 @@ class PoolBlock(NeuronBlock):
         self.check("padding", tuple(synapse.padding[:2]), (0, 0), "(0, 0): else slayer mixes channels")
         self.check("dilation", tuple(synapse.dilation[:2]), (1, 1), "(1, 1): else slayer mixes channels")
         if any((n + n % k) % k for n, k in zip(size, window, strict=True)):
-            raise InvalidValue(f"{self.where}: height and width of what reaches it", size, f"multiples of {window}, or "
-                               "with a remainder of half a window: else slayer mixes channels")  # fmt: skip
+            raise InvalidValue(
+                f"{self.where}: height and width of what reaches it",
+                size,
+                f"multiples of {window}, or with a remainder of half a window: else slayer mixes channels",
+            )
         channels = sum(sent.shape[0] for sent in self.sources)
         return (channels, *((n + n % k) // k for n, k in zip(size, window, strict=True)))
 
@@ -57,8 +60,9 @@ class PoolBlock(NeuronBlock):
     def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
         channels, height, width = source.shape
         if self._convolves:
-            return synapses.Conv(source.layer, self.index, weights, (channels, height, width), self._window,
-                                 groups=channels, delay=delay)  # fmt: skip
+            return synapses.Conv(
+                source.layer, self.index, weights, (channels, height, width), self._window, groups=channels, delay=delay
+            )
         first = sum(sent.shape[0] for sent in self.sources[: self.sources.index(source)])
         channel, y, x = self._places(source)
         post = np.ravel_multi_index((first + channel, y // self._window[0], x // self._window[1]), self.layer.shape)
