@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from lava_async.bench import SUITES
-from lava_async.commands import Command, Report, table, whole
+from lava_async.commands.base import Command, Report, table, whole
 
 
 def _arguments(parser: ArgumentParser) -> None:

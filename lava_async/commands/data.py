@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lava_async.commands import Command, Report, output, table, whole
+from lava_async.commands.base import Command, Report, output, table, whole
 from lava_async.commands.inputs import add_data_help, option
 from lava_async.data import SPLITS, registry
 from lava_async.errors import InvalidValue

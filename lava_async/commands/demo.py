@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lava_async.commands import Command, Report, table, whole
+from lava_async.commands.base import Command, Report, table, whole
 from lava_async.commands.evaluate import COLUMNS, UNITS, cells
 
 if TYPE_CHECKING:

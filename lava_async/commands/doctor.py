@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import lava_async
 from lava_async import extras
-from lava_async.commands import Command, Report, table
+from lava_async.commands.base import Command, Report, table
 from lava_async.data.places import DATA_VARIABLE, SOURCES, find
 from lava_async.engine.config import instruction_set
 from lava_async.errors import InvalidValue

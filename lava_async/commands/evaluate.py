@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from lava_async.commands import Command, Report, table, whole
+from lava_async.commands.base import Command, Report, table, whole
 from lava_async.commands.inputs import add_data_options, load_data
 from lava_async.commands.models import add_model, add_schedule_options, order_of, with_bias_channel
 from lava_async.model_files import BIAS_CHANNEL, load_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from lava_async.commands import Command, Report, output
+from lava_async.commands.base import Command, Report, output
 from lava_async.commands.models import add_decay, seconds
 from lava_async.errors import InvalidValue
 from lava_async.model_files import is_nir, load_model

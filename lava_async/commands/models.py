@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from lava_async.commands import whole
+from lava_async.commands.base import whole
 from lava_async.model_files import BIAS_CHANNEL
 from lava_async.schedules import SCHEDULES, Layered, Schedule, Timed, schedule
 

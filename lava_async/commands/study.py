@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lava_async.commands import Command, Report, table, whole
+from lava_async.commands.base import Command, Report, table, whole
 from lava_async.commands.inputs import add_data_help
 from lava_async.errors import InvalidValue
 from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lava_async.commands import Command, Report, table
+from lava_async.commands.base import Command, Report, table
 from lava_async.commands.inputs import add_data_help
 from lava_async.errors import InvalidValue
 from lava_async.experiments.config import Config, shipped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lava_async.schedules import Schedule
+from lava_async.schedules.base import Schedule
 
 
 @dataclass(frozen=True, repr=False)

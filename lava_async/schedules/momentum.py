@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lava_async.errors import InvalidValue
 from lava_async.records import real_array
-from lava_async.schedules import Order, Schedule, Term
+from lava_async.schedules.base import Order, Schedule, Term
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lava_async.schedules import Order, Schedule, Term
+from lava_async.schedules.base import Order, Schedule, Term
 
 
 @dataclass(frozen=True)

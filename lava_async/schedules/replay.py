@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import within
-from lava_async.schedules import Pending, Schedule
+from lava_async.schedules.base import Pending, Schedule
 
 Group = tuple[int, int, tuple[int, ...]]
 

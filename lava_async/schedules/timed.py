@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import count, integer_array, within
-from lava_async.schedules import Order, Pending, Schedule
+from lava_async.schedules.base import Order, Pending, Schedule
 
 if TYPE_CHECKING:
     from lava_async.network import Network

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.records import array_of, frozen
-from lava_async.synapses import Fan, Synapses, axonal
+from lava_async.synapses.base import Fan, Synapses, axonal
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.records import array_of, count, frozen, integer_array, short_array, within
-from lava_async.synapses import MAX_DELAY, Fan, Synapses
+from lava_async.synapses.base import MAX_DELAY, Fan, Synapses
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ from lava_async.training.blocks import NeuronBlock, adapt, kept
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, GradientEngine, Parameters, Run
-from lava_async.training.scaling import scale_to
+from lava_async.training.scaling import scale_layers
 from lava_async.training.surrogates import Exponential, Surrogate, default_surrogate
 
 ENGINES: dict[str, type[GradientEngine]] = {"compiled": CompiledEngine, "dense": DenseEngine}
@@ -197,7 +197,21 @@ class UnlayeredNetwork(torch.nn.Module):
         >>> [round(rate, 1) for rate in net.scale_to(spikes, rate=0.1)]
         [0.1, 0.1]
         """
-        return scale_to(self, spikes, rate, only_drawn=only_drawn)
+
+        @torch.no_grad()
+        def measure(layer: int) -> float:
+            rows = self.to_network().layer_slices[layer]
+            counts = self.run(spikes, np.arange(len(spikes)), rows).counts
+            return float(counts.mean()) if counts.numel() else 0.0
+
+        training, until = self.training, self.until
+        self.eval()
+        self.until = Quiescence()
+        try:
+            return scale_layers(self._layers, rate, measure, only_drawn=only_drawn)
+        finally:
+            self.until = until
+            self.train(training)
 
     def forward(self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None) -> Tensor:
         """Return the spike counts of the output neurons, (B, n_out, T), differentiable; arguments as :meth:`run`."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from lava_async.netx.chain import MOST_NEURONS, Chain
 from lava_async.netx.h5 import Node
-from lava_async.netx.layers import LayerType
+from lava_async.netx.layers.base import LayerType
 
 
 @dataclass(frozen=True, eq=False)

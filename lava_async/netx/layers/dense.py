@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lava_async.netx.chain import MOST_NEURONS, Chain, dense_synapses
 from lava_async.netx.h5 import Node, put, warn
-from lava_async.netx.layers import LayerType
+from lava_async.netx.layers.base import LayerType
 from lava_async.netx.neuron import INTEGRATOR, Neuron, read_bias, said
 from lava_async.netx.plan import Stage
 from lava_async.netx.weights import deviation

@@ -10,7 +10,7 @@ import numpy as np
 
 from lava_async.netx.chain import MOST_NEURONS, Chain, Part
 from lava_async.netx.h5 import Node, put, warn
-from lava_async.netx.layers import LayerType
+from lava_async.netx.layers.base import LayerType
 from lava_async.netx.neuron import MOST_BIAS, Neuron, bias_of
 from lava_async.netx.plan import Stage
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lava_async.netx.chain import MOST_NEURONS, Chain, Part
 from lava_async.netx.h5 import Node, warn
-from lava_async.netx.layers import LayerType
+from lava_async.netx.layers.base import LayerType
 from lava_async.netx.layers.dense import LONGEST
 from lava_async.netx.neuron import MOST_BIAS, Neuron
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT

@@ -1,0 +1,102 @@
+"""The graph of imports between files: arrows run one way, from the commands down to the records.
+
+Read with `ast`: imports at module level, inside functions and for type checkers count alike, so that no late import
+hides a circle. A file points to each module that it names, and to every package whose ``__init__`` runs on the way
+there, except the packages that it is in itself.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+
+import lava_async
+
+ROOT = Path(lava_async.__file__).parent
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {_module(path): path for path in sorted(ROOT.rglob("*.py"))}
+TO_BE_BROKEN = (
+    {"lava_async.neurons", "lava_async.neurons.cuba", "lava_async.neurons.loihi"},
+    {"lava_async.engine.reference", "lava_async.engine.timed_reference"},
+    {
+        "lava_async.engine",
+        "lava_async.hardware",
+        "lava_async.hardware.cost",
+        "lava_async.hardware.timing",
+        "lava_async.schedules",
+        "lava_async.schedules.timed",
+    },
+)
+"""Circles that were there before this test."""
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """Return the files of this package that run because a file imports them."""
+    found: set[str] = set()
+    for name in _named(ast.parse(FILES[module].read_text())):
+        run = [part for part in accumulate(name.split("."), "{}.{}".format) if part in FILES]
+        # The packages that a file is in run before it anyway; it needs them only where it names what they define.
+        found |= {part for part in run if not f"{module}.".startswith(f"{part}.")}
+        if run and run[-1] != name and name != "lava_async._core":
+            found.add(run[-1])
+    return frozenset(found - {module})
+
+
+def _named(tree: ast.AST) -> Iterator[str]:
+    """Yield the full names of what a file imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def reached(module: str) -> set[str]:
+    """Return all files that run when a file is imported, the packages that it is in aside."""
+    found: set[str] = set()
+    todo = [module]
+    while todo:
+        new = imports(todo.pop()) - found
+        found |= new
+        todo += new
+    return found
+
+
+def circles() -> set[frozenset[str]]:
+    """Return the sets of files that reach each other."""
+    all_reached = {module: reached(module) for module in FILES}
+    return {
+        frozenset(other for other in there if module in all_reached[other])
+        for module, there in all_reached.items()
+        if module in there
+    }
+
+
+def test_no_file_reaches_itself():
+    assert not [sorted(circle) for circle in circles() if not any(circle <= known for known in TO_BE_BROKEN)]
+
+
+@pytest.mark.parametrize("package", ["schedules", "synapses", "netx.layers", "commands", "training.blocks"])
+def test_a_kind_has_its_base_class_in_a_file_of_its_own(package):
+    """A member imports `base`, never the package that lists it."""
+    prefix = f"lava_async.{package}"
+    members = [module for module in FILES if module.startswith(f"{prefix}.")]
+    assert f"{prefix}.base" in members
+    assert not [module for module in members if prefix in imports(module)]
+
+
+def test_naming_synapses_or_stop_rules_imports_no_engine():
+    for module in ("lava_async.synapses", "lava_async.stopping", "lava_async.network"):
+        assert not [other for other in reached(module) if other.startswith("lava_async.engine")]
