@@ -6,6 +6,7 @@ quiet_while_starting()
 
 from lava_async import compat  # noqa: E402
 from lava_async.engine.config import show_config  # noqa: E402
+from lava_async.execution import Execution  # noqa: E402
 from lava_async.network import Layer, Network  # noqa: E402
 from lava_async.neurons import CubaParams, LoihiParams  # noqa: E402
 from lava_async.schedules import (  # noqa: E402
@@ -31,6 +32,7 @@ __all__ = [
     "BatchResult",
     "CubaParams",
     "Deep",
+    "Execution",
     "Fifo",
     "FirstOutput",
     "Layer",

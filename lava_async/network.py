@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, get_args
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.execution import Execution
 from lava_async.neurons import Params
 from lava_async.records import ArrayRecord, array_of, count, frozen, integer_array, within
 from lava_async.synapses import INPUT, Dense, Fan, Sparse, Synapses
@@ -61,6 +62,9 @@ class Network(ArrayRecord):
         Parameters of all N neurons; they decide the arithmetic of the network.
     outputs : (n_out,) int
         The output neurons.
+    execution : Execution, optional
+        How it runs unless an argument says otherwise: what its file notes, what it was trained with. None: unknown, the
+        default of :class:`~lava_async.execution.Execution` counts. Networks are equal whatever their executions.
 
     Raises
     ------
@@ -73,6 +77,7 @@ class Network(ArrayRecord):
     synapses: tuple[Synapses, ...]
     params: Params
     outputs: NDArray[np.int64]
+    execution: Execution | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         _check_model(self.params)
@@ -92,6 +97,8 @@ class Network(ArrayRecord):
         object.__setattr__(self, "outputs", frozen(outputs))
         for s in self.synapses:
             self._check_ends(s)
+        if self.execution is not None and not isinstance(self.execution, Execution):
+            raise InvalidType("Network.execution", self.execution, "an Execution or None")
         checked = tuple(s.map_weights(self.params.check_weights) for s in self.synapses)
         object.__setattr__(self, "synapses", tuple(sorted(checked, key=lambda s: (s.source, s.target))))
 

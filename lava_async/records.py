@@ -23,7 +23,8 @@ class ArrayRecord:
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return all(same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))  # type: ignore[arg-type]
+        compared = [f.name for f in fields(self) if f.compare]  # type: ignore[arg-type]
+        return all(same(getattr(self, name), getattr(other, name)) for name in compared)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields alone: what engines keep beside them is made again."""

@@ -11,15 +11,15 @@ from numpy.typing import ArrayLike
 from lava_async.engine import BatchResult, Checked, Result, Setup, State, compiled, reference
 from lava_async.engine.steps import Steps
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.execution import LARGEST_KEY, Execution, chosen
 from lava_async.forms import plain
 from lava_async.network import Network
 from lava_async.records import count, integer_array, within
-from lava_async.schedules import Layered, Schedule, Timed
+from lava_async.schedules import Schedule, Timed
 from lava_async.spikes import SpikeBatch, SpikeTrain
-from lava_async.stopping import Quiescence, StopRule
+from lava_async.stopping import StopRule
 
 RECORDS = ("counts", "groups", "trace")
-_LARGEST_KEY = 2**63 - 1
 ENGINES = {"compiled": compiled, "reference": reference}
 
 
@@ -27,11 +27,12 @@ def simulate(
     network: Network,
     spikes: ArrayLike | SpikeTrain,
     *,
-    schedule: Schedule = Layered(),  # noqa: B008 (frozen)
-    until: StopRule = Quiescence(),  # noqa: B008 (frozen)
-    refractory: bool = True,
-    input_first: bool = True,
-    seed: int = 0,
+    execution: Execution | None = None,
+    schedule: Schedule | None = None,
+    until: StopRule | None = None,
+    refractory: bool | None = None,
+    input_first: bool | None = None,
+    seed: int | None = None,
     sample: int = 0,
     record: str = "counts",
     engine: str = "compiled",
@@ -44,16 +45,13 @@ def simulate(
         What to run; its parameters decide the arithmetic.
     spikes : (C, T) integers or SpikeTrain
         Input spike counts (a count is the payload of the spike), time last.
-    schedule : Schedule
-        Which pending neurons are delivered next.
-    until : StopRule
-        When a time step ends.
-    refractory : bool
-        At most one spike per neuron and time step.
-    input_first : bool
-        Deliver the input of a time step at once, not counted against the group size; False: it queues like any spike.
-    seed, sample : int
-        Key the random schedules: equal keys, equal runs.
+    execution : Execution, optional
+        How the network runs. Default: as its file notes (``network.execution``), else as ``Execution()`` says: layer by
+        layer, until nothing is pending, with refractoriness, input first, seed 0.
+    schedule, until, refractory, input_first, seed : optional
+        Each overrides a field of the execution; see :class:`lava_async.Execution`.
+    sample : int
+        Number of the sample. Together with the seed it keys the random schedules: equal keys, equal runs.
     record : {"counts", "groups", "trace"}
         "groups" adds who was picked when, "trace" also current and voltage after every forward step.
     engine : {"compiled", "reference"}
@@ -77,7 +75,16 @@ def simulate(
     >>> simulate(net, [[1, 0]], schedule=Random(group_size=1)).counts.tolist()
     [[1, 0], [0, 0], [1, 0]]
     """
-    setup = _setup(network, schedule, until, refractory, input_first, seed, record)
+    setup = _setup(
+        network,
+        record,
+        execution,
+        schedule=schedule,
+        until=until,
+        refractory=refractory,
+        input_first=input_first,
+        seed=seed,
+    )
     chosen = _choose("engine", engine, ENGINES)
     if not isinstance(spikes, SpikeTrain):
         spikes = SpikeTrain.from_dense(spikes)
@@ -92,11 +99,12 @@ def simulate_batch(
     *,
     samples: ArrayLike | None = None,
     threads: int | None = None,
-    schedule: Schedule = Layered(),  # noqa: B008 (frozen)
-    until: StopRule = Quiescence(),  # noqa: B008 (frozen)
-    refractory: bool = True,
-    input_first: bool = True,
-    seed: int = 0,
+    execution: Execution | None = None,
+    schedule: Schedule | None = None,
+    until: StopRule | None = None,
+    refractory: bool | None = None,
+    input_first: bool | None = None,
+    seed: int | None = None,
     record: str = "counts",
     engine: str = "compiled",
 ) -> BatchResult:
@@ -110,15 +118,24 @@ def simulate_batch(
         Sample numbers, which key the random schedules; default 0 .. B - 1.
     threads : int, optional
         Threads that share the batch; default: the cores that this process may use.
-    network, schedule, until, refractory, input_first, seed, record, engine
+    network, execution, schedule, until, refractory, input_first, seed, record, engine
         As in :func:`simulate`, as are the errors.
     """
-    setup = _setup(network, schedule, until, refractory, input_first, seed, record)
+    setup = _setup(
+        network,
+        record,
+        execution,
+        schedule=schedule,
+        until=until,
+        refractory=refractory,
+        input_first=input_first,
+        seed=seed,
+    )
     chosen = _choose("engine", engine, ENGINES)
     batch = SpikeBatch.of(spikes)
     _check_channels(network, batch.n_channels)
     numbers = np.arange(len(batch)) if samples is None else integer_array("samples", samples)
-    within("samples", numbers, 0, _LARGEST_KEY)
+    within("samples", numbers, 0, LARGEST_KEY)
     if numbers.shape != (len(batch),):
         raise InvalidValue("samples.shape", numbers.shape, f"({len(batch)},), one number per sample")
     if threads is not None:
@@ -135,7 +152,7 @@ class Stepper:
 
     Parameters
     ----------
-    network, schedule, until, refractory, input_first, seed, engine, record
+    network, execution, schedule, until, refractory, input_first, seed, engine, record
         As in :func:`simulate`.
 
     Notes
@@ -147,19 +164,29 @@ class Stepper:
         self,
         network: Network,
         *,
-        schedule: Schedule = Layered(),  # noqa: B008 (frozen)
-        until: StopRule = Quiescence(),  # noqa: B008 (frozen)
-        refractory: bool = True,
-        input_first: bool = True,
-        seed: int = 0,
+        execution: Execution | None = None,
+        schedule: Schedule | None = None,
+        until: StopRule | None = None,
+        refractory: bool | None = None,
+        input_first: bool | None = None,
+        seed: int | None = None,
         engine: str = "compiled",
         record: str = "counts",
     ) -> None:
-        self.setup = _setup(network, schedule, until, refractory, input_first, seed, record)
+        self.setup = _setup(
+            network,
+            record,
+            execution,
+            schedule=schedule,
+            until=until,
+            refractory=refractory,
+            input_first=input_first,
+            seed=seed,
+        )
         self._engine = _choose("engine", engine, ENGINES)
         self.sample, self.state = 0, State.zeros(network)
         # One time step makes little work: the arrays of a call would cost more than the time step.
-        kept = self._engine is compiled and record == "counts" and not isinstance(schedule, Timed)
+        kept = self._engine is compiled and record == "counts" and not isinstance(self.setup.execution.schedule, Timed)
         self._steps = Steps(self.setup, self.state) if kept else None
 
     def reset(self, sample: int) -> None:
@@ -184,22 +211,12 @@ class Stepper:
         return result
 
 
-def _setup(
-    network: Network, schedule: Schedule, until: StopRule, refractory: bool, input_first: bool, seed: int, record: str
-) -> Setup:
-    for name, value, kind in (
-        ("network", network, Network),
-        ("schedule", schedule, Schedule),
-        ("until", until, StopRule),
-    ):
-        if not isinstance(value, kind):
-            raise InvalidType(name, value, f"a {kind.__name__}")
-    for name, switch in (("refractory", refractory), ("input_first", input_first)):
-        if not isinstance(switch, (bool, np.bool_)):
-            raise InvalidType(name, switch, "True or False")
+def _setup(network: Network, record: str, execution: Execution | None, **fields: Any) -> Setup:
+    if not isinstance(network, Network):
+        raise InvalidType("network", network, "a Network")
     if record not in RECORDS:
         raise InvalidValue("record", record, "one of " + ", ".join(RECORDS))
-    return Setup(network, schedule, until, bool(refractory), bool(input_first), _key("seed", seed), record)
+    return Setup(network, chosen(execution, network.execution).but(**fields), record)
 
 
 def _choose(where: str, name: str, options: dict[str, Any]) -> Any:
@@ -210,7 +227,7 @@ def _choose(where: str, name: str, options: dict[str, Any]) -> Any:
 
 def _key(where: str, value: int) -> int:
     """Check a seed or sample number: 63 bits, so that it survives JSON, HDF5 and numpy alike."""
-    return count(where, value, most=_LARGEST_KEY)
+    return count(where, value, most=LARGEST_KEY)
 
 
 def _check_channels(network: Network, n_channels: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from lava_async.engine import Checked, Result, Setup, State, compiled, reference
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
+from lava_async.execution import Execution
 from lava_async.spikes import SpikeTrain
 
 ENGINES = {"reference": reference, "compiled": compiled}
@@ -19,11 +20,18 @@ ENGINES = {"reference": reference, "compiled": compiled}
 def execute(run: Any, engine: str = "compiled", *, record: str = "trace", **changes: Any) -> Result | None:
     """Run a drawn `strategies.Run`, with some rules changed; None: its stop rule raised `ForwardStepLimit`."""
     spikes = SpikeTrain.from_dense(changes.pop("spikes", run.spikes))
-    setup = Setup(run.network, record=record, **{**run.rules, **run.dropout, **changes})
+    setup = setup_of(run, record=record, **changes)
     try:
         return ENGINES[engine].run(setup, spikes, run.sample, State.zeros(run.network))
     except ForwardStepLimit:
         return None
+
+
+def setup_of(run: Any, *, record: str = "counts", **changes: Any) -> Setup:
+    """Return what the engines take for a drawn `strategies.Run`, with some rules or dropouts changed."""
+    fields_of = {**run.rules, **run.dropout, **changes}
+    dropout = {name: fields_of.pop(name) for name in ("refractory_dropout", "input_dropout") if name in fields_of}
+    return Setup(run.network, Execution(**fields_of), record, **dropout)
 
 
 def differences(a: Any, b: Any, *, but: tuple[str, ...] = ()) -> list[str]:

@@ -17,6 +17,7 @@ import torch
 
 from lava_async import (
     CubaParams,
+    Execution,
     Fifo,
     FirstOutput,
     Layered,
@@ -131,7 +132,9 @@ def gradients(threads: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
         # Double precision is one engine on all instruction sets: a few cases do. Gradients of everything take turns,
         # since that of the weights alone has a backward pass of its own.
         for n, (schedule, gradient, options) in enumerate(cases[:: 5 if double else 1]):
-            setup = Setup(net, schedule, seed=5, **options)
+            dropout = {key: options[key] for key in options if key.endswith("_dropout")}
+            rules = {key: options[key] for key in options if key not in dropout}
+            setup = Setup(net, Execution(schedule, seed=5, **rules), **dropout)
             for everything in (False, True)[n % 2 :]:
                 name = f"{fixed=} {double=} {everything=} {schedule} {gradient} {options}"
                 yield name, differentiated(net, threads, double, everything, gradient, setup)

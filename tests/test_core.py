@@ -23,12 +23,23 @@ import numpy as np
 import pytest
 import strategies
 import torch
-from compare import execute, same
+from compare import execute, same, setup_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import lava_async
-from lava_async import CubaParams, Fifo, MaxForwardSteps, Network, Random, _core, neurons, simulate, simulate_batch
+from lava_async import (
+    CubaParams,
+    Execution,
+    Fifo,
+    MaxForwardSteps,
+    Network,
+    Random,
+    _core,
+    neurons,
+    simulate,
+    simulate_batch,
+)
 from lava_async.engine import Setup
 from lava_async.engine.compiled import compiled
 from lava_async.errors import InvalidType, InvalidValue
@@ -115,7 +126,8 @@ LONG_CALLS = """
 import json, os, signal, sys, threading, time
 import numpy as np
 import torch
-from lava_async import CubaParams, Layered, MaxForwardSteps, Network, Random, Timed, simulate, simulate_batch
+from lava_async import CubaParams, Execution, Layered, MaxForwardSteps, Network, Quiescence, Random, Timed
+from lava_async import simulate, simulate_batch
 from lava_async.engine import Setup
 from lava_async.network import Layer
 from lava_async.synapses import INPUT, Dense
@@ -132,12 +144,12 @@ def chain(B=30, T=150, n=500):
     net = Network.feedforward([rng.normal(0.05, 0.1, (n, n)) for _ in range(2)], CubaParams(1.0, 0.5, 0.3))
     return net, torch.tensor(rng.random((B, n, T)) < 0.9)
 
-def training(net, given, schedule=Random(8), gradient=Gradient(), **options):
+def training(net, given, schedule=Random(8), gradient=Gradient(), until=Quiescence(), **dropout):
     parameters = Parameters.of(net)
     for w in parameters.weights:
         w.requires_grad_()
     run = CompiledEngine(net, threads=THREADS).run(
-        Setup(net, schedule, **options), gradient, parameters, given, np.arange(len(given)))
+        Setup(net, Execution(schedule, until), **dropout), gradient, parameters, given, np.arange(len(given)))
     return run.counts.sum(), parameters
 
 def simulate_one():
@@ -215,7 +227,9 @@ def trained(net: Network, engine: CompiledEngine, scale: float) -> list[np.ndarr
     parameters = Parameters.of(net)
     weights = tuple((scale * w).requires_grad_() for w in parameters.weights)
     given = torch.tensor(fingerprints.spikes())
-    run = engine.run(Setup(net, Random(3)), Gradient(), parameters._replace(weights=weights), given, np.arange(7))
+    run = engine.run(
+        Setup(net, Execution(Random(3))), Gradient(), parameters._replace(weights=weights), given, np.arange(7)
+    )
     return [g.numpy() for g in torch.autograd.grad((run.counts * run.counts.detach()).sum(), weights)]
 
 
@@ -254,7 +268,9 @@ def test_a_backward_pass_uses_the_weights_of_its_own_forward_pass():
     wanted = trained(net, engine, 1.0)
     parameters = Parameters.of(net)
     weights = tuple(w.requires_grad_() for w in parameters.weights)
-    run = engine.run(Setup(net, Random(3)), Gradient(), parameters._replace(weights=weights), given, np.arange(7))
+    run = engine.run(
+        Setup(net, Execution(Random(3))), Gradient(), parameters._replace(weights=weights), given, np.arange(7)
+    )
     trained(net, engine, 0.5)
     found = torch.autograd.grad((run.counts * run.counts.detach()).sum(), weights)
     assert all(same(g.numpy(), w) for g, w in zip(found, wanted, strict=True))
@@ -292,7 +308,7 @@ OUT_OF_MEMORY = """
 import resource, sys
 import numpy as np
 import torch
-from lava_async import CubaParams, MaxForwardSteps, Network, Random, simulate
+from lava_async import CubaParams, Execution, MaxForwardSteps, Network, Random, simulate
 from lava_async.engine import Setup
 from lava_async.network import Layer
 from lava_async.synapses import INPUT, Dense
@@ -314,7 +330,7 @@ def records():
 def tape():
     parameters = Parameters.of(small)
     parameters.weights[0].requires_grad_()
-    setup = Setup(small, Random(2), MaxForwardSteps(2**31 - 1), refractory_dropout=1.0)
+    setup = Setup(small, Execution(Random(2), MaxForwardSteps(2**31 - 1)), refractory_dropout=1.0)
     CompiledEngine(small, THREADS).run(setup, Gradient(), parameters, torch.ones(4, 4, 2), np.arange(4))
 
 THREADS = int(sys.argv[2])
@@ -777,7 +793,7 @@ def gradients(kind: Any, run: strategies.Run, gradient: Gradient, cotangent: np.
     wanted = [given, *parameters.weights]
     for tensor in wanted:
         tensor.requires_grad_()
-    setup = Setup(run.network, **run.rules, **run.dropout)
+    setup = setup_of(run)
     counts = kind(run.network).run(setup, gradient, parameters, given, np.array([run.sample])).counts
     loss = (counts * torch.tensor(cotangent)).sum() + 0 * sum(tensor.sum() for tensor in wanted)
     return [g.numpy() for g in torch.autograd.grad(loss, wanted)]
@@ -805,7 +821,7 @@ def test_the_input_alone_may_have_a_gradient(kind):
     """Weights that are constants do not end the way to the input."""
     net = Network((2,), (Layer((1,)),), (Dense(INPUT, 0, [[0.5, -0.25]]),), CubaParams(1, 1, 0.4), np.array([0]))
     given = torch.ones(1, 2, 3, requires_grad=True)
-    setup = Setup(net, Random(1), MaxForwardSteps(9, truncate=True))
+    setup = Setup(net, Execution(Random(1), MaxForwardSteps(9, truncate=True)))
     run = kind(net).run(setup, Gradient(), Parameters.of(net), given, np.arange(1))
     run.counts.sum().backward()
     torch.testing.assert_close(given.grad[:, 0], -2 * given.grad[:, 1])

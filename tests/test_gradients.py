@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import strategies
 import torch
-from compare import execute
+from compare import execute, setup_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from section6 import Model
 
 from lava_async import CubaParams, Fifo, FirstOutput, Layered, LoihiParams, MaxForwardSteps, Network
-from lava_async.engine import Setup
 from lava_async.network import Layer
 from lava_async.synapses import Dense
 from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
@@ -51,7 +50,7 @@ def busy_runs(draw):
 
 def run_of(engine, run, gradient, parameters):
     """Run what `strategies.runs` draws in a gradient engine, as a batch of one."""
-    setup = Setup(run.network, **run.rules, **run.dropout)
+    setup = setup_of(run)
     spikes, samples = torch.tensor(run.spikes)[None], np.array([run.sample])
     return ENGINES[engine](run.network).run(setup, gradient, parameters, spikes, samples)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import lava_async
-from lava_async import Layered, Quiescence, Result, simulate, simulate_batch
+from lava_async import Execution, Layered, Quiescence, Result, simulate, simulate_batch
 
 PACKAGE = Path(lava_async.__file__).parent
 TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
@@ -27,6 +27,7 @@ BASE = {
     "_core",
     "draws",
     "errors",
+    "execution",
     "extras",
     "files",
     "forms",
@@ -158,6 +159,7 @@ def test_the_public_names_are_there():
     promised = {
         "CubaParams",
         "Deep",
+        "Execution",
         "Fifo",
         "FirstOutput",
         "Layered",
@@ -179,12 +181,11 @@ def test_the_public_names_are_there():
 
 
 def test_the_front_door_has_the_promised_arguments():
+    fields_of_execution = ("schedule", "until", "refractory", "input_first", "seed")
+    assert [f.name for f in fields(Execution)] == list(fields_of_execution)
+    assert Execution() == Execution(Layered(), Quiescence(), refractory=True, input_first=True, seed=0)
     shared = {
-        "schedule": Layered(),
-        "until": Quiescence(),
-        "refractory": True,
-        "input_first": True,
-        "seed": 0,
+        **dict.fromkeys(("execution", *fields_of_execution)),
         "record": "counts",
         "engine": "compiled",
     }

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import strategies
 import torch
-from compare import execute
+from compare import execute, setup_of
 from hypothesis import given
 
-from lava_async import Fifo, LoihiParams, MaxForwardSteps, Network
+from lava_async import Execution, Fifo, LoihiParams, MaxForwardSteps, Network
 from lava_async.engine import Setup
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.neurons.loihi import ONE
@@ -36,7 +36,7 @@ def test_a_batch_gives_what_simulate_gives_for_each_sample(run):
     parameters = Parameters.of(run.network, torch.float64 if fixed else torch.float32)
     spikes = torch.tensor(np.stack([each.spikes for each in batch_of(run)]))
     samples = np.arange(3) + run.sample
-    setup = Setup(run.network, **run.rules, **run.dropout)
+    setup = setup_of(run)
     if None in singles:
         with pytest.raises(ForwardStepLimit):
             DenseEngine(run.network).run(setup, Gradient(), parameters, spikes, samples)
@@ -58,7 +58,7 @@ def test_a_batch_gives_what_simulate_gives_for_each_sample(run):
 @given(run=strategies.runs("fixed"))
 def test_differentiating_does_not_change_what_happens(run):
     spikes, samples = torch.tensor(run.spikes)[None], np.array([run.sample])
-    setup = Setup(run.network, **{**run.rules, "until": MaxForwardSteps(30, truncate=True)})
+    setup = setup_of(run, until=MaxForwardSteps(30, truncate=True))
     engine, plain = DenseEngine(run.network), Parameters.of(run.network, torch.float64)
     tracked = plain._replace(weights=tuple(w.clone().requires_grad_() for w in plain.weights))
     a, b = (engine.run(setup, Gradient(), p, spikes, samples) for p in (plain, tracked))
@@ -69,7 +69,7 @@ def test_differentiating_does_not_change_what_happens(run):
 def test_events_are_taken_as_they_are():
     net = Network.feedforward([np.full((3, 2), 40)], LoihiParams(du=0, dv=0, vth=30))
     spikes = np.array([[[1, 0, 2], [0, 0, 1]]])
-    setup = Setup(net, Fifo(1))
+    setup = Setup(net, Execution(Fifo(1)))
     dense, events = (
         DenseEngine(net).run(setup, Gradient(), Parameters.of(net), x, np.array([0]))
         for x in (torch.tensor(spikes), SpikeBatch.from_dense(spikes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lava_async import LoihiParams, Network, Random, Shallow, simulate
+from lava_async import Execution, LoihiParams, Network, Random, Shallow, simulate
 from lava_async.engine import Setup, compiled
 from lava_async.simulation import Stepper
 from lava_async.spikes import SpikeBatch, SpikeTrain
@@ -18,7 +18,9 @@ WIDEST = 2**24 // (4 * 255 << 6)
 def dtype_of_run(spikes, **options):
     """Return the type of the states of a run from rest."""
     batch = SpikeBatch.of_one(SpikeTrain.from_dense(spikes))
-    call = compiled.Call(Setup(NETWORK, Random(group_size=1), **options), batch, np.zeros(1, np.int64), 1)
+    dropout = {"refractory_dropout": options.pop("refractory_dropout", 0.0)}
+    setup = Setup(NETWORK, Execution(Random(group_size=1), **options), **dropout)
+    call = compiled.Call(setup, batch, np.zeros(1, np.int64), 1)
     call.run()
     return call.u.dtype
 
@@ -36,7 +38,7 @@ def test_spikes_that_add_up_beyond_32_bits_while_they_wait_are_run_again_in_64_b
     """40 neurons are delivered before the one that each of them excites: its spikes wait, and arrive together."""
     params = [LoihiParams(4095, 4096, 5), LoihiParams(4095, 4096, 5), LoihiParams(4095, 4096, 5, weight_exp=9)]
     net = Network.feedforward([[[10]] * 40, [[10] * 40], [[255]]], params)
-    setup = Setup(net, Shallow(1), refractory=False)
+    setup = Setup(net, Execution(Shallow(1), refractory=False))
     call = compiled.Call(setup, SpikeBatch.of_one(SpikeTrain.from_dense([[1]])), np.zeros(1, np.int64), 1)
     assert net.params.dtype is np.int64
     assert call.compiled.fits_narrow(1)

@@ -11,6 +11,7 @@ import numpy as np
 from lava_async.bench import Case, Contender, Figure
 from lava_async.bench.workloads import SCHEDULE, W1, W2, W3, W4, Pictures, Workload, activity, torch_with
 from lava_async.engine import Setup
+from lava_async.execution import Execution
 from lava_async.simulation import Stepper, simulate, simulate_batch
 from lava_async.spikes import SpikeBatch
 
@@ -42,7 +43,7 @@ def _against_dense(workload: Workload, threads: int) -> Case:
     network, spikes = workload.network(), workload.spikes()
     events = SpikeBatch.from_dense(spikes)
     engine, parameters = DenseEngine(network), Parameters.of(network)
-    setup, tensor, samples = Setup(network, SCHEDULE), torch.from_numpy(spikes), np.arange(workload.batch)
+    setup, tensor, samples = Setup(network, Execution(SCHEDULE)), torch.from_numpy(spikes), np.arange(workload.batch)
 
     def dense() -> Any:
         with torch.no_grad():

@@ -14,6 +14,7 @@ from lava_async.bench.memory import growth
 from lava_async.bench.training import OURS, on_cores, step_on
 from lava_async.bench.workloads import SCHEDULE, torch_with
 from lava_async.engine import Setup
+from lava_async.execution import Execution
 from lava_async.network import Layer, Network
 from lava_async.neurons import CubaParams
 from lava_async.schedules import SCHEDULES, Random
@@ -160,7 +161,7 @@ def _step(network: Network, n_samples: int) -> tuple[Callable[[], None], int]:
     parameters = Parameters.of(network)
     for w in parameters.weights:
         w.requires_grad_()
-    engine, setup = CompiledEngine(network), Setup(network, SCHEDULE)
+    engine, setup = CompiledEngine(network), Setup(network, Execution(SCHEDULE))
 
     def step() -> None:
         for w in parameters.weights:

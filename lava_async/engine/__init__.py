@@ -6,15 +6,14 @@ Both run one sample from a state to a state: ``run(setup, spikes, sample, state)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.execution import DEFAULT, Execution
 from lava_async.network import Network
-from lava_async.schedules import Layered, Schedule
-from lava_async.stopping import Quiescence, StopRule
 
 _LONGEST = "_longest_delays"
 """Under this name a network keeps D and D_in, see `State`."""
@@ -22,14 +21,10 @@ _LONGEST = "_longest_delays"
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """What is run, in which order, until when; the arguments of :func:`lava_async.simulate` without the input."""
+    """What is run, and how; the arguments of :func:`lava_async.simulate` without the input."""
 
     network: Network
-    schedule: Schedule = field(default_factory=Layered)
-    until: StopRule = field(default_factory=Quiescence)
-    refractory: bool = True
-    input_first: bool = True
-    seed: int = 0
+    execution: Execution = DEFAULT
     record: str = "counts"
     refractory_dropout: float = 0.0
     """Training only: probability with which a spike leaves its neuron free to fire again in the time step."""

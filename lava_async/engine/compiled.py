@@ -156,7 +156,7 @@ def rules_of(setup: Setup) -> _core.Rules:
     InvalidType
         If the schedule has no order that the core knows.
     """
-    schedule, stop = setup.schedule, setup.until.lower()
+    schedule, stop = setup.execution.schedule, setup.execution.until.lower()
     order = Order(0) if isinstance(schedule, (Layered, Replay, Timed)) else schedule.ranking()
     if order is None or (type(schedule).pick is not Schedule.pick and not isinstance(schedule, (Replay, Timed))):
         raise InvalidType("schedule", type(schedule).__name__, "ranked by an Order; engine='reference' runs any")
@@ -167,10 +167,10 @@ def rules_of(setup: Setup) -> _core.Rules:
         extra_steps=min(stop.extra_steps, _EVERYTHING),
         limit=min(stop.limit, _EVERYTHING),
         truncate=stop.truncate,
-        refractory=setup.refractory,
-        input_first=setup.input_first,
+        refractory=setup.execution.refractory,
+        input_first=setup.execution.input_first,
         refractory_dropout=float(setup.refractory_dropout),
-        seed=setup.seed,
+        seed=setup.execution.seed,
         replay=_groups(schedule) if isinstance(schedule, Replay) else None,
     )
 
@@ -184,7 +184,7 @@ def _groups(schedule: Replay) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
 
 
 def _call_of(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> Call:
-    kind = TimedCall if isinstance(setup.schedule, Timed) else Call
+    kind = TimedCall if isinstance(setup.execution.schedule, Timed) else Call
     return kind(setup, batch, samples, threads)
 
 
@@ -239,7 +239,7 @@ class Call:
             See :func:`lava_async.simulate`.
         """
         if self.setup.input_dropout > 0:
-            self.batch = self.batch.thinned(self.setup.input_dropout, self.setup.seed, self.samples, self.t0)
+            self.batch = self.batch.thinned(self.setup.input_dropout, self.setup.execution.seed, self.samples, self.t0)
         payload = int(self.batch.count.max(initial=1))
         narrow = self.compiled.fits_narrow(payload, *self.start)
         failure = self._run_on(self.compiled.narrow if narrow else self.compiled.wide, payload)
@@ -339,7 +339,7 @@ class TimedCall(Call):
 
     def __init__(self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> None:
         super().__init__(setup, batch, samples, threads)
-        schedule: Any = setup.schedule
+        schedule: Any = setup.execution.schedule
         self.schedule: Timed = schedule
         self.machine: Machine = schedule.machine(setup.network)
         shape = self.forward_steps.shape
@@ -414,7 +414,9 @@ class TimedCall(Call):
 
 def failure_of(setup: Setup, status: str, sample: int, t: int, k: int, source: int) -> Exception:
     """Return the error that a failure of the core means."""
-    return not_pending(t, k, source) if status == "not pending" else not_ended(t, sample, setup.until.lower().limit)
+    if status == "not pending":
+        return not_pending(t, k, source)
+    return not_ended(t, sample, setup.execution.until.lower().limit)
 
 
 def _last(before: NDArray[np.int32], after: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -28,7 +28,7 @@ def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
 
 
 def _run_of(setup: Setup) -> type[Run]:
-    if isinstance(setup.schedule, Timed):
+    if isinstance(setup.execution.schedule, Timed):
         from lava_async.engine.timed_reference import TimedRun  # It stands on this module.
 
         return TimedRun
@@ -59,7 +59,7 @@ class Run:
 
     def result(self) -> Result:
         """Run all time steps."""
-        time_step = self.layered if isinstance(self.setup.schedule, Layered) else self.asynchronous
+        time_step = self.layered if isinstance(self.setup.execution.schedule, Layered) else self.asynchronous
         state, setup = self.state, self.setup
         for row in range(self.T):
             self.row, self.t = row + self.D, state.t
@@ -87,12 +87,12 @@ class Run:
 
     def asynchronous(self, row: int) -> None:
         """Semantics 3: deliver, check, select until nothing is pending."""
-        schedule, stop = self.setup.schedule, self.setup.until.lower()
+        schedule, stop = self.setup.execution.schedule, self.setup.execution.until.lower()
         self.payload = np.zeros(self.C + self.N, np.int64)
         self.momentum = np.full(self.C + self.N, np.inf)
         self.emission = np.full(self.C + self.N, NEVER)
-        group = self.arrivals(now=self.setup.input_first)
-        if not self.setup.input_first:
+        group = self.arrivals(now=self.setup.execution.input_first)
+        if not self.setup.execution.input_first:
             self.payload[: self.C] = np.where(self.queued[: self.C], self.emitted[self.row, : self.C], 0)
         k, last = 0, NEVER
         while True:
@@ -167,13 +167,13 @@ class Run:
     def emit(self, fired: NDArray[Any], k: int) -> None:
         """Semantics 3.4: momentum, reset, pending count, spike count, refractoriness."""
         source = fired + self.C
-        if not isinstance(self.setup.schedule, Layered):
+        if not isinstance(self.setup.execution.schedule, Layered):
             first = source[self.payload[source] == 0]
             self.momentum[first], self.emission[first] = self.state.v[first - self.C], k
             self.payload[source] += self.queued[source]
         self.state.v[fired] = 0
         self.emitted[self.row, source] += 1
-        if self.setup.refractory:
+        if self.setup.execution.refractory:
             self.refractory[fired] = ~self.drop(self.setup.refractory_dropout, draws.REFRACTORY_DROPOUT, k, fired)
 
     def lose_input(self) -> None:
@@ -185,7 +185,7 @@ class Run:
         """Return which of `i` a dropout takes."""
         if probability == 0.0:
             return np.zeros(len(i), bool)
-        return draws.unit(draws.key(self.setup.seed, stream, self.sample, self.t, k, i)) < probability
+        return draws.unit(draws.key(self.setup.execution.seed, stream, self.sample, self.t, k, i)) < probability
 
     def pending(self, sources: NDArray[Any], k: int) -> Pending:
         """Return what a schedule may know."""
@@ -197,5 +197,5 @@ class Run:
             self.layer[sources],
             self.t,
             k,
-            lambda stream: draws.key(self.setup.seed, stream, self.sample, self.t, k, i),
+            lambda stream: draws.key(self.setup.execution.seed, stream, self.sample, self.t, k, i),
         )

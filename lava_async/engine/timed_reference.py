@@ -29,7 +29,7 @@ class TimedRun(Run):
 
     def __init__(self, setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> None:
         super().__init__(setup, spikes, sample, state)
-        schedule: Any = setup.schedule
+        schedule: Any = setup.execution.schedule
         self.schedule: Timed = schedule
         self.machine = schedule.machine(setup.network)
         self.queued[:] = False  # There is no queue of the whole network.
@@ -46,16 +46,16 @@ class TimedRun(Run):
 
     def asynchronous(self, row: int) -> None:
         """Semantics 7: core by core, one message after another, until none waits."""
-        times, stop = self.machine.times, self.setup.until.lower()
+        times, stop = self.machine.times, self.setup.execution.until.lower()
         self.payload = np.zeros(self.C + self.N, np.int64)
         self.momentum, self.emission = np.full(self.C + self.N, np.inf), np.full(self.C + self.N, NEVER)
         self.waiting: list[Message] = []
         self.sent = 0
-        if not self.setup.input_first:
+        if not self.setup.execution.input_first:
             for c in np.flatnonzero(self.emitted[self.row, : self.C]):
                 for core in self.cores_of[c]:
                     self.send(Message(core, 0, int(c), self.sent, int(self.emitted[self.row, c])))
-        group = self.arrivals(now=self.setup.input_first)
+        group = self.arrivals(now=self.setup.execution.input_first)
         self.free = self.busy_at_first(group)
         fired, k, last = self.deliver_and_check(group, 0, everyone=True), 0, NEVER
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import index
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import count, integer_array, within
 from lava_async.schedules.base import Order, Pending, Schedule
-
-if TYPE_CHECKING:
-    from lava_async.network import Network
 
 LONGEST = 10**12
 """The longest time of an operation: a second."""
@@ -113,7 +110,7 @@ class Timed(Schedule):
             f"{self.name} {preset}" + (", own mapping" if self.mapping else "") + (", replay" if self.messages else "")
         )
 
-    def machine(self, network: Network) -> Machine:
+    def machine(self, network: Any) -> Machine:
         """Return the chip with a network on it; made once for each network."""
         from lava_async.hardware import timing
 

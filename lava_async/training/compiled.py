@@ -92,7 +92,7 @@ class _Call:
         self.threads = engine.threads or available()
         self.batch: SpikeBatch = batch
         if setup.input_dropout > 0:
-            self.batch = batch.thinned(setup.input_dropout, setup.seed, samples)
+            self.batch = batch.thinned(setup.input_dropout, setup.execution.seed, samples)
         self.decays = parameters.keep_u.requires_grad or parameters.keep_v.requires_grad
         self.neurons = parameters.vth.requires_grad or parameters.bias.requires_grad
         first, last, step = neurons.indices(self.network.n_neurons)
@@ -188,7 +188,7 @@ class _Call:
         if self.setup.input_dropout > 0:
             steps, channels = np.arange(gradient.shape[1])[:, None], np.arange(gradient.shape[2])
             for b, sample in enumerate(self.samples):
-                drawn = draws.key(self.setup.seed, draws.INPUT_DROPOUT, sample, steps, 0, channels)
+                drawn = draws.key(self.setup.execution.seed, draws.INPUT_DROPOUT, sample, steps, 0, channels)
                 gradient[b][draws.unit(drawn) < self.setup.input_dropout] = 0
         return gradient.transpose(0, 2, 1)
 

@@ -54,7 +54,7 @@ class DenseEngine:
         neurons: slice = slice(None),
     ) -> Run:
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
-        layered = isinstance(setup.schedule, Layered)
+        layered = isinstance(setup.execution.schedule, Layered)
         if layered not in self._wiring:
             self._wiring[layered] = Wiring(self.network, layered=layered)
         if isinstance(spikes, SpikeBatch):
@@ -158,7 +158,7 @@ class _Batch:
         self.emitted: list[Tensor] = []
         self.forward_steps = np.zeros((self.B, self.T), np.int32)
         # What the queue delivers, and through which synapses.
-        self.queues_input = not setup.input_first
+        self.queues_input = not setup.execution.input_first
         self.through = self.matrix[0] if self.queues_input else self.matrix[0][:, self.C :]
         self.touch = wiring.touch[0] if self.queues_input else wiring.touch_by_neurons
 
@@ -168,14 +168,14 @@ class _Batch:
         if q == 0:
             return spikes
         samples, channels, times = self.samples[:, None, None], np.arange(self.C)[:, None], np.arange(self.T)
-        lost = dropped(q, self.setup.seed, INPUT_DROPOUT, samples, times, 0, channels)
+        lost = dropped(q, self.setup.execution.seed, INPUT_DROPOUT, samples, times, 0, channels)
         return spikes * torch.from_numpy(~lost).to(spikes)
 
     def run(self) -> Run:
         """Run all time steps."""
         counts = []
         for t in range(self.T):
-            if isinstance(self.setup.schedule, Layered):
+            if isinstance(self.setup.execution.schedule, Layered):
                 self.u, self.v, spikes = self.layered(t)
             else:
                 steps, after = self.decide(t)
@@ -222,7 +222,7 @@ class _Batch:
     @torch.no_grad()
     def decide(self, t: int) -> tuple[list[_Step], tuple[Tensor, Tensor, Tensor]]:
         """Run a time step of any other schedule: semantics 3. Return what happened, and u, v, counts after it."""
-        stop, outputs = self.setup.until.lower(), self.setup.network.outputs
+        stop, outputs = self.setup.execution.until.lower(), self.setup.network.outputs
         u, v = self.neurons.open(self.u, self.v)
         arriving, touched = self.opening(t)
         group = self.u.new_zeros(self.B, 0)
@@ -239,7 +239,7 @@ class _Batch:
             who = fired.cpu().numpy()
             queue.push(who, v.cpu().numpy(), k)
             v, counts = torch.where(fired, 0, v), counts + fired
-            if self.setup.refractory:
+            if self.setup.execution.refractory:
                 refractory = refractory | torch.from_numpy(who & ~self.spared(who, t, k)).to(u.device)
             self.forward_steps[running, t] = k + 1
             if stop.extra_steps >= 0:
@@ -261,7 +261,8 @@ class _Batch:
         q = self.setup.refractory_dropout
         if q == 0:
             return np.zeros_like(fired)
-        return dropped(q, self.setup.seed, REFRACTORY_DROPOUT, self.samples[:, None], t, k, np.arange(fired.shape[1]))
+        samples, neurons = self.samples[:, None], np.arange(fired.shape[1])
+        return dropped(q, self.setup.execution.seed, REFRACTORY_DROPOUT, samples, t, k, neurons)
 
     def differentiate(self, t: int, steps: list[_Step]) -> tuple[Tensor, Tensor, Tensor]:
         """Go along a decided time step with gradient: semantics 6. Return u, v and the spike counts."""

@@ -35,7 +35,7 @@ class Queue:
         net = setup.network
         self.setup, self.samples, self.voltage_scale = setup, samples, voltage_scale
         # Sources in columns: neurons, and before them the inputs, should these wait.
-        self.n_inputs = 0 if setup.input_first else net.n_inputs
+        self.n_inputs = 0 if setup.execution.input_first else net.n_inputs
         self.queued = queued[net.n_inputs - self.n_inputs :]
         self.layer = np.concatenate([np.full(self.n_inputs, -1), net.layer_of])
         self.payload = np.zeros((len(samples), len(self.layer)), np.int32)
@@ -78,7 +78,7 @@ class Queue:
 
     def _choose(self, b: NDArray[Any], j: NDArray[Any], t: int, k: int) -> NDArray[Any]:
         """Return which of the pending (b, j), ascending, are picked: the schedule's order, one sample after another."""
-        schedule = self.setup.schedule
+        schedule = self.setup.execution.schedule
         order = schedule.ranking()
         starts = np.searchsorted(b, np.arange(len(self.samples) + 1))
         if order is None:
@@ -95,7 +95,7 @@ class Queue:
 
         def draw(stream: int) -> NDArray[np.uint64]:
             # The hash goes on from one word to the next, so what a sample shares is hashed once.
-            shared = draws.key(self.setup.seed, stream, self.samples, t, k)
+            shared = draws.key(self.setup.execution.seed, stream, self.samples, t, k)
             return np.asarray(draws.fold(shared[b], i.astype(np.uint64)))
 
         return Pending(i, self.momentum[b, j], self.emitted[b, j], self.layer[j], t, k, draw)

@@ -15,6 +15,7 @@ from torch import Tensor
 from lava_async import defaults, netx
 from lava_async.engine import Setup
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.execution import Execution
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.records import count, integer_array
@@ -256,9 +257,7 @@ class UnlayeredNetwork(torch.nn.Module):
             spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
         setup = Setup(
             network,
-            self.schedule,
-            self.until,
-            seed=self.seed,
+            Execution(self.schedule, self.until, seed=self.seed),
             refractory_dropout=self.refractory_dropout if self.training else 0.0,
             input_dropout=self.input_dropout if self.training else 0.0,
         )
