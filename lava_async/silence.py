@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.metrics import silent_outputs
 from lava_async.network import Network
 
 ALWAYS = 0.95
@@ -61,6 +62,8 @@ class Activity:
         for i, (layer, here) in enumerate(zip(network.layers, network.layer_slices, strict=True)):
             name = layer.name or f"layer {i}"
             if not spikes[here].any():
+                if len(silent_outputs(network)) and i == len(network.layers) - 1:
+                    break  # Its voltage is the answer.
                 yield f"silent {i}", f"no neuron of {name} fired: choose larger weights or a lower threshold there"
                 break  # What comes after it gets nothing.
             rate = spikes[here].mean() / self._time_steps

@@ -25,6 +25,10 @@ def dense(*args, **options):
     return cuba("Dense", *args, weight_scale=4, **options)
 
 
+def affine(*args, neuron=NEURON, **options):
+    return slayer().block.cuba.Affine(dict(neuron), *args, weight_scale=4, **options)
+
+
 def flatten():
     return slayer().block.cuba.Flatten()
 

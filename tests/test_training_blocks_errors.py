@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from slayer_blocks import GRID, NEURON, conv, cuba, delays, dense, flatten
+from slayer_blocks import GRID, NEURON, affine, conv, cuba, delays, dense, flatten
 
-from lava_async import Random
+from lava_async import FirstOutput, Random
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.training import UnlayeredNetwork
 from lava_async.training.blocks import slayer
@@ -21,8 +21,17 @@ def refuse(blocks, message, **options):
 @pytest.mark.parametrize(
     ("blocks", "message"),
     [
-        (lambda: [slayer().block.cuba.Average(3)], "axon.Delay (it has no neurons: average"),
-        (lambda: [cuba_affine()], "slayer.axon.Delay (its neurons send voltages, not spikes)"),
+        (lambda: [slayer().block.cuba.Average(3)], "blocks[0] (Average) = 'the last block': must be one with neurons"),
+        (lambda: [conv(2, 2, 3), slayer().block.cuba.Average(7)], "blocks[1] (Average).num_outputs = 7: must be a div"),
+        (lambda: [flatten(), affine(60, 3)], "blocks[1] (Affine): what reaches it = 'the input': must be what blocks"),
+        (
+            lambda: [*affine_first(), dense(3, 3)],
+            "blocks[3] (Dense) = 'behind blocks[2] (Affine)': must be nothing but",
+        ),
+        (lambda: [kwta()], "slayer.block.cuba.Affine (its winners are those of a whole layer, checked at once"),
+        (lambda: [cuba("ConvT", 3, 2, 3)], "blocks[0] (ConvT): number of inputs = 3: must be 2, the channels of"),
+        (lambda: [cuba("ConvT", 2, 2, 1, padding=3)], "blocks[0] (ConvT).padding = (3, 3): must be less"),
+        (lambda: [cuba("Unpool", 2, stride=1)], "blocks[0] (Unpool).stride = (1, 1): must be (2, 2), the window"),
         (lambda: [flatten()], "blocks[0] (Flatten) = 'the last block': must be one with neurons"),
         (lambda: [conv(3, 2, 3)], "blocks[0] (Conv): number of inputs = 3: must be 2, the channels"),
         (lambda: [flatten(), conv(2, 2, 3)], "blocks[1] (Conv): shape of what reaches it = [(60,)]: must be"),
@@ -46,8 +55,19 @@ def test_blocks_that_cannot_be_run_are_named(blocks, message):
     refuse(blocks(), message)
 
 
-def cuba_affine():
-    return slayer().block.cuba.Affine(dict(NEURON), 4, 3)
+def affine_first():
+    return [flatten(), dense(60, 4), affine(4, 3)]
+
+
+def kwta():
+    return slayer().block.cuba.KWTA(dict(NEURON), 4, 3, 1)
+
+
+def test_a_stop_rule_at_an_output_that_never_fires_is_refused():
+    message = (
+        "UnlayeredNetwork.until = FirstOutput(extra_steps=0): must be Quiescence(), since blocks[2] (Affine) never"
+    )
+    refuse(affine_first(), message, until=FirstOutput())
 
 
 def ran(block, shape):

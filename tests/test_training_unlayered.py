@@ -245,7 +245,10 @@ def norm(name):
     [
         (list, "blocks = []: must be at least one block"),
         (lambda: [torch.nn.Linear(4, 3)], "blocks[0] = 'torch.nn.modules.linear.Linear': must be slayer.block.cuba."),
-        (lambda: [dense(), slayer().block.cuba.Average(3)], "blocks[1] = 'lava.lib.dl.slayer.block.cuba.Average'"),
+        (
+            lambda: [dense(), slayer().block.cuba.KWTA(dict(NEURON), 3, 3, 1)],
+            "blocks[1] = 'lava.lib.dl.slayer.block.cuba.KWTA'",
+        ),
         (
             lambda: [slayer().block.sigma_delta.Dense({"threshold": 1, "activation": torch.relu}, 4, 3)],
             "blocks[0] = 'lava.lib.dl.slayer.block.sigma_delta.Dense': must be",

@@ -31,7 +31,7 @@ from lava_async.neurons.loihi import LIMIT
 from lava_async.schedules import Layered
 from lava_async.spikes import SpikeBatch
 from lava_async.stopping import not_ended
-from lava_async.training.gradient import STATE_SCALE, Gradient, Parameters, Run
+from lava_async.training.gradient import STATE_SCALE, Gradient, Parameters, Run, decayed
 from lava_async.training.pending import NEVER, Queue, dropped
 from lava_async.training.surrogates import Surrogate
 from lava_async.training.wiring import Wiring
@@ -86,12 +86,7 @@ class _Neurons(NamedTuple):
         return u, self._decay(v, self.keep_v) + u + self.bias
 
     def _decay(self, x: Tensor, keep: Tensor) -> Tensor:
-        kept = x * keep
-        if not self.grid:
-            return kept
-        # Loihi rounds toward zero; backwards that is the factor `keep`, as in slayer.
-        exact = torch.trunc(x.detach().double() * keep.detach().double() * STATE_SCALE) / STATE_SCALE
-        return kept + (exact.to(x) - kept).detach()
+        return decayed(x, keep) if self.grid else x * keep
 
     def integrate(
         self, u: Tensor, v: Tensor, arriving: Tensor, refractory: Tensor, looked_at: Tensor | bool = True

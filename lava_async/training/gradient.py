@@ -95,6 +95,16 @@ class Parameters(NamedTuple):
         return cls(tuple(tensors[4:]), *tensors[:4])
 
 
+def decayed(x: Tensor, keep: Tensor) -> Tensor:
+    """Return a state of fixed-point neurons, in slayer's units, after its decay.
+
+    Loihi rounds toward zero; backwards that is the factor `keep`, as in slayer.
+    """
+    left = x * keep
+    exact = torch.trunc(x.detach().double() * keep.detach().double() * STATE_SCALE) / STATE_SCALE
+    return left + (exact.to(x) - left).detach()
+
+
 class Run(NamedTuple):
     """What a batch did."""
 

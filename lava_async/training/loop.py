@@ -83,6 +83,9 @@ def evaluate(
         As in :func:`lava_async.simulate_batch`.
     """
     data = labelled(data)
+    if isinstance(network, UnlayeredNetwork) and network.reads_out:
+        allowed = "a network whose answer is the spike counts of its last layer; of others, score net.eval()(spikes)"
+        raise InvalidValue("evaluate: last block", type(network.blocks[-1]).__name__, allowed)
     deployed = network.to_network() if isinstance(network, UnlayeredNetwork) else network
     labels = class_labels("evaluate: labels", data.labels, len(deployed.outputs))
     if len(labels) != len(data.spikes):

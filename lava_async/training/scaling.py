@@ -47,7 +47,7 @@ def scale_layers(
     reached = []
     for layer in layers:
         weights = [w for w in learned_weights(layer.block) if w.requires_grad]
-        scaled = bool(weights) and (is_drawn(layer.block) or not only_drawn)
+        scaled = layer.fires and bool(weights) and (is_drawn(layer.block) or not only_drawn)
         factor = _scale(weights, rate, lambda index=layer.index: measure(index)) if scaled else 1.0
         reached.append(measure(layer.index))
         if not scaled:

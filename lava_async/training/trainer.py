@@ -22,12 +22,14 @@ from lava_async import defaults
 from lava_async.data.own import labelled
 from lava_async.errors import InvalidValue
 from lava_async.forms import class_labels
+from lava_async.neurons.loihi import LIMIT
 from lava_async.records import count
 from lava_async.schedules import Schedule
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
 from lava_async.training.blocks.base import is_drawn
 from lava_async.training.checkpoint import check_alike
+from lava_async.training.gradient import STATE_SCALE
 from lava_async.training.losses import CrossEntropy, Loss, activity_weights
 from lava_async.training.ranks import Ranks
 from lava_async.training.unlayered import UnlayeredNetwork
@@ -350,7 +352,7 @@ class Trainer:
                 if self._augment:
                     spikes = self._augment(spikes, first + mine)
                 counts = network.run(spikes, first + mine).counts
-                output, labels = counts[:, -network.n_outputs :], torch.from_numpy(self._labels[batch[mine]])
+                output, labels = network.read_out(counts), torch.from_numpy(self._labels[batch[mine]])
                 labels, activity = labels.to(counts.device), self._activity.to(counts.device)
                 loss = self._loss(output, labels) + (counts.sum((0, 2)) @ activity) / len(mine)
                 loss.backward()
@@ -401,6 +403,11 @@ class Trainer:
         mine = self.ranks.share(np.arange(len(labels)))
         for part in np.array_split(mine, math.ceil(len(mine) / _CHUNK)) if len(mine) else []:
             how: dict[str, Any] = {"schedule": self.network.schedule, "until": self.network.until}
+            if self.network.reads_out:
+                with torch.no_grad():
+                    output = self.network.read_out(self.network.run(SpikeBatch.of(data.spikes[part]), part).counts)
+                correct += int((output.sum(2).argmax(1).cpu().numpy() == labels[part]).sum())
+                continue
             run = simulate_batch(
                 network, data.spikes[part], samples=part, seed=self.network.seed, threads=self._threads, **how
             )
@@ -430,7 +437,9 @@ class Trainer:
 def default_learning_rate(network: UnlayeredNetwork) -> float:
     """Return the learning rate of Adam, by mean threshold; a tenth of it for blocks of a trained network."""
     learned = any(getattr(block, "learned", False) for block in network.blocks)
-    mean = float(network.thresholds.double().mean()) or 1.0
+    thresholds = network.thresholds.double()
+    fires = thresholds < LIMIT / STATE_SCALE  # A layer whose voltage is read out has a threshold beyond.
+    mean = float((thresholds * fires).sum() / fires.sum().clamp(min=1)) or 1.0
     return defaults.LEARNING_RATE * mean * (defaults.FINE_TUNING if learned else 1.0)
 
 

@@ -19,12 +19,13 @@ from lava_async.execution import Execution
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.records import count, integer_array
-from lava_async.schedules import Schedule, Timed
+from lava_async.schedules import Layered, Schedule, Timed
 from lava_async.schedules.timed import no_single_queue
 from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
-from lava_async.training.blocks import NeuronBlock, adapt, kept
+from lava_async.training.blocks import NeuronBlock, ReadOut, adapt, kept
+from lava_async.training.blocks.average import AverageBlock
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, GradientEngine, Parameters, Run
@@ -46,7 +47,7 @@ class UnlayeredNetwork(torch.nn.Module):
     Parameters
     ----------
     blocks : list of blocks of slayer.block.cuba, and of slayer.axon.Delay
-        The chain, from Input, Flatten, Dense, Conv, Pool and Recurrent; :mod:`lava_async.training.blocks`.
+        The chain; :mod:`lava_async.training.blocks` lists what it can be made of.
     schedule : Schedule
         Which pending neurons are delivered next; ``Layered()`` trains as slayer does.
     until : StopRule
@@ -71,6 +72,8 @@ class UnlayeredNetwork(torch.nn.Module):
         appended along the channels to what block `target` takes, as ``torch.cat([before, skipped], 1)``.
     input_shape : tuple of int, optional
         ``(C,)`` or ``(channels, height, width)`` of the input, if the first block does not say what it takes (Conv).
+    count_log : bool
+        Return with the output how much each layer spiked, as ``slayer.utils.Assistant(count_log=True)`` expects it.
 
     Raises
     ------
@@ -121,6 +124,7 @@ class UnlayeredNetwork(torch.nn.Module):
         threads: int | None = None,
         connections: Sequence[tuple[int, int]] = (),
         input_shape: tuple[int, ...] | None = None,
+        count_log: bool = False,
     ) -> None:
         super().__init__()
         for name, value, kind in (("schedule", schedule, Schedule), ("until", until, StopRule)):
@@ -137,12 +141,18 @@ class UnlayeredNetwork(torch.nn.Module):
             torch.manual_seed(count("UnlayeredNetwork.seed", seed, most=2**63 - 1))
             adapters = adapt(blocks, connections, input_shape)
         self._layers = [adapter for adapter in adapters if isinstance(adapter, NeuronBlock)]
+        self._read_outs = [adapter for adapter in adapters if isinstance(adapter, ReadOut)]
+        if not self._layers[-1].fires and not (isinstance(until, Quiescence) or isinstance(schedule, Layered)):
+            raise InvalidValue(
+                "UnlayeredNetwork.until", until, f"Quiescence(), since {self._layers[-1].where} never fires"
+            )
         self.input_shape = adapters[0].sources[0].shape
         self.blocks = torch.nn.ModuleList(blocks)
         self.schedule, self.until, self.seed = schedule, until, seed
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout
         self.gradient = Gradient(credit, peak, reset, self._surrogate(surrogate))
         self.polarity: str | None = None
+        self.count_log = count_log
         self._engine = partial(ENGINES[engine], threads=threads)
         self._neurons_of: tuple[Any, Any] = None, None
         self._prepared: dict[bool, tuple[Any, Network, GradientEngine]] = {}
@@ -154,8 +164,13 @@ class UnlayeredNetwork(torch.nn.Module):
 
     @property
     def n_outputs(self) -> int:
-        """Number of output neurons, the last ones."""
-        return self._layers[-1].layer.size
+        """Number of outputs: neurons of the last layer, or what read-outs make of them."""
+        return self._read_outs[-1].n_answers if self._read_outs else self._layers[-1].layer.size
+
+    @property
+    def reads_out(self) -> bool:
+        """Whether the answer is something else than the spike counts of the last layer: Average, Affine."""
+        return bool(self._read_outs)
 
     @property
     def thresholds(self) -> Tensor:
@@ -214,9 +229,46 @@ class UnlayeredNetwork(torch.nn.Module):
             self.until = until
             self.train(training)
 
-    def forward(self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None) -> Tensor:
-        """Return the spike counts of the output neurons, (B, n_out, T), differentiable; arguments as :meth:`run`."""
-        return self.run(spikes, samples, slice(-self.n_outputs, None)).counts
+    def forward(
+        self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Return what the network answers, differentiable; arguments as :meth:`run`.
+
+        Returns
+        -------
+        (B, n_outputs, T) tensor
+            Spike counts of the output neurons; their means if an Average follows; voltages of an Affine.
+        (1, layers) tensor
+            With ``count_log=True``: spikes per neuron and time step of each layer, without gradient.
+        """
+        if not self.count_log and self._layers[-1].fires:
+            counts = self.run(spikes, samples, slice(-self._layers[-1].layer.size, None)).counts
+            return self._answer(counts, [counts])
+        counts = self.run(spikes, samples).counts
+        output = self.read_out(counts)
+        if not self.count_log:
+            return output
+        rates = [layer.detach().mean() if layer.numel() else layer.new_zeros(()) for layer in self._by_layer(counts)]
+        return output, torch.stack(rates)[None]
+
+    def read_out(self, counts: Tensor) -> Tensor:
+        """Return what the network answers, (B, n_outputs, T), given the spike counts (B, N, T) of all its neurons.
+
+        Parameters
+        ----------
+        counts : (B, N, T) tensor
+            As :meth:`run` returns them.
+        """
+        layers = self._by_layer(counts)
+        return self._answer(layers[-1], layers)
+
+    def _answer(self, last: Tensor, layers: Sequence[Tensor]) -> Tensor:
+        for read_out in self._read_outs:
+            last = read_out.read(last, layers)
+        return last
+
+    def _by_layer(self, counts: Tensor) -> Sequence[Tensor]:
+        return counts.split([layer.layer.size for layer in self._layers], 1)
 
     def run(
         self,
@@ -325,7 +377,7 @@ class UnlayeredNetwork(torch.nn.Module):
             STATE_SCALE - keep_u - 1, STATE_SCALE - keep_v, vth, bias_mant=bias, bias_exp=BIAS_EXP if bias.any() else 0
         )
         layers = tuple(layer.layer for layer in self._layers)
-        outputs = np.arange(len(vth) - self.n_outputs, len(vth))
+        outputs = np.arange(len(vth) - self._layers[-1].layer.size, len(vth))
         return Network(self.input_shape, layers, tuple(synapses), params, outputs)
 
     def export_hdf5(self, path: str | os.PathLike[str], **metadata: Any) -> None:
@@ -352,6 +404,9 @@ class UnlayeredNetwork(torch.nn.Module):
         how = {"schedule": self.schedule, "until": self.until, "seed": self.seed}
         if self.polarity is not None:
             how["polarity"] = self.polarity
+        averaged = [block.n_answers for block in self._read_outs if isinstance(block, AverageBlock)]
+        if averaged:
+            how["average"] = averaged[-1]
         netx.save(self.to_network(), path, **{**how, **metadata})
 
     def _surrogate(self, wanted: Any) -> Surrogate:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lava_async.metrics import silent_outputs
 from lava_async.network import Network
 from lava_async.silence import Activity
 from lava_async.thresholds import STEPS, out_of_reach
@@ -52,7 +53,10 @@ class Watch:
     def begin(self) -> None:
         """Say which layers cannot fire, whatever comes."""
         network = self._network.to_network()
+        read_out = len(network.layers) - 1 if len(silent_outputs(network)) else None
         for i in out_of_reach(network):
+            if i == read_out:
+                continue
             self._say(
                 f"reach {i}",
                 "no neuron of %s can reach its threshold within %d time steps, even if all that "

@@ -13,6 +13,8 @@ from typing import Any
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import count
 from lava_async.synapses import INPUT
+from lava_async.training.blocks.affine import AffineBlock
+from lava_async.training.blocks.average import AverageBlock
 from lava_async.training.blocks.base import Block, NeuronBlock, kept, slayer
 from lava_async.training.blocks.conv import ConvBlock
 from lava_async.training.blocks.delay import DelayBlock
@@ -21,22 +23,27 @@ from lava_async.training.blocks.flatten import FlattenBlock
 from lava_async.training.blocks.input import InputBlock
 from lava_async.training.blocks.make import dense_blocks
 from lava_async.training.blocks.pool import PoolBlock
+from lava_async.training.blocks.readout import ReadOut
 from lava_async.training.blocks.recurrent import RecurrentBlock
 from lava_async.training.blocks.sent import Sent
+from lava_async.training.blocks.transposed import ConvTBlock, UnpoolBlock
 
 ADAPTERS: tuple[type[Block], ...] = (
     DenseBlock,
     ConvBlock,
+    ConvTBlock,
     PoolBlock,
+    UnpoolBlock,
     RecurrentBlock,
     InputBlock,
     FlattenBlock,
     DelayBlock,
+    AverageBlock,
+    AffineBlock,
 )
 REFUSED = {
-    "Affine": "its neurons send voltages, not spikes",
-    "Average": "it has no neurons: average the spike counts that the network returns",
-    "KWTA": "its neurons inhibit one another within a check",
+    "KWTA": "its winners are those of a whole layer, checked at once; without layer synchronization neurons are "
+    "checked as spikes reach them, so that no such moment exists",
     "TimeDecimation": "it adds up time steps: bin the input instead",
 }
 """Blocks that no network of spiking neurons can say, and why."""
@@ -83,7 +90,7 @@ def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: 
         where, layer = f"blocks[{i}] ({type(block).__name__})", sum(isinstance(a, NeuronBlock) for a in adapters)
         adapters.append(kinds[type(block)].of(where, block, tuple(sources), layer))
         sends[i] = tuple(sent._replace(name=f"blocks[{i}]") for sent in adapters[i].sends)
-    _check_outputs(adapters[-1], [a for a in adapters if isinstance(a, NeuronBlock)])
+    _check_outputs(adapters)
     return adapters
 
 
@@ -101,10 +108,20 @@ def _checked(connections: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
     return skips
 
 
-def _check_outputs(last: Block, layers: Sequence[NeuronBlock]) -> None:
-    """Raise unless the last block sends on what one layer of neurons emits, as it is."""
+def _check_outputs(adapters: Sequence[Block]) -> None:
+    """Raise unless the chain ends with what one layer of neurons emits, as it is, and with what reads it out."""
+    reading = None
+    for adapter in adapters:
+        if reading and not isinstance(adapter, AverageBlock | FlattenBlock):
+            raise InvalidValue(
+                f"{adapter.where}", f"behind {reading.where}", "nothing but Average and Flatten: it sends no spikes"
+            )
+        reading = adapter if isinstance(adapter, ReadOut) else reading
+    last, layers = adapters[-1], [a for a in adapters if isinstance(a, NeuronBlock)]
     if not layers or [sent.layer for sent in last.sends] != [layers[-1].index]:
-        raise InvalidValue(f"{last.where}", "the last block", "one with neurons, or a Flatten behind such a block")
+        raise InvalidValue(
+            f"{last.where}", "the last block", "one with neurons, or a Flatten or Average behind such a block"
+        )
     if last.sends[0].axons:
         raise InvalidValue(
             f"{last.where}.delay",
@@ -113,4 +130,4 @@ def _check_outputs(last: Block, layers: Sequence[NeuronBlock]) -> None:
         )
 
 
-__all__ = ["ADAPTERS", "Block", "NeuronBlock", "Sent", "adapt", "dense_blocks", "kept", "slayer"]
+__all__ = ["ADAPTERS", "Block", "NeuronBlock", "ReadOut", "Sent", "adapt", "dense_blocks", "kept", "slayer"]

@@ -109,6 +109,8 @@ class NeuronBlock(Block):
 
     kind: ClassVar[str]
     """First word of the name of the layer."""
+    fires: ClassVar[bool] = True
+    """Whether its neurons have a threshold that they can reach."""
     persistent: ClassVar[bool] = False
     """Whether slayer's neurons of such a block keep their state from batch to batch."""
 
@@ -132,8 +134,8 @@ class NeuronBlock(Block):
     def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> Synapses:
         """Return the synapses from a source."""
 
-    def along(self, kernel: Tensor, each: Tensor) -> Tensor:
-        """Return a number per source neuron as one that `kernel` can be multiplied with: its last axis by default."""
+    def along(self, kernel: Tensor, each: Tensor, source: Sent) -> Tensor:
+        """Return a number per neuron of `source` in a shape that its kernel can be multiplied with: the last axis."""
         return each
 
     @property
@@ -156,7 +158,7 @@ class NeuronBlock(Block):
         found: list[Tensor] = []
         for source, kernel in zip(self.sources, self.kernels(), strict=True):
             if learning and source.learns:
-                f = self.along(kernel, source.step().to(kernel))
+                f = self.along(kernel, source.step().to(kernel), source)
                 found += [kernel * (1 - f), kernel * f]
             else:
                 found.append(kernel)

@@ -47,7 +47,7 @@ class ConvBlock(NeuronBlock):
         channels, height, width = source.shape
         return synapses.Conv(source.layer, self.index, weights, (channels, height, width), *self._geometry, delay)
 
-    def along(self, kernel: Tensor, each: Tensor) -> Tensor:  # noqa: D102
+    def along(self, kernel: Tensor, each: Tensor, source: Sent) -> Tensor:  # noqa: D102
         outputs, per_group = kernel.shape[:2]
         groups = self._geometry[3]
         channel = torch.arange(outputs)[:, None] // (outputs // groups) * per_group + torch.arange(per_group)

@@ -69,7 +69,7 @@ class PoolBlock(NeuronBlock):
         size, late = (self.layer.size, source.size), np.zeros(source.size, int) if delay is None else delay
         return synapses.Sparse(source.layer, self.index, np.arange(source.size), post, weights, size, late)
 
-    def along(self, kernel: Tensor, each: Tensor) -> Tensor:  # noqa: D102
+    def along(self, kernel: Tensor, each: Tensor, source: Sent) -> Tensor:  # noqa: D102
         return each.view(len(kernel), -1)[:, 0][:, None, None, None] if kernel.ndim == 4 else each
 
     @staticmethod

@@ -1,0 +1,31 @@
+"""Blocks behind the last spikes: what a network answers is made from the spike counts of its neurons."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from lava_async.training.blocks.base import Block
+
+
+class ReadOut(Block):
+    """A block that sends no spikes; with what stands behind it, it makes the answer of the network."""
+
+    @abstractmethod
+    def read(self, before: Tensor, counts: Sequence[Tensor]) -> Tensor:
+        """Return the answer so far, (B, m, T), differentiable.
+
+        Parameters
+        ----------
+        before : (B, n, T) tensor
+            What the block before answers: the spike counts of the last layer, or what another read-out made of them.
+        counts : list of (B, n, T) tensors
+            Spike counts of all neurons per time step, layer by layer.
+        """
+
+    @property
+    @abstractmethod
+    def n_answers(self) -> int:
+        """Size m of the answer."""
