@@ -50,7 +50,7 @@ MAY_IMPORT = {
     "metrics": BASE | {"engine", "simulation"},
     "tally": BASE | {"engine", "simulation", "metrics"},
     "thresholds": BASE,
-    "silence": BASE,
+    "silence": BASE | {"metrics"},
     "defaults": set(),
     "hdf5": BASE,
     **dict.fromkeys(ADAPTERS, CORE | {"hdf5"}),
