@@ -1,4 +1,4 @@
-"""Files of networks, .net and .nir: one function that reads both."""
+"""Files of networks, .net and .nir, and models by name: one function that reads them all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lava_async import models
 from lava_async.errors import InvalidValue
 from lava_async.network import Network
 
@@ -41,7 +42,7 @@ def load_model(path: str | os.PathLike[str], *, dt: float | None = None, decay: 
     Parameters
     ----------
     path : path-like
-        A .net file, or one of NIR if its name ends with .nir.
+        A .net file, or one of NIR if its name ends with .nir; or the name of a model, see :mod:`lava_async.models`.
     dt, decay
         How a file of NIR is read, as in :func:`lava_async.nir.read`; a .net file counts in time steps.
 
@@ -50,12 +51,16 @@ def load_model(path: str | os.PathLike[str], *, dt: float | None = None, decay: 
     NetxError, NirError
         If the file cannot be read.
     InvalidValue
-        If dt or decay are given for a .net file.
+        If dt or decay are given for a .net file, or there is no model of a name.
 
     Examples
     --------
+    >>> network, noted = load_model("digits_robust")
+    >>> noted["schedule"]
+    {'name': 'random', 'group_size': 8}
     >>> network, noted = load_model("theirs.nir", dt=1e-3)  # doctest: +SKIP
     """
+    path = models.find(path)
     if not is_nir(path):
         for name, value in (("dt", dt), ("decay", decay)):
             if value is not None:

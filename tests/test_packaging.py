@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import lava_async
+from lava_async import models
 from lava_async.experiments.toml import read_toml
 
 ROOT = Path(__file__).parents[1]
@@ -135,6 +136,7 @@ def test_the_wheel_holds_the_package_and_its_module_alone(wheel):
     assert {name.split("/")[0] for name in names} == {"lava_async", f"lava_async-{lava_async.__version__}.dist-info"}
     assert sum(name.startswith("lava_async/_core.") and not name.endswith(".pyi") for name in names) == 1
     assert not [name for name in names if name.endswith((".cpp", ".hpp", ".txt")) and "dist-info" not in name]
+    assert {Path(name).parts[2] for name in names if name.startswith("lava_async/netx_models/")} == set(models.names())
 
 
 def test_one_wheel_serves_python_312_and_all_later_ones(wheel):
@@ -152,12 +154,11 @@ def test_an_installed_wheel_simulates_with_numpy_and_h5py_alone(wheel, tmp_path)
     python = tmp_path / "fresh" / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
     subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
-    model = ROOT / "netx_models" / "digits_robust" / "network.net"
-    code = f"""
+    code = """
 import numpy as np
 import lava_async as la
-from lava_async import netx
-network = netx.load({str(model)!r})
+from lava_async import models
+network = models.load("digits_robust")
 spikes = np.random.default_rng(0).random((4, network.n_inputs, 10)) < 0.1
 print(la.simulate_batch(network, spikes, schedule=la.Random(8)).counts.sum() > 0, la.__file__)
 """
@@ -195,6 +196,7 @@ def test_the_sdist_holds_sources_and_tests_and_nothing_that_was_built(tmp_path):
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "lava_async" / "core").rglob("*") if path.is_file()}
-    assert sources | {"tests/conftest.py", "docs/index.md", "LICENSE", "PKG-INFO"} <= names
+    trained = {str(path.relative_to(ROOT)) for path in map(models.path, models.names())}
+    assert sources | trained | {"tests/conftest.py", "docs/index.md", "LICENSE", "PKG-INFO"} <= names
     assert not {name.split("/")[0] for name in names} & {".venv", ".cache", "build", "dist"}
     assert not [name for name in names if name.endswith((".so", ".pyc"))]

@@ -15,12 +15,14 @@ from lava_async.commands.doctor import COMMAND as DOCTOR
 from lava_async.commands.evaluate import COMMAND as EVALUATE
 from lava_async.commands.export import COMMAND as EXPORT
 from lava_async.commands.inspect import COMMAND as INSPECT
+from lava_async.commands.list_models import COMMAND as MODELS
 from lava_async.commands.run import COMMAND as RUN
 from lava_async.commands.study import COMMAND as STUDY
 from lava_async.commands.train import COMMAND as TRAIN
 
 COMMANDS: dict[str, Command] = {
-    command.name: command for command in (DEMO, TRAIN, STUDY, EVALUATE, EXPORT, RUN, INSPECT, DATA, BENCH, DOCTOR)
+    command.name: command
+    for command in (DEMO, TRAIN, STUDY, EVALUATE, EXPORT, RUN, INSPECT, MODELS, DATA, BENCH, DOCTOR)
 }
 
 __all__ = ["COMMANDS", "Command", "Report", "output", "table", "whole"]

@@ -13,7 +13,9 @@ from lava_async.neurons import LoihiParams
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="a .net file, one of NIR (.nir), or the name of a model"
+    )
     parser.add_argument("--nir", type=output(".nir"), metavar="FILE.nir", help="write it as NIR")
     parser.add_argument(
         "--net",

@@ -29,7 +29,9 @@ def seconds(text: str) -> float:
 
 def add_model(parser: ArgumentParser) -> None:
     """Add the file of a network, and how one of NIR is read."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .net file, or one of NIR (.nir)")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="a .net file, one of NIR (.nir), or the name of a model"
+    )
     parser.add_argument(
         "--dt",
         type=seconds,

@@ -23,10 +23,11 @@ from lava_async.errors import InvalidValue
 from lava_async.experiments import build
 from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, Execution
 from lava_async.files import replacing, write_json
+from lava_async.models import CARD, NETWORK, RESULTS
 from lava_async.schedules import Layered, Random
 from lava_async.simulation import simulate_batch
 
-NETWORK, CONFIG, RESULTS, SAMPLES, CARD = "network.net", "config.toml", "results.json", "samples.npz", "card.md"
+CONFIG, SAMPLES = "config.toml", "samples.npz"
 #: How many samples are recorded, and under which schedules; draws are keyed by seed 0 and samples 0, 1, ...
 RECORDED, SCHEDULES = 3, {"layered": Layered(), "random": Random(group_size=8)}
 #: What the data sets are.
@@ -75,6 +76,12 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
     write_json(
         folder / RESULTS,
         {
+            "network": {
+                "data": cell.config.data.name,
+                "sizes": cell.config.network.sizes,
+                "schedule": cell.config.schedule.deployed.config(),
+                "until": cell.config.until.rule().config(),
+            },
             "study": [cell.setting, cell.training, cell.seed],
             "versions": found["versions"],
             "trained": found["trained"],

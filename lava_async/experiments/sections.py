@@ -72,7 +72,9 @@ class NetworkConfig(Table):
     sizes: tuple[int, ...] | None = key("Input channels, then neurons of each dense layer.", None, least=1)
     layers: tuple[LayerConfig, ...] | None = key("The layers, if not all are dense: see network.layers.", None)
     from_: str | None = key(
-        "File .net to go on with (fine-tuning); relative paths start where the command does.", None, name="from"
+        "File .net to go on with (fine-tuning), or the name of a model; relative paths start where the command does.",
+        None,
+        name="from",
     )
     threshold: float = key("Voltage above which neurons fire.", defaults.THRESHOLD, least=0.0)
     current_decay: float | tuple[float, ...] = share(

@@ -27,13 +27,14 @@ from typing import Any
 
 import numpy as np
 
-from lava_async import __version__, netx
+from lava_async import __version__
 from lava_async.data.frames import warn_of_planes
 from lava_async.errors import InvalidValue
 from lava_async.experiments import build
 from lava_async.experiments.config import Config
 from lava_async.experiments.curves import Curves
 from lava_async.files import leftovers, replacing, write_bytes, write_json
+from lava_async.model_files import load_model
 from lava_async.training import UnlayeredNetwork
 from lava_async.training.checkpoint import check_alike, read_checkpoint, write_checkpoint
 from lava_async.training.loop import evaluate
@@ -115,7 +116,7 @@ def train(
         samples, validation = build.read_data(config.data, on_read)
         network = build.build_network(config, samples.shape, samples.n_classes)
         if config.network.from_ is not None:
-            warn_of_planes(netx.metadata(config.network.from_).get("polarity"), samples.polarity, samples.name)
+            warn_of_planes(load_model(config.network.from_).noted.get("polarity"), samples.polarity, samples.name)
         trainer = build.build_trainer(config, network, samples, validation, group)
         identity = {"samples": len(samples.labels), "labels": zlib.crc32(np.asarray(samples.labels).tobytes())}
         state = _state(config, folder, identity, group) if group.writes else None
