@@ -75,7 +75,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
         s.first_output[row] = k + 1;
         if (rules.extra_steps >= 0) last = k + rules.extra_steps;
       }
-      if (ws.queue.n == 0 || k == last) break;
+      if (ws.queue.n == 0 || k == last || (rules.replay && record_is_over())) break;
       if (k + 1 >= rules.limit) {
         if (rules.truncate) break;
         return Status::LIMIT_REACHED;
@@ -200,11 +200,15 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     ws.waiting.fill(0);
   }
 
+  // Moves to the next recorded group; returns whether it is none of this time step, so that nothing more is delivered.
+  bool record_is_over() {
+    while (replayed_ < rules.groups.size() && is_before(rules.groups[replayed_])) replayed_++;
+    return replayed_ == rules.groups.size() || rules.groups[replayed_].t != t_;
+  }
   // Moves the recorded group of this forward step to the queue's group; returns its size, -1 if one is not pending.
   int replay() {
-    while (replayed_ < rules.groups.size() && is_before(rules.groups[replayed_])) replayed_++;
-    if (replayed_ == rules.groups.size() || rules.groups[replayed_].t != t_ || rules.groups[replayed_].k != k) return 0;
     const ReplayGroup& g = rules.groups[replayed_];
+    if (g.k != k) return 0;
     const int32_t* sources = rules.sources.data() + g.begin;
     const int m = g.end - g.begin;
     for (int e = 0; e < m; e++) {

@@ -101,7 +101,7 @@ class Run:
                 self.first_output[row] = k + 1
                 last = k + stop.extra_steps if stop.extra_steps >= 0 else NEVER
             pending = np.flatnonzero(self.payload)
-            if not len(pending) or k == last:
+            if not len(pending) or k == last or schedule.ends(self.t, k):
                 break
             if k + 1 >= stop.limit:
                 if stop.truncate:

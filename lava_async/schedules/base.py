@@ -99,6 +99,10 @@ class Schedule(ABC):
         ranked: NDArray[np.int64] = np.lexsort((pending.source, *keys))
         return ranked[: self.group_size]
 
+    def ends(self, t: int, k: int) -> bool:
+        """Return whether time step t ends after forward step k, whatever is still pending."""
+        return False
+
     def config(self) -> dict[str, Any]:
         """Return the schedule as plain data, as :func:`schedule` takes it."""
         return {"name": self.name, **asdict(self)}

@@ -22,6 +22,9 @@ Group = tuple[int, int, tuple[int, ...]]
 class Replay(Schedule):
     """Deliver the groups of a recorded run, whatever schedule made them.
 
+    A time step ends after the delivery of its last group. What is still pending then is dropped, as it was when a stop
+    rule ended the recorded time step.
+
     Parameters
     ----------
     groups : iterable of (t, k, neurons)
@@ -36,6 +39,7 @@ class Replay(Schedule):
 
     groups: tuple[Group, ...] = ()
     _at: dict[tuple[int, int], tuple[int, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _last: dict[int, int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     name: ClassVar[str] = "replay"
     grouped: ClassVar[bool] = False
@@ -48,6 +52,7 @@ class Replay(Schedule):
         object.__setattr__(self, "group_size", None)
         object.__setattr__(self, "groups", plain)
         object.__setattr__(self, "_at", {(t, k): ids for t, k, ids in plain})
+        object.__setattr__(self, "_last", {t: k for t, k, _ in plain})  # The last group of each time step wins.
         if len(self._at) != len(plain):
             twice = next((t, k) for (t, k, _), (s, l, _) in pairwise(plain) if (t, k) == (s, l))
             raise InvalidValue("Replay.groups (t, k)", twice, "given once")
@@ -62,6 +67,9 @@ class Replay(Schedule):
             missing = int(wanted[~np.isin(wanted, pending.source)][0])
             raise not_pending(pending.t, pending.k, missing)
         return np.searchsorted(pending.source, wanted)
+
+    def ends(self, t: int, k: int) -> bool:  # noqa: D102
+        return k > self._last.get(t, -1)
 
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {"name": self.name, "groups": [[t, k, list(ids)] for t, k, ids in self.groups]}

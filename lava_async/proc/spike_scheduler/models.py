@@ -88,8 +88,9 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
         self.active = False
         if layered or not len(waiting):
             return waiting
-        if now.k == self.last or now.k + 1 >= self.stop.limit:
-            if now.k != self.last and not self.stop.truncate:
+        over = now.k == self.last or self.schedule.ends(int(now.t), int(now.k))
+        if over or now.k + 1 >= self.stop.limit:
+            if not over and not self.stop.truncate:
                 raise not_ended(now.t, now.sample, self.stop.limit)
             self.dropped += self.payload.sum()
             self.payload[:] = 0
