@@ -200,9 +200,12 @@ class TestItIsSimulate:
         wired = Wired(net, spikes, schedule=Momentum(2), steps_per_bin=net.n_neurons + 1 + spare, **rules)
         wired.run().assert_is(expected)
 
-    def test_for_a_replay(self, rng):
+    @pytest.mark.parametrize("until", [Quiescence(), FirstOutput(), MaxForwardSteps(3, truncate=True)], ids=str)
+    def test_for_a_replay(self, until, rng):
+        """Also of records that ended early, without the rule that ended them."""
         net, spikes = example("fixed_pt", rng), rng.integers(0, 3, (1, 5, 4))
-        recorded = simulate(net, spikes[0], schedule=Random(2), seed=8, record="groups")
+        recorded = simulate(net, spikes[0], schedule=Random(2), seed=8, until=until, record="groups")
+        assert bool(recorded.dropped) == (until != Quiescence())
         wired = Wired(net, spikes, schedule=Replay(recorded.groups)).run()
         np.testing.assert_array_equal(wired.counts[0], recorded.counts)
         np.testing.assert_array_equal(wired.v, recorded.voltage)
@@ -506,6 +509,42 @@ class TestSubProcessModel:
         process = AsyncNetwork(net_config=example("fixed_pt", np.random.default_rng(0)))
         with pytest.raises(InvalidValue, match="use select_tag='fixed_pt'"):
             run(process, 3, Loihi2SimCfg(select_sub_proc_model=True))
+
+
+class TestOffset:
+    """A time step opens `offset` Lava time steps late: before that nothing fires."""
+
+    @pytest.mark.parametrize("tag", TAGS)
+    @pytest.mark.parametrize("offset", [0, 1, 3])
+    def test_a_neuron_that_begins_above_its_threshold_fires_as_its_first_time_step_opens(self, tag, offset):
+        one = 64 if tag == "fixed_pt" else 1
+        lif = AsyncLIF(shape=(1,), v=100 * one, du=4095 if one > 1 else 1, vth=10, steps_per_bin=2, offset=offset)
+        sink = Sink(shape=(1,), buffer=6)
+        lif.s_out.connect(sink.a_in)
+        run(lif, 6, Loihi2SimCfg(select_tag=tag))
+        np.testing.assert_array_equal(sink.data.get()[0], np.eye(6)[offset] * 100 * one)
+
+    def test_each_neuron_has_its_own(self):
+        lif = AsyncLIF(shape=(3,), v=100 << 6, du=4095, vth=10, steps_per_bin=2, offset=[0, 1, 2], refractory=False)
+        sink = Sink(shape=(3,), buffer=4)
+        lif.s_out.connect(sink.a_in)
+        run(lif, 4, Loihi2SimCfg(select_tag="fixed_pt"))
+        np.testing.assert_array_equal(sink.data.get() > 0, np.eye(3, 4, dtype=bool))
+
+    @pytest.mark.parametrize("composed", [False, True], ids=["whole", "composed"])
+    @pytest.mark.parametrize("interval", [None, 8])
+    def test_a_network_does_nothing_before_its_first_sample(self, composed, interval):
+        """The bias of neuron 0 makes it fire in every time step; neuron 1 sums up input."""
+        params = LoihiParams(du=4095, dv=0, vth=[5, 29], bias_mant=[20, 0], bias_exp=6)
+        net = Network.feedforward([[[0], [10]]], params)
+        process = AsyncNetwork(net_config=net, reset_offset=3, reset_interval=interval)
+        source, sink = Source(data=np.ones((1, 8), int)), Sink(shape=(2,), buffer=8)
+        source.s_out.connect(process.inp)
+        process.out.connect(sink.a_in)
+        run(process, 8, Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=composed))
+        begin = 3 + composed  # The composition answers one Lava time step later.
+        step = np.arange(8) - begin
+        np.testing.assert_array_equal(sink.data.get(), [step >= 0, step == 2])
 
 
 class TestStockProcesses:

@@ -47,7 +47,9 @@ class AbstractPyAsyncLifModel(PyLoihiProcessModel):
         touched = opens | (arriving != 0)
         u, v = integrate(self.p, ..., self.u, self.v, arriving, self.refractory)
         self.u[touched], self.v[touched] = u[touched], v[touched]
-        fires = (self.v > self.p.vth) & ~self.refractory
+        # Nothing fires before its first time step opens, whatever its voltage is; as in the engines, only what opens or
+        # is touched is checked.
+        fires = touched & (np.asarray(now.t) >= 0) & (self.v > self.p.vth) & ~self.refractory
         self.s_out.send(np.where(fires, self.v, 0))
         self.v[fires] = 0
         self.refractory |= fires & self.proc_params["refractory"]

@@ -55,9 +55,12 @@ class Answering:
     def answer(self, frame: np.ndarray) -> np.ndarray:
         """Return the output spikes of one time step."""
         interval, since = self.settings["reset_interval"], self.elapsed - self.settings["reset_offset"]
-        if interval and self.elapsed > 0 and since >= 0 and since % interval == 0:
-            self.begin(since // interval)
+        shape = self.settings["out_shape"]
         self.elapsed += 1
+        if since < 0:
+            return np.zeros(shape, np.int32)
+        if interval and since > 0 and since % interval == 0:
+            self.begin(since // interval)
         if self.written or self.var_ports:
             self.adopt()
         flat = frame if frame.ndim == 1 else np.ascontiguousarray(frame.T).ravel()  # (W, H, C) becomes slayer's C, H, W
@@ -66,7 +69,6 @@ class Answering:
         self.counts += self.time_steps.counts
         for var, more in zip(self.counters(), self.time_steps.totals(), strict=True):
             var += more
-        shape = self.settings["out_shape"]
         return spikes if len(shape) == 1 else spikes.reshape(shape[::-1]).T
 
     def adopt(self) -> None:
@@ -181,7 +183,7 @@ class SubAsyncNetworkModel(AbstractSubProcessModel):
         early = proc.proc_params["input_first"] or layered
         interval = proc.proc_params["reset_interval"]
         steps = proc.forward_steps_per_bin()
-        offset = early + (proc.proc_params["reset_offset"] if interval else 0)
+        offset = early + proc.proc_params["reset_offset"]
         clock: dict[str, Any] = {"steps_per_bin": steps, "reset_interval": interval}
         bias: dict[str, Any] = (
             {"bias_mant": p.bias_mant, "bias_exp": p.bias_exp} if p.tag == "fixed_pt" else {"bias_mant": p.bias}

@@ -43,7 +43,7 @@ class AsyncNetwork(CheckedProcess):
         Every so many time steps a new sample begins: the state is zero again and the sample number, which keys random
         schedules, is one more. None: one sample without end.
     reset_offset : int
-        Lava time steps before the first sample, for Processes in front that delay the input.
+        Lava time steps before the first sample, for Processes in front that delay the input. Nothing runs in them.
     steps_per_bin : int, optional
         For the composition only, where one Lava time step is one forward step: Lava time steps of one time step. Input
         for time step t is taken at Lava time step ``t * steps_per_bin + 1`` (as an EventSource sends it), output comes

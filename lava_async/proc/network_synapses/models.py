@@ -92,6 +92,8 @@ class AbstractPyNetworkSynapsesModel(PyLoihiProcessModel):
     def send_later(self, spikes: np.ndarray, first: int, lava_step: int) -> None:
         """Send spikes of the time step in which `lava_step` lies through synapses that make them wait."""
         moment = self.clock.at(lava_step)
+        if moment.t < 0:  # Before the first time step nothing is taken.
+            return
         for i in np.flatnonzero(spikes):
             for d, bins, layer in self.routes[first + i]:
                 arrival = lava_step - int(moment.k) + bins * self.clock.steps_per_bin + layer
@@ -99,7 +101,10 @@ class AbstractPyNetworkSynapsesModel(PyLoihiProcessModel):
 
     def send_now(self, spikes: np.ndarray, first: int) -> None:
         """Send spikes through synapses without delay: they arrive in the next Lava time step."""
-        sample = int(self.clock.at(self.time_step + (first < 0 and self.early)).sample)
+        moment = self.clock.at(self.time_step + (first < 0 and self.early))
+        if moment.t < 0:
+            return
+        sample = int(moment.sample)
         for i in np.flatnonzero(spikes):
             if (first + i, 0, 0) in self.fan:
                 self.under_way[self.time_step + 1][sample, first + i, 0] += int(spikes[i])
