@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from lava_async import (
     Network,
     Quiescence,
     Random,
+    Replay,
     SpikeTrain,
     netx,
     simulate_batch,
@@ -60,6 +63,11 @@ def slayers(blocks, x):
     for block in blocks:
         x = block(x)
     return x
+
+
+def autocast(net):
+    """Mark that a network runs under autocast; what autocast does to it is in the test."""
+    return net
 
 
 FEATURES = ["plain", "norm", "decays per channel", "weight norm", "mask"]
@@ -164,6 +172,66 @@ def test_input_may_be_a_tensor_of_any_type_trains_or_a_batch_of_events():
         [SpikeTrain.from_dense(each.numpy()) for each in x],
     ):
         assert torch.equal(net(form), expected)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("convert", [torch.nn.Module.double, torch.nn.Module.float, autocast], ids=lambda f: f.__name__)
+def test_spikes_are_the_same_in_double_precision_and_under_autocast(engine, convert):
+    make_net = partial(UnlayeredNetwork, schedule=Random(2), surrogate=ATan(), engine=engine)
+    want = make_net(make("plain")).eval()(spikes())
+    with torch.autocast("cpu", torch.bfloat16, enabled=convert is autocast):
+        assert torch.equal(convert(make_net(make("plain")).eval())(spikes()).float(), want)
+    mixed = make_net(make("plain")).eval()
+    mixed.blocks[0].double()
+    assert torch.equal(mixed(spikes()).float(), want)
+
+
+@pytest.mark.parametrize("kind", [torch.half, torch.bfloat16])
+def test_types_that_cannot_hold_the_grid_are_refused_before_anything_is_rounded(kind):
+    net = UnlayeredNetwork(make("plain"), schedule=Random(2))
+    before = copy.deepcopy(net.state_dict())
+    sentence = f"'{kind}': must be torch.float32 or torch.float64"
+    with pytest.raises(InvalidType, match=re.escape(f"UnlayeredNetwork = {sentence}")):
+        net.to(kind)
+    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), before.values(), strict=True))
+    net.blocks[1].to(kind)
+    with pytest.raises(InvalidType, match=re.escape(f"UnlayeredNetwork.blocks = {sentence}")):
+        net(spikes())
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_weights_of_a_plain_slayer_network_may_be_loaded(feature):
+    """Its state_dict, as lava-dl's tutorials save it, before and after it ran."""
+    elsewhere = torch.nn.Module()
+    elsewhere.blocks = torch.nn.ModuleList(make(feature))
+    for block in elsewhere.blocks:
+        with torch.no_grad():
+            learned = block.synapse.weight_g if feature == "weight norm" else block.synapse.weight
+            learned.mul_(-0.7)
+    net = UnlayeredNetwork(make(feature), schedule=Layered()).train()
+    net(spikes())
+    if feature != "decays per channel":  # slayer draws them when it first runs.
+        net.load_state_dict(elsewhere.state_dict())
+        assert int(net.samples_seen) == len(spikes())
+    slayers(elsewhere.blocks, spikes())
+    net.load_state_dict(elsewhere.state_dict())
+    for name, value in elsewhere.state_dict().items():
+        assert torch.equal(net.state_dict()[name], value)
+    elsewhere.blocks.load_state_dict(net.blocks.state_dict())
+    assert torch.equal(net.eval()(spikes()), slayers(elsewhere.blocks.eval(), spikes()))
+
+
+def test_a_record_that_ended_at_its_first_output_replays_with_its_gradient():
+    x, gradients = spikes()[:1], []
+    net = UnlayeredNetwork(make("plain"), schedule=Random(2), until=FirstOutput(), surrogate=ATan()).eval()
+    record = simulate_batch(net.to_network(), x.numpy(), schedule=Random(2), until=FirstOutput(), record="groups")
+    assert record.dropped.any()
+    for engine in ENGINES:
+        again = UnlayeredNetwork(net.blocks, schedule=Replay(record.groups[0]), surrogate=ATan(), engine=engine).eval()
+        run = again.run(x)
+        np.testing.assert_array_equal(run.counts.detach(), record.counts)
+        gradients.append(torch.autograd.grad(run.counts.square().sum(), net.blocks[0].synapse.weight)[0])
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
 
 
 def test_a_copy_is_a_network_of_its_own():

@@ -62,6 +62,7 @@ class CompiledEngine:
         if len(self.network.layers) > _MAX_LAYERS:
             n = len(self.network.layers)
             raise InvalidValue("Network.layers", f"{n} layers", f"at most {_MAX_LAYERS} for compiled training")
+        parameters = parameters.unified()
         batch = spikes
         if isinstance(spikes, Tensor):
             batch = SpikeBatch.of(spikes, self.threads)

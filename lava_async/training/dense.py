@@ -57,9 +57,12 @@ class DenseEngine:
         layered = isinstance(setup.execution.schedule, Layered)
         if layered not in self._wiring:
             self._wiring[layered] = Wiring(self.network, layered=layered)
+        parameters = parameters.unified()
         if isinstance(spikes, SpikeBatch):
             spikes = torch.from_numpy(np.stack([spikes[b].to_dense() for b in range(len(spikes))]))
-        run = _Batch(self._wiring[layered], setup, gradient, parameters, spikes, samples).run()
+        # Sums in half precision, as autocast takes them, would be other sums.
+        with torch.autocast(parameters.vth.device.type, enabled=False):
+            run = _Batch(self._wiring[layered], setup, gradient, parameters, spikes, samples).run()
         return run._replace(counts=run.counts[:, neurons])
 
 
@@ -239,7 +242,7 @@ class _Batch:
             self.forward_steps[running, t] = k + 1
             if stop.extra_steps >= 0:
                 last[who[:, outputs].any(1) & (last == NEVER)] = k + stop.extra_steps
-            running &= queue.waiting & (last != k)
+            running &= queue.waiting & (last != k) & (not self.setup.execution.schedule.ends(t, k))
             if k + 1 >= stop.limit and running.any():
                 if not stop.truncate:
                     raise not_ended(t, int(self.samples[running][0]), stop.limit)

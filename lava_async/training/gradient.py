@@ -7,6 +7,7 @@ the gradient, which section 6 of the project's semantics defines.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -93,6 +94,25 @@ class Parameters(NamedTuple):
             arrays = [x / scale for x, scale in zip(arrays, (ONE, ONE, STATE_SCALE, STATE_SCALE), strict=True)]
         tensors = [torch.tensor(x, dtype=dtype, device=device) for x in [*arrays, *weights]]
         return cls(tuple(tensors[4:]), *tensors[:4])
+
+    def unified(self) -> Parameters:
+        """Return all in the widest floating type among them; InvalidType if one of them cannot hold the grid."""
+        tensors = [*self[1:], *self.weights]
+        check_floating("parameters", tensors)
+        widest = torch.float64 if any(x.dtype == torch.float64 for x in tensors) else torch.float32
+        tensors = [x.to(widest) for x in tensors]
+        return Parameters(tuple(tensors[4:]), *tensors[:4])
+
+
+def check_floating(where: str, tensors: Iterable[Tensor]) -> None:
+    """Raise InvalidType if a tensor is not of single or double precision: others cannot hold the grid of states."""
+    for x in tensors:
+        if x.dtype not in (torch.float32, torch.float64):
+            raise InvalidType(
+                where,
+                str(x.dtype),
+                "torch.float32 or torch.float64, which hold the grid of weights and states (spikes may be of any type)",
+            )
 
 
 def decayed(x: Tensor, keep: Tensor) -> Tensor:

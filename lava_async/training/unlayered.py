@@ -28,7 +28,15 @@ from lava_async.training.blocks import NeuronBlock, ReadOut, adapt, kept
 from lava_async.training.blocks.average import AverageBlock
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
-from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, GradientEngine, Parameters, Run
+from lava_async.training.gradient import (
+    STATE_SCALE,
+    WEIGHT_SCALE,
+    Gradient,
+    GradientEngine,
+    Parameters,
+    Run,
+    check_floating,
+)
 from lava_async.training.scaling import scale_layers
 from lava_async.training.surrogates import Exponential, Surrogate, default_surrogate
 
@@ -158,6 +166,17 @@ class UnlayeredNetwork(torch.nn.Module):
         self._prepared: dict[bool, tuple[Any, Network, GradientEngine]] = {}
         self._prepare(learning=False)
         self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> UnlayeredNetwork:
+        """Refuse, before anything is rounded, floating point types that do not hold the grid."""
+        check_floating("UnlayeredNetwork", [fn(torch.zeros(0))])
+        super()._apply(fn, recurse)
+        return self
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Take the state_dict of a plain slayer network, too, which counts no samples: those seen so far stay."""
+        state_dict.setdefault(f"{prefix}samples_seen", self.samples_seen)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_prepared": {}}  # Engines are made again.
@@ -345,6 +364,7 @@ class UnlayeredNetwork(torch.nn.Module):
     def _grid(self, learning: bool) -> Parameters:
         """Return all parameters as they run, on slayer's grid, differentiable by the blocks' parameters."""
         weights = [w for layer in self._layers for w in layer.weights(learning)]
+        check_floating("UnlayeredNetwork.blocks", weights)
         return Parameters(tuple(weights[k] for k in self._order(learning)), *self._neurons())
 
     def _neurons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
