@@ -12,11 +12,12 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lava_async.display import WIDTH, html_table, shortened
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import Execution
 from lava_async.neurons import Params
 from lava_async.records import ArrayRecord, array_of, count, frozen, integer_array, within
-from lava_async.synapses import INPUT, Dense, Fan, Sparse, Synapses
+from lava_async.synapses import INPUT, Dense, Fan, Sparse, Synapses, weights_of
 
 MODELS = " or ".join(kind.__name__ for kind in get_args(Params))
 """Names of the parameter classes of all neuron models."""
@@ -139,6 +140,33 @@ class Network(ArrayRecord):
         """Number of synapses."""
         return sum(len(s.fan_out(j).target) for s in self.synapses for j in range(s.n_source))
 
+    def __repr__(self) -> str:
+        layers = ", ".join(f"{layer.name or 'layer'} {layer.shape}" for layer in self.layers)
+        synapses = ", ".join(f"{_end(s.source)} -> {s.target} {_kind(s)}" for s in self.synapses)
+        return "\n".join((f"Network({self._size()})", *_lines(f"layers: {layers}", f"synapses: {synapses}")))
+
+    def _repr_html_(self) -> str:
+        into: dict[int, list[str]] = {}
+        for s in self.synapses:
+            into.setdefault(s.target, []).append(f"{_end(s.source)}: {_kind(s)}")
+        rows = (
+            (
+                str(i),
+                layer.name,
+                str(layer.shape),
+                f"{layer.size:,}",
+                shortened("; ".join(into.get(i, ["nothing"])), WIDTH),
+            )
+            for i, layer in enumerate(self.layers)
+        )
+        return html_table(f"Network: {self._size()}", rows, ("layer", "name", "shape", "neurons", "receives from"))
+
+    def _size(self) -> str:
+        """Return the sizes of the network in a line."""
+        sizes = f"{self.n_inputs:,} inputs, {len(self.layers):,} layers, {self.n_neurons:,} neurons"
+        runs = "" if self.execution is None else f", {shortened(repr(self.execution.schedule), WIDTH // 2)}"
+        return f"{sizes}, {len(self.outputs):,} outputs, {type(self.params).__name__}{runs}"
+
     def start_of(self, layer: int) -> int:
         """Index of the first neuron of a layer; of the input: -C, as input spikes are numbered."""
         return -self.n_inputs if layer == INPUT else self.layer_slices[layer].start
@@ -228,6 +256,21 @@ class Network(ArrayRecord):
         outputs = np.flatnonzero(of == of[-1]) if outputs is None else np.asarray(outputs)
         synapses = tuple(block for block in blocks if len(block.pre))
         return cls((entry.shape[1],), layers, synapses, params, outputs)
+
+
+def _end(layer: int) -> str:
+    """Return the name of the layer that synapses come from."""
+    return "input" if layer == INPUT else str(layer)
+
+
+def _kind(s: Synapses) -> str:
+    """Return the type of synapses and the shape of their weights."""
+    return f"{type(s).__name__} {weights_of(s).shape}"
+
+
+def _lines(*texts: str) -> list[str]:
+    """Return texts as indented lines that fit a terminal."""
+    return [shortened(f"  {text}", WIDTH) for text in texts]
 
 
 def _check_model(params: Any) -> None:

@@ -11,24 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.display import Brief
 from lava_async.errors import InvalidType, InvalidValue, nearest
 from lava_async.forms import plain
 
 
-class ArrayRecord:
-    """Mix-in for frozen dataclasses whose fields may be arrays: compare them by content."""
+class ArrayRecord(Brief):
+    """Mix-in for frozen dataclasses whose fields may be arrays: compared by content, shown in a few lines."""
 
     __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        compared = [f.name for f in fields(self) if f.compare]  # type: ignore[arg-type]
+        compared = [f.name for f in fields(self) if f.compare]
         return all(same(getattr(self, name), getattr(other, name)) for name in compared)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields alone: what engines keep beside them is made again."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 def same(a: Any, b: Any) -> bool:
@@ -60,8 +61,8 @@ def array_of(where: str, value: Any, kinds: str, what: str) -> NDArray[Any]:
 def real_array(where: str, value: Any) -> NDArray[np.float64]:
     """Return finite numbers as float64, or raise an error that names `where`."""
     array = array_of(where, value, "biuf", "numbers").astype(np.float64)
-    if not np.isfinite(array).all():
-        raise InvalidValue(where, array[~np.isfinite(array)].flat[0].item(), "finite")
+    if (bad := ~np.isfinite(array)).any():
+        raise InvalidValue(*_first(where, array, bad), "finite")
     return array
 
 
@@ -88,17 +89,26 @@ def whole_array(where: str, value: Any, low: int, high: int) -> NDArray[np.int64
     if array.dtype.kind == "f":
         bad = ~np.isfinite(array) | (array != np.rint(array))
         if bad.any():
-            raise InvalidValue(where, array[bad].flat[0].item(), f"whole numbers in {low} .. {high}")
+            raise InvalidValue(*_first(where, array, bad), f"whole numbers in {low} .. {high}")
     within(where, array, low, high)
     return array.astype(np.int64)
 
 
 def within(where: str, array: NDArray[Any], low: float, high: float) -> None:
-    """Raise an error that names `where` unless low <= array <= high."""
+    """Raise an error that names `where`, and the position in the array, unless low <= array <= high."""
     with np.errstate(over="ignore"):  # NumPy 2 casts the limits to the type of the array: to infinity, which is right.
-        outside = ~((array >= low) & (array <= high))  # NaN too
-    if np.any(outside):
-        raise InvalidValue(where, array[outside].flat[0].item(), f"in {low} .. {high}")
+        # Least and greatest are found without an array in between, of which there may be hundreds of millions of items.
+        if not array.size or (array.min() >= low and array.max() <= high):  # False for NaN
+            return
+        outside = ~((array >= low) & (array <= high))
+    raise InvalidValue(*_first(where, array, outside), f"in {low} .. {high}")
+
+
+def _first(where: str, array: NDArray[Any], wrong: NDArray[np.bool_]) -> tuple[str, Any]:
+    """Return where the first wrong item of an array is, as in "weights [3, 17]", and the item."""
+    position = np.unravel_index(int(np.argmax(wrong)), array.shape)
+    named = where if array.size == 1 else f"{where} [{', '.join(map(str, map(int, position)))}]"
+    return named, array[position].item()
 
 
 def count(where: str, value: Any, *, least: int = 0, most: int = 2**31 - 1) -> int:

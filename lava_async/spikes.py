@@ -52,6 +52,10 @@ class SpikeTrain(ArrayRecord):
                 "sorted by time, then channel, each pair once; SpikeTrain.from_events takes any order",
             )
 
+    def facts(self) -> dict[str, str]:
+        """Return what is shown of the train."""
+        return _facts(self)
+
     @property
     def n_steps(self) -> int:
         """Number of time steps T."""
@@ -103,7 +107,7 @@ class SpikeTrain(ArrayRecord):
         dense = array_of("SpikeTrain.spikes", spikes, "biuf", "spike counts")
         if dense.ndim != 2:
             raise InvalidValue("SpikeTrain.spikes.shape", dense.shape, "(C, T)")
-        channel, counts, start = _events_of("SpikeTrain.spikes", dense[None], "(B, C, T)")
+        channel, counts, start = _events_of("SpikeTrain.spikes", dense, "(C, T)")
         return _listed(cls, channel, counts, start[0], len(dense))
 
     def to_dense(self) -> NDArray[np.int32]:
@@ -134,6 +138,10 @@ class SpikeBatch(ArrayRecord):
 
     def __post_init__(self) -> None:
         _check_entries(self, ndim=2)
+
+    def facts(self) -> dict[str, str]:
+        """Return what is shown of the batch."""
+        return {"samples": f"{len(self):,}", **_facts(self)}
 
     @classmethod
     def of_one(cls, train: SpikeTrain) -> SpikeBatch:
@@ -203,14 +211,15 @@ _MANY = 1 << 20
 def _events_of(
     where: str, dense: NDArray[Any], shape: str, threads: int | None = 1
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return channel, count and start of a dense (B, C, T) array, or raise an error that names `where`."""
+    """Return channel, count and start of a dense (B, C, T) or (C, T) array, or raise an error that names `where`."""
     if dense.dtype == np.bool_:
         dense = dense.view(np.uint8)
     if dense.dtype not in LISTED:
         dense = dense_counts(where, dense, shape)
-    start = np.zeros((len(dense), dense.shape[2] + 1), np.int64)
-    threads = (threads or available()) if dense.size >= _MANY else 1
-    listed: Any = _core.list_spikes(np.ascontiguousarray(dense), start, threads)
+    batch = dense if dense.ndim == 3 else dense[None]
+    start = np.zeros((len(batch), batch.shape[2] + 1), np.int64)
+    threads = (threads or available()) if batch.size >= _MANY else 1
+    listed: Any = _core.list_spikes(np.ascontiguousarray(batch), start, threads)
     if listed is None:
         dense_counts(where, dense, shape)  # It says what is wrong.
     return *listed, start
@@ -244,7 +253,13 @@ def dense_counts(where: str, spikes: ArrayLike, shape: str) -> NDArray[np.int64]
     except InvalidValue as error:
         if not isinstance(error.value, float) or not math.isfinite(error.value) or error.value.is_integer():
             raise
-        raise InvalidValue(where, error.value, f"{error.allowed}: {ENCODE}") from None
+        raise InvalidValue(error.where, error.value, f"{error.allowed}: {ENCODE}") from None
+
+
+def _facts(entries: SpikeTrain | SpikeBatch) -> dict[str, str]:
+    """Return the size of a train or batch, and the number of its spikes, as text."""
+    spikes = int(entries.count.sum(dtype=np.int64))
+    return {"channels": f"{entries.n_channels:,}", "time_steps": f"{entries.n_steps:,}", "spikes": f"{spikes:,}"}
 
 
 def _check_entries(entries: SpikeTrain | SpikeBatch, *, ndim: int) -> None:

@@ -81,8 +81,8 @@ def test_a_count_that_does_not_fit_is_not_cut_off():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"channel": [0, 4, 1]}, "channel = 4"),
-        ({"count": [1, 0, 1]}, "count = 0"),
+        ({"channel": [0, 4, 1]}, r"channel \[1\] = 4"),
+        ({"count": [1, 0, 1]}, r"count \[1\] = 0"),
         ({"count": [1, 1]}, r"count\.shape = \(2,\)"),
         ({"start": [[0, 2], [2, 2]]}, "(?s)start.*ascending from 0 to 3"),
         ({"start": [[0, 2], [1, 3]]}, "(?s)start.*ascending"),

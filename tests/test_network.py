@@ -252,21 +252,24 @@ sized = {"source": INPUT, "target": 0, "size": (2, 1)}
         (lambda: matrix(into=[1, 2]), "Network.input_weights.shape = (2,): must be (2, C)"),
         (lambda: matrix(into=[[1], [1, 2]]), "Network.input_weights = [[1], [1, 2]]: must be an array of numbers"),
         (lambda: matrix(into=[["a"], ["b"]]), "Network.input_weights = [['a'], ['b']]: must be numbers, not <U1"),
-        (lambda: matrix(into=[[np.nan], [1]]), "Network.input_weights = nan: must be finite"),
-        (lambda: matrix(between=[[0, np.inf], [0, 0]]), "Network.weights = inf: must be finite"),
+        (lambda: matrix(into=[[np.nan], [1]]), "Network.input_weights [0, 0] = nan: must be finite"),
+        (lambda: matrix(between=[[0, np.inf], [0, 0]]), "Network.weights [0, 1] = inf: must be finite"),
         (
             lambda: matrix([[1e300], [1]]),
-            "Network.input_weights = 1e+300: must be in -3.4028234663852886e+38 .. 3.4028234663852886e+38",
+            "Network.input_weights [0, 0] = 1e+300: must be in -3.4028234663852886e+38 .. 3.4028234663852886e+38",
         ),
-        (lambda: matrix([[256], [1]], params=loihi), "Network.input_weights = 256: must be in -256 .. 255"),
-        (lambda: matrix([[-257.0], [1]], params=loihi), "Network.input_weights = -257.0: must be in -256 .. 255"),
+        (lambda: matrix([[256], [1]], params=loihi), "Network.input_weights [0, 0] = 256: must be in -256 .. 255"),
+        (
+            lambda: matrix([[-257.0], [1]], params=loihi),
+            "Network.input_weights [0, 0] = -257.0: must be in -256 .. 255",
+        ),
         (
             lambda: matrix([[0.5], [1]], params=loihi),
-            "Network.input_weights = 0.5: must be whole numbers in -256 .. 255",
+            "Network.input_weights [0, 0] = 0.5: must be whole numbers in -256 .. 255",
         ),
         (
             lambda: matrix([[np.nan], [1]], params=loihi),
-            "Network.input_weights = nan: must be whole numbers in -256 .. 255",
+            "Network.input_weights [0, 0] = nan: must be whole numbers in -256 .. 255",
         ),
         (
             lambda: matrix(layer_of=[0, 2]),

@@ -170,10 +170,10 @@ many = {"du": 1, "dv": 1, "vth": 1}
     [
         (lambda: CubaParams("1", 1, 1), "CubaParams.du = '1': must be numbers, not <U1"),
         (lambda: CubaParams(1.5, 1, 1), "CubaParams.du = 1.5: must be in 0 .. 1"),
-        (lambda: CubaParams(1, [0.5, -0.1], 1), "CubaParams.dv = -0.1: must be in 0 .. 1"),
+        (lambda: CubaParams(1, [0.5, -0.1], 1), "CubaParams.dv [1] = -0.1: must be in 0 .. 1"),
         (lambda: CubaParams(1, 1, np.nan), "CubaParams.vth = nan: must be finite"),
         (lambda: CubaParams(1, 1, -1), "CubaParams.vth = -1.0: must be in 0 .. 3.4028234663852886e+38"),
-        (lambda: CubaParams(1, 1, 1, [0, np.inf]), "CubaParams.bias = inf: must be finite"),
+        (lambda: CubaParams(1, 1, 1, [0, np.inf]), "CubaParams.bias [1] = inf: must be finite"),
         (lambda: CubaParams(None, 1, 1), "CubaParams.du = None: must be numbers, not object"),
         (lambda: LoihiParams(1.0, 1, 1), "LoihiParams.du = 1.0: must be integers, not float64"),
         (lambda: LoihiParams(1, [0.5], 1), "LoihiParams.dv = [0.5]: must be integers, not float64"),

@@ -247,7 +247,7 @@ def test_graphs_within_graphs_without_end_are_refused(matrix):
         ("fc", {"type": "Secret"}, "node fc: Secret: must be one of"),
         ("if", {"r": None}, "node if: r is missing"),
         ("if", {"r": np.ones((2, 2))}, r"node if: r.shape = \(2, 2\): must be \(3,\)"),
-        ("if", {"v_threshold": -ONE}, r"node if: .*vth = -1.0: must be"),
+        ("if", {"v_threshold": -ONE}, r"node if: .*vth \[0\] = -1.0: must be"),
         ("if", {"v_threshold": np.inf * ONE}, "node if: v_threshold = inf: must be finite"),
         ("if", {"v_reset": ONE}, "node if: v_reset = 1: must be 0"),
     ],

@@ -126,17 +126,17 @@ net_shape = np.ones((1, 3, 2), int)
             "SpikeTrain.channel = array([1, 0], dtype=int32): must be sorted by time, then channel, each pair once; "
             "SpikeTrain.from_events takes any order",
         ),
-        (lambda: SpikeTrain([1], [1], [0, 2], 3), "SpikeTrain.start = 2: must be in 0 .. 1"),
+        (lambda: SpikeTrain([1], [1], [0, 2], 3), "SpikeTrain.start [1] = 2: must be in 0 .. 1"),
         (lambda: SpikeTrain([1], [1], [0, 0], 3), "SpikeTrain.start[-1] = 0: must be 1, the number of entries"),
         (lambda: SpikeBatch.from_dense([[1]]), "SpikeBatch.spikes.shape = (1, 1): must be (B, C, T)"),
-        (lambda: SpikeBatch.from_dense(-net_shape), "SpikeBatch.spikes = -1: must be in 0 .. 16777215"),
+        (lambda: SpikeBatch.from_dense(-net_shape), "SpikeBatch.spikes [0, 0, 0] = -1: must be in 0 .. 16777215"),
         (
             lambda: SpikeBatch.from_dense(net_shape * 0.5),
-            "SpikeBatch.spikes = 0.5: must be whole numbers in 0 .. 16777215: " + ENCODE,
+            "SpikeBatch.spikes [0, 0, 0] = 0.5: must be whole numbers in 0 .. 16777215: " + ENCODE,
         ),
         (
             lambda: SpikeBatch.from_dense(net_shape * np.nan),
-            "SpikeBatch.spikes = nan: must be whole numbers in 0 .. 16777215",
+            "SpikeBatch.spikes [0, 0, 0] = nan: must be whole numbers in 0 .. 16777215",
         ),
         (
             lambda: SpikeBatch.of([SpikeTrain.from_dense([[1]]), None]),

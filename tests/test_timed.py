@@ -448,7 +448,7 @@ def test_a_time_step_ends_where_its_record_ends(engine):
         ),
         (lambda: Timed(preset=Times(*range(9), -1)), "Timed.preset.barrier = -1: must be >= 0"),
         (lambda: Timed(preset=Times(*range(9), 1.5)), "Timed.preset.barrier = 1.5: must be an integer >= 0"),
-        (lambda: Timed(mapping=[0, -1]), "Timed.mapping = -1: must be in 0 .. 1048576"),
+        (lambda: Timed(mapping=[0, -1]), "Timed.mapping [1] = -1: must be in 0 .. 1048576"),
         (lambda: Timed(mapping=[[0]]), "Timed.mapping.shape = (1, 1): must be (N,), a core for each neuron"),
         (lambda: Timed(mapping=[0.5]), "Timed.mapping = [0.5]: must be integers, not float64"),
         (lambda: Timed(messages=[(0, 1, 2)]), "Timed.messages = [(0, 1, 2)]: must be a list of (t, k, source, core)"),

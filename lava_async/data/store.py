@@ -56,8 +56,8 @@ class EventBatch(SpikeBatch):
         if (np.diff(bounds) < 0).any() or bounds[-2] != n or not joined:
             raise InvalidValue("EventBatch.start", self.start, f"ascending from 0 to {n}, the number of entries")
         if n:
-            within("EventBatch.channel", _extremes(self.channel), 0, count("n_channels", self.n_channels) - 1)
-            within("EventBatch.count", _extremes(self.count), 1, MAX_PAYLOAD)
+            within("EventBatch.channel", self.channel, 0, count("n_channels", self.n_channels) - 1)
+            within("EventBatch.count", self.count, 1, MAX_PAYLOAD)
             ascending = np.diff(self.channel) > 0
             first = bounds[(bounds > 0) & (bounds < n)]
             ascending[first - 1] = True
@@ -114,7 +114,7 @@ class EventBatch(SpikeBatch):
         InvalidValue
             If a count does not fit into `dtype`.
         """
-        within("EventBatch.count", _extremes(self.count), 0, np.iinfo(dtype).max)
+        within("EventBatch.count", self.count, 0, np.iinfo(dtype).max)
         dense = np.zeros(self.shape, dtype)
         place = np.repeat(np.arange(len(self) * self.n_steps), np.diff(self.start, axis=1).ravel())
         dense[place // max(self.n_steps, 1), self.channel, place % max(self.n_steps, 1)] = self.count
@@ -155,7 +155,7 @@ class EventBatch(SpikeBatch):
             array = array_of(f"EventBatch.{name}", value, "iu", "integers")
             if array.shape != place.shape or array.ndim != 1:
                 raise InvalidValue(f"EventBatch.{name}.shape", array.shape, "(E,), one entry per event")
-            within(f"EventBatch.{name}", _extremes(array, 0), 0, size - 1 if len(array) else 0)
+            within(f"EventBatch.{name}", array, 0, size - 1)
             place = place * size + array.astype(np.int64)
         place.sort()
         first = np.flatnonzero(np.diff(place, prepend=-1))
@@ -190,8 +190,3 @@ def as_events(spikes: NDArray[np.uint8] | SpikeBatch) -> EventBatch:
     if not isinstance(spikes, (SpikeBatch, np.ndarray)):
         raise InvalidType("spikes", spikes, "a (B, C, T) array or a SpikeBatch")
     return EventBatch.concatenate([SpikeBatch.of(spikes)])
-
-
-def _extremes(array: NDArray[Any], default: int = 1) -> NDArray[Any]:
-    """Return the least and the greatest number of an array."""
-    return np.array([array.min(), array.max()] if array.size else [default])

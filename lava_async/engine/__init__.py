@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.display import Brief
 from lava_async.execution import DEFAULT, Execution
 from lava_async.network import Network
 
@@ -74,7 +75,7 @@ class State:
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class Result(Brief):
     """What one sample did; time is the last axis.
 
     Parameters
@@ -123,9 +124,13 @@ class Result:
     first_output_ps: NDArray[np.int64] | None = None
     messages: list[list[int]] | None = None
 
+    def facts(self) -> dict[str, str]:
+        """Return what is shown of the result."""
+        return _totals(self)
+
 
 @dataclass(frozen=True, eq=False)
-class Checked:
+class Checked(Brief):
     """The state of a network after the check of one forward step.
 
     Parameters
@@ -146,7 +151,7 @@ class Checked:
 
 
 @dataclass(frozen=True, eq=False)
-class BatchResult:
+class BatchResult(Brief):
     """What B samples did: the fields of :class:`Result` with a first axis of B; ``result[b]`` is one sample."""
 
     counts: NDArray[np.int32]
@@ -163,6 +168,10 @@ class BatchResult:
     step_ps: NDArray[np.int64] | None = None
     first_output_ps: NDArray[np.int64] | None = None
     messages: list[list[list[int]]] | None = None
+
+    def facts(self) -> dict[str, str]:
+        """Return what is shown of the results."""
+        return {"samples": f"{len(self):,}", **_totals(self)}
 
     @classmethod
     def stack(cls, results: Sequence[Result]) -> BatchResult:
@@ -183,6 +192,24 @@ class BatchResult:
         for name in ("synaptic_operations", "neuron_updates", "dropped"):
             one[name] = int(one[name])
         return Result(**one)
+
+
+def _totals(result: Result | BatchResult) -> dict[str, str]:
+    """Return the size of a run and the sums of what it did, as text."""
+    counted = {
+        "spikes": result.counts,
+        "output_spikes": result.output,
+        "forward_steps": result.forward_steps,
+        "synaptic_operations": result.synaptic_operations,
+        "dropped": result.dropped,
+    }
+    recorded = [name for name in ("groups", "trace", "messages") if getattr(result, name) is not None]
+    return {
+        "neurons": f"{result.counts.shape[-2]:,}",
+        "time_steps": f"{result.counts.shape[-1]:,}",
+        **{name: f"{int(np.sum(values)):,}" for name, values in counted.items()},
+        **({"recorded": " and ".join(recorded)} if recorded else {}),
+    }
 
 
 def public_state(setup: Setup, x: NDArray[Any]) -> NDArray[Any]:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lava_async.display import Brief
 from lava_async.engine import BatchResult, Result
 from lava_async.errors import InvalidValue
 from lava_async.hardware.mapping import Mapping
@@ -64,7 +65,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(Brief):
     """What a run would cost.
 
     Parameters
@@ -80,6 +81,16 @@ class Cost:
     preset: Preset
     samples: int
     entries: tuple[Entry, ...]
+
+    def facts(self) -> dict[str, str]:
+        """Return what is shown of the cost."""
+        return {
+            "preset": self.preset.name,
+            "samples": f"{self.samples:,}",
+            "energy_nJ": f"{self.energy() * 1e9:,.3f}",
+            "serial_time_us": f"{self.serial_time() * 1e6:,.3f}",
+            "not_published": ", ".join(self.not_published) or "nothing",
+        }
 
     def energy(self, group: str | None = None) -> float:
         """Return the energy in joules of a group or of all, without what is not published."""

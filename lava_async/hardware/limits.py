@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.display import Brief
 from lava_async.hardware.mapping import Mapping, place
 from lava_async.hardware.targets import Limit, Range, Target
 from lava_async.network import Network
@@ -70,7 +71,7 @@ class Check:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Brief):
     """Whether a network fits a target: the mapping and all limits.
 
     Parameters
@@ -83,6 +84,10 @@ class Fit:
 
     mapping: Mapping
     checks: tuple[Check, ...]
+
+    def facts(self) -> dict[str, str]:
+        """Return what is shown of the fit."""
+        return {"verdict": self.verdict}
 
     @property
     def ok(self) -> bool:

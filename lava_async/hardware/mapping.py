@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.display import Brief
 from lava_async.errors import InvalidValue
 from lava_async.hardware.lists import Indices, list_lengths, stored_bits, synapse_bits
 from lava_async.hardware.targets import Target, target_of
@@ -58,7 +59,7 @@ class Load:
 
 
 @dataclass(frozen=True, eq=False)
-class Mapping:
+class Mapping(Brief):
     """Where the neurons of a network lie.
 
     Parameters
@@ -80,6 +81,10 @@ class Mapping:
     loads: tuple[Load, ...]
     edges: Edges
     too_large: tuple[tuple[int, str, int], ...]
+
+    def facts(self) -> dict[str, str]:
+        """Return what is shown of the mapping."""
+        return {"target": self.target.title, "neurons": f"{len(self.core_of):,}", "cores": f"{self.n_cores:,}"}
 
     @property
     def n_cores(self) -> int:

@@ -136,6 +136,9 @@ class Run(NamedTuple):
     forward_steps: NDArray[np.int32]
     """(B, T)."""
 
+    def __repr__(self) -> str:
+        return "Run(" + ", ".join(f"{name}={tuple(x.shape)} {x.dtype}" for name, x in self._asdict().items()) + ")"
+
 
 class GradientEngine(Protocol):
     """Runs a batch so that torch can differentiate the spike counts."""
