@@ -45,8 +45,8 @@ soak: setup ## Crash at hundreds of moments, then damage files for 20 minutes (S
 bench: setup ## Measure speed (lava-async bench)
 	@$(venv)/bin/lava-async bench $(ARGS)
 
-docs: setup ## Build the documentation into build/site
-	NO_MKDOCS_2_WARNING=1 $(python) -m mkdocs build --strict $(ARGS)
+docs: setup ## Build the documentation into build/site (warnings are errors); open build/site/index.html
+	$(python) -m sphinx -W --keep-going -q docs build/site $(ARGS)
 
 lint: setup ## Lint, check the format, check types
 	$(python) -m ruff check .

@@ -1,7 +1,6 @@
 """The documentation builds without warnings and network, its examples run, its pictures are shown."""
 
 import importlib
-import importlib.util
 import inspect
 import json
 import os
@@ -46,7 +45,11 @@ def test_the_examples_of_a_page_run_one_after_another(page, tmp_path, monkeypatc
 
 
 def test_every_picture_is_shown_and_small():
-    shown = {Path(link).name for text in PAGES.values() for link in re.findall(r"\]\(([^)]*pictures/[^)]+)\)", text)}
+    shown = {
+        Path(link).name
+        for text in PAGES.values()
+        for link in re.findall(r"(?:\]\(|href=\")([^)\"]*pictures/[^)\"]+)[)\"]", text)
+    }
     pictures = list((DOCS / "pictures").iterdir())
     assert {path.name for path in pictures} | {"wavefront.html"} == shown  # which is made with the site
     assert not list(DOCS.glob("*.png"))
@@ -60,12 +63,22 @@ def test_every_picture_has_a_text_instead():
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    if not importlib.util.find_spec("mkdocs"):
-        pytest.skip("no mkdocs here (the extra `docs`)")
+    pytest.importorskip("sphinx", reason="no Sphinx here (the group `docs`)")
     folder = tmp_path_factory.mktemp("site")
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, env=os.environ | nowhere)
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-d",
+        str(folder / "read"),
+        "docs",
+        str(folder),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, env=os.environ | nowhere)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -74,13 +87,35 @@ def test_the_site_loads_nothing_from_elsewhere(site):
     pages = list(site.rglob("*.html"))
     assert len(pages) > 20
     for page in pages:
-        loaded = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"?(https?://[^\" >]*)", page.read_text())
+        loaded = re.findall(r"<(?:script|img|iframe)[^>]*src=\"?(https?://[^\" >]*)", page.read_text())
+        loaded += re.findall(r"<link[^>]*rel=\"stylesheet\"[^>]*href=\"?(https?://[^\" >]*)", page.read_text())
         assert not loaded, page.name
+
+
+def test_links_inside_the_site_lead_somewhere(site):
+    for page in site.rglob("*.html"):
+        for link in re.findall(r"<a[^>]*href=\"([^\":]+)\"", page.read_text()):
+            file, _, anchor = link.partition("#")
+            target = (page.parent / file).resolve() if file else page
+            assert target.is_file(), f"{page.relative_to(site)} links to {link}"
+            if anchor and target.suffix == ".html":
+                assert re.search(rf"id=\"{re.escape(anchor)}\"", target.read_text()), (
+                    f"{page.relative_to(site)}: {link}"
+                )
+
+
+def test_tables_constants_and_formulas_of_the_definition_are_drawn(site):
+    page = (site / "semantics.html").read_text()
+    assert len(re.findall("<table", page)) >= 4
+    assert "z *= 0xBF58476D1CE4E5B9;  z ^= z" not in page  # in a block of code, line by line
+    assert "0xBF58476D1CE4E5B9" in page
+    assert "<math" in page
+    assert "$$" not in page
 
 
 def test_the_reference_says_what_the_docstrings_say(site):
     core = (site / "api" / "core.html").read_text()
-    assert "As in <code>simulate</code>" in core
+    assert "As in" in core
     assert ":func:" not in core
     for name in ("simulate", "Network", "CubaParams", "FirstOutput", "metrics.latency"):
         assert f'id="lava_async.{name}"' in core or re.search(rf'id="lava_async\.[\w.]*{re.escape(name)}"', core), name
@@ -105,7 +140,7 @@ def test_the_reference_holds_every_public_function_and_class(site):
         for name, each in objects.items():
             if inspect.isfunction(each) or inspect.isclass(each):
                 home = f"{each.__module__}.{each.__qualname__}"
-                assert {home, f"{module.__name__}.{name}"} & documented, f"{home} stands on no page of docs/api"
+                assert {home, f"{module.__name__}.{name}"} & documented, f"{home} is on no page of docs/api"
 
 
 def test_tutorials_are_pages(site):

@@ -20,10 +20,12 @@ from lava_async.records import real_array, within
 class AsyncLIF(CheckedProcess):
     """Leaky integrate-and-fire neurons that fire whenever input reached them: one Lava time step is one forward step.
 
-    u = u * (1-du);  v = v * (1-dv) + u + bias   # only as a time step opens: every steps_per_bin Lava time steps
-    u = u + a_in;    v = v + a_in                # in every forward step; v only while not refractory
-    s_out = v if v > vth else 0                  # a graded spike carries the momentum, the voltage before the reset
-    v = 0                                        # reset at a spike; then refractory until the next time step opens
+    ::
+
+        u = u * (1-du);  v = v * (1-dv) + u + bias   # only as a time step opens: every steps_per_bin Lava time steps
+        u = u + a_in;    v = v + a_in                # in every forward step; v only while not refractory
+        s_out = v if v > vth else 0                  # a graded spike carries the momentum, the voltage before the reset
+        v = 0                                        # reset at a spike; then refractory until the next time step opens
 
     With ``steps_per_bin=1`` these are the dynamics of `lava.proc.lif.LIF`.
 

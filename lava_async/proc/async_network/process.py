@@ -24,10 +24,12 @@ from lava_async.synapses import INPUT, Dense, Sparse
 class AsyncNetwork(CheckedProcess):
     """A network that runs without layer synchronization, whole in one Process: one Lava time step is one time step.
 
-    u[t], v[t] = leak(u[t-1], v[t-1], bias)      # every neuron, once per time step
-    u, v += W @ delivered                        # forward steps: first the input, then group after group
-    pending |= v > vth;  v[v > vth] = 0          # at most one spike per neuron and time step
-    delivered = schedule(pending)                # at most F neurons; until nothing is pending
+    ::
+
+        u[t], v[t] = leak(u[t-1], v[t-1], bias)      # every neuron, once per time step
+        u, v += W @ delivered                        # forward steps: first the input, then group after group
+        pending |= v > vth;  v[v > vth] = 0          # at most one spike per neuron and time step
+        delivered = schedule(pending)                # at most F neurons; until nothing is pending
 
     Parameters
     ----------

@@ -20,10 +20,12 @@ from lava_async.spikes import SpikeBatch, SpikeTrain
 class EventSource(CheckedProcess):
     """Sends spike trains frame by frame, one sample after the other.
 
-    t, k = divmod(time_step-1-offset, steps_per_bin)  # time step, forward step
-    s_out = 0                                    # silent in between, and after the last frame
-    if k == 0:                                   # a time step opens
-        s_out = spikes[:, t]                     # all its counts at once; after T frames the next sample follows
+    ::
+
+        t, k = divmod(time_step-1-offset, steps_per_bin)  # time step, forward step
+        s_out = 0                                    # silent in between, and after the last frame
+        if k == 0:                                   # a time step opens
+            s_out = spikes[:, t]                     # all its counts at once; after T frames the next sample follows
 
     Parameters
     ----------

@@ -18,10 +18,12 @@ from lava_async.schedules import Layered, Schedule
 class NetworkSynapses(CheckedProcess):
     """All synapses of a network as one connection between flat populations, exactly as `lava_async.simulate` sums them.
 
-    a_out = arriving                             # as every Lava connection: what came one Lava time step ago
-    arriving = W @ s_in + W_in @ inp             # synapses without delay, of released spikes
-    later[t + d] += W_d @ e_in + W_in_d @ inp    # synapses with a delay of d time steps, of emitted spikes
-    out = e_in[outputs] > 0                      # what the output neurons emit, in the same Lava time step
+    ::
+
+        a_out = arriving                             # as every Lava connection: what came one Lava time step ago
+        arriving = W @ s_in + W_in @ inp             # synapses without delay, of released spikes
+        later[t + d] += W_d @ e_in + W_in_d @ inp    # synapses with a delay of d time steps, of emitted spikes
+        out = e_in[outputs] > 0                      # what the output neurons emit, in the same Lava time step
 
     Stock `Dense` and `Sparse` do the same for weights that they do not truncate and sums that do not round. This one
     takes any network: float sums in the order of the engines, one weight exponent per neuron, delays in time steps.

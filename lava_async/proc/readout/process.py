@@ -19,10 +19,12 @@ RULES = ("counts", "first")
 class Readout(CheckedProcess):
     """Decides for a class by the spikes of output neurons, sample after sample.
 
-    counts += s_in                               # per class, since the sample began
-    decision = argmax(counts)                    # ties: the lower class; -1 before the first spike
-    confidence = max(counts) / sum(counts)       # 0 before the first spike
-    decision_time = steps until it fell          # rule "first": it falls with the first output spike, and stands
+    ::
+
+        counts += s_in                               # per class, since the sample began
+        decision = argmax(counts)                    # ties: the lower class; -1 before the first spike
+        confidence = max(counts) / sum(counts)       # 0 before the first spike
+        decision_time = steps until it fell          # rule "first": it falls with the first output spike, and stands
 
     Parameters
     ----------

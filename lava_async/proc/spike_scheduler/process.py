@@ -23,10 +23,12 @@ from lava_async.stopping import Quiescence, StopRule
 class SpikeScheduler(CheckedProcess):
     """Holds the spikes that neurons emitted and releases them in the order of a schedule.
 
-    pending[s_in != 0] += 1                      # and keep the momentum of the first of several pending spikes
-    picked = schedule(pending, momentum)         # at most group_size neurons
-    s_out[picked] = pending[picked]              # the payload: 1, more if a neuron fired again while it was pending
-    pending[picked] = 0                          # the others wait for the next Lava time step
+    ::
+
+        pending[s_in != 0] += 1                      # and keep the momentum of the first of several pending spikes
+        picked = schedule(pending, momentum)         # at most group_size neurons
+        s_out[picked] = pending[picked]              # the payload: 1, more if a neuron fired again while it was pending
+        pending[picked] = 0                          # the others wait for the next Lava time step
 
     One scheduler per layer is a local schedule, as of a chip with a queue per core; one for a flat population of all
     layers is a global one. The wiring decides.
