@@ -14,7 +14,19 @@ from lava_async.errors import nearest  # noqa: E402
 from lava_async.execution import Execution  # noqa: E402
 from lava_async.extras import missing  # noqa: E402
 from lava_async.network import Layer, Network  # noqa: E402
-from lava_async.neurons import CubaParams, LoihiParams  # noqa: E402
+from lava_async.neurons import (  # noqa: E402
+    AlifParams,
+    CubaParams,
+    DeltaParams,
+    LoihiAlifParams,
+    LoihiDeltaParams,
+    LoihiParams,
+    LoihiResonateParams,
+    LoihiSigmaDeltaParams,
+    NeuronModel,
+    ResonateParams,
+    SigmaDeltaParams,
+)
 from lava_async.schedules import (  # noqa: E402
     Deep,
     Fifo,
@@ -46,25 +58,34 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AlifParams",
     "BatchResult",
     "CubaParams",
     "Deep",
+    "DeltaParams",
     "Execution",
     "Fifo",
     "FirstOutput",
     "Layer",
     "Layered",
     "Lifo",
+    "LoihiAlifParams",
+    "LoihiDeltaParams",
     "LoihiParams",
+    "LoihiResonateParams",
+    "LoihiSigmaDeltaParams",
     "MaxForwardSteps",
     "Momentum",
     "Network",
+    "NeuronModel",
     "Quiescence",
     "Random",
     "Replay",
+    "ResonateParams",
     "Result",
     "Schedule",
     "Shallow",
+    "SigmaDeltaParams",
     "SpikeTrain",
     "Timed",
     "schedule",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async.display import WIDTH, html_table, shortened
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import Execution
-from lava_async.neurons import Params
+from lava_async.neurons.base import MixedParams, NeuronModel, Params, combine
 from lava_async.records import ArrayRecord, array_of, count, frozen, integer_array, within
 from lava_async.synapses import INPUT, Dense, Fan, Sparse, Synapses, weights_of
 
-MODELS = " or ".join(kind.__name__ for kind in get_args(Params))
-"""Names of the parameter classes of all neuron models."""
+MODELS = "parameters of neurons, such as CubaParams"
+"""What errors call the parameter classes of all neuron models."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class Network(ArrayRecord):
         In topological order; the flat arrays of all N neurons follow this order.
     synapses : tuple of Synapses
         Connections between the input (-1) and layers.
-    params : CubaParams or LoihiParams
-        Parameters of all N neurons; they decide the arithmetic of the network.
+    params : NeuronModel, or a list of such with one per layer
+        Parameters of all N neurons, as CubaParams; they decide the arithmetic of the network. Layers of different
+        models have :class:`~lava_async.neurons.MixedParams`, one part per layer.
     outputs : (n_out,) int
         The output neurons.
     execution : Execution, optional
@@ -81,7 +82,6 @@ class Network(ArrayRecord):
     execution: Execution | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        _check_model(self.params)
         object.__setattr__(self, "input_shape", _shape("Network.input_shape", self.input_shape, least=0))
         for name, kind in (("layers", Layer), ("synapses", Synapses)):
             parts = tuple(getattr(self, name))
@@ -90,7 +90,7 @@ class Network(ArrayRecord):
             object.__setattr__(self, name, parts)
         if not self.layers:
             raise InvalidValue("Network.layers", self.layers, "at least one layer")
-        object.__setattr__(self, "params", _expand(self.params, self.n_neurons))
+        object.__setattr__(self, "params", _params(self.params, [layer.size for layer in self.layers]))
         outputs = integer_array("Network.outputs", self.outputs)
         within("Network.outputs", outputs, 0, self.n_neurons - 1)
         if outputs.ndim != 1 or len(np.unique(outputs)) != len(outputs):
@@ -100,7 +100,7 @@ class Network(ArrayRecord):
             self._check_ends(s)
         if self.execution is not None and not isinstance(self.execution, Execution):
             raise InvalidType("Network.execution", self.execution, "an Execution or None")
-        checked = tuple(s.map_weights(self.params.check_weights) for s in self.synapses)
+        checked = tuple(s.map_weights(self.model_of(s.target).check_weights) for s in self.synapses)
         object.__setattr__(self, "synapses", tuple(sorted(checked, key=lambda s: (s.source, s.target))))
 
     def _check_ends(self, s: Synapses) -> None:
@@ -136,6 +136,27 @@ class Network(ArrayRecord):
         return np.repeat(np.arange(len(self.layers)), [layer.size for layer in self.layers])
 
     @cached_property
+    def models(self) -> tuple[tuple[slice, NeuronModel], ...]:
+        """Neuron models and where their neurons lie: one for all, or one per layer."""
+        if isinstance(self.params, MixedParams):
+            return tuple(zip(self.layer_slices, self.params.parts, strict=True))
+        return ((slice(0, self.n_neurons), self.params),)
+
+    def model_of(self, layer: int) -> NeuronModel:
+        """Return the model of a layer; its parameters are those of all neurons where all layers are of one model."""
+        return self.models[layer if len(self.models) > 1 else 0][1]
+
+    def params_of(self, layer: int) -> NeuronModel:
+        """Return the parameters of the neurons of a layer, with one value per neuron."""
+        model = self.model_of(layer)
+        return model if len(self.models) > 1 else model.part(self.layer_slices[layer])
+
+    @cached_property
+    def graded(self) -> bool:
+        """Whether neurons send signed numbers instead of spikes, those of a layer at least."""
+        return any(model.graded for _, model in self.models)
+
+    @cached_property
     def n_synapses(self) -> int:
         """Number of synapses."""
         return sum(len(s.fan_out(j).target) for s in self.synapses for j in range(s.n_source))
@@ -165,21 +186,25 @@ class Network(ArrayRecord):
         """Return the sizes of the network in a line."""
         sizes = f"{self.n_inputs:,} inputs, {len(self.layers):,} layers, {self.n_neurons:,} neurons"
         runs = "" if self.execution is None else f", {shortened(repr(self.execution.schedule), WIDTH // 2)}"
-        return f"{sizes}, {len(self.outputs):,} outputs, {type(self.params).__name__}{runs}"
+        return f"{sizes}, {len(self.outputs):,} outputs, {self.params.describe()}{runs}"
 
     def start_of(self, layer: int) -> int:
         """Index of the first neuron of a layer; of the input: -C, as input spikes are numbered."""
         return -self.n_inputs if layer == INPUT else self.layer_slices[layer].start
 
-    def fan_out(self, source: int) -> Fan:
-        """Return all synapses of a neuron, or of an input channel given as channel - C."""
+    def fan_out(self, source: int, *, imaginary: bool = False) -> Fan:
+        """Return all synapses of a neuron, or of an input channel given as channel - C.
+
+        Weights are what a payload of 1 adds to the target: of complex weights the real or the imaginary part.
+        """
         layer = INPUT if source < 0 else int(self.layer_of[source])
         fans = [Fan(np.zeros(0, np.int64), np.zeros(0, self.params.dtype), np.zeros(0, np.int64))]
         for s in self.synapses:
             if s.source == layer:
                 fan = s.fan_out(source - self.start_of(layer))
                 target = fan.target + self.start_of(s.target)
-                fans.append(Fan(target, self.params.arriving(fan.weight, target), fan.delay))
+                weight = fan.weight.imag if imaginary else fan.weight.real
+                fans.append(Fan(target, self.params.arriving(weight, target), fan.delay))
         return Fan(*(np.concatenate(parts) for parts in zip(*fans, strict=True)))
 
     @classmethod
@@ -190,21 +215,16 @@ class Network(ArrayRecord):
         ----------
         weights : list of (post, pre)
             One matrix per layer.
-        params : CubaParams or LoihiParams, or a list with one per layer
+        params : NeuronModel, as CubaParams, or a list with one per layer
             Scalars or one value per neuron (of the layer, or of the whole network if given once).
         """
-        matrices = [array_of(f"Network.feedforward weights[{i}]", w, "biuf", "numbers") for i, w in enumerate(weights)]
+        matrices = [array_of(f"Network.feedforward weights[{i}]", w, "biufc", "numbers") for i, w in enumerate(weights)]
         shapes = [w.shape for w in matrices]
         if not matrices or any(w.ndim != 2 for w in matrices):
             raise InvalidValue("Network.feedforward weights, shapes", shapes, "a list of (post, pre)")
         if any(a != b for (a, _), (_, b) in pairwise(shapes)):
             raise InvalidValue("Network.feedforward weights, shapes", shapes, "(post, pre) with pre = post of the last")
-        if not isinstance(params, Params):
-            if not isinstance(params, Sequence) or not all(isinstance(p, Params) for p in params):
-                raise InvalidType("Network.feedforward params", params, f"{MODELS}, or a list of such")
-            if len(params) != len(matrices):
-                raise InvalidValue("Network.feedforward len(params)", len(params), f"{len(matrices)}, one per layer")
-            params = concatenate([_expand(p, len(w)) for p, w in zip(params, matrices, strict=True)])
+        params = _params(params, [len(w) for w in matrices], "Network.feedforward params")
         layers = tuple(Layer((len(w),), f"dense {i}") for i, w in enumerate(matrices))
         synapses = tuple(Dense(i - 1, i, w) for i, w in enumerate(matrices))
         outputs = np.arange(len(matrices[-1])) + sum(len(w) for w in matrices[:-1])
@@ -228,20 +248,21 @@ class Network(ArrayRecord):
             From input channels to neurons.
         weights : (N, N)
             [post, pre].
-        params : CubaParams or LoihiParams
-            Scalars or (N,) arrays.
+        params : NeuronModel, as CubaParams, or a list with one per layer
+            Scalars, or one value per neuron.
         layer_of : (N,) int
             Layer of each neuron: 0, ..., 0, 1, ..., ascending without gaps.
         outputs : (n_out,) int, optional
             Output neurons; default: the last layer.
         """
-        _check_model(params)
         of = integer_array("Network.layer_of", layer_of)
         n = of.size
         if of.ndim != 1 or n == 0 or of[0] != 0 or not np.isin(np.diff(of), (0, 1)).all():
             raise InvalidValue("Network.layer_of", layer_of, "0, ..., 0, 1, ..., ascending without gaps")
-        matrix = params.check_weights("Network.weights", weights)
-        entry = params.check_weights("Network.input_weights", input_weights)
+        sizes = np.bincount(of).tolist()
+        params = _params(params, sizes)
+        matrix = _checked("Network.weights", weights, params, sizes)
+        entry = _checked("Network.input_weights", input_weights, params, sizes)
         if matrix.shape != (n, n):
             raise InvalidValue("Network.weights.shape", matrix.shape, f"({n}, {n}), [post, pre]")
         if entry.ndim != 2 or len(entry) != n:
@@ -273,10 +294,27 @@ def _lines(*texts: str) -> list[str]:
     return [shortened(f"  {text}", WIDTH) for text in texts]
 
 
-def _check_model(params: Any) -> None:
-    """Raise an error unless these are the parameters of a neuron model."""
-    if not isinstance(params, Params):
-        raise InvalidType("Network.params", type(params).__name__, MODELS)
+def _params(params: Any, sizes: Sequence[int], where: str = "Network.params") -> Params:
+    """Return the parameters of layers of these sizes, given as one for all or one per layer."""
+    if isinstance(params, MixedParams):
+        params = params.parts
+    if isinstance(params, NeuronModel):
+        return params.expanded(sum(sizes))
+    if not isinstance(params, Sequence) or not all(isinstance(p, NeuronModel) for p in params):
+        given = params if isinstance(params, Sequence) else type(params).__name__
+        raise InvalidType(where, given, f"{MODELS}, or a list of such")
+    if len(params) != len(sizes):
+        raise InvalidValue(f"len({where})", len(params), f"{len(sizes)}, one per layer")
+    return combine([p.expanded(size) for p, size in zip(params, sizes, strict=True)])
+
+
+def _checked(where: str, weights: ArrayLike, params: Params, sizes: Sequence[int]) -> NDArray[Any]:
+    """Return a matrix of weights (N, ...) after each model has checked those into its neurons."""
+    if isinstance(params, NeuronModel):
+        return params.check_weights(where, weights)
+    matrix, ends = array_of(where, weights, "biufc", "numbers"), np.cumsum(sizes)
+    rows = [matrix[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+    return np.concatenate([p.check_weights(where, w) for p, w in zip(params.parts, rows, strict=True)])
 
 
 def _shape(where: str, value: Any, *, least: int = 1) -> tuple[int, ...]:
@@ -286,24 +324,3 @@ def _shape(where: str, value: Any, *, least: int = 1) -> tuple[int, ...]:
     if not shape:
         raise InvalidValue(where, value, "at least one integer")
     return shape
-
-
-def concatenate(parts: Sequence[Params]) -> Params:
-    """Return the parameters of several groups of neurons as one; all must be of one arithmetic."""
-    kinds = {type(p) for p in parts}
-    if len(kinds) != 1:
-        raise InvalidType("Network.params", sorted(k.__name__ for k in kinds), "of one arithmetic in all layers")
-    kind = kinds.pop()
-    arrays: dict[str, Any] = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(kind)}
-    return kind(**arrays)
-
-
-def _expand(params: Params, n: int) -> Params:
-    """Return parameters with one value per neuron."""
-    arrays: dict[str, Any] = {}
-    for f in fields(params):
-        array = np.asarray(getattr(params, f.name))
-        if array.shape not in ((), (1,), (n,)):
-            raise InvalidValue(f"{type(params).__name__}.{f.name}.shape", array.shape, f"() or ({n},)")
-        arrays[f.name] = np.broadcast_to(array, (n,))
-    return type(params)(**arrays)

@@ -216,7 +216,10 @@ def _setup(network: Network, record: str, execution: Execution | None, **fields:
         raise InvalidType("network", network, "a Network")
     if record not in RECORDS:
         raise InvalidValue("record", record, "one of " + ", ".join(RECORDS))
-    return Setup(network, chosen(execution, network.execution).but(**fields), record)
+    how = chosen(execution, network.execution).but(**fields)
+    if not how.refractory and any(np.any(model.refractory_steps) for _, model in network.models):
+        raise InvalidValue("refractory", False, "True for a network whose neurons have refractory_steps")
+    return Setup(network, how, record)
 
 
 def _choose(where: str, name: str, options: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.network import Network
-from lava_async.neurons import CubaParams, LoihiParams
+from lava_async.neurons import CubaParams, LoihiParams, unknown
 from lava_async.neurons.loihi import ONE
 from lava_async.synapses import Conv, Dense, Sparse, Synapses
 
@@ -55,7 +55,7 @@ def neurons_out_of_reach(network: Network, steps: int = STEPS) -> NDArray[np.boo
     array([ True])
     """
     params: Any = network.params
-    if not isinstance(params, CubaParams | LoihiParams):
+    if unknown(params, CubaParams, LoihiParams):
         return np.zeros(network.n_neurons, bool)
     whole = ONE if isinstance(params, LoihiParams) else 1
     keep_u, keep_v, vth, bias = (np.asarray(x, np.float64) for x in params.arrays(params.dtype))

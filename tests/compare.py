@@ -46,6 +46,8 @@ def same(a: Any, b: Any) -> bool:
     """Tell whether two fields are equal: values, shapes, types; traces check by check."""
     if isinstance(a, Checked):
         return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(Checked))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b)
     if isinstance(a, list) and a and isinstance(a[0], Checked):

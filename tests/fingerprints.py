@@ -110,8 +110,9 @@ def forwards(threads: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def ran(net: Network, threads: int | None, **options: Any) -> dict[str, Any]:
     """Return all that a batch did."""
-    found = vars(simulate_batch(net, spikes(), threads=threads, seed=5, **options))
-    return {name: value for name, value in found.items() if value is not None}
+    found = simulate_batch(net, spikes(), threads=threads, seed=5, **options)
+    arrays = {name: value for name, value in vars(found).items() if name != "state" and value is not None}
+    return arrays | {f"state {name}": value for name, value in found.state.items()}
 
 
 def gradients(threads: int | None) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -13,10 +13,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import fingerprints
 import numpy as np
@@ -34,9 +34,11 @@ from lava_async import (
     Fifo,
     MaxForwardSteps,
     Network,
+    NeuronModel,
     Random,
     _core,
-    neurons,
+    netx,
+    nir,
     simulate,
     simulate_batch,
 )
@@ -44,6 +46,8 @@ from lava_async.engine import Setup
 from lava_async.engine.compiled import compiled
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Layer
+from lava_async.netx import NetxError
+from lava_async.nir import NirError
 from lava_async.schedules import Layered
 from lava_async.synapses import INPUT, Dense
 from lava_async.training.compiled import CompiledEngine
@@ -130,6 +134,8 @@ from lava_async import CubaParams, Execution, Layered, MaxForwardSteps, Network,
 from lava_async import simulate, simulate_batch
 from lava_async.engine import Setup
 from lava_async.network import Layer
+from lava_async.netx import NetxError
+from lava_async.nir import NirError
 from lava_async.synapses import INPUT, Dense
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.gradient import Gradient, Parameters
@@ -311,6 +317,8 @@ import torch
 from lava_async import CubaParams, Execution, MaxForwardSteps, Network, Random, simulate
 from lava_async.engine import Setup
 from lava_async.network import Layer
+from lava_async.netx import NetxError
+from lava_async.nir import NirError
 from lava_async.synapses import INPUT, Dense
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.gradient import Gradient, Parameters
@@ -752,35 +760,51 @@ def test_channels_of_moved_events_are_whole_pictures():
 # ------------------------------------------------------------------------------------------ own neuron models
 
 
-class Accumulated(NamedTuple):
-    """Arrays of a neuron model that only this file knows."""
+@dataclass(frozen=True, eq=False)
+class Quadratic(NeuronModel):
+    """A neuron model that only this file knows: v grows by gain v^2 per time step, and falls to `reset`."""
 
-    keep_u: Any
-    keep_v: Any
+    gain: Any
     vth: Any
-    bias: Any
+    reset: Any = 0.0
+    state = ("v",)
+
+    def open(self, p, s, held):
+        return {"v": s["v"] + p.gain * s["v"] ** 2}
+
+    def integrate(self, p, s, arriving, refractory):
+        return {"v": np.where(refractory, s["v"], s["v"] + arriving)}
+
+    def fires(self, p, s):
+        return s["v"] > p.vth
+
+    def momentum(self, p, s):
+        return s["v"]
+
+    def fire(self, p, s, once):
+        return {"v": p.reset}, np.ones_like(s["v"])
 
 
-class AccumulatedParams(CubaParams):
-    """Neurons that never leak."""
-
-    def arrays(self, dtype: Any = np.float32) -> Any:
-        return Accumulated(*super().arrays(dtype))
-
-
-def test_a_neuron_model_of_ones_own_runs_on_the_reference_engine_and_the_core_refuses_it_by_name():
-    """Its functions are Python: the core, which has its own, must not run others in their place."""
-    neurons.register(
-        Accumulated,
-        leak=lambda p, i, u, v: (u, v + p.bias[i]),
-        integrate=lambda p, i, u, v, arriving, refractory: (u, np.where(refractory, v, v + arriving)),
+def test_a_neuron_model_of_ones_own_runs_on_the_reference_engine_and_the_others_refuse_it_by_name(tmp_path):
+    """Its functions are Python: who has equations of its own must not run them in their place."""
+    net = Network.feedforward([[[0.25]]], Quadratic(gain=1.0, vth=0.9, reset=-0.25))
+    spikes = np.ones((1, 6), int)
+    result = simulate(net, spikes, schedule=Random(1), engine="reference", record="trace")
+    np.testing.assert_array_equal(result.counts, [[0, 0, 1, 0, 0, 0]])  # 0.25, 0.5625, 1.129 -> -0.25, 0.0625, ...
+    np.testing.assert_array_equal(
+        [c.voltage[0] for c in result.trace if c.k == 0][:4], np.float32([0.25, 0.5625, -0.25, 0.0625])
     )
-    net = Network.feedforward([[[0.25]]], AccumulatedParams(du=1, dv=1, vth=0.9))
-    spikes = np.ones((1, 8), int)
-    result = simulate(net, spikes, schedule=Random(1), engine="reference")
-    np.testing.assert_array_equal(result.counts, [[0, 0, 0, 1, 0, 0, 0, 1]])
-    with pytest.raises(InvalidType, match=r"AccumulatedParams.*engine='reference'"):
-        simulate(net, spikes, schedule=Random(1))
+    for call in (
+        lambda: simulate(net, spikes),
+        lambda: Parameters.of(net),
+        lambda: CompiledEngine(net),
+        lambda: DenseEngine(net),
+        lambda: netx.save(net, tmp_path / "one.net"),
+        lambda: nir.export(net),
+        lambda: nir.as_float(net),
+    ):
+        with pytest.raises((InvalidType, NetxError, NirError), match="Quadratic"):
+            call()
 
 
 # --------------------------------------------------------------------------------- gradients of the input

@@ -26,7 +26,7 @@ from lava_async import (
     simulate_batch,
 )
 from lava_async.errors import InvalidType
-from lava_async.network import concatenate
+from lava_async.neurons import combine
 from lava_async.synapses import INPUT, Dense, Sparse
 
 forget = CubaParams(1, 1, 0.5)
@@ -109,7 +109,7 @@ def test_parameters_may_be_given_once_per_layer_or_per_neuron(kind):
     assert Network.feedforward(weights, each) == Network.feedforward(weights, together)
     assert Network.feedforward(weights, kind(1, 1, 3)) == Network.feedforward(weights, kind([1] * 5, [1] * 5, [3] * 5))
     complains(
-        lambda: concatenate([CubaParams(1, 1, 1), LoihiParams(1, 1, 1)]),
+        lambda: combine([CubaParams(1, 1, 1), LoihiParams(1, 1, 1)]),
         "Network.params = ['CubaParams', 'LoihiParams']: must be of one arithmetic in all layers",
     )
 
@@ -284,7 +284,10 @@ sized = {"source": INPUT, "target": 0, "size": (2, 1)}
         (lambda: matrix(outputs=[2]), "Network.outputs = 2: must be in 0 .. 1"),
         (lambda: matrix(outputs=[-1]), "Network.outputs = -1: must be in 0 .. 1"),
         (lambda: matrix(outputs=[1, 1]), "Network.outputs = array([1, 1]): must be a list of different neurons"),
-        (lambda: matrix(params=None), "Network.params = 'NoneType': must be CubaParams or LoihiParams"),
+        (
+            lambda: matrix(params=None),
+            "Network.params = 'NoneType': must be parameters of neurons, such as CubaParams, or a list of such",
+        ),
         (lambda: matrix(params=CubaParams([1, 1, 1], 1, 1)), "CubaParams.du.shape = (3,): must be () or (2,)"),
         (
             lambda: Network.feedforward([], forget),
@@ -305,11 +308,12 @@ sized = {"source": INPUT, "target": 0, "size": (2, 1)}
         (lambda: Network.feedforward([[[np.nan]]], forget), "Dense.weights = nan: must be finite"),
         (
             lambda: Network.feedforward([flat], [forget, forget]),
-            "Network.feedforward len(params) = 2: must be 1, one per layer",
+            "len(Network.feedforward params) = 2: must be 1, one per layer",
         ),
         (
             lambda: Network.feedforward([flat], None),
-            "Network.feedforward params = None: must be CubaParams or LoihiParams, or a list of such",
+            "Network.feedforward params = 'NoneType': must be parameters of neurons, such as CubaParams, "
+            "or a list of such",
         ),
         (
             lambda: Network.feedforward([flat, np.eye(2)], [forget, loihi]),

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from strategies import Run
 
 from lava_async import CubaParams, Layer, Layered, LoihiParams, Network, Quiescence, Random, simulate
-from lava_async.neurons import integrate, leak
 from lava_async.synapses import Dense
 
 LIMIT = 2**23
@@ -24,10 +23,10 @@ def one(params, weight=1) -> Network:
 def alone(params, u=0, v=0, arriving=0, refractory=False):
     """u and v of one neuron after a leak, then after an arrival."""
     p = params.arrays()
-    state = (np.array([u], p.vth.dtype), np.array([v], p.vth.dtype))
-    leaked = leak(p, slice(None), *state)
-    added = integrate(p, slice(None), *leaked, np.array([arriving], p.vth.dtype), np.array([refractory]))
-    return [x[0].item() for x in (*leaked, *added)]
+    state = {"u": np.array([u], p.vth.dtype), "v": np.array([v], p.vth.dtype)}
+    leaked = params.open(p, state, np.array([False]))
+    added = params.integrate(p, leaked, np.array([arriving], p.vth.dtype), np.array([refractory]))
+    return [s[name][0].item() for s in (leaked, added) for name in ("u", "v")]
 
 
 # --------------------------------------------------------------------------------------------------- floats

@@ -5,7 +5,7 @@ Both run one sample from a state to a state: ``run(setup, spikes, sample, state)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -39,25 +39,41 @@ class State:
 
     Parameters
     ----------
-    u, v : (N,) float32 or int64
-        Current and voltage.
+    fields : dict of (N,) float32 or int64
+        The numbers of all neuron models by name; zero for neurons whose model has none of the name. Current "u" and
+        voltage "v" are always there.
+    held : (N,) int32
+        For how many time steps each neuron still waits out its `refractory_steps`.
     history : (D, N) int32
         Spike counts of the neurons in the last D time steps, D = max(1, longest delay).
-    inputs : (D_in, C) int32
-        Spike counts of the input channels in the last D_in time steps, D_in = longest delay of an input synapse.
+    sent : (D, N) float32 or int64, or None
+        Sums of their payloads; None: the same as `history`, since no neuron is graded.
+    inputs : (D_in, C) int32 or float32
+        Payloads of the input channels in the last D_in time steps, D_in = longest delay of an input synapse.
     t : int
         Number of the next time step.
     """
 
-    u: NDArray[Any]
-    v: NDArray[Any]
+    fields: dict[str, NDArray[Any]]
+    held: NDArray[np.int32]
     history: NDArray[np.int32]
-    inputs: NDArray[np.int32]
+    sent: NDArray[Any] | None
+    inputs: NDArray[Any]
     t: int = 0
+
+    @property
+    def u(self) -> NDArray[Any]:
+        """Current, (N,)."""
+        return self.fields["u"]
+
+    @property
+    def v(self) -> NDArray[Any]:
+        """Voltage, (N,)."""
+        return self.fields["v"]
 
     @classmethod
     def zeros(cls, network: Network) -> State:
-        """Return the state at the start of a sample: everything zero."""
+        """Return the state at the start of a sample: zero, but for thresholds that adapt."""
         kept = vars(network)
         if _LONGEST not in kept:
             longest = {True: [0], False: [1]}
@@ -65,11 +81,17 @@ class State:
                 longest[s.source < 0].append(s.max_delay)
             kept[_LONGEST] = max(longest[False]), max(longest[True])
         of_neurons, of_inputs = kept[_LONGEST]
-        u: NDArray[Any] = np.zeros(network.n_neurons, dtype=network.params.dtype)
+        n, dtype = network.n_neurons, network.params.dtype
+        names = dict.fromkeys(("u", "v", *(name for _, model in network.models for name in model.state)))
+        numbers: dict[str, NDArray[Any]] = {name: np.zeros(n, dtype) for name in names}
+        for rows, model in network.models:
+            for name, values in model.start(model.arrays()).items():
+                numbers[name][rows] = values
         return cls(
-            u,
-            u.copy(),
-            np.zeros((of_neurons, network.n_neurons), np.int32),
+            numbers,
+            np.zeros(n, np.int32),
+            np.zeros((of_neurons, n), np.int32),
+            np.zeros((of_neurons, n), dtype) if network.graded else None,
             np.zeros((of_inputs, network.n_inputs), np.int32),
         )
 
@@ -81,7 +103,7 @@ class Result(Brief):
     Parameters
     ----------
     counts : (N, T) int32
-        Spikes of each neuron in each time step.
+        Spikes of each neuron in each time step; messages of one that sends graded payloads.
     output : (n_out, T) int32
         The same of the output neurons.
     forward_steps : (T,) int32
@@ -89,13 +111,18 @@ class Result(Brief):
     first_output : (T,) int32
         Forward steps until the first output neuron emitted, that one included; 0 where none did.
     current, voltage : (N,) float32 or int32
-        u and v at the end.
+        u and v at the end; zero for neurons that have none.
     synaptic_operations : int
         Synapses walked by delivered spikes.
     neuron_updates : int
         Neurons that received at least one synaptic operation in a forward step, summed (layered: N per time step).
     dropped : int
-        Spikes that were pending when a stop rule ended their time step.
+        Spikes (messages of graded neurons) that were pending when a stop rule ended their time step.
+    emitted : (N, T) int32, float32 or int64
+        Sum of the payloads that each neuron sent in each time step: `counts` itself where no neuron is graded.
+    state : dict of (N,) float32, int32 or int64
+        All numbers of the neuron models at the end, by name: "u" (`current`), "v" (`voltage`), "theta", "sigma", ...;
+        zero for neurons whose model has none of the name.
     groups : list of [t, k, [neurons]], or None
         With ``record="groups"``: who was picked in which forward step (input channel c is c - C); plain lists, as JSON.
     trace : list of Checked, or None
@@ -118,6 +145,8 @@ class Result(Brief):
     synaptic_operations: int
     neuron_updates: int
     dropped: int
+    emitted: NDArray[Any]
+    state: dict[str, NDArray[Any]]
     groups: list[list[Any]] | None = None
     trace: list[Checked] | None = None
     step_ps: NDArray[np.int64] | None = None
@@ -139,6 +168,8 @@ class Checked(Brief):
         Time step and forward step.
     current, voltage : (N,)
         u and v after the resets.
+    state : dict of (N,)
+        All numbers of the neuron models after the resets, by name.
     fired : (n,) int
         Neurons that emitted in this forward step, ascending.
     """
@@ -148,6 +179,7 @@ class Checked(Brief):
     current: NDArray[Any]
     voltage: NDArray[Any]
     fired: NDArray[np.int64]
+    state: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +195,8 @@ class BatchResult(Brief):
     synaptic_operations: NDArray[np.int64]
     neuron_updates: NDArray[np.int64]
     dropped: NDArray[np.int64]
+    emitted: NDArray[Any]
+    state: dict[str, NDArray[Any]]
     groups: list[list[list[Any]]] | None = None
     trace: list[list[Checked]] | None = None
     step_ps: NDArray[np.int64] | None = None
@@ -178,7 +212,8 @@ class BatchResult(Brief):
         """Put the results of single samples together."""
         columns: dict[str, Any] = {f.name: [getattr(r, f.name) for r in results] for f in fields(Result)}
         lists = ("groups", "trace", "messages")
-        stacked: dict[str, Any] = {}
+        states = columns.pop("state")
+        stacked: dict[str, Any] = {"state": {name: np.array([s[name] for s in states]) for name in states[0]}}
         for name, column in columns.items():
             kept = column if name in lists else np.array(column)
             stacked[name] = None if column[0] is None else kept
@@ -188,9 +223,11 @@ class BatchResult(Brief):
         return len(self.counts)
 
     def __getitem__(self, b: int) -> Result:
-        one: dict[str, Any] = {name: None if values is None else values[b] for name, values in vars(self).items()}
+        own = {name: values for name, values in vars(self).items() if name != "state"}
+        one: dict[str, Any] = {name: None if values is None else values[b] for name, values in own.items()}
         for name in ("synaptic_operations", "neuron_updates", "dropped"):
             one[name] = int(one[name])
+        one["state"] = {name: values[b] for name, values in self.state.items()}
         return Result(**one)
 
 
@@ -215,3 +252,8 @@ def _totals(result: Result | BatchResult) -> dict[str, str]:
 def public_state(setup: Setup, x: NDArray[Any]) -> NDArray[Any]:
     """Return u or v in the type that users see: float32, or int32 as in Lava."""
     return x.astype(np.int32) if setup.network.params.dtype is np.int64 else x.astype(np.float32)
+
+
+def public_fields(setup: Setup, fields: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return a copy of all numbers of the neuron models in the types that users see."""
+    return {name: public_state(setup, x) if name in ("u", "v") else x.copy() for name, x in fields.items()}

@@ -18,8 +18,8 @@ from lava_async.engine import BatchResult, Checked, Result, Setup, State, public
 from lava_async.engine.config import instruction_set
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
-from lava_async.neurons.cuba import Cuba
-from lava_async.neurons.loihi import LIMIT, Loihi
+from lava_async.neurons import CubaParams, LoihiParams, unknown
+from lava_async.neurons.loihi import LIMIT
 from lava_async.schedules import Layered, Order, Replay, Schedule, Timed
 from lava_async.schedules.replay import not_pending
 from lava_async.schedules.timed import Machine, not_under_way
@@ -42,14 +42,13 @@ class CompiledNetwork:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        kind = type(network.params.arrays())
-        if kind not in (Cuba, Loihi):
+        if name := unknown(network.params, CubaParams, LoihiParams):
             raise InvalidType(
                 "Network.params",
-                type(network.params).__name__,
+                name,
                 "CubaParams or LoihiParams for the compiled engine; engine='reference' runs any neuron model",
             )
-        self.integers = kind is Loihi
+        self.integers = network.params.dtype is np.int64
 
     def _spec(self) -> _core.NetworkSpec:
         """Return the topology, as the core reads it."""
@@ -71,7 +70,8 @@ class CompiledNetwork:
     def engine(self, arithmetic: str, double_gradient: bool = False) -> _core.Engine:
         """Return an engine without weights."""
         engine = _core.Engine(self._spec(), arithmetic, instruction_set(), double_gradient)
-        arrays: Any = self.network.params.arrays(np.float64)
+        params: Any = self.network.params
+        arrays: Any = params.arrays(np.float64)
         keep_u, keep_v, vth, bias = arrays
         engine.set_neurons(keep_u, keep_v, vth, bias, self._units())
         return engine
@@ -290,7 +290,7 @@ class Call:
     def carry(self, state: State) -> None:
         """Write the end of the first sample back to the state that was loaded."""
         dtype = self.network.params.dtype
-        state.u, state.v = self.u[0].astype(dtype, copy=False), self.v[0].astype(dtype, copy=False)
+        state.fields = {name: x[0].astype(dtype, copy=False) for name, x in (("u", self.u), ("v", self.v))}
         state.t += self.batch.n_steps
         state.history = _last(state.history, self.counts[0])
         if len(state.inputs):
@@ -301,16 +301,19 @@ class Call:
         counts = self.counts.transpose(0, 2, 1)
         groups, trace = self._groups(), self._trace()
         operations, updates, dropped = self.tally.T
+        current, voltage = public_state(self.setup, self.u), public_state(self.setup, self.v)
         return BatchResult(
             counts,
             counts[:, self.network.outputs],
             self.forward_steps,
             self.first_output,
-            public_state(self.setup, self.u),
-            public_state(self.setup, self.v),
+            current,
+            voltage,
             operations,
             updates,
             dropped,
+            counts,
+            {"u": current, "v": voltage},
             groups=None if groups is None else [groups],
             trace=None if trace is None else [trace],
         )
@@ -331,7 +334,7 @@ class Call:
         u, v = (public_state(self.setup, r[name]).reshape(-1, self.network.n_neurons) for name in ("u", "v"))
         fired = np.split(r["fired"].astype(np.int64), np.cumsum(r["n_fired"])[:-1]) if len(u) else []
         for n, (t, k) in enumerate(zip(r["check_t"].tolist(), r["check_k"].tolist(), strict=True)):
-            yield Checked(t, k, u[n], v[n], fired[n])
+            yield Checked(t, k, u[n], v[n], fired[n], {"u": u[n], "v": v[n]})
 
 
 class TimedCall(Call):

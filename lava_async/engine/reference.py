@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async import draws
-from lava_async.engine import Checked, Result, Setup, State, public_state
-from lava_async.neurons import integrate, leak
+from lava_async.engine import Checked, Result, Setup, State, public_fields
+from lava_async.neurons.base import Fields, part_of
 from lava_async.schedules import Layered, Pending, Timed
 from lava_async.spikes import SpikeTrain
 from lava_async.stopping import not_ended
@@ -21,7 +21,8 @@ NEVER = -1
 
 def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
-    ahead = replace(state, u=state.u.copy(), v=state.v.copy())  # a run that fails leaves the state as it was
+    fields = {name: x.copy() for name, x in state.fields.items()}
+    ahead = replace(state, fields=fields, held=state.held.copy())  # a run that fails leaves the state as it was
     result = _run_of(setup)(setup, spikes, sample, ahead).result()
     vars(state).update(vars(ahead))
     return result
@@ -35,6 +36,20 @@ def _run_of(setup: Setup) -> type[Run]:
     return Run
 
 
+class Delivered(NamedTuple):
+    """What a source delivers: the payload of each of its synapses, and through which of them."""
+
+    source: int
+    payload: NDArray[Any]
+    taken: NDArray[np.bool_]
+
+
+def spikes_of(payload: NDArray[Any]) -> NDArray[np.int64]:
+    """Return how many spikes input payloads are: a positive integer counts them, any other number is one."""
+    counts = (payload > 0) & (payload == np.floor(payload))
+    return np.where(counts, payload, payload != 0).astype(np.int64)
+
+
 class Run:
     """One sample on its way. Sources are numbered 0 .. C - 1 (input channels), C .. C + N - 1 (neurons)."""
 
@@ -42,16 +57,29 @@ class Run:
         net = setup.network
         self.setup, self.sample, self.state = setup, sample, state
         self.C, self.N, self.T = net.n_inputs, net.n_neurons, spikes.n_steps
-        self.p = net.params.arrays()
+        self.dtype = net.params.dtype
+        self.models = [(rows, model, model.arrays()) for rows, model in net.models]
+        self.refractory_steps, self.sync_threshold = (
+            np.concatenate([np.asarray(getattr(model, name)) for _, model, _ in self.models])
+            for name in ("refractory_steps", "sync_threshold")
+        )
+        self.graded = np.repeat([m.graded for _, m, _ in self.models], [r.stop - r.start for r, _, _ in self.models])
         self.fan = [net.fan_out(j) for j in range(-self.C, self.N)]
+        self.is_complex = any(model.complex_weights for _, model, _ in self.models)
+        if self.is_complex:
+            self.imaginary = [net.fan_out(j, imaginary=True).weight for j in range(-self.C, self.N)]
         self.layer = np.concatenate([np.full(self.C, -1), net.layer_of])
         self.queued = np.array([(fan.delay == 0).any() or not len(fan.delay) for fan in self.fan])
-        # emitted[t] for t = -D .. T - 1 stands in row t + D: spikes of all sources in each time step.
+        # What all sources emitted in time step t = -D .. T - 1 is in row t + D: how many spikes, and their payloads.
         self.D = max(len(state.history), len(state.inputs))
         self.emitted = np.zeros((self.D + self.T, self.C + self.N), np.int64)
-        self.emitted[self.D - len(state.inputs) : self.D, : self.C] = state.inputs
-        self.emitted[self.D - len(state.history) : self.D, self.C :] = state.history
-        self.emitted[self.D :, : self.C] = spikes.to_dense().T
+        self.sent: NDArray[Any] = np.zeros((self.D + self.T, self.C + self.N), self.dtype)
+        before = slice(self.D - len(state.history), self.D)
+        self.emitted[before, self.C :] = state.history
+        self.sent[before, self.C :] = state.history if state.sent is None else state.sent
+        self.sent[self.D - len(state.inputs) : self.D, : self.C] = state.inputs
+        self.sent[self.D :, : self.C] = spikes.to_dense().T
+        self.emitted[:, : self.C] = spikes_of(self.sent[:, : self.C])
         self.forward_steps, self.first_output = np.zeros(self.T, np.int32), np.zeros(self.T, np.int32)
         self.synaptic_operations = self.neuron_updates = self.dropped = 0
         self.groups: list[list[Any]] = []
@@ -64,43 +92,63 @@ class Run:
         for row in range(self.T):
             self.row, self.t = row + self.D, state.t
             self.lose_input()
-            state.u, state.v = leak(self.p, ALL, state.u, state.v)
-            self.refractory = np.zeros(self.N, bool)
+            self.open()
             time_step(row)
             state.t += 1
-        state.history = self.emitted[len(self.emitted) - len(state.history) :, self.C :].astype(np.int32)
-        state.inputs = self.emitted[len(self.emitted) - len(state.inputs) :, : self.C].astype(np.int32)
+        neurons, inputs = (len(self.emitted) - len(kept) for kept in (state.history, state.inputs))
+        state.history = self.emitted[neurons:, self.C :].astype(np.int32)
+        state.sent = None if state.sent is None else self.sent[neurons:, self.C :].copy()
+        state.inputs = self.sent[inputs:, : self.C].astype(np.int32 if self.dtype is np.int64 else np.float32)
         counts = self.emitted[self.D :, self.C :].T.astype(np.int32)
+        fields = public_fields(setup, state.fields)
         return Result(
             counts,
             counts[setup.network.outputs],
             self.forward_steps,
             self.first_output,
-            public_state(setup, state.u),
-            public_state(setup, state.v),
+            fields["u"],
+            fields["v"],
             self.synaptic_operations,
             self.neuron_updates,
             self.dropped,
+            self.sent[self.D :, self.C :].T.copy() if setup.network.graded else counts,
+            fields,
             None if setup.record == "counts" else self.groups,
             self.trace if setup.record == "trace" else None,
         )
 
+    def open(self) -> None:
+        """Semantics 3.1 and 8.0: all neurons leak; who waits out its refractory steps is refractory."""
+        self.refractory = (self.state.held > 0) & self.setup.execution.refractory
+        self.state.held = np.maximum(self.state.held - 1, 0)
+        self.received = np.zeros(self.N, np.int64)
+        for rows, model, p in self.models:
+            self.put(rows, model.open(p, self.of(rows, model), self.refractory[rows]))
+
+    def of(self, which: Any, model: Any) -> Fields:
+        """Return the numbers of some neurons of a model."""
+        return {name: self.state.fields[name][which] for name in model.state}
+
+    def put(self, which: Any, numbers: Fields) -> None:
+        """Keep the numbers of some neurons."""
+        for name, values in numbers.items():
+            self.state.fields[name][which] = values
+
     def asynchronous(self, row: int) -> None:
         """Semantics 3: deliver, check, select until nothing is pending."""
         schedule, stop = self.setup.execution.schedule, self.setup.execution.until.lower()
-        self.payload = np.zeros(self.C + self.N, np.int64)
-        self.momentum = np.full(self.C + self.N, np.inf)
-        self.emission = np.full(self.C + self.N, NEVER)
+        self.clear_queue()
         group = self.arrivals(now=self.setup.execution.input_first)
         if not self.setup.execution.input_first:
-            self.payload[: self.C] = np.where(self.queued[: self.C], self.emitted[self.row, : self.C], 0)
+            self.waiting[: self.C] = np.where(self.queued[: self.C], self.emitted[self.row, : self.C], 0)
+            self.payload[: self.C] = self.sent[self.row, : self.C]
         k, last = 0, NEVER
         while True:
             fired = self.deliver_and_check(group, k, everyone=k == 0)
             if self.first_output[row] == 0 and np.isin(fired, self.setup.network.outputs).any():
                 self.first_output[row] = k + 1
                 last = k + stop.extra_steps if stop.extra_steps >= 0 else NEVER
-            pending = np.flatnonzero(self.payload)
+            pending = np.flatnonzero(self.waiting)
             if not len(pending) or k == last or schedule.ends(self.t, k):
                 break
             if k + 1 >= stop.limit:
@@ -108,13 +156,22 @@ class Run:
                     break
                 raise not_ended(self.t, self.sample, stop.limit)
             picked = pending[np.sort(schedule.pick(self.pending(pending, k)))]
-            group = [(j, np.where(self.fan[j].delay == 0, self.payload[j], 0)) for j in picked]
-            self.payload[picked] = 0
+            group = [
+                Delivered(j, np.full(len(self.fan[j].delay), self.payload[j]), self.fan[j].delay == 0) for j in picked
+            ]
+            self.waiting[picked], self.payload[picked] = 0, 0
             if group:
                 self.groups.append([self.t, k, [int(j) - self.C for j in picked]])
             k += 1
         self.forward_steps[row] = k + 1
-        self.dropped += int(self.payload.sum())
+        self.dropped += int(self.waiting.sum())
+
+    def clear_queue(self) -> None:
+        """Begin a time step with nothing pending."""
+        n = self.C + self.N
+        self.waiting: NDArray[np.int64] = np.zeros(n, np.int64)
+        self.payload: NDArray[Any] = np.zeros(n, self.dtype)
+        self.momentum, self.emission = np.full(n, np.inf), np.full(n, NEVER)
 
     def layered(self, row: int) -> None:
         """Semantics 4, `layered`: all spikes of the time step into a layer, then one check of its neurons."""
@@ -122,64 +179,94 @@ class Run:
             group = []
             for j, fan in enumerate(self.fan):
                 # What comes from the same or a later layer was emitted in the time step before.
-                delay = np.maximum(fan.delay, 1 if self.layer[j] >= k else 0)
+                then = self.row - np.maximum(fan.delay, 1 if self.layer[j] >= k else 0)
                 into = (fan.target >= layer.start) & (fan.target < layer.stop)
-                group.append((j, np.where(into, self.emitted[self.row - delay, j], 0)))
+                group.append(Delivered(j, self.sent[then, j], into & (self.emitted[then, j] != 0)))
             fired = self.deliver_and_check(group, k, everyone=False, only=layer)
             if self.first_output[row] == 0 and np.isin(fired, self.setup.network.outputs).any():
                 self.first_output[row] = k + 1
         self.forward_steps[row] = len(self.setup.network.layers)
         self.neuron_updates += self.N
 
-    def arrivals(self, now: bool) -> list[Any]:
+    def arrivals(self, now: bool) -> list[Delivered]:
         """Return what arrives as a time step opens: the input, unless it queues, and delayed spikes."""
-        return [
-            (j, np.where((fan.delay > 0) | (now and j < self.C), self.emitted[self.row - fan.delay, j], 0))
-            for j, fan in enumerate(self.fan)
-        ]
+        found = []
+        for j, fan in enumerate(self.fan):
+            then = self.row - fan.delay
+            due = (fan.delay > 0) | (now and j < self.C)
+            found.append(Delivered(j, self.sent[then, j], due & (self.emitted[then, j] != 0)))
+        return found
 
-    def deliver_and_check(self, group: list[Any], k: int, everyone: bool, only: slice | None = None) -> NDArray[Any]:
-        """Deliver spikes (source, payload of each of its synapses), integrate, let neurons emit; return who did."""
-        state, p = self.state, self.p
-        arriving = np.zeros(self.N, p.bias.dtype)
+    def deliver_and_check(
+        self, group: list[Delivered], k: int, everyone: bool, only: slice | None = None
+    ) -> NDArray[np.int64]:
+        """Deliver spikes, integrate, let neurons emit; return which did."""
+        arriving: NDArray[Any] = np.zeros((2, self.N), self.dtype)
         touched = np.zeros(self.N, bool)
-        for j, payload in group:
-            taken = payload > 0
+        for j, payload, taken in group:
             target = self.fan[j].target[taken]
-            np.add.at(arriving, target, payload[taken].astype(arriving.dtype) * self.fan[j].weight[taken])
+            np.add.at(arriving[0], target, payload[taken] * self.fan[j].weight[taken])
+            if self.is_complex:
+                np.add.at(arriving[1], target, payload[taken] * self.imaginary[j][taken])
+            np.add.at(self.received, target, 1)
             touched[target] = True
             self.synaptic_operations += len(target)
         if only is None:
             self.neuron_updates += int(touched.sum())
-        where = only if only is not None else (ALL if everyone else np.flatnonzero(touched))
-        state.u[where], state.v[where] = integrate(
-            p, where, state.u[where], state.v[where], arriving[where], self.refractory[where]
-        )
-        may = np.zeros(self.N, bool)
-        may[where] = True
-        fired = np.flatnonzero(may & ~self.refractory & (state.v > p.vth))
-        self.emit(fired, k)
+        looked_at = np.zeros(self.N, bool)
+        looked_at[only if only is not None else (ALL if everyone else touched)] = True
+        may = looked_at & ~self.refractory & (self.received >= self.sync_threshold)
+        fired = np.zeros(self.N, bool)
+        for rows, model, p in self.models:
+            who = rows.start + np.flatnonzero(looked_at[rows])
+            of = part_of(p, who - rows.start)
+            brought = arriving[:, who] if model.complex_weights else arriving[0, who]
+            after = model.integrate(of, self.of(who, model), brought, self.refractory[who])
+            self.put(who, after)
+            fired[who] = may[who] & model.fires(of, after)
+        found = np.flatnonzero(fired)
+        self.emit(found, k)
         if self.setup.record == "trace":
-            u, v = public_state(self.setup, state.u), public_state(self.setup, state.v)
-            self.trace.append(Checked(self.t, k, u, v, fired))
-        return fired
+            fields = public_fields(self.setup, self.state.fields)
+            self.trace.append(Checked(self.t, k, fields["u"], fields["v"], found, fields))
+        return found
 
-    def emit(self, fired: NDArray[Any], k: int) -> None:
-        """Semantics 3.4: momentum, reset, pending count, spike count, refractoriness."""
-        source = fired + self.C
-        if not isinstance(self.setup.execution.schedule, Layered):
-            first = source[self.payload[source] == 0]
-            self.momentum[first], self.emission[first] = self.state.v[first - self.C], k
-            self.payload[source] += self.queued[source]
-        self.state.v[fired] = 0
-        self.emitted[self.row, source] += 1
+    def emit(self, fired: NDArray[np.int64], k: int) -> None:
+        """Semantics 3.4: momentum, reset, pending spikes, spike counts, refractoriness."""
+        payload: NDArray[Any] = np.zeros(self.N, self.dtype)
+        momentum = np.zeros(self.N)
+        spikes = np.zeros(self.N, np.int64)
+        for rows, model, p in self.models:
+            who = fired[(fired >= rows.start) & (fired < rows.stop)]
+            of, before = part_of(p, who - rows.start), self.of(who, model)
+            momentum[who] = model.momentum(of, before)
+            after, payload[who] = model.fire(of, before, self.setup.execution.refractory)
+            spikes[who] = 1 if model.graded else payload[who]
+            self.put(who, after)
+        self.queue(fired, k, momentum, spikes, payload)
+        self.emitted[self.row, self.C :] += spikes
+        self.sent[self.row, self.C :] += payload
         if self.setup.execution.refractory:
             self.refractory[fired] = ~self.drop(self.setup.refractory_dropout, draws.REFRACTORY_DROPOUT, k, fired)
+            self.state.held[fired] = self.refractory_steps[fired]
+
+    def queue(
+        self, fired: NDArray[np.int64], k: int, momentum: NDArray[Any], spikes: NDArray[Any], payload: NDArray[Any]
+    ) -> None:
+        """Enqueue what neurons emitted; the first of several pending spikes decides the rank."""
+        if isinstance(self.setup.execution.schedule, Layered):
+            return
+        fired = fired[self.queued[fired + self.C]]
+        first = fired[self.waiting[fired + self.C] == 0]
+        self.momentum[first + self.C], self.emission[first + self.C] = momentum[first], k
+        # Graded payloads that wait together are one message.
+        self.waiting[fired + self.C] = np.where(self.graded[fired], 1, self.waiting[fired + self.C] + spikes[fired])
+        self.payload[fired + self.C] += payload[fired]
 
     def lose_input(self) -> None:
         """Training only: drop the spikes of input channels."""
         lost = self.drop(self.setup.input_dropout, draws.INPUT_DROPOUT, 0, np.arange(self.C))
-        self.emitted[self.row, : self.C][lost] = 0
+        self.emitted[self.row, : self.C][lost] = self.sent[self.row, : self.C][lost] = 0
 
     def drop(self, probability: float, stream: int, k: int, i: NDArray[Any]) -> Any:
         """Return which of `i` a dropout takes."""

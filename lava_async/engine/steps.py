@@ -121,14 +121,17 @@ class Steps:
         """Return the last time step as a result, which later ones leave as it is."""
         network, counts = self.setup.network, self.counts[:, None].copy()
         operations, updates, dropped = self.tally[0].tolist()
+        current, voltage = public_state(self.setup, self._u[0]), public_state(self.setup, self._v[0])
         return Result(
             counts,
             counts[network.outputs],
             self.forward_steps[0].copy(),
             self.first_output[0].copy(),
-            public_state(self.setup, self._u[0]),
-            public_state(self.setup, self._v[0]),
+            current,
+            voltage,
             operations,
             updates,
             dropped,
+            counts,
+            {"u": current, "v": voltage},
         )

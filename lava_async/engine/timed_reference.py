@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lava_async.engine import Result, Setup, State
-from lava_async.engine.reference import NEVER, Run
+from lava_async.engine.reference import NEVER, Delivered, Run
 from lava_async.schedules.timed import Timed, not_under_way
 from lava_async.spikes import SpikeTrain
 from lava_async.stopping import not_ended
@@ -21,7 +21,9 @@ class Message(NamedTuple):
     arrival: int
     source: int
     number: int
-    payload: int
+    payload: Any
+    spikes: int
+    """How many the payload stands for."""
 
 
 class TimedRun(Run):
@@ -47,14 +49,14 @@ class TimedRun(Run):
     def asynchronous(self, row: int) -> None:
         """Semantics 7: core by core, one message after another, until none waits."""
         times, stop = self.machine.times, self.setup.execution.until.lower()
-        self.payload = np.zeros(self.C + self.N, np.int64)
-        self.momentum, self.emission = np.full(self.C + self.N, np.inf), np.full(self.C + self.N, NEVER)
-        self.waiting: list[Message] = []
-        self.sent = 0
+        self.clear_queue()
+        self.under_way: list[Message] = []
+        self.n_sent = 0
         if not self.setup.execution.input_first:
             for c in np.flatnonzero(self.emitted[self.row, : self.C]):
                 for core in self.cores_of[c]:
-                    self.send(Message(core, 0, int(c), self.sent, int(self.emitted[self.row, c])))
+                    payload, spikes = self.sent[self.row, c], int(self.emitted[self.row, c])
+                    self.send(Message(core, 0, int(c), self.n_sent, payload, spikes))
         group = self.arrivals(now=self.setup.execution.input_first)
         self.free = self.busy_at_first(group)
         fired, k, last = self.deliver_and_check(group, 0, everyone=True), 0, NEVER
@@ -64,7 +66,7 @@ class TimedRun(Run):
             if self.first_output[row] == 0 and outputs:
                 self.first_output[row], self.first_output_ps[row] = k + 1, min(outputs)
                 last = k + stop.extra_steps if stop.extra_steps >= 0 else NEVER
-            if not self.waiting or k == last:
+            if not self.under_way or k == last:
                 break
             if k + 1 >= stop.limit:
                 if stop.truncate:
@@ -74,7 +76,7 @@ class TimedRun(Run):
             if message is None:
                 break
             k += 1
-            self.waiting.remove(message)
+            self.under_way.remove(message)
             core, start = message.core, self.start(message)
             source = message.source - self.C
             self.groups.append([self.t, k - 1, [source]])
@@ -82,22 +84,23 @@ class TimedRun(Run):
             before = self.synaptic_operations, self.neuron_updates
             fan = self.fan[message.source]
             here = (fan.delay == 0) & (self.machine.core_of[fan.target] == core)
-            fired = self.deliver_and_check([(message.source, np.where(here, message.payload, 0))], k, everyone=False)
+            payload = np.full(len(here), message.payload)
+            fired = self.deliver_and_check([Delivered(message.source, payload, here)], k, everyone=False)
             synapses, touched = self.synaptic_operations - before[0], self.neuron_updates - before[1]
             self.free[core] = (
                 start + times.arrival + times.synaptic_operation * synapses + times.active_update * touched
             )
         self.forward_steps[row] = k + 1
         self.step_ps[row] = max(self.free) + times.barrier
-        self.dropped += sum(message.payload for message in self.waiting)
+        self.dropped += sum(message.spikes for message in self.under_way)
 
-    def busy_at_first(self, group: list[Any]) -> list[int]:
+    def busy_at_first(self, group: list[Delivered]) -> list[int]:
         """Return how long each core is busy with the leak and with what forward step 0 delivers."""
         core_of, times, n_cores = self.machine.core_of, self.machine.times, len(self.machine.cores)
         received, operations = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
         touched = np.zeros(self.N, bool)
-        for j, payload in group:
-            target, delay = self.fan[j].target[payload > 0], self.fan[j].delay[payload > 0]
+        for j, _, taken in group:
+            target, delay = self.fan[j].target[taken], self.fan[j].delay[taken]
             touched[target] = True
             np.add.at(operations, core_of[target], 1)
             for core, _ in {*zip(core_of[target].tolist(), delay.tolist(), strict=True)}:
@@ -114,13 +117,17 @@ class TimedRun(Run):
         for to in self.cores_of[self.C + i]:
             self.free[core] += times.message
             arrival = self.free[core] + int(self.machine.way[core, to])
-            self.send(Message(to, arrival, self.C + i, self.sent, 1))
+            self.send(Message(to, arrival, self.C + i, self.n_sent, self.leaving[i], int(self.spikes[i])))
         return emitted
+
+    def queue(self, fired: Any, k: int, momentum: Any, spikes: Any, payload: Any) -> None:
+        """Keep what neurons emitted until their cores send it."""
+        self.spikes, self.leaving = spikes, payload
 
     def send(self, message: Message) -> None:
         """Let a message wait."""
-        self.waiting.append(message)
-        self.sent += 1
+        self.under_way.append(message)
+        self.n_sent += 1
 
     def start(self, message: Message) -> int:
         """Return when the core of a message could begin with it."""
@@ -129,11 +136,11 @@ class TimedRun(Run):
     def next(self, k: int) -> Message | None:
         """Return the message that forward step k processes; None: the record of this time step is over."""
         if self.schedule.messages is None:
-            return min(self.waiting, key=lambda message: (self.start(message), *message))
+            return min(self.under_way, key=lambda message: (self.start(message), *message))
         if (self.t, k) not in self.recorded:
             return None
         source, core = self.recorded[self.t, k]
-        for message in self.waiting:
+        for message in self.under_way:
             if (message.source - self.C, self.machine.cores[message.core]) == (source, core):
                 return message
         raise not_under_way(self.t, k, source, core)

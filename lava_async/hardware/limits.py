@@ -13,7 +13,7 @@ from lava_async.display import Brief
 from lava_async.hardware.mapping import Mapping, place
 from lava_async.hardware.targets import Limit, Range, Target
 from lava_async.network import Network
-from lava_async.neurons import LoihiParams
+from lava_async.neurons import LoihiParams, unknown
 
 PER_CORE = {
     "neurons": "neurons per core",
@@ -156,10 +156,9 @@ def _numbers(network: Network, chip: Target) -> Iterator[Check]:
     params, layer_of = network.params, network.layer_of
     longest = [(s.max_delay, s.target) for s in network.synapses] or [(0, 0)]
     delays, ends = (np.array(column) for column in zip(*longest, strict=True))
-    if not isinstance(params, LoihiParams):
-        yield Check(
-            "arithmetic", "integers", "floating point", "integers", False, (), ADVICE["arithmetic"], chip.weight.source
-        )
+    if not isinstance(params, LoihiParams) or unknown(params, LoihiParams):
+        given = "floating point" if params.tag == "floating_pt" else params.describe()
+        yield Check("arithmetic", "integers", given, "integers", False, (), ADVICE["arithmetic"], chip.weight.source)
     else:
         yield Check("arithmetic", "integers", "integers", "integers", True, (), "", chip.weight.source)
         least = [(getattr(s, "weights"), s.target) for s in network.synapses]  # noqa: B009 (each type has them)

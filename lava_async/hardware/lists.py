@@ -79,7 +79,7 @@ def weight_bits(weights: NDArray[Any]) -> int:
 def synapse_bits(s: Synapses, params: Any, index_bits: int) -> int:
     """Return the bits of one synapse: weight, delay and, unless all targets follow one another, the target."""
     weights: NDArray[Any] = s.weights  # type: ignore[attr-defined]
-    bits = weight_bits(weights) if isinstance(params, LoihiParams) else ASSUMED_WEIGHT_BITS
+    bits = weight_bits(weights) if params.tag == LoihiParams.tag else ASSUMED_WEIGHT_BITS
     return bits + s.max_delay.bit_length() + (0 if isinstance(s, Dense) else index_bits)
 
 

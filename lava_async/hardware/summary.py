@@ -71,8 +71,8 @@ def summarize(network: Network) -> tuple[LayerSummary, ...]:
 
 
 def _layer(network: Network, index: int) -> LayerSummary:
-    layer, here = network.layers[index], network.layer_slices[index]
-    values = {name: np.asarray(values)[here] for name, values in vars(network.params).items()}
+    layer, params = network.layers[index], network.params_of(index)
+    values = {name: np.asarray(getattr(params, name)) for name in params.numbers()}
     return LayerSummary(
         layer.name or f"layer {index}",
         layer.shape,
@@ -93,7 +93,7 @@ def _connection(network: Network, s: Synapses) -> Connection:
         weights.size,
         low,
         high,
-        weight_bits(weights) if isinstance(network.params, LoihiParams) else None,
+        weight_bits(weights) if network.params.tag == LoihiParams.tag else None,
         float((weights == 0).mean()) if weights.size else 0.0,
         s.max_delay,
     )
@@ -108,7 +108,7 @@ def stored(s: Synapses) -> NDArray[Any]:
 def histogram(network: Network, bins: int = 16) -> Histogram:
     """Return how the weights of all synapses are distributed, in bins of equal width."""
     weights = np.concatenate([np.zeros(0), *(stored(s).ravel() for s in network.synapses)])
-    if isinstance(network.params, LoihiParams) and weights.size:
+    if network.params.tag == LoihiParams.tag and weights.size:
         # Whole numbers: bins of a whole width, so that each holds equally many values.
         low, high = int(weights.min()), int(weights.max()) + 1
         width = max(1, -(-(high - low) // bins))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.network import Layer, Network, concatenate
+from lava_async.network import Layer, Network
 from lava_async.netx.h5 import NetxError, Node
-from lava_async.neurons import LoihiParams
+from lava_async.neurons import LoihiParams, combine
 from lava_async.synapses import INPUT, Dense, Sparse, Synapses
 
 MOST_NEURONS = 2**22
@@ -95,7 +95,8 @@ class Chain:
         ends = np.cumsum([0] + [layer.size for layer in self.layers])
         outputs = np.concatenate([np.arange(ends[part.layer], ends[part.layer + 1]) for part in last])
         biased = any(np.any(p.bias_mant) for p in self.params)
-        params = concatenate([p if biased else replace(p, bias_exp=np.zeros_like(p.vth)) for p in self.params])
+        parts = [p if biased else replace(p, bias_exp=np.zeros_like(p.vth)) for p in self.params]
+        params = combine([p.expanded(layer.size) for p, layer in zip(parts, self.layers, strict=True)])
         try:
             return Network(self.input_shape, tuple(self.layers), tuple(self.synapses), params, outputs)
         except (InvalidValue, InvalidType) as error:

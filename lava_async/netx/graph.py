@@ -18,7 +18,7 @@ import numpy as np
 from lava_async.network import Layer, Network
 from lava_async.netx.chain import MOST_NEURONS
 from lava_async.netx.h5 import NetxError, Node, put
-from lava_async.neurons import CubaParams, LoihiParams
+from lava_async.neurons import CubaParams, LoihiParams, unknown
 from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
 
 PARAMS = {kind.tag: kind for kind in (CubaParams, LoihiParams)}
@@ -39,17 +39,17 @@ def write(group: h5py.Group, network: Network, layer: h5py.Group | None) -> None
             f"{group.file.filename}: the network has {network.n_neurons} neurons and {network.n_inputs} "
             f"inputs: must be at most {MOST_NEURONS}"
         )
-    if PARAMS[network.params.tag] is not type(network.params):
+    if name := unknown(network.params, *PARAMS.values()):
         models = " and ".join(kind.__name__ for kind in PARAMS.values())
-        raise NetxError(f"Network.params = {type(network.params).__name__}: files hold {models}")
+        raise NetxError(f"Network.params = {name}: files hold {models}")
     put(group, "arithmetic", network.params.tag)
     put(group, "input_shape", network.input_shape)
     put(group, "outputs", network.outputs)
     put(group, "layers", json.dumps([[each.name, *each.shape] for each in network.layers]))
     params = group.create_group("params")
-    for f in fields(network.params):
-        values = getattr(network.params, f.name)
-        put(params, f.name, values[0] if (values == values[0]).all() else values)
+    for name in network.models[0][1].numbers():
+        values = getattr(network.params, name)
+        put(params, name, values[0] if (values == values[0]).all() else values)
     datasets = [g[name] for g in (layer or {}).values() for name in ("weight", "weight_rec") if name in g]
     present = [(dataset, dataset[()]) for dataset in datasets]
     one_by_one = group.create_group("synapses")
@@ -60,6 +60,11 @@ def write(group: h5py.Group, network: Network, layer: h5py.Group | None) -> None
         if not isinstance(s, Sparse):
             _write_synapses(one_by_one.create_group(f"{k}"), s, present)
     _write_lists(group, [(k, s) for k, s in enumerate(network.synapses) if isinstance(s, Sparse)])
+
+
+def _stored(kind: Any) -> list[str]:
+    """Return the parameters of a model that files hold: those of its equations, as numbers."""
+    return [name for name in kind.names() if name in kind.ranges]
 
 
 def _write_synapses(group: h5py.Group, s: Synapses, present: list[tuple[h5py.Dataset, Any]]) -> None:
@@ -99,7 +104,7 @@ def read(group: Node) -> Network:
     layers = _layers(group)
     n = sum(layer.size for layer in layers)
     node, kind = group.group("params"), PARAMS[arithmetic]
-    values = {f.name: node.numbers(f.name) for f in fields(kind)}
+    values: dict[str, Any] = {name: node.numbers(name) for name in _stored(kind)}
     params = group.checked("params", partial(kind, **values))
     placed = [*_one_by_one(group.group("synapses")), *(_lists(group.group("lists")) if "lists" in group else [])]
     synapses = tuple(s for _, s in sorted(placed, key=lambda item: item[0]))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.network import Layer, Network
 from lava_async.netx.chain import Part
-from lava_async.neurons import LoihiParams
+from lava_async.neurons import CubaParams, LoihiParams, unknown
 from lava_async.synapses import INPUT, Dense, Sparse, Synapses
 
 MOST_WEIGHTS = 2**25
@@ -80,6 +81,8 @@ def stages(network: Network) -> list[Stage]:
     NotSayableError
         If the network is none, with the reason.
     """
+    if name := unknown(network.params, LoihiParams, CubaParams):
+        raise NotSayableError(f"no layer of files is known for neurons of {name}")
     if not isinstance(network.params, LoihiParams):
         raise NotSayableError(
             "the network computes in float, stock netx in integers; train with slayer's quantized blocks, or describe "
@@ -98,7 +101,7 @@ def stages(network: Network) -> list[Stage]:
         if len(incoming) != 1 or len(feedback) > 1 or len(into) != len(incoming) + len(feedback):
             sources = " and ".join("the input" if s.source == INPUT else f"layer {s.source}" for s in into) or "nothing"
             raise NotSayableError(f"layer {k} receives from {sources}, not from the layer before alone")
-        params = LoihiParams(**{f.name: getattr(network.params, f.name)[where] for f in fields(network.params)})
+        params: Any = network.params.part(where)
         found.append(Stage(k, layer, params, before, incoming[0], feedback[0] if feedback else None))
         before = Part(k, layer.shape)
     return found

@@ -1,52 +1,60 @@
-"""Neuron models: what happens to current u and voltage v, and in which numbers.
+"""Neuron models: what a model is (:mod:`~lava_async.neurons.base`), and one file for each that there is.
 
-A model is one file with a parameter class (what users write), a `NamedTuple` of arrays (what engines read) and two pure
-functions of them:
+=========== ======================= ============================ ============================
+model       floating point          Loihi's integers             state
+=========== ======================= ============================ ============================
+CUBA LIF    `CubaParams`            `LoihiParams`                u, v
+ALIF        `AlifParams`            `LoihiAlifParams`            u, v, theta, rho
+sigma-delta `SigmaDeltaParams`      `LoihiSigmaDeltaParams`      sigma, sent
+delta       `DeltaParams`           `LoihiDeltaParams`           x, sent
+RF, RF_IZ   `ResonateParams`        `LoihiResonateParams`        x, y
+=========== ======================= ============================ ============================
 
-``leak(p, i, u, v) -> u, v``
-    A new time step opens: decay and bias, once per time step.
-``integrate(p, i, u, v, arriving, refractory) -> u, v``
-    A group was delivered: `arriving` is the sum of what reached the neuron.
-
-A neuron that may fire emits where ``v > p.vth[i]`` (strictly, as on Loihi). `i` is an index or a slice.
-To add a model, write such a file beside `cuba.py`, end it with `register(...)` and name it in the import below. It runs
-on the reference engine; a header in ``lava_async/core/neurons`` makes the compiled engine run it, too.
+A model of one's own is such a file anywhere (docs: Extending); it runs on the reference engine. A header in
+``lava_async/core/neurons`` makes the compiled engine run it, too.
 """
 
-from __future__ import annotations
+from lava_async.neurons.alif import AlifParams, LoihiAlifParams
+from lava_async.neurons.base import MixedParams, NeuronModel, Params, combine, unknown
+from lava_async.neurons.cuba import CubaParams
+from lava_async.neurons.loihi import LoihiParams
+from lava_async.neurons.resonate import LoihiResonateParams, ResonateParams
+from lava_async.neurons.sigma_delta import (
+    DeltaParams,
+    LoihiDeltaParams,
+    LoihiSigmaDeltaParams,
+    SigmaDeltaParams,
+)
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+MODELS: tuple[type[NeuronModel], ...] = (
+    CubaParams,
+    LoihiParams,
+    AlifParams,
+    LoihiAlifParams,
+    SigmaDeltaParams,
+    LoihiSigmaDeltaParams,
+    DeltaParams,
+    LoihiDeltaParams,
+    ResonateParams,
+    LoihiResonateParams,
+)
+"""All models that come with the package."""
 
-
-class Dynamics(NamedTuple):
-    """The two functions of a neuron model."""
-
-    leak: Callable[..., Any]
-    integrate: Callable[..., Any]
-
-
-_DYNAMICS: dict[type, Dynamics] = {}
-
-
-def register(arrays: type, *, leak: Callable[..., Any], integrate: Callable[..., Any]) -> None:
-    """Make a model known: its class of arrays decides which functions the engines call."""
-    _DYNAMICS[arrays] = Dynamics(leak, integrate)
-
-
-def leak(p: Any, i: Any, u: Any, v: Any) -> Any:
-    """Open a time step for neurons `i` of the model that `p` belongs to."""
-    return _DYNAMICS[type(p)].leak(p, i, u, v)
-
-
-def integrate(p: Any, i: Any, u: Any, v: Any, arriving: Any, refractory: Any) -> Any:
-    """Add what arrived at neurons `i` of the model that `p` belongs to."""
-    return _DYNAMICS[type(p)].integrate(p, i, u, v, arriving, refractory)
-
-
-from lava_async.neurons.cuba import CubaParams  # noqa: E402
-from lava_async.neurons.loihi import LoihiParams  # noqa: E402
-
-Params = CubaParams | LoihiParams
-
-__all__ = ["CubaParams", "Dynamics", "LoihiParams", "Params", "integrate", "leak", "register"]
+__all__ = [
+    "MODELS",
+    "AlifParams",
+    "CubaParams",
+    "DeltaParams",
+    "LoihiAlifParams",
+    "LoihiDeltaParams",
+    "LoihiParams",
+    "LoihiResonateParams",
+    "LoihiSigmaDeltaParams",
+    "MixedParams",
+    "NeuronModel",
+    "Params",
+    "ResonateParams",
+    "SigmaDeltaParams",
+    "combine",
+    "unknown",
+]

@@ -1,6 +1,7 @@
 """Current-based leaky integrate-and-fire neuron in floating point (tag ``floating_pt``).
 
-As `lava.proc.lif.LIF` in float, split into the part that happens once per time step and the part per forward step.
+As `lava.proc.lif.LIF` in float, split into the part that happens once per time step and the part per forward step;
+semantics, sections 2, 3 and 8.1.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lava_async.neurons import register
-from lava_async.records import ArrayRecord, frozen, real_array, within
+from lava_async.errors import InvalidValue
+from lava_async.neurons.base import LARGEST, Fields, NeuronModel
 
-LARGEST = float(np.finfo(np.float32).max)
+RESETS = ("zero", "subtract")
 
 
 class Cuba(NamedTuple):
-    """Arrays of N neurons: the factors that decay leaves of u and v, threshold, bias."""
+    """Arrays of n neurons: the factors that decay leaves of u and v, threshold, bias."""
 
     keep_u: NDArray[np.float32]
     keep_v: NDArray[np.float32]
@@ -26,22 +27,28 @@ class Cuba(NamedTuple):
     bias: NDArray[np.float32]
 
 
-def leak(p: Any, i: Any, u: Any, v: Any) -> Any:
+def leak(p: Any, s: Fields) -> Fields:
     """Return ``u (1 - du)`` and ``v (1 - dv) + u + bias``."""
-    u = u * p.keep_u[i]
-    return u, v * p.keep_v[i] + u + p.bias[i]
+    u = s["u"] * p.keep_u
+    return {**s, "u": u, "v": s["v"] * p.keep_v + u + p.bias}
 
 
-def integrate(p: Any, i: Any, u: Any, v: Any, arriving: Any, refractory: Any) -> Any:
-    """Return ``u + arriving`` and, unless refractory, ``v + arriving``."""
-    return u + arriving, np.where(refractory, v, v + arriving)
+def subtract(where: str, v: NDArray[Any], step: NDArray[Any], once: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return v after `step` was taken from it, once or until v > step no longer holds, and how often it was.
 
-
-register(Cuba, leak=leak, integrate=integrate)
+    One subtraction follows another, since each one rounds in floating point.
+    """
+    rest, n = v - step, np.ones_like(v)
+    while not once and (again := rest > step).any():
+        if (stuck := again & (rest - step == rest)).any():
+            at = int(np.flatnonzero(stuck)[0])
+            raise InvalidValue(where, step[at].item(), f"large enough to be taken from a voltage of {rest[at]}")
+        rest, n = np.where(again, rest - step, rest), n + again
+    return rest, n
 
 
 @dataclass(frozen=True, eq=False)
-class CubaParams(ArrayRecord):
+class CubaParams(NeuronModel):
     """Parameters of float neurons, dimensionless as in Lava's float LIF.
 
     Parameters
@@ -52,42 +59,71 @@ class CubaParams(ArrayRecord):
         Threshold, >= 0; a neuron emits when v > vth.
     bias : float or (N,) float
         Added to v when a time step opens.
+    reset : {"zero", "subtract"}
+        What firing does to v: v becomes 0, or the threshold (then > 0) is taken from it. A neuron that subtracts goes
+        on integrating while it is refractory and, with refractoriness off, fires as often as its voltage allows.
 
     Raises
     ------
     InvalidValue, InvalidType
         If a value is not a finite number or out of range.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, simulate
+    >>> net = Network.feedforward([[[2.5]]], CubaParams(du=1, dv=0, vth=1, reset="subtract"))
+    >>> simulate(net, [[1, 0, 0]]).counts.tolist()
+    [[1, 1, 0]]
     """
 
     du: ArrayLike
     dv: ArrayLike
     vth: ArrayLike
     bias: ArrayLike = 0.0
+    reset: str = "zero"
 
-    tag: ClassVar[str] = "floating_pt"
-    dtype: ClassVar[type] = np.float32
-    weight_dtype: ClassVar[type] = np.float32
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        "du": (0, 1),
+        "dv": (0, 1),
+        "vth": (0, LARGEST),
+        "bias": (-LARGEST, LARGEST),
+    }
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"reset": RESETS}
 
     def __post_init__(self) -> None:
-        for name, low, high in (("du", 0, 1), ("dv", 0, 1), ("vth", 0, LARGEST), ("bias", -LARGEST, LARGEST)):
-            array = real_array(f"CubaParams.{name}", getattr(self, name))
-            within(f"CubaParams.{name}", array, low, high)
-            object.__setattr__(self, name, frozen(array))
+        super().__post_init__()
+        check_subtract(self)
 
     def arrays(self, dtype: Any = np.float32) -> Cuba:
         """Return what the engines read; of type float32 unless gradients are checked in float64."""
         keep_u, keep_v = 1 - np.asarray(self.du), 1 - np.asarray(self.dv)
         return Cuba(*(np.ascontiguousarray(x, dtype=dtype) for x in (keep_u, keep_v, self.vth, self.bias)))
 
-    @staticmethod
-    def check_weights(where: str, weights: ArrayLike) -> NDArray[np.float32]:
-        """Return weights as float32 after checking that they are finite."""
-        if isinstance(weights, np.ndarray) and weights.dtype == np.float32 and np.isfinite(weights).all():
-            return weights
-        array = real_array(where, weights)
-        within(where, array, -LARGEST, LARGEST)
-        return array.astype(np.float32)
+    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
+        leaked = leak(p, s)
+        if self.reset == "zero":
+            leaked["v"] = np.where(held, s["v"], leaked["v"])
+        return leaked
 
-    def arriving(self, weights: NDArray[Any], target: Any) -> NDArray[np.float32]:
-        """Return what a single spike adds through `weights` to neurons `target`: the weights themselves."""
-        return np.asarray(weights, dtype=np.float32)
+    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
+        kept = refractory & (self.reset == "zero")
+        return {**s, "u": s["u"] + arriving, "v": np.where(kept, s["v"], s["v"] + arriving)}
+
+    def fires(self, p: Any, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
+        found: NDArray[np.bool_] = s["v"] > p.vth
+        return found
+
+    def momentum(self, p: Any, s: Fields) -> NDArray[Any]:  # noqa: D102
+        return s["v"]
+
+    def fire(self, p: Any, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
+        if self.reset == "zero":
+            return {**s, "v": np.zeros_like(s["v"])}, np.ones_like(s["v"])
+        v, n = subtract(f"{type(self).__name__}.vth", s["v"], p.vth, once)
+        return {**s, "v": v}, n
+
+
+def check_subtract(params: Any) -> None:
+    """Raise an error if a threshold of 0 is to be subtracted."""
+    if params.reset == "subtract" and not np.all(np.asarray(params.vth) > 0):
+        raise InvalidValue(f"{type(params).__name__}.vth", 0, "> 0 if reset='subtract' takes it from the voltage")

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.neurons import register
-from lava_async.records import ArrayRecord, frozen, integer_array, whole_array, within
+from lava_async.neurons.base import Fields, NeuronModel
+from lava_async.neurons.cuba import RESETS, check_subtract
+from lava_async.records import whole_array, within
 
 DECAY_BITS = 12
 ONE = 1 << DECAY_BITS
@@ -23,14 +24,12 @@ STATE_SHIFT = 6
 LIMIT = 1 << 23
 WRAP = 1 << 24
 MIN_WEIGHT, MAX_WEIGHT = -256, 255
-_INT32 = 2**31 - 1
+INT32 = 2**31 - 1
+BIAS_RANGES = {"bias_mant": (-INT32, INT32), "bias_exp": (-31, 31)}
 
 
 class Loihi(NamedTuple):
-    """Arrays of N neurons in the units of the state: decay complements out of 4096, threshold << 6, shifted bias.
-
-    Threshold and bias may be of 32 bits, as the state may, where a run cannot leave them.
-    """
+    """Arrays of n neurons in the units of the state: decay complements out of 4096, threshold << 6, shifted bias."""
 
     keep_u: NDArray[np.int64]
     keep_v: NDArray[np.int64]
@@ -38,27 +37,76 @@ class Loihi(NamedTuple):
     bias: NDArray[Any]
 
 
-def leak(p: Any, i: Any, u: Any, v: Any) -> Any:
-    """Return u and v after ``x -> sign(x) ((abs(x) (4096 - d)) >> 12)``; v also gains u and bias."""
-    kept_u = (np.abs(u) * p.keep_u[i]) >> DECAY_BITS
-    kept_v = (np.abs(v) * p.keep_v[i]) >> DECAY_BITS
-    u = np.where(u < 0, -kept_u, kept_u)
-    return u, np.where(v < 0, -kept_v, kept_v) + u + p.bias[i]
+def decay(x: NDArray[Any], keep: NDArray[Any]) -> NDArray[Any]:
+    """Return ``sign(x) ((abs(x) keep) >> 12)``."""
+    kept = (np.abs(x) * keep) >> DECAY_BITS
+    found: NDArray[Any] = np.where(x < 0, -kept, kept)
+    return found
 
 
-def integrate(p: Any, i: Any, u: Any, v: Any, arriving: Any, refractory: Any) -> Any:
-    """Add what arrived; then u wraps at 24 bits, taking v along, and v saturates."""
-    u = u + arriving
+def leak(p: Any, s: Fields) -> Fields:
+    """Return u and v after their decay; v also gains u and bias."""
+    u = decay(s["u"], p.keep_u)
+    return {**s, "u": u, "v": decay(s["v"], p.keep_v) + u + p.bias}
+
+
+def integrate(s: Fields, arriving: NDArray[Any], kept: NDArray[np.bool_] | bool) -> Fields:
+    """Add what arrived; then u wraps at 24 bits, taking v along, and v saturates. The voltage of `kept` stays."""
+    u = s["u"] + arriving
     wrap = np.where(u > LIMIT, -WRAP, np.where(u <= -LIMIT, WRAP, 0))
-    v = v + np.where(refractory, 0, arriving + wrap)
-    return u + wrap, np.where(v >= LIMIT, LIMIT - 1, np.where(v <= -LIMIT, 1 - LIMIT, v))
+    v = s["v"] + np.where(kept, 0, arriving + wrap)
+    return {**s, "u": u + wrap, "v": clip(v)}
 
 
-register(Loihi, leak=leak, integrate=integrate)
+def clip(v: NDArray[Any]) -> NDArray[Any]:
+    """Return v saturated at 24 bits."""
+    return np.where(v >= LIMIT, LIMIT - 1, np.where(v <= -LIMIT, 1 - LIMIT, v))
+
+
+class LoihiArithmetic(NeuronModel):
+    """What all models in Loihi's integers share: parameters are integers, weights have 9 bits and an exponent."""
+
+    tag: ClassVar[str] = "fixed_pt"
+    dtype: ClassVar[type] = np.int64
+    weight_dtype: ClassVar[type] = np.int32
+    weight_shift: ClassVar[int] = STATE_SHIFT
+    """Bits by which arriving weights are shifted besides their exponent."""
+
+    bias_mant: ArrayLike
+    bias_exp: ArrayLike
+    weight_exp: ArrayLike
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sizes = {np.size(getattr(self, name)) for name in self.names() if name not in self.choices} - {1}
+        if len(sizes) > 1:
+            raise InvalidValue(f"{type(self).__name__} lengths", sorted(sizes), "one length N, or scalars")
+
+    def shifted_bias(self) -> NDArray[np.int64]:
+        """Return ``bias_mant << bias_exp``, an arithmetic shift to the right where the exponent is negative."""
+        mant, exp = np.asarray(self.bias_mant), np.asarray(self.bias_exp)
+        bias = np.asarray(np.where(exp < 0, mant >> np.maximum(-exp, 0), mant << np.maximum(exp, 0)))
+        within(f"{type(self).__name__}.bias_mant << bias_exp", bias, -INT32, INT32)
+        return bias
+
+    @staticmethod
+    def check_weights(where: str, weights: ArrayLike) -> NDArray[Any]:
+        """Return weights as int32 after checking that they are whole numbers of 9 bits."""
+        if isinstance(weights, np.ndarray) and weights.dtype == np.int32:
+            within(where, weights, MIN_WEIGHT, MAX_WEIGHT)
+            return weights
+        return whole_array(where, weights, MIN_WEIGHT, MAX_WEIGHT).astype(np.int32)
+
+    def arriving(self, weights: NDArray[Any], target: Any) -> NDArray[np.int64]:
+        """Return what a payload of 1 adds through `weights` to neurons `target`: ``(w << weight_exp) << 6``."""
+        exponent = np.asarray(self.weight_exp)
+        exponent = exponent if exponent.size == 1 else exponent[target]
+        shifted: NDArray[np.int64] = np.left_shift(np.asarray(weights, dtype=np.int64), exponent + self.weight_shift)
+        return shifted
 
 
 @dataclass(frozen=True, eq=False)
-class LoihiParams(ArrayRecord):
+class LoihiParams(LoihiArithmetic):
     """Parameters of fixed-point neurons: integers, in the words and units of Lava's LIF and Dense.
 
     Parameters
@@ -73,6 +121,8 @@ class LoihiParams(ArrayRecord):
         The bias is ``bias_mant << bias_exp`` (arithmetic >> when negative), 32 bits (Loihi: 13 and 3 bits).
     weight_exp : int or (N,) int
         Exponent of the weights into a neuron, 0 .. 15: a spike adds ``(w << weight_exp) << 6``.
+    reset : {"zero", "subtract"}
+        As in :class:`~lava_async.CubaParams`.
 
     Raises
     ------
@@ -88,48 +138,45 @@ class LoihiParams(ArrayRecord):
     bias_mant: ArrayLike = 0
     bias_exp: ArrayLike = 0
     weight_exp: ArrayLike = 0
+    reset: str = "zero"
 
-    tag: ClassVar[str] = "fixed_pt"
-    dtype: ClassVar[type] = np.int64
-    weight_dtype: ClassVar[type] = np.int32
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        "du": (-1, 4095),
+        "dv": (0, 4096),
+        "vth": (0, 2**25 - 1),
+        **BIAS_RANGES,
+        "weight_exp": (0, 15),
+    }
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"reset": RESETS}
 
     def __post_init__(self) -> None:
-        ranges = {
-            "du": (-1, 4095),
-            "dv": (0, 4096),
-            "vth": (0, 2**25 - 1),
-            "bias_mant": (-_INT32, _INT32),
-            "bias_exp": (-31, 31),
-            "weight_exp": (0, 15),
-        }
-        for name, (low, high) in ranges.items():
-            array = integer_array(f"LoihiParams.{name}", getattr(self, name))
-            within(f"LoihiParams.{name}", array, low, high)
-            object.__setattr__(self, name, frozen(array))
-        sizes = {np.size(getattr(self, name)) for name in ranges} - {1}
-        if len(sizes) > 1:
-            raise InvalidValue("LoihiParams lengths", sorted(sizes), "one length N, or scalars")
-        within("LoihiParams.bias_mant << bias_exp", self._bias(), -_INT32, _INT32)
-
-    def _bias(self) -> NDArray[np.int64]:
-        mant, exp = np.asarray(self.bias_mant), np.asarray(self.bias_exp)
-        return np.asarray(np.where(exp < 0, mant >> np.maximum(-exp, 0), mant << np.maximum(exp, 0)))
+        super().__post_init__()
+        self.shifted_bias()
+        check_subtract(self)
 
     def arrays(self, dtype: Any = np.int64) -> Loihi:
         """Return what the engines read."""
         values = ONE - 1 - np.asarray(self.du), ONE - np.asarray(self.dv), np.asarray(self.vth) << STATE_SHIFT
-        return Loihi(*(np.ascontiguousarray(x, dtype=dtype) for x in (*values, self._bias())))
+        return Loihi(*(np.ascontiguousarray(x, dtype=dtype) for x in (*values, self.shifted_bias())))
 
-    @staticmethod
-    def check_weights(where: str, weights: ArrayLike) -> NDArray[np.int32]:
-        """Return weights as int32 after checking that they are whole numbers of 9 bits."""
-        if isinstance(weights, np.ndarray) and weights.dtype == np.int32:
-            within(where, weights, MIN_WEIGHT, MAX_WEIGHT)
-            return weights
-        return whole_array(where, weights, MIN_WEIGHT, MAX_WEIGHT).astype(np.int32)
+    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
+        leaked = leak(p, s)
+        if self.reset == "zero":
+            leaked["v"] = np.where(held, s["v"], leaked["v"])
+        return leaked
 
-    def arriving(self, weights: NDArray[Any], target: Any) -> NDArray[np.int64]:
-        """Return what a single spike adds through `weights` to neurons `target`: ``(w << weight_exp) << 6``."""
-        exponent = np.broadcast_to(np.asarray(self.weight_exp), np.shape(self.vth))[target]
-        shifted: NDArray[np.int64] = np.left_shift(np.asarray(weights, dtype=np.int64), exponent + STATE_SHIFT)
-        return shifted
+    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
+        return integrate(s, arriving, refractory & (self.reset == "zero"))
+
+    def fires(self, p: Any, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
+        found: NDArray[np.bool_] = s["v"] > p.vth
+        return found
+
+    def momentum(self, p: Any, s: Fields) -> NDArray[Any]:  # noqa: D102
+        return s["v"]
+
+    def fire(self, p: Any, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
+        if self.reset == "zero":
+            return {**s, "v": np.zeros_like(s["v"])}, np.ones_like(s["v"])
+        n = np.ones_like(s["v"]) if once else (s["v"] - 1) // p.vth  # the lowest n with v - n vth <= vth
+        return {**s, "v": s["v"] - n * p.vth}, n

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.network import Layer, Network, concatenate
-from lava_async.neurons import CubaParams
+from lava_async.network import Layer, Network
+from lava_async.neurons import CubaParams, combine
 from lava_async.nir import files
 from lava_async.nir.bias import with_bias_channel
 from lava_async.nir.equations import DT, Floats, Time, check_decay, check_dt, to_steps
@@ -203,7 +203,8 @@ def _network(graph: Graph, time: Time) -> Reading:
     if bias_weights:
         synapses = with_bias_channel(synapses, bias_weights, math.prod(shape), budget)
         shape = (math.prod(shape) + 1,)
-    network = Network(shape, tuple(layers), tuple(synapses), concatenate(params), np.concatenate(outputs))
+    together = combine([p.expanded(layer.size) for p, layer in zip(params, layers, strict=True)])
+    network = Network(shape, tuple(layers), tuple(synapses), together, np.concatenate(outputs))
     return Reading(network, bool(bias_weights))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import lava_async
 from lava_async.errors import InvalidType
 from lava_async.network import Network
-from lava_async.neurons import CubaParams, LoihiParams
+from lava_async.neurons import CubaParams, LoihiParams, unknown
 from lava_async.neurons.loihi import ONE, STATE_SHIFT
 from lava_async.nir import files
 from lava_async.nir.equations import DT, Floats, check_dt, raised, to_time
@@ -46,10 +46,11 @@ def export(network: Network, *, dt: float = DT) -> Any:
     if not isinstance(network, Network):
         raise InvalidType("nir.export network", network, "a Network")
     nir, dt = package(), check_dt(dt)
-    if isinstance(network.params, LoihiParams):
+    if unknown(network.params, LoihiParams) is None:
         raise NirError("Network.params: LoihiParams: NIR has no integer arithmetic; export nir.as_float(network)")
-    if not isinstance(network.params, CubaParams):
-        raise NirError(f"Network.params: {type(network.params).__name__}: must be CubaParams, neurons that NIR knows")
+    params = network.params
+    if not isinstance(params, CubaParams) or unknown(params, CubaParams):
+        raise NirError(f"Network.params: {params.describe()}: must be CubaParams, neurons that NIR knows")
     _check_types(network)
     _check_ends(network)
     shapes = {INPUT: network.input_shape, **{i: _shape(network, i) for i in range(len(network.layers))}}
@@ -58,7 +59,7 @@ def export(network: Network, *, dt: float = DT) -> Any:
     edges: list[tuple[str, str]] = []
     written = {}
     for i, layer in enumerate(network.layers):
-        written[i] = to_time(network.params, network.layer_slices[i], shapes[i], dt, _shared(network, i))
+        written[i] = to_time(params, network.layer_slices[i], shapes[i], dt, _shared(network, i))
         nodes[names[i]] = written[i].node
         nodes[names[i]].metadata = {"index": i, "name": layer.name, "shape": list(layer.shape)}
         if _may_tie(network, i):
@@ -94,6 +95,8 @@ def as_float(network: Network) -> Network:
     voltages are kept or forgotten as a whole (decays of 0 or 4096) and biases are multiples of 64.
     """
     p = network.params
+    if unknown(p, LoihiParams, CubaParams):
+        raise NirError(f"Network.params: {p.describe()}: must be CubaParams or LoihiParams, neurons that NIR knows")
     if not isinstance(p, LoihiParams):
         return network
     _check_types(network)

@@ -57,11 +57,12 @@ def _network(network: Network) -> dict[str, Any]:
     for name, size in zip(names, [network.n_inputs, *(layer.size for layer in network.layers)], strict=True):
         layers.append({"name": name, "start": start, "size": size})
         start += size
+    params: Any = network.params
     return {
         "inputs": network.n_inputs,
         "layers": layers,
         "places": layout(network).round(4).tolist(),
-        "threshold": [_short(v) for v in network.params.arrays().vth.tolist()],
+        "threshold": [_short(v) for v in params.arrays().vth.tolist()],
     }
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.engine import Checked, Result
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
-from lava_async.neurons import leak
+from lava_async.neurons import CubaParams, LoihiParams, NeuronModel, unknown
 from lava_async.synapses import INPUT
 
 #: Networks of at most so many synapses are drawn with all of them; larger ones with those that made a neuron fire.
@@ -146,7 +146,11 @@ def _momenta(network: Network, trace: list[Checked], checks: list[Checked]) -> d
         u, v = trace[first - 1].current.astype(dtype), trace[first - 1].voltage.astype(dtype)
     else:
         u, v = np.zeros((2, network.n_neurons), dtype)
-    u, v = leak(network.params.arrays(), slice(None), u, v)
+    params = network.params
+    if not isinstance(params, NeuronModel) or unknown(params, CubaParams, LoihiParams):
+        raise InvalidType("Network.params", params.describe(), "CubaParams or LoihiParams for a plot of wavefronts")
+    leaked = params.open(params.arrays(), {"u": u, "v": v}, np.zeros(network.n_neurons, bool))
+    u, v = leaked["u"], leaked["v"]
     momenta: dict[tuple[int, int], float] = {}
     for c in checks:
         before = v + (c.current.astype(dtype) - u)

@@ -47,7 +47,7 @@ class Conv(Synapses):
     delay: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
-        weights = array_of("Conv.weights", self.weights, "biuf", "numbers")
+        weights = array_of("Conv.weights", self.weights, "biufc", "numbers")
         if weights.ndim != 4 or not weights.size:
             raise InvalidValue(
                 "Conv.weights.shape", weights.shape, "(out channels, in channels / groups, height, width)"

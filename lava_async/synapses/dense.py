@@ -31,7 +31,7 @@ class Dense(Synapses):
     delay: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
-        weights = array_of("Dense.weights", self.weights, "biuf", "numbers")
+        weights = array_of("Dense.weights", self.weights, "biufc", "numbers")
         if weights.ndim != 2:
             raise InvalidValue("Dense.weights.shape", weights.shape, "(post, pre)")
         object.__setattr__(self, "weights", frozen(weights))

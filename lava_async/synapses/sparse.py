@@ -40,7 +40,7 @@ class Sparse(Synapses):
     def __post_init__(self) -> None:
         size = tuple(count("Sparse.size", n) for n in np.atleast_1d(self.size))
         pre, post = short_array("Sparse.pre", self.pre), short_array("Sparse.post", self.post)
-        weights = array_of("Sparse.weights", self.weights, "biuf", "numbers")
+        weights = array_of("Sparse.weights", self.weights, "biufc", "numbers")
         delay = np.int32(0) if self.delay is None else short_array("Sparse.delay", self.delay)
         delay = np.broadcast_to(delay, pre.shape) if np.ndim(delay) == 0 else np.asarray(delay)
         if pre.ndim != 1 or len(size) != 2:
@@ -68,7 +68,7 @@ class Sparse(Synapses):
     @classmethod
     def from_matrix(cls, source: int, target: int, weights: ArrayLike, delay: ArrayLike | None = None) -> Sparse:
         """Return the non-zero entries of a (post, pre) matrix as synapses; `delay` has the same shape."""
-        matrix = array_of("Sparse.weights", weights, "biuf", "numbers")
+        matrix = array_of("Sparse.weights", weights, "biufc", "numbers")
         if matrix.ndim != 2:
             raise InvalidValue("Sparse.weights.shape", matrix.shape, "(post, pre)")
         post, pre = np.nonzero(matrix)

@@ -17,7 +17,7 @@ from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.spikes import SpikeBatch
 from lava_async.threads import available
-from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, Parameters, Run
+from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, Parameters, Run, check_trainable
 from lava_async.training.surrogates import ATan, Exponential, Surrogate
 
 _MAX_LAYERS = 62
@@ -39,6 +39,7 @@ class CompiledEngine:
     """
 
     def __init__(self, network: Network, threads: int | None = None) -> None:
+        check_trainable(network)
         self.network, self.threads = network, threads
         self._engines: dict[tuple[str, bool], _core.Engine] = {}
 

@@ -31,7 +31,7 @@ from lava_async.neurons.loihi import LIMIT
 from lava_async.schedules import Layered
 from lava_async.spikes import SpikeBatch
 from lava_async.stopping import not_ended
-from lava_async.training.gradient import STATE_SCALE, Gradient, Parameters, Run, decayed
+from lava_async.training.gradient import STATE_SCALE, Gradient, Parameters, Run, check_trainable, decayed
 from lava_async.training.pending import NEVER, Queue, dropped
 from lava_async.training.surrogates import Surrogate
 from lava_async.training.wiring import Wiring
@@ -41,6 +41,7 @@ class DenseEngine:
     """The :class:`~lava_async.training.gradient.GradientEngine` in plain torch; slow, and the one to compare with."""
 
     def __init__(self, network: Network, threads: int | None = None) -> None:  # torch has threads of its own
+        check_trainable(network)
         self.network = network
         self._wiring: dict[bool, Wiring] = {}
 

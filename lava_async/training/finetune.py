@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
-from lava_async.neurons import LoihiParams
+from lava_async.neurons import LoihiParams, unknown
 from lava_async.synapses import INPUT, Dense
 from lava_async.training.blocks import slayer
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE
@@ -39,8 +39,8 @@ def blocks_of(network: Network, *, learn_decays: bool = False) -> list[Any]:
     InvalidType, InvalidValue
         If no such blocks are this network, naming the layer and what it has.
     """
-    if not isinstance(network.params, LoihiParams):
-        raise InvalidType("network.params", type(network.params).__name__, "LoihiParams, integers")
+    if name := unknown(network.params, LoihiParams):
+        raise InvalidType("network.params", name, "LoihiParams, integers")
     last = np.arange(network.n_neurons)[network.layer_slices[-1]]
     if not np.array_equal(network.outputs, last):
         raise InvalidValue("network.outputs", network.outputs, "the neurons of the last layer")

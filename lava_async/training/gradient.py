@@ -19,7 +19,7 @@ from torch import Tensor
 from lava_async.engine import Setup
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
-from lava_async.neurons import LoihiParams
+from lava_async.neurons import CubaParams, LoihiParams, unknown
 from lava_async.neurons.loihi import ONE, STATE_SHIFT
 from lava_async.spikes import SpikeBatch
 from lava_async.synapses import weights_of
@@ -68,6 +68,18 @@ class Gradient:
             raise InvalidType("surrogate", self.surrogate, "None, or a surrogate such as ATan() or Exponential(tau)")
 
 
+def check_trainable(network: Network) -> None:
+    """Raise an error unless there is a gradient for all neurons of a network.
+
+    Raises
+    ------
+    InvalidType
+        If one of their models has none: the error names it.
+    """
+    if name := unknown(network.params, CubaParams, LoihiParams):
+        raise InvalidType("Network.params", name, "CubaParams or LoihiParams: other neurons have no gradient yet")
+
+
 class Parameters(NamedTuple):
     """Everything that a run may be differentiated by; all of one floating type, on one device.
 
@@ -87,8 +99,10 @@ class Parameters(NamedTuple):
     @classmethod
     def of(cls, network: Network, dtype: torch.dtype = torch.float32, device: Any = None) -> Parameters:
         """Return the parameters of a network."""
+        check_trainable(network)
         weights: list[Any] = [weights_of(s) for s in network.synapses]
-        arrays: Any = network.params.arrays(np.float64)
+        params: Any = network.params
+        arrays: Any = params.arrays(np.float64)
         if isinstance(network.params, LoihiParams):
             weights = [w / WEIGHT_SCALE for w in weights]
             arrays = [x / scale for x, scale in zip(arrays, (ONE, ONE, STATE_SCALE, STATE_SCALE), strict=True)]

@@ -12,7 +12,6 @@ from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from lava_async.neurons import integrate, leak
 from lava_async.proc.async_lif.process import AsyncLIF, neuron_params
 
 
@@ -40,16 +39,17 @@ class AbstractPyAsyncLifModel(PyLoihiProcessModel):
         opens = np.broadcast_to(now.opens, self.v.shape)
         self.u[now.begins] = self.v[now.begins] = 0
         if opens.any():
-            u, v = leak(self.p, ..., self.u, self.v)
-            self.u[opens], self.v[opens] = u[opens], v[opens]
+            leaked = self.params.open(self.p, {"u": self.u, "v": self.v}, np.zeros(self.v.shape, bool))
+            self.u[opens], self.v[opens] = leaked["u"][opens], leaked["v"][opens]
             self.refractory[opens] = False
         arriving = self.params.arriving(self.a_in.recv(), ...)
         touched = opens | (arriving != 0)
-        u, v = integrate(self.p, ..., self.u, self.v, arriving, self.refractory)
-        self.u[touched], self.v[touched] = u[touched], v[touched]
+        after = self.params.integrate(self.p, {"u": self.u, "v": self.v}, arriving, self.refractory)
+        self.u[touched], self.v[touched] = after["u"][touched], after["v"][touched]
         # Nothing fires before its first time step opens, whatever its voltage is; as in the engines, only what opens or
         # is touched is checked.
-        fires = touched & (np.asarray(now.t) >= 0) & (self.v > self.p.vth) & ~self.refractory
+        above = self.params.fires(self.p, {"u": self.u, "v": self.v})
+        fires = touched & (np.asarray(now.t) >= 0) & above & ~self.refractory
         self.s_out.send(np.where(fires, self.v, 0))
         self.v[fires] = 0
         self.refractory |= fires & self.proc_params["refractory"]

@@ -15,6 +15,8 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.async_protocol import AsyncProtocol
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
+from lava_async.errors import InvalidType
+from lava_async.neurons import CubaParams, LoihiParams, unknown
 from lava_async.proc.async_lif.process import AsyncLIF
 from lava_async.proc.async_network.process import AsyncNetwork
 from lava_async.proc.channels import ReceivingEnd
@@ -179,6 +181,12 @@ class SubAsyncNetworkModel(AbstractSubProcessModel):
 
     def __init__(self, proc: AsyncNetwork) -> None:
         net, p = proc.network, cast(Any, proc.network.params)
+        if name := unknown(p, CubaParams, LoihiParams):
+            raise InvalidType(
+                "AsyncNetwork.network.params",
+                name,
+                "CubaParams or LoihiParams for a composition of Processes; select_sub_proc_model=False runs any model",
+            )
         layered = isinstance(proc.schedule, Layered)
         early = proc.proc_params["input_first"] or layered
         interval = proc.proc_params["reset_interval"]
