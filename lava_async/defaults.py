@@ -22,6 +22,8 @@ FINE_TUNING = 0.1
 """Factor of the learning rate for weights that have learned already."""
 SCALE, PENALTY = 5.0, 0.005
 """Of the output counts in the cross-entropy, and of the hidden spikes; both are divided by the number of time steps."""
+ANYTIME_SCALE = 20.0
+"""Of the counts so far in the anytime cross-entropy, divided by the number of time steps."""
 BATCH_SIZE = 32
 """Samples per training step."""
 EPOCHS = 20

@@ -22,7 +22,7 @@ from lava_async.model_files import load_model
 from lava_async.training import UnlayeredNetwork, dense_blocks
 from lava_async.training.finetune import blocks_of
 from lava_async.training.gradient import STATE_SCALE
-from lava_async.training.losses import CrossEntropy, Loss, SpikeMax, SpikeRate
+from lava_async.training.losses import AnytimeCrossEntropy, CrossEntropy, Loss, SpikeMax, SpikeRate
 from lava_async.training.ranks import Ranks
 from lava_async.training.surrogates import Exponential, per_threshold
 from lava_async.training.trainer import Trainer, default_learning_rate
@@ -178,6 +178,8 @@ def _augmentation(config: Config, train: Any) -> Callable[[Any, Any], Any] | Non
 def _loss(config: LossConfig) -> Loss | None:
     if config.name == "cross_entropy":
         return None if config.scale is None else CrossEntropy(config.scale)
+    if config.name == "anytime":
+        return AnytimeCrossEntropy(config.scale, config.mixed)
     return SpikeMax(config.mode) if config.name == "spike_max" else SpikeRate(config.true_rate, config.false_rate)
 
 

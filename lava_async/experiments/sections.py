@@ -239,12 +239,17 @@ class GradientConfig(Table):
 class LossConfig(Table):
     """What is made small."""
 
-    name: Literal["cross_entropy", "spike_rate", "spike_max"] = key(
-        "Cross-entropy of scaled output counts, or slayer's SpikeRate or SpikeMax.", "cross_entropy"
+    name: Literal["cross_entropy", "anytime", "spike_rate", "spike_max"] = key(
+        "Cross-entropy of scaled output counts, of all or after every time step, or slayer's SpikeRate or SpikeMax.",
+        "cross_entropy",
     )
     scale: float | None = key(
-        f"Of cross_entropy: factor of the output counts; left out: {defaults.SCALE:g} / time steps.", None, least=0.0
+        f"Of cross_entropy, anytime: factor of the output counts; left out: {defaults.SCALE:g} / time steps, "
+        f"{defaults.ANYTIME_SCALE:g} / time steps.",
+        None,
+        least=0.0,
     )
+    mixed: float = key("Of anytime: weight of the cross-entropy of all counts besides.", 0.0, least=0.0)
     true_rate: float = share("Of spike_rate: spikes per time step of the right output.", 0.5)
     false_rate: float = share("Of spike_rate: spikes per time step of the others.", 0.02)
     mode: Literal["probability", "softmax"] = key("Of spike_max: how rates become probabilities.", "softmax")

@@ -23,7 +23,7 @@ from lava_async.schedules import Schedule
 from lava_async.silence import Activity
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
 from lava_async.tally import Tally, in_parts
-from lava_async.training.losses import CrossEntropy
+from lava_async.training.losses import CrossEntropy, Loss
 from lava_async.training.trainer import Epoch, LabelledSpikes, Trainer
 from lava_async.training.unlayered import UnlayeredNetwork
 
@@ -121,6 +121,7 @@ def fit(
     learning_rate: float | None = None,
     optimizer: torch.optim.Optimizer | None = None,
     cosine: bool = True,
+    loss: Loss | None = None,
     scale: float | None = None,
     penalty: float | None = None,
     seed: int = 0,
@@ -147,8 +148,10 @@ def fit(
         One made for parameters of `network`.
     cosine : bool
         Let the learning rate fall to 0 along half a cosine.
+    loss : Loss, optional
+        Another loss of the output counts, as :class:`~lava_async.training.losses.AnytimeCrossEntropy`.
     scale : float, optional
-        Of the output counts in the loss; default: 5 / time steps.
+        Of the output counts in the cross-entropy; default: 5 / time steps. Unused if `loss` is given.
     penalty : float, optional
         Weight of the hidden spikes in the loss; default: 0.005 / time steps.
     seed : int
@@ -198,7 +201,7 @@ def fit(
         cosine=cosine,
         penalty=penalty,
         seed=seed,
-        loss=None if scale is None else CrossEntropy(scale),
+        loss=CrossEntropy(scale) if loss is None and scale is not None else loss,
         optimizer=optimizer,
     )
     with ProgressBar(total=epochs * trainer.n_batches, disable=not progress, unit="batch") as bar:
