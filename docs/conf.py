@@ -60,6 +60,7 @@ viewcode_follow_imported_members = False
 suppress_warnings = ["ref.python"]  # types that are named in more than one class, such as `spikes`
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_preprocess_types = True
 
 
 def read_links(_: Sphinx, page: str, source: list[str]) -> None:
@@ -96,6 +97,7 @@ def setup(app: Sphinx) -> None:
 # --- Look ------------------------------------------------------------------------------------------------------------
 html_theme = "pydata_sphinx_theme"
 html_title = "lava-async"
+html_context = {"default_mode": "auto"}  # dark where the reader has asked for it
 html_theme_options = {
     "navbar_align": "left",
     "show_toc_level": 2,
@@ -103,5 +105,6 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
 }
+html_sidebars = {"*": []}  # pages of the top have no neighbours that the head does not name
 html_show_sourcelink = False
 html_static_path = []

@@ -1,4 +1,4 @@
-"""The front door: run a network on spikes."""
+"""The main entry point: run a network on spikes."""
 
 from __future__ import annotations
 

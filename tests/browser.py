@@ -94,6 +94,10 @@ class Browser:
 
     def open(self, page, width, height=900):
         """Return a tab with a file in it; less than 600 pixels are a phone, with a touch screen's way of layout."""
+        return self.visit(page.as_uri(), width, height)
+
+    def visit(self, address, width, height=900):
+        """Return a tab with what is at an address."""
         target = self.call("Target.createTarget", None, url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", None, targetId=target, flatten=True)["sessionId"]
         tab = Tab(self, session)
@@ -102,7 +106,7 @@ class Browser:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
         tab.call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
-        tab.call("Page.navigate", url=page.as_uri())
+        tab.call("Page.navigate", url=address)
         self.wait("Page.loadEventFired", session)
         return tab
 

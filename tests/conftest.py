@@ -8,6 +8,8 @@ and prints how to draw those that fail again.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,3 +75,18 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     started = Browser(tmp_path_factory.mktemp("browser"))
     yield started
     started.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation, built once, without network."""
+    pytest.importorskip("sphinx", reason="no Sphinx here (the group `docs`)")
+    folder = tmp_path_factory.mktemp("site")
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    options = ["-W", "--keep-going", "-q", "-d", str(tmp_path_factory.mktemp("read"))]
+    command = [sys.executable, "-m", "sphinx", *options, "docs", str(folder)]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=280, env=os.environ | nowhere
+    )
+    assert done.returncode == 0, done.stderr
+    return folder

@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import json
-import os
 import pkgutil
 import re
 import subprocess
@@ -59,28 +58,6 @@ def test_every_picture_is_shown_and_small():
 def test_every_picture_has_a_text_instead():
     for page, text in PAGES.items():
         assert not re.search(r"!\[\s*\]\(", text), page
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    pytest.importorskip("sphinx", reason="no Sphinx here (the group `docs`)")
-    folder = tmp_path_factory.mktemp("site")
-    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-W",
-        "--keep-going",
-        "-q",
-        "-d",
-        str(folder / "read"),
-        "docs",
-        str(folder),
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, env=os.environ | nowhere)
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 def test_the_site_loads_nothing_from_elsewhere(site):
