@@ -112,7 +112,8 @@ if not TYPE_CHECKING:  # A type checker that sees this function takes any name f
     def __getattr__(name: str) -> ModuleType:
         if name in LAZY:
             return import_module(f"lava_async.{name}")
-        raise AttributeError(f"module 'lava_async' has no attribute {name!r}{nearest(name, __dir__())}")
+        # `from lava_async import x` comes here for modules, too: this must be quick.
+        raise AttributeError(f"module 'lava_async' has no attribute {name!r}{nearest(name, (*__all__, *LAZY))}")
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from lava_async.errors import ForwardStepLimit, InvalidType
 from lava_async.records import count, member
+from lava_async.registry import Registry
 
 #: No network that comes to rest needs as many; one that never does is reported instead of hanging.
 ENDLESS = 1_000_000
@@ -108,7 +109,9 @@ class MaxForwardSteps(StopRule):
         return Stop(-1, self.limit, self.truncate)
 
 
-STOP_RULES = {rule.__name__: rule for rule in (Quiescence, FirstOutput, MaxForwardSteps)}
+STOP_RULES: Registry[type[StopRule]] = Registry(
+    "stop_rules", {rule.__name__: rule for rule in (Quiescence, FirstOutput, MaxForwardSteps)}
+)
 
 
 def stop_rule(name: str, **options: Any) -> StopRule:

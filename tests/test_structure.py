@@ -35,6 +35,7 @@ BASE = {
     "network",
     "neurons",
     "records",
+    "registry",
     "schedules",
     "spikes",
     "stopping",

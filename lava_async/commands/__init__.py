@@ -19,10 +19,14 @@ from lava_async.commands.list_models import COMMAND as MODELS
 from lava_async.commands.run import COMMAND as RUN
 from lava_async.commands.study import COMMAND as STUDY
 from lava_async.commands.train import COMMAND as TRAIN
+from lava_async.registry import Registry
 
-COMMANDS: dict[str, Command] = {
-    command.name: command
-    for command in (DEMO, TRAIN, STUDY, EVALUATE, EXPORT, RUN, INSPECT, MODELS, DATA, BENCH, DOCTOR)
-}
+COMMANDS: Registry[Command] = Registry(
+    "commands",
+    {
+        command.name: command
+        for command in (DEMO, TRAIN, STUDY, EVALUATE, EXPORT, RUN, INSPECT, MODELS, DATA, BENCH, DOCTOR)
+    },
+)
 
 __all__ = ["COMMANDS", "Command", "Report", "output", "table", "whole"]

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
 from lava_async.data import SpikeDataset
 from lava_async.errors import InvalidValue, nearest
+from lava_async.registry import Registry
 
 #: Module and function of each data set. Modules are imported when they are asked for.
-DATA: dict[str, str] = {
-    "digits": "lava_async.data.digits:digits",
-    "mnist": "lava_async.data.mnist:mnist",
-    "spoken_digits": "lava_async.data.speech:spoken_digits",
-    "shd": "lava_async.data.speech:shd",
-    "ssc": "lava_async.data.speech:ssc",
-    "nmnist": "lava_async.data.nmnist:nmnist",
-    "dvs_gesture": "lava_async.data.gesture:dvs_gesture",
-    "events": "lava_async.data.own:events",
-}
+DATA: Registry[Callable[..., SpikeDataset]] = Registry(
+    "data_sets",
+    {
+        "digits": "lava_async.data.digits:digits",
+        "mnist": "lava_async.data.mnist:mnist",
+        "spoken_digits": "lava_async.data.speech:spoken_digits",
+        "shd": "lava_async.data.speech:shd",
+        "ssc": "lava_async.data.speech:ssc",
+        "nmnist": "lava_async.data.nmnist:nmnist",
+        "dvs_gesture": "lava_async.data.gesture:dvs_gesture",
+        "events": "lava_async.data.own:events",
+    },
+)
 #: Arguments that are no options of a data set: not for configs.
 _NO_OPTIONS = ("split", "progress")
 _ANY_NUMBER = (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL)
@@ -64,9 +67,7 @@ def loader(name: str) -> Callable[..., Any]:
         from lava_async.data import own
 
         return own.entry_point(name) if ":" in name else partial(own.events, folder=name)
-    module, function = DATA[name].split(":")
-    found: Callable[..., Any] = getattr(import_module(module), function)
-    return found
+    return DATA[name]
 
 
 def options(name: str) -> dict[str, Parameter]:

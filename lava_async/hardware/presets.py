@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lava_async.hardware.targets import DAVIES_2018, SANA_FE, by_name
+from lava_async.registry import Registry
 
 PICO, NANO = 1e-12, 1e-9
 
@@ -121,7 +122,7 @@ SANAFE = Preset(
     barrier=((1, 0.6e-6), (2, 1.0e-6), (4, 1.4e-6), (29, 1.8e-6)),
 )
 
-PRESETS = {preset.name: preset for preset in (DAVIES2018, SANAFE)}
+PRESETS: Registry[Preset] = Registry("presets", {preset.name: preset for preset in (DAVIES2018, SANAFE)})
 
 
 def preset_of(preset: Preset | str) -> Preset:

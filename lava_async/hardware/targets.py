@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lava_async.errors import InvalidValue
+from lava_async.registry import Registry
 
 T = TypeVar("T")
 
@@ -140,7 +141,7 @@ LOIHI2 = Target(
     payload_bits=Limit(32, INTEL_BRIEF),
 )
 
-TARGETS = {target.name: target for target in (LOIHI1, LOIHI2)}
+TARGETS: Registry[Target] = Registry("targets", {target.name: target for target in (LOIHI1, LOIHI2)})
 
 
 def target_of(target: Target | str) -> Target:

@@ -19,10 +19,11 @@ from lava_async.network import Layer, Network
 from lava_async.netx.chain import MOST_NEURONS
 from lava_async.netx.h5 import NetxError, Node, put
 from lava_async.neurons import CubaParams, LoihiParams, unknown
+from lava_async.registry import Registry
 from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
 
 PARAMS = {kind.tag: kind for kind in (CubaParams, LoihiParams)}
-SYNAPSES: dict[str, type[Synapses]] = {kind.__name__: kind for kind in (Conv, Dense)}
+SYNAPSES: Registry[type[Synapses]] = Registry("synapses", {kind.__name__: kind for kind in (Conv, Dense)})
 """Types that are stored one by one, with a dataset per field."""
 PLAIN = ("input_shape", "stride", "padding", "dilation", "groups")
 """Fields of theirs that are numbers or tuples, not arrays."""

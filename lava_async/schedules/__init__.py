@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from lava_async.records import member
+from lava_async.registry import Registry
 from lava_async.schedules.base import Order, Pending, Schedule, Term
 from lava_async.schedules.depth import Deep, Shallow
 from lava_async.schedules.fifo import Fifo, Lifo
@@ -20,9 +21,10 @@ from lava_async.schedules.random_order import Random
 from lava_async.schedules.replay import Replay
 from lava_async.schedules.timed import Timed
 
-SCHEDULES: dict[str, type[Schedule]] = {
-    kind.name: kind for kind in (Layered, Random, Momentum, Fifo, Lifo, Shallow, Deep, Timed, Replay)
-}
+SCHEDULES: Registry[type[Schedule]] = Registry(
+    "schedules",
+    {kind.name: kind for kind in (Layered, Random, Momentum, Fifo, Lifo, Shallow, Deep, Timed, Replay)},
+)
 
 
 def schedule(name: str, **options: Any) -> Schedule:

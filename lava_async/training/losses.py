@@ -17,6 +17,7 @@ from lava_async import defaults
 from lava_async.errors import InvalidValue
 from lava_async.network import Network
 from lava_async.records import array_of
+from lava_async.registry import Registry
 from lava_async.training.blocks import slayer
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -120,6 +121,12 @@ class SpikeMax:
     def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
         total: Tensor = slayer().loss.SpikeMax(mode=self.mode, reduction="sum")(output, labels)
         return total / len(labels)
+
+
+LOSSES: Registry[Callable[..., Loss]] = Registry(
+    "losses", {"cross_entropy": CrossEntropy, "spike_rate": SpikeRate, "spike_max": SpikeMax}
+)
+"""By the names of configs; each is called with the options of the config and returns the loss."""
 
 
 def activity_weights(network: Network, penalty: float | Sequence[float]) -> Tensor:

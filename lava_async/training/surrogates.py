@@ -6,6 +6,7 @@ A surrogate is one frozen dataclass with ``derivative(x)`` of x = v - threshold,
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from lava_async import defaults
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.registry import Registry
 
 
 class Surrogate(Protocol):
@@ -74,6 +76,10 @@ class Exponential:
 
     def part(self, neurons: slice) -> Exponential:  # noqa: D102
         return replace(self, tau=_part(self.tau, neurons), scale=_part(self.scale, neurons))
+
+
+SURROGATES: Registry[Callable[..., Surrogate]] = Registry("surrogates", {"atan": ATan, "exponential": Exponential})
+"""By name; each is called with its options and returns the surrogate."""
 
 
 def per_threshold(alpha: float, thresholds: Tensor) -> ATan:

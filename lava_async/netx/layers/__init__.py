@@ -17,23 +17,27 @@ from lava_async.netx.layers.input import InputLayer
 from lava_async.netx.layers.pool import PoolLayer
 from lava_async.netx.layers.recurrent import RecurrentLayer
 from lava_async.netx.layers.transposed import ConvTLayer, UnpoolLayer
+from lava_async.registry import Registry
 
 #: In the order in which the layers of a network are tried for being one of them.
-LAYER_TYPES: dict[str, type[LayerType]] = {
-    member.kind: member
-    for member in (
-        InputLayer,
-        FlattenLayer,
-        ConvLayer,
-        DenseLayer,
-        RecurrentLayer,
-        PoolLayer,
-        ConvTLayer,
-        UnpoolLayer,
-        AverageLayer,
-        ConcatLayer,
-    )
-}
+LAYER_TYPES: Registry[type[LayerType]] = Registry(
+    "layer_types",
+    {
+        member.kind: member
+        for member in (
+            InputLayer,
+            FlattenLayer,
+            ConvLayer,
+            DenseLayer,
+            RecurrentLayer,
+            PoolLayer,
+            ConvTLayer,
+            UnpoolLayer,
+            AverageLayer,
+            ConcatLayer,
+        )
+    },
+)
 
 __all__ = [
     "LAYER_TYPES",
