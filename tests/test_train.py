@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,10 +32,10 @@ from lava_async.synapses import Dense
 from lava_async.training import UnlayeredNetwork
 from lava_async.training.blocks import slayer
 from lava_async.training.checkpoint import read_checkpoint, write_checkpoint
+from lava_async.training.failure import NonFiniteError
 from lava_async.training.finetune import blocks_of
 from lava_async.training.losses import SpikeMax, SpikeRate, activity_weights
 from lava_async.training.ranks import Ranks
-from lava_async.training.trainer import NonFiniteError
 
 SMALL = Config.from_toml("""
 [network]
@@ -177,6 +178,20 @@ def test_a_finished_training_is_not_trained_further(trained, tmp_path):
     again = train(SMALL, trained.folder, on_batch=pytest.fail)
     assert same(again.network.state_dict(), trained.network.state_dict())
     assert len(before) == (trained.folder / "network.net").stat().st_size
+
+
+def test_a_finished_training_goes_on_when_its_epochs_are_raised(trained, tmp_path):
+    longer = SMALL.with_values({"training.epochs": SMALL.training.epochs + 2})
+    shutil.copytree(trained.folder, tmp_path / "run")
+    found = train(longer, tmp_path / "run")
+    assert found.history[: len(trained.history)] == trained.history
+    assert [epoch.number for epoch in found.history] == list(range(1, longer.training.epochs + 1))
+    assert found.results["config"] == longer.plain()
+    # From the checkpoint of the finished training, in whatever way it comes about.
+    shutil.copytree(trained.folder, tmp_path / "again")
+    assert same(train(longer, tmp_path / "again").network.state_dict(), found.network.state_dict())
+    with pytest.raises(InvalidValue, match=r"training\.epochs = \d+, now 1"):
+        train(SMALL.with_values({"training.epochs": 1}), tmp_path / "run")
 
 
 # --------------------------------------------------------------------------------------------------------- files
@@ -367,13 +382,14 @@ def test_a_checkpoint_that_is_made_to_hurt_is_an_error(tmp_path, content):
         lambda s: s["trainer"].update(best_weights={}),
         lambda s: s["trainer"].update(network=[1]),
         lambda s: s["trainer"]["network"].update(samples_seen=torch.zeros(10**3)),
+        lambda s: s["trainer"].update(samples_seen="many"),
         lambda s: s["trainer"].update(optimizer=None),
         lambda s: s["trainer"]["optimizer"].update(state=[]),
         lambda s: s["trainer"]["optimizer"].update(state={10**9: {}}),
         lambda s: s["trainer"]["optimizer"]["state"].update({0: {"exp_avg": torch.zeros(3)}}),
         lambda s: s["trainer"]["optimizer"]["param_groups"][0].update(lr="fast"),
         lambda s: s["trainer"]["optimizer"]["param_groups"][0].update(params=[0] * 10**5),
-        lambda s: s["trainer"]["falling"].update(last_epoch="x"),
+        lambda s: s["trainer"]["rates"].update(last_epoch="x"),
     ],
 )
 def test_a_checkpoint_whose_state_does_not_fit_is_an_error(trained, tmp_path, harm):
@@ -522,7 +538,7 @@ def test_no_batch_is_ever_the_whole_data_set(monkeypatch):
             return SpikeBatch.of(samples.spikes[indices])
 
     results = []
-    monkeypatch.setattr("lava_async.training.trainer._CHUNK", 20)
+    monkeypatch.setattr("lava_async.training.objective._CHUNK", 20)
     for data in (samples, Events()):
         network = build_network(SMALL, (200,), 10)
         results.append(build_trainer(SMALL, network, data, data, Ranks()).run())

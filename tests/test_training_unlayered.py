@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from functools import partial
 
 import numpy as np
@@ -142,11 +141,10 @@ def test_dropouts_are_for_training_only():
 
 def test_each_training_run_draws_anew_and_a_resumed_one_draws_the_same():
     net = UnlayeredNetwork(dense_blocks([12, 9, 5], **NEURON, gain=3.0), schedule=Random(1)).train()
-    before = copy.deepcopy(net.state_dict())
     first, second = net.run(spikes()).counts, net.run(spikes()).counts
     assert not torch.equal(first, second)
     assert net.samples_seen == 8
-    net.load_state_dict(before)
+    net.samples_seen.zero_()
     assert torch.equal(net.run(spikes()).counts, first)
     assert torch.equal(net.run(spikes(), samples=range(4, 8)).counts, second)
     assert torch.equal(net.eval().run(spikes()).counts, first), "eval mode numbers samples from 0"
@@ -184,19 +182,6 @@ def test_spikes_are_the_same_in_double_precision_and_under_autocast(engine, conv
     mixed = make_net(make("plain")).eval()
     mixed.blocks[0].double()
     assert torch.equal(mixed(spikes()).float(), want)
-
-
-@pytest.mark.parametrize("kind", [torch.half, torch.bfloat16])
-def test_types_that_cannot_hold_the_grid_are_refused_before_anything_is_rounded(kind):
-    net = UnlayeredNetwork(make("plain"), schedule=Random(2))
-    before = copy.deepcopy(net.state_dict())
-    sentence = f"'{kind}': must be torch.float32 or torch.float64"
-    with pytest.raises(InvalidType, match=re.escape(f"UnlayeredNetwork = {sentence}")):
-        net.to(kind)
-    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), before.values(), strict=True))
-    net.blocks[1].to(kind)
-    with pytest.raises(InvalidType, match=re.escape(f"UnlayeredNetwork.blocks = {sentence}")):
-        net(spikes())
 
 
 @pytest.mark.parametrize("feature", FEATURES)

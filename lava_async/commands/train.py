@@ -16,7 +16,8 @@ from lava_async.experiments.toml import parse_toml
 
 if TYPE_CHECKING:
     from lava_async.experiments.train import Trained
-    from lava_async.training.trainer import Batch, Epoch, Trainer
+    from lava_async.training.history import Batch, Epoch
+    from lava_async.training.trainer import Trainer
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -30,7 +30,7 @@ from lava_async.forms import class_labels, plain
 from lava_async.records import count
 from lava_async.spikes import SpikeBatch, SpikeTrain
 
-__all__ = ["entry_point", "events", "from_events", "from_samples", "labelled"]
+__all__ = ["entry_point", "events", "from_events", "from_samples", "labelled", "pairs_of"]
 
 #: Recordings that are read at once.
 _CHUNK = 200
@@ -254,7 +254,7 @@ def from_samples(
         raise InvalidValue("from_samples.axes", axes, "CHWT, time last, or TPHW, time first")
     if hasattr(data, "spikes") and hasattr(data, "labels"):
         data = data.spikes, data.labels
-    pairs = _pairs(name, data)
+    pairs = pairs_of(name, data)
     try:
         first, label = next(pairs)
     except StopIteration:
@@ -336,7 +336,7 @@ def _is_sparse(spikes: Any) -> bool:
     return str(getattr(spikes, "layout", "torch.strided")) != "torch.strided"
 
 
-def _pairs(name: str, data: Any) -> Iterator[tuple[Any, Any]]:
+def pairs_of(name: str, data: Any) -> Iterator[tuple[Any, Any]]:
     """Yield (sample, label) or (batch, labels)."""
     if isinstance(data, tuple) and len(data) == 2 and len(data[0]) == len(data[1]) and not _has_fields(data[0]):
         yield from zip(data[0], data[1], strict=True)

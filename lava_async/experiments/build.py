@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,9 +24,10 @@ from lava_async.training import UnlayeredNetwork, dense_blocks
 from lava_async.training.finetune import blocks_of
 from lava_async.training.gradient import STATE_SCALE
 from lava_async.training.losses import AnytimeCrossEntropy, CrossEntropy, Loss, SpikeMax, SpikeRate
+from lava_async.training.optimization import chosen_optimizer, default_learning_rate, make_optimizer
 from lava_async.training.ranks import Ranks
 from lava_async.training.surrogates import Exponential, per_threshold
-from lava_async.training.trainer import Trainer, default_learning_rate
+from lava_async.training.trainer import Trainer
 
 Progress = Callable[[int, int], Any]
 """Called with the samples that are read, and all of them, where reading takes long."""
@@ -112,8 +114,13 @@ def build_trainer(config: Config, network: UnlayeredNetwork, train: Any, validat
         seed=seed,
         optimizer=_optimizer(config, network),
         cosine=config.optimizer.cosine,
+        scheduler=config.optimizer.scheduler,
+        scheduler_options=config.optimizer.scheduler_options or None,
         loss=_loss(config.loss),
+        class_weights=config.loss.class_weights,
         penalty=config.loss.penalty,
+        max_grad_norm=config.optimizer.max_grad_norm,
+        patience=training.patience,
         rate=config.network.rate,
         schedule_at=lambda step, steps: config.schedule.at(seed, step, steps),
         threads=training.threads,
@@ -190,10 +197,14 @@ def _optimizer(config: Config, network: UnlayeredNetwork) -> torch.optim.Optimiz
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     decays = [p for name, p in named if name.endswith("_decay")]
     weights = [p for name, p in named if not name.endswith("_decay")]
-    unit = STATE_SCALE**2 if o.name == "sgd" else STATE_SCALE  # The steps of Adam do not shrink with the gradient.
-    groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": o.weight_decay}]
+    unit = (
+        STATE_SCALE**2 if o.name.lower() == "sgd" else STATE_SCALE
+    )  # The steps of Adam do not shrink with the gradient.
+    groups: list[dict[str, Any]] = [{"params": weights}]
     if decays:
         groups.append({"params": decays, "weight_decay": 0.0, "lr": o.decay_learning_rate * unit})
-    if o.name == "sgd":
-        return torch.optim.SGD(groups, lr=rate, momentum=o.momentum)
-    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[o.name](groups, lr=rate)
+    # Adam, for one, has no momentum of this name.
+    taken = inspect.signature(chosen_optimizer("optimizer", o.name)).parameters
+    given = {"weight_decay": o.weight_decay, "momentum": o.momentum}
+    options = {**{name: value for name, value in given.items() if name in taken}, **o.options}
+    return make_optimizer("optimizer", o.name, groups, rate, options)

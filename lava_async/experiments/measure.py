@@ -20,7 +20,7 @@ from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
 from lava_async.stopping import StopRule
 from lava_async.tally import Tally, in_parts, take
-from lava_async.training.trainer import LabelledSpikes
+from lava_async.training.history import LabelledSpikes
 
 log = logging.getLogger(__name__)
 #: Whose prices the energy split is in.

@@ -253,6 +253,9 @@ class LossConfig(Table):
     true_rate: float = share("Of spike_rate: spikes per time step of the right output.", 0.5)
     false_rate: float = share("Of spike_rate: spikes per time step of the others.", 0.02)
     mode: Literal["probability", "softmax"] = key("Of spike_max: how rates become probabilities.", "softmax")
+    class_weights: Literal["balanced"] | tuple[float, ...] | None = key(
+        'Of cross_entropy: a weight per output, or "balanced": every class counts the same.', None, least=0.0
+    )
     penalty: float | tuple[float, ...] | None = key(
         "Weight of the spikes per sample: one number for all hidden layers, or one per layer, the output included; "
         f"left out: {defaults.PENALTY:g} / time steps.",
@@ -265,16 +268,20 @@ class LossConfig(Table):
 class OptimizerConfig(Table):
     """How it is made small."""
 
-    name: Literal["adam", "adamw", "sgd"] = key("Optimizer of torch.", "adam")
+    name: str = key("Optimizer of torch, as AdamW or SGD, in letters of any case.", "adam")
     learning_rate: float | None = key(
         f"At the beginning; left out: {defaults.LEARNING_RATE:g} per threshold, a tenth of that for fine-tuning.",
         None,
         least=0.0,
     )
     decay_learning_rate: float = key("Of the decays, if they are learned.", 2e-3, least=0.0)
-    cosine: bool = key("Let the learning rates fall to 0 along half a cosine.", True)
+    cosine: bool = key("Without scheduler: let the learning rates fall to 0 along half a cosine, else keep them.", True)
+    scheduler: str | None = key("Scheduler of torch, as StepLR or OneCycleLR; left out: see cosine.", None)
+    scheduler_options: dict[str, Any] = key("Its arguments, as {step_size = 5}.", {})
     weight_decay: float = key("As torch's.", 0.0, least=0.0)
     momentum: float = share("Of sgd.", 0.0)
+    options: dict[str, Any] = key("Other arguments of the optimizer, as {nesterov = true}.", {})
+    max_grad_norm: float | None = key("Gradients are scaled down to this norm.", None, least=1e-9)
 
 
 @dataclass(frozen=True)
@@ -291,6 +298,7 @@ class TrainingConfig(Table):
     threads: int = key(
         "Threads per process; the order of float sums, so the last bits, depend on it.", 1, least=1, most=4096
     )
+    patience: int | None = key("End after so many epochs without a better result on validation samples.", None, least=1)
     keep: Literal["best", "last"] = key("Weights at the end: the best on validation samples, or the last.", "best")
     checkpoint_seconds: float = key("Longest time between two checkpoints; each epoch ends with one.", 60.0, least=0.0)
     tensorboard: bool = key("Also write curves for TensorBoard.", False)

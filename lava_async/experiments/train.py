@@ -37,9 +37,11 @@ from lava_async.files import leftovers, replacing, write_bytes, write_json
 from lava_async.model_files import load_model
 from lava_async.training import UnlayeredNetwork
 from lava_async.training.checkpoint import check_alike, read_checkpoint, write_checkpoint
+from lava_async.training.failure import NonFiniteError
+from lava_async.training.history import Batch, Epoch
 from lava_async.training.loop import evaluate
 from lava_async.training.ranks import Ranks, ranks
-from lava_async.training.trainer import Batch, Epoch, NonFiniteError, Trainer
+from lava_async.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 FILES = CONFIG, CHECKPOINT, HISTORY, NETWORK, RESULTS, BAD_BATCH = (
@@ -89,7 +91,8 @@ def train(
 ) -> Trained:
     """Train as a config says, or go on where a training of the same config stopped.
 
-    Under torchrun all its processes train together.
+    A config with more epochs than before goes on, too, even if the training was finished: with the last weights, and
+    with the learning rate that the longer training has at that point. Under torchrun all its processes train together.
 
     Parameters
     ----------
@@ -166,7 +169,11 @@ def train(
 def _finish(config: Config, folder: Path, trainer: Trainer, group: Ranks) -> dict[str, Any]:
     """Write history, network and results."""
     _write(folder / HISTORY, _csv(trainer.history))
-    kept = max(trainer.history, key=lambda e: (e.validation, e.number), default=None) if trainer.best >= 0 else None
+    kept = (
+        max(trainer.history, key=lambda e: (e.validation, e.number), default=None)
+        if trainer.best_weights is not None
+        else None
+    )
     results: dict[str, Any] = {
         "config": config.plain(),
         "lava_async": __version__,
@@ -200,6 +207,8 @@ def _state(config: Config, folder: Path, identity: dict[str, int], group: Ranks)
     there = _flat(Config.from_toml(found["config"], f"config in {path}").plain())
     here = _flat(config.plain())
     differing = {name for name in {*there, *here} if there.get(name) != here.get(name)} - _HARMLESS
+    if there["training.epochs"] <= here["training.epochs"]:  # Of a finished training, too: it goes on.
+        differing -= {"training.epochs"}
     other = [f"{name} = {there.get(name)!r}, now {here.get(name)!r}" for name in sorted(differing - _ROUNDING)]
     other += [
         f"{name} of the data = {found['data'].get(name)}, now {value}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from lava_async.schedules import Schedule
 from lava_async.silence import Activity
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
 from lava_async.tally import Tally, in_parts
+from lava_async.training.history import Batch, Epoch, LabelledSpikes
 from lava_async.training.losses import CrossEntropy, Loss
-from lava_async.training.trainer import Epoch, LabelledSpikes, Trainer
+from lava_async.training.trainer import Trainer
 from lava_async.training.unlayered import UnlayeredNetwork
 
 log = logging.getLogger(__name__)
@@ -118,20 +119,27 @@ def fit(
     *,
     epochs: int = defaults.EPOCHS,
     batch_size: int = defaults.BATCH_SIZE,
-    learning_rate: float | None = None,
-    optimizer: torch.optim.Optimizer | None = None,
-    cosine: bool = True,
     loss: Loss | None = None,
+    learning_rate: float | None = None,
+    optimizer: torch.optim.Optimizer | str | None = None,
+    cosine: bool = True,
+    scheduler: object | None = None,
+    scheduler_options: Mapping[str, Any] | None = None,
     scale: float | None = None,
-    penalty: float | None = None,
+    class_weights: str | Sequence[float] | None = None,
+    penalty: float | Sequence[float] | None = None,
+    max_grad_norm: float | None = None,
+    patience: int | None = None,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     progress: bool = False,
-    callback: Callable[[Epoch], None] | None = None,
+    callback: Callable[[Epoch], object] | None = None,
+    on_batch: Callable[[Batch], object] | None = None,
 ) -> list[Epoch]:
     """Train a network in place; it ends with the weights that were best on the validation samples, in eval mode.
 
-    The loss is ``cross_entropy(scale * sum_t output counts, label) + penalty * (spikes of hidden neurons per sample)``.
+    By default the loss is ``cross_entropy(scale * sum_t output counts, label) + penalty * (spikes of hidden neurons per
+    sample)``. To train further than `epochs`, or to go on after an interruption, there is :class:`Trainer`.
 
     Parameters
     ----------
@@ -141,27 +149,38 @@ def fit(
         Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay.
     epochs, batch_size : int
         Passes over the training samples, and samples per optimizer step.
+    loss : function, optional
+        ``loss(output counts (B, n_out, T), labels)`` returns the mean over the samples, in place of the cross-entropy:
+        a function of yours or one of :mod:`lava_async.training.losses`, such as MultiLabel or Regression. It gets the
+        labels of the data as they are.
     learning_rate : float, optional
-        Of the Adam optimizer; unused if `optimizer` is given. Default:
-        :func:`~lava_async.training.trainer.default_learning_rate`, 0.02 per threshold for new networks.
-    optimizer : torch.optim.Optimizer, optional
-        One made for parameters of `network`.
+        Unless `optimizer` is an object, which has one. Default:
+        :func:`~lava_async.training.optimization.default_learning_rate`, 0.02 per threshold for new networks.
+    optimizer : torch.optim.Optimizer, or str
+        One made for parameters of `network`, or the name of one of torch; default: Adam.
     cosine : bool
-        Let the learning rate fall to 0 along half a cosine.
-    loss : Loss, optional
-        Another loss of the output counts, as :class:`~lava_async.training.losses.AnytimeCrossEntropy`.
+        Without `scheduler`: let the learning rate fall to 0 along half a cosine, else keep it.
+    scheduler, scheduler_options
+        A scheduler of torch for `optimizer`, or the name of one, such as "StepLR", with its arguments; see
+        :class:`~lava_async.training.optimization.Rates`.
     scale : float, optional
-        Of the output counts in the cross-entropy; default: 5 / time steps. Unused if `loss` is given.
-    penalty : float, optional
-        Weight of the hidden spikes in the loss; default: 0.005 / time steps.
+        Of the output counts in the cross-entropy; default: 5 / time steps.
+    class_weights : "balanced" or list of float, optional
+        Of the cross-entropy, a weight per output; "balanced": every class counts the same.
+    penalty : float or list of float, optional
+        Weight of the hidden spikes in the loss, or of those of each layer; default: 0.005 / time steps.
+    max_grad_norm : float, optional
+        Gradients are scaled down to this norm, of all parameters together.
+    patience : int, optional
+        End after so many epochs without a better result on the validation samples.
     seed : int
         Seed of the order of the samples. No global random state is read or changed.
     checkpoint : path, optional
         Where to keep the state_dict of the best weights so far (``torch.load`` reads it); written atomically.
     progress : bool
         Show a progress bar on stderr.
-    callback : function of an Epoch, optional
-        Called after each epoch.
+    callback, on_batch : function of an Epoch, and of a Batch, optional
+        Called after each epoch, and after each batch. One that returns True ends the training with that epoch.
 
     Returns
     -------
@@ -190,31 +209,42 @@ def fit(
     True
     """
     count("fit.epochs", epochs, least=1)
-    if optimizer is None and learning_rate is not None:
-        optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    if scale is not None:
+        if loss is not None:
+            raise InvalidValue("fit.scale", scale, "left out: it is of the cross-entropy, and a loss is given")
+        loss = CrossEntropy(scale)
     trainer = Trainer(
         network,
         train,
         validation,
         epochs=epochs,
         batch_size=batch_size,
-        cosine=cosine,
-        penalty=penalty,
-        seed=seed,
-        loss=CrossEntropy(scale) if loss is None and scale is not None else loss,
+        loss=loss,
         optimizer=optimizer,
+        learning_rate=learning_rate,
+        cosine=cosine,
+        scheduler=scheduler,
+        scheduler_options=scheduler_options,
+        class_weights=class_weights,
+        penalty=penalty,
+        max_grad_norm=max_grad_norm,
+        patience=patience,
+        seed=seed,
     )
     with ProgressBar(total=epochs * trainer.n_batches, disable=not progress, unit="batch") as bar:
 
-        def look(epoch: Epoch) -> None:
+        def look(epoch: Epoch) -> object:
             bar.set_postfix(loss=epoch.loss, validation=epoch.validation, spikes=epoch.spikes_per_sample)
             best = trainer.best_weights
             if checkpoint is not None and best is not None and epoch.validation == trainer.best:
                 _save(best, Path(checkpoint))
-            if callback:
-                callback(epoch)
+            return callback(epoch) if callback else None
 
-        history = trainer.run(on_batch=lambda _: bar.update(), on_epoch=look)
+        def step(batch: Batch) -> object:
+            bar.update()
+            return on_batch(batch) if on_batch else None
+
+        history = trainer.run(on_batch=step, on_epoch=look)
     if checkpoint is not None and validation is None:
         _save(network.state_dict(), Path(checkpoint))
     return history

@@ -1,20 +1,25 @@
-"""Losses: what training makes small, as functions of spike counts.
+"""Loss functions of spike counts.
 
-A loss takes the output counts (B, n_out, T) and the labels (B,), and returns the mean over the B samples.
+A loss takes the output counts (B, n_out, T) and the labels, and returns the mean over the B samples. Those that have
+``classes = True`` need classes (B,), integers. Any other, a function of yours too, gets labels as they are, integers
+(B,) as int64, all else as float32. A method ``score(output, labels)`` says how good each sample is: (B,) numbers, the
+larger the better.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from lava_async import defaults
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.records import array_of
 from lava_async.registry import Registry
@@ -31,12 +36,17 @@ class CrossEntropy:
     ----------
     scale : float
         Of the counts: 0.5 for samples of 10 time steps, less for longer ones, which spike more.
+    class_weights : tuple of float, optional
+        Weight of each class, of as many as outputs, as the argument ``weight`` of torch's; see :func:`balanced`.
     """
 
     scale: float = 0.5
+    class_weights: tuple[float, ...] | None = None
+    classes: ClassVar[bool] = True
 
     def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
-        return cross_entropy(self.scale * output.sum(2), labels)
+        weight = None if self.class_weights is None else output.new_tensor(self.class_weights)
+        return cross_entropy(self.scale * output.sum(2), labels, weight)
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,7 @@ class AnytimeCrossEntropy:
 
     scale: float | None = None
     mixed: float = 0.0
+    classes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("scale", "mixed"):
@@ -99,6 +110,7 @@ class SpikeRate:
 
     true_rate: float = 0.5
     false_rate: float = 0.02
+    classes: ClassVar[bool] = True
 
     def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
         total: Tensor = slayer().loss.SpikeRate(self.true_rate, self.false_rate, reduction="sum")(output, labels)
@@ -117,6 +129,7 @@ class SpikeMax:
     """
 
     mode: str = "softmax"
+    classes: ClassVar[bool] = True
 
     def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
         total: Tensor = slayer().loss.SpikeMax(mode=self.mode, reduction="sum")(output, labels)
@@ -127,6 +140,134 @@ LOSSES: Registry[Callable[..., Loss]] = Registry(
     "losses", {"cross_entropy": CrossEntropy, "spike_rate": SpikeRate, "spike_max": SpikeMax}
 )
 """By the names of configs; each is called with the options of the config and returns the loss."""
+
+
+@dataclass(frozen=True)
+class MultiLabel:
+    """Binary cross-entropy of each output, for samples that have any number of labels.
+
+    ``binary_cross_entropy_with_logits(scale * (sum_t counts - rate * T), labels)``, labels (B, n_out) of 0 and 1.
+
+    Parameters
+    ----------
+    scale : float
+        Of the counts.
+    rate : float
+        An output says yes when it emits more than this many spikes per time step.
+    """
+
+    scale: float = 0.5
+    rate: float = 0.25
+
+    def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
+        return binary_cross_entropy_with_logits(self.scale * self._margin(output), _like(output[..., 0], labels))
+
+    def score(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Return the part of the outputs (B,) that say what the labels say."""
+        return ((self._margin(output) > 0) == (_like(output[..., 0], labels) > 0.5)).double().mean(1)
+
+    def _margin(self, output: Tensor) -> Tensor:
+        return output.sum(2) - self.rate * output.shape[2]
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Mean squared error of ``scale * counts``, summed over time for targets (B, n_out), else for each time step.
+
+    Parameters
+    ----------
+    scale : float
+        What a spike is worth in units of the targets.
+    """
+
+    scale: float = 1.0
+
+    def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
+        return self._squares(output, labels).mean()
+
+    def score(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Return minus the mean squared error of each sample, (B,)."""
+        return -self._squares(output, labels).flatten(1).mean(1)
+
+    def _squares(self, output: Tensor, labels: Tensor) -> Tensor:
+        found = self.scale * (output if labels.ndim == 3 else output.sum(2))
+        return (found - _like(found, labels)) ** 2
+
+
+def _like(output: Tensor, labels: Tensor) -> Tensor:
+    """Return labels after checking that they are of the shape of what they are compared with."""
+    if labels.shape != output.shape:
+        raise InvalidValue("labels.shape", tuple(labels.shape), f"{tuple(output.shape)}, a number per output")
+    return labels.to(output)
+
+
+def needs_classes(loss: Loss) -> bool:
+    """Tell whether a loss needs classes, integers (B,), as labels."""
+    return bool(getattr(loss, "classes", False))
+
+
+def score(loss: Loss, output: Tensor, labels: Tensor) -> float:
+    """Return how good outputs are, summed over the samples: the larger, the better.
+
+    Parameters
+    ----------
+    loss : Loss
+        Its method `score` decides if it has one.
+    output : (B, n_out, T) float
+        Spike counts.
+    labels : Tensor
+        Classes (B,) of integers: a sample scores 1 if the output of its class spiked most. Anything else, for a loss
+        without method `score`: minus the loss.
+    """
+    if hasattr(loss, "score"):
+        return float(loss.score(output, labels).sum())
+    if labels.ndim == 1 and not labels.is_floating_point():
+        return float((output.sum(2).argmax(1) == labels).sum())
+    return -float(loss(output, labels)) * len(labels)
+
+
+def balanced(labels: NDArray[np.int64], n_classes: int) -> tuple[float, ...]:
+    """Return class weights that let every class count the same: samples / (classes that there are * its samples).
+
+    Examples
+    --------
+    >>> balanced(np.array([0, 0, 0, 1]), 2)
+    (0.6666666666666666, 2.0)
+    """
+    counts = np.bincount(labels, minlength=n_classes)
+    there = np.count_nonzero(counts)
+    return tuple(len(labels) / (there * n) if n else 0.0 for n in counts.tolist())
+
+
+def with_class_weights(loss: Loss, wanted: str | Sequence[float], labels: NDArray[Any], n_outputs: int) -> Loss:
+    """Return a loss whose classes count differently.
+
+    Parameters
+    ----------
+    loss : CrossEntropy
+        The loss; no other has weights.
+    wanted : "balanced", or list of float
+        :func:`balanced`, or a weight >= 0 per output.
+    labels : (B,) int
+        Of the training samples.
+    n_outputs : int
+        Output neurons.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        If the loss has none, or these are no such weights.
+    """
+    if not isinstance(loss, CrossEntropy):
+        raise InvalidType("fit.class_weights", wanted, "left out: they are for the cross-entropy; weight your own loss")
+    if isinstance(wanted, str):
+        if wanted != "balanced":
+            raise InvalidValue("fit.class_weights", wanted, "'balanced', or a weight per output")
+        return replace(loss, class_weights=balanced(labels, n_outputs))
+    weights = array_of("fit.class_weights", wanted, "iuf", "numbers").astype(np.float64)
+    if weights.shape != (n_outputs,) or not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+        raise InvalidValue("fit.class_weights", wanted, f"'balanced', or {n_outputs} numbers >= 0, one per output")
+    return replace(loss, class_weights=tuple(weights.tolist()))
 
 
 def activity_weights(network: Network, penalty: float | Sequence[float]) -> Tensor:

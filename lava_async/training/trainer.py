@@ -10,108 +10,32 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from lava_async import defaults
-from lava_async.data.own import labelled
 from lava_async.errors import InvalidValue
-from lava_async.forms import class_labels
-from lava_async.neurons.loihi import LIMIT
 from lava_async.records import count
 from lava_async.schedules import Schedule
-from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
 from lava_async.training.blocks.base import is_drawn
-from lava_async.training.checkpoint import check_alike
-from lava_async.training.gradient import STATE_SCALE
-from lava_async.training.losses import CrossEntropy, Loss, activity_weights
+from lava_async.training.failure import NonFiniteError, non_finite
+from lava_async.training.history import Batch, Epoch, LabelledSpikes
+from lava_async.training.losses import Loss
+from lava_async.training.objective import Objective
+from lava_async.training.optimization import CONSTANT, COSINE, Rates, default_learning_rate, make_optimizer
 from lava_async.training.ranks import Ranks
+from lava_async.training.state import check_state
 from lava_async.training.unlayered import UnlayeredNetwork
 from lava_async.training.watch import Watch, finite
 
 log = logging.getLogger(__name__)
-#: Samples that are validated at once.
-_CHUNK = 1000
-
-
-class LabelledSpikes(Protocol):
-    """What is learned from; :class:`lava_async.data.SpikeDataset` is such."""
-
-    @property
-    def spikes(self) -> Any:
-        """(B, C, T) spike counts, or what gives them, or a SpikeBatch, for an array of indices."""
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """(B,) classes, numbers of output neurons."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch did.
-
-    Parameters
-    ----------
-    number : int
-        From 1.
-    loss, accuracy, spikes_per_sample : float
-        Means over the training samples while they were trained on.
-    validation : float
-        Accuracy on the validation samples after the epoch; NaN without any.
-    seconds : float
-        Time that it took, validation included.
-    """
-
-    number: int
-    loss: float
-    accuracy: float
-    spikes_per_sample: float
-    validation: float
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Where training stands within an epoch.
-
-    Parameters
-    ----------
-    epoch : int
-        From 1.
-    number, of : int
-        Batches that are done, of all in the epoch.
-    loss, accuracy, spikes_per_sample : float
-        Means over the samples of the epoch so far.
-    """
-
-    epoch: int
-    number: int
-    of: int
-    loss: float
-    accuracy: float
-    spikes_per_sample: float
-
-
-class NonFiniteError(FloatingPointError):
-    """The loss, its gradient or the weights after a step are not finite.
-
-    Parameters
-    ----------
-    message : str
-        What is not finite, and where.
-    batch : dict
-        What it takes to see it again: the batch and the weights, as arrays.
-    """
-
-    def __init__(self, message: str, batch: dict[str, Any]) -> None:
-        super().__init__(message)
-        self.batch = batch
 
 
 class Trainer:
@@ -122,17 +46,29 @@ class Trainer:
     network : UnlayeredNetwork
         Runs by its own stop rule; by its own schedule too, unless `schedule_at` says otherwise.
     train, validation : LabelledSpikes, or Dataset or DataLoader of torch
-        Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay.
+        Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay. Losses
+        other than those that need classes get the labels as they are: see :mod:`lava_async.training.losses`.
     epochs, batch_size : int
-        Passes over the training samples, and most samples per optimizer step, of all processes together.
-    optimizer : torch.optim.Optimizer, optional
-        One made for parameters of `network`; default: Adam, with :func:`default_learning_rate`.
+        Passes over the training samples, and most samples per optimizer step, of all processes together. `epochs` may
+        be raised afterwards: ``trainer.epochs = 30`` and `run` again, which goes on with the last weights.
+    optimizer : torch.optim.Optimizer, or str
+        One made for parameters of `network`, or the name of one of torch, such as "AdamW".
+    learning_rate : float, optional
+        Of an optimizer that is named; default: :func:`~lava_async.training.optimization.default_learning_rate`.
     cosine : bool
-        Let the learning rate fall to 0 along half a cosine.
+        Without `scheduler`: let the learning rate fall to 0 along half a cosine, else keep it.
+    scheduler, scheduler_options
+        As in :class:`~lava_async.training.optimization.Rates`.
     loss : Loss, optional
-        Of the output; default: ``CrossEntropy(5 / time steps)``.
+        Function of output counts (B, n_out, T) and labels; default: ``CrossEntropy(5 / time steps)``.
+    class_weights : "balanced" or list of float, optional
+        Weights of the classes in the cross-entropy; see :func:`~lava_async.training.losses.with_class_weights`.
     penalty : float or list of float, optional
         As in :func:`~lava_async.training.losses.activity_weights`, of spikes per sample; default: 0.005 / time steps.
+    max_grad_norm : float, optional
+        Gradients are scaled down to this norm, of all parameters together.
+    patience : int, optional
+        End after so many epochs without a better result on the validation samples.
     seed : int
         Seed of the order of the samples.
     rate : float
@@ -155,7 +91,7 @@ class Trainer:
     history : list of Epoch
         The epochs that are done.
     best, best_weights : float, dict or None
-        Best accuracy on the validation samples so far, and the state_dict of the network then.
+        Best accuracy (or score) on the validation samples so far, and the state_dict of the network then.
 
     Raises
     ------
@@ -171,10 +107,16 @@ class Trainer:
         *,
         epochs: int,
         batch_size: int = defaults.BATCH_SIZE,
-        optimizer: torch.optim.Optimizer | None = None,
+        optimizer: torch.optim.Optimizer | str | None = None,
+        learning_rate: float | None = None,
         cosine: bool = True,
+        scheduler: object | None = None,
+        scheduler_options: Mapping[str, Any] | None = None,
         loss: Loss | None = None,
-        penalty: Any = None,
+        class_weights: str | Sequence[float] | None = None,
+        penalty: float | Sequence[float] | None = None,
+        max_grad_norm: float | None = None,
+        patience: int | None = None,
         seed: int = 0,
         rate: float = defaults.RATE,
         schedule_at: Callable[[int, int], Schedule] | None = None,
@@ -183,46 +125,63 @@ class Trainer:
         keep_best: bool = True,
         ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
     ) -> None:
-        train, validation = labelled(train), labelled(validation)
+        self._objective = Objective(network, train, loss=loss, class_weights=class_weights, penalty=penalty)
+        train, validation, self._labels = (
+            self._objective.train,
+            self._objective.read(validation),
+            self._objective.labels,
+        )
         network.polarity = getattr(train, "polarity", None)
+        self.network, self.train, self.validation = network, train, validation
         self.epochs = count("fit.epochs", epochs)
-        count("fit.batch_size", batch_size, least=1)
-        self._labels = class_labels("fit.train.labels", train.labels, network.n_outputs)
-        if not len(self._labels) or len(self._labels) != len(train.spikes):
-            allowed = f"{len(train.spikes)}, the samples, and not 0"
-            raise InvalidValue("fit.train: number of labels", len(self._labels), allowed)
         if validation is not None and not len(validation.labels):
             raise InvalidValue("fit.validation: number of samples", 0, "at least 1, or None: no validation samples")
-        self.network, self.train, self.validation = network, train, validation
-        self.n_batches = math.ceil(len(self._labels) / batch_size)
+        self.n_batches = math.ceil(len(self._labels) / count("fit.batch_size", batch_size, least=1))
         self.seed, self.ranks = seed, ranks
-        self._optimizer = optimizer or torch.optim.Adam(network.parameters(), lr=default_learning_rate(network))
-        falling = torch.optim.lr_scheduler.CosineAnnealingLR
-        steps = max(epochs * self.n_batches, 1)
-        self._falling = falling(self._optimizer, steps) if cosine else None
-        n_steps = max(SpikeBatch.of(train.spikes[np.arange(1)]).n_steps, 1)
-        self._loss = CrossEntropy(defaults.SCALE / n_steps) if loss is None else loss
+        self._patience = None if patience is None else count("fit.patience", patience, least=1)
+        if patience is not None and validation is None:
+            raise InvalidValue("fit.patience", patience, "left out where there are no validation samples to look at")
+        if max_grad_norm is not None and not 0 < max_grad_norm < math.inf:
+            raise InvalidValue("fit.max_grad_norm", max_grad_norm, "a number > 0")
+        self._max_grad_norm = max_grad_norm
+        if optimizer is None or isinstance(optimizer, str):
+            rate_of_all = default_learning_rate(network) if learning_rate is None else learning_rate
+            optimizer = make_optimizer("fit.optimizer", optimizer or "Adam", network.parameters(), rate_of_all)
+        elif learning_rate is not None:
+            raise InvalidValue("fit.learning_rate", learning_rate, "left out: the optimizer has one")
+        self._optimizer: torch.optim.Optimizer = optimizer
+        scheduler = scheduler if scheduler is not None else COSINE if cosine else CONSTANT
+        self._rates = Rates(optimizer, scheduler, scheduler_options, lambda: (self.epochs, self.n_batches))
         self._schedule_at, self._threads, self._augment, self._rate = schedule_at, threads, augment, rate
-        penalty = defaults.PENALTY / n_steps if penalty is None else penalty
-        self._activity = activity_weights(network.to_network(), penalty)
-        self._watch = Watch(network, self._labels)
+        self._watch = Watch(network, self._labels if self._objective.classes else None)
         self._keep_best = keep_best and validation is not None
         self.history: list[Epoch] = []
         self._batch, self._sums, self._seconds = 0, np.zeros(3), 0.0
-        self.best = -1.0
+        self.best = -math.inf
         self.best_weights: dict[str, Any] | None = None
+        self._last_weights: dict[str, Any] | None = None
 
     @property
     def step(self) -> int:
         """Optimizer steps that are done."""
         return len(self.history) * self.n_batches + self._batch
 
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or patience is at its end."""
+        if self._patience is not None and self.history and not self._batch:
+            results = [epoch.validation for epoch in self.history]
+            if len(results) - 1 - results.index(max(results)) >= self._patience:
+                return True
+        return len(self.history) >= self.epochs
+
     def state_dict(self) -> dict[str, Any]:
         """Return all that the rest of the training depends on."""
         return {
-            "network": self.network.state_dict(),
+            "network": self.network.state_dict() if self._last_weights is None else self._last_weights,
+            "samples_seen": int(self.network.samples_seen),
             "optimizer": self._optimizer.state_dict(),
-            "falling": self._falling.state_dict() if self._falling else None,
+            "rates": self._rates.state_dict(),
             "history": [asdict(epoch) for epoch in self.history],
             "batch": self._batch,
             "sums": self._sums.tolist(),
@@ -232,43 +191,23 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to a state of the same training.
+        """Go back to a state of the same training, which may have been meant for fewer epochs.
 
         Raises
         ------
         InvalidValue
             If it is not one of those, naming the part that differs.
         """
-        self._check(state)
+        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
+        check_state(state, self.state_dict(), parameters, history=self.epochs, batch=self.n_batches)
+        self._last_weights = None
         self.network.load_state_dict(state["network"])
+        self.network.samples_seen.fill_(state["samples_seen"])
         self._optimizer.load_state_dict(state["optimizer"])
-        if self._falling:
-            self._falling.load_state_dict(state["falling"])
+        self._rates.load_state_dict(state["rates"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self._batch, self._sums, self._seconds = state["batch"], np.array(state["sums"]), state["seconds"]
         self.best, self.best_weights = state["best"], state["best_weights"]
-
-    def _check(self, state: dict[str, Any]) -> None:
-        """Raise InvalidValue if anything in a state cannot be gone on from."""
-        mine = self.state_dict()
-        mine["history"] = [asdict(Epoch(0, 0.0, 0.0, 0.0, 0.0))] * _length(state.get("history"))
-        mine["best_weights"] = mine["network"] if state.get("best_weights") is not None else None
-        moments = state["optimizer"].get("state") if isinstance(state.get("optimizer"), dict) else None
-        mine["optimizer"]["state"] = moments
-        check_alike("state", state, mine)
-        for name, most in (("history", self.epochs), ("batch", self.n_batches)):
-            found = state[name] if name == "batch" else len(state[name])
-            if not 0 <= found <= most:
-                raise InvalidValue(f"state.{name}", found, f"in 0 .. {most}")
-        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
-        known = {i: (p.shape, torch.Size()) for i, p in enumerate(parameters)}
-        if not isinstance(moments, dict) or not all(
-            i in known
-            and isinstance(each, dict)
-            and all(x is None or (isinstance(x, torch.Tensor) and x.shape in known.get(i, ())) for x in each.values())
-            for i, each in moments.items()
-        ):
-            raise InvalidValue("state.optimizer.state", moments, "tensors of the shapes of the parameters")
 
     def run(
         self,
@@ -283,7 +222,7 @@ class Trainer:
         Parameters
         ----------
         on_batch, on_epoch : function, optional
-            Called after each batch and epoch.
+            Called after each batch and epoch. One that returns True ends the training at the end of the epoch.
         save : function, optional
             Called with the trainer in process 0, after each epoch and when `save_seconds` have passed since.
         save_seconds : float
@@ -295,12 +234,16 @@ class Trainer:
             If the loss, its gradient (the weights are those before the batch) or the weights after the batch (they are
             those before the epoch again) are not finite. Nothing is saved after that: the last checkpoint stays.
         """
+        if self._last_weights is not None:
+            self.network.load_state_dict(self._last_weights)
+            self._last_weights = None
         if not self.step:
             self._scale()
-        if self.ranks.writes and self.step < self.epochs * self.n_batches:
+        if self.ranks.writes and not self.finished:
             self._watch.begin()
-        saved = time.monotonic()
-        for number in range(len(self.history) + 1, self.epochs + 1):
+        saved, stop = time.monotonic(), False
+        while not self.finished and not stop:
+            number = len(self.history) + 1
             batches = np.array_split(self._order(number), self.n_batches)
             self.network.train()
             self._watch.start_epoch()
@@ -312,7 +255,8 @@ class Trainer:
                 self._seconds += time.monotonic() - started
                 if on_batch:
                     seen = sum(map(len, batches[: self._batch]))
-                    on_batch(Batch(number, self._batch, self.n_batches, *(self._sums / seen).tolist()))
+                    batch = Batch(number, self._batch, self.n_batches, *(self._sums / seen).tolist())
+                    stop = on_batch(batch) is True or stop
                 unfinished = self._batch < self.n_batches
                 if save and self.ranks.writes and unfinished and time.monotonic() - saved >= save_seconds:
                     save(self)
@@ -322,9 +266,10 @@ class Trainer:
                 save(self)
                 saved = time.monotonic()
             if on_epoch:
-                on_epoch(self.history[-1])
+                stop = on_epoch(self.history[-1]) is True or stop
         self.network.eval()
         if self.best_weights is not None:
+            self._last_weights = copy.deepcopy(self.network.state_dict())
             self.network.load_state_dict(self.best_weights)
         return self.history
 
@@ -339,34 +284,21 @@ class Trainer:
 
     def _train_on(self, batch: NDArray[np.int64], epoch: int) -> None:
         """Take an optimizer step; `batch` numbers the samples of all processes."""
-        network, schedule = self.network, self.network.schedule
-        first = int(network.samples_seen)
+        network, first = self.network, int(self.network.samples_seen)
         mine = self.ranks.share(np.arange(len(batch)))
         self._optimizer.zero_grad()
         found = np.zeros(3)
-        if self._schedule_at:
-            network.schedule = self._schedule_at(self.step, self.epochs * self.n_batches)
-        try:
+        with self._scheduled():
             if len(mine):
-                spikes = SpikeBatch.of(self.train.spikes[batch[mine]])
-                if self._augment:
-                    spikes = self._augment(spikes, first + mine)
-                counts = network.run(spikes, first + mine).counts
-                output, labels = network.read_out(counts), torch.from_numpy(self._labels[batch[mine]])
-                labels, activity = labels.to(counts.device), self._activity.to(counts.device)
-                loss = self._loss(output, labels) + (counts.sum((0, 2)) @ activity) / len(mine)
-                loss.backward()
-                correct = float((output.detach().sum(2).argmax(1) == labels).sum())
-                self._watch.add(counts)
-                found = np.array([loss.item() * len(mine), correct, float(counts.detach().sum())])
-            found = self.ranks.sum(found)
-            if not math.isfinite(found[0]):
-                raise self._non_finite(f"the loss is {found[0] / len(batch)}", batch, first, epoch)
-            self.ranks.sum_gradients(list(network.parameters()), len(mine) / len(batch))
-            if not finite(p.grad for p in network.parameters() if p.grad is not None):
-                raise self._non_finite("the gradient is not finite", batch, first, epoch)
-        finally:
-            network.schedule = schedule
+                found = self._differentiate(batch[mine], first + mine)
+        found = self.ranks.sum(found)
+        if not math.isfinite(found[0]):
+            raise self._non_finite(f"the loss is {found[0] / len(batch)}", batch, first, epoch)
+        self.ranks.sum_gradients(list(network.parameters()), len(mine) / len(batch))
+        if not finite(p.grad for p in network.parameters() if p.grad is not None):
+            raise self._non_finite("the gradient is not finite", batch, first, epoch)
+        if self._max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(network.parameters(), self._max_grad_norm)
         try:
             self._optimizer.step()
         except RuntimeError as error:  # Of torch: a factor is beyond float32.
@@ -377,71 +309,57 @@ class Trainer:
             failure = self._non_finite("the weights are not finite after a step", batch, first, epoch)
             network.load_state_dict(self._good)
             raise failure
-        if self._falling:
-            self._falling.step()
+        self._rates.end_batch()
         network.samples_seen += len(batch)
         self._sums += found
+
+    @contextmanager
+    def _scheduled(self) -> Iterator[None]:
+        """Run the network by the schedule of this step."""
+        before = self.network.schedule
+        if self._schedule_at:
+            self.network.schedule = self._schedule_at(self.step, self.epochs * self.n_batches)
+        try:
+            yield
+        finally:
+            self.network.schedule = before
+
+    def _differentiate(self, batch: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Add the gradient of samples; return their summed loss, score and spikes."""
+        network, spikes = self.network, SpikeBatch.of(self.train.spikes[batch])
+        if self._augment:
+            spikes = self._augment(spikes, numbers)
+        counts = network.run(spikes, numbers).counts
+        loss, good = self._objective.of(counts, batch)
+        loss.backward()
+        self._watch.add(counts)
+        return np.array([loss.item() * len(batch), good, float(counts.detach().sum())])
 
     def _end_epoch(self, number: int) -> None:
         started = time.monotonic()
         self.network.eval()
-        accuracy = float("nan") if self.validation is None else self._validate(self.validation)
+        accuracy = float("nan")
+        if self.validation is not None:
+            accuracy = self._objective.validate(self.validation, self.ranks, self._threads)
         if self._keep_best and accuracy >= self.best:
             self.best, self.best_weights = accuracy, copy.deepcopy(self.network.state_dict())
         seconds = self._seconds + time.monotonic() - started
-        loss, correct, spikes = (self._sums / len(self._labels)).tolist()
-        self.history.append(Epoch(number, loss, correct, spikes, accuracy, seconds))
+        loss, good, spikes = (self._sums / len(self._labels)).tolist()
+        self.history.append(Epoch(number, loss, good, spikes, accuracy, seconds))
+        self._rates.end_epoch(loss, accuracy)
         if self.ranks.writes:
-            self._watch.end_epoch(number, correct)
+            self._watch.end_epoch(number, good)
         self._batch, self._sums, self._seconds = 0, np.zeros(3), 0.0
         log.info("%s", self.history[-1])
 
-    def _validate(self, data: LabelledSpikes) -> float:
-        """Return the accuracy of the network as it is deployed; processes share the samples."""
-        network, correct = self.network.to_network(), 0
-        labels = class_labels("fit.validation.labels", data.labels)
-        mine = self.ranks.share(np.arange(len(labels)))
-        for part in np.array_split(mine, math.ceil(len(mine) / _CHUNK)) if len(mine) else []:
-            how: dict[str, Any] = {"schedule": self.network.schedule, "until": self.network.until}
-            if self.network.reads_out:
-                with torch.no_grad():
-                    output = self.network.read_out(self.network.run(SpikeBatch.of(data.spikes[part]), part).counts)
-                correct += int((output.sum(2).argmax(1).cpu().numpy() == labels[part]).sum())
-                continue
-            run = simulate_batch(
-                network, data.spikes[part], samples=part, seed=self.network.seed, threads=self._threads, **how
-            )
-            correct += int((run.output.sum(2).argmax(1) == labels[part]).sum())
-        return float(self.ranks.sum([correct])[0]) / len(labels)
-
     def _non_finite(self, what: str, batch: NDArray[np.int64], first: int, epoch: int) -> NonFiniteError:
-        spikes = SpikeBatch.of(self.train.spikes[batch])
-        arrays = {f"weights/{name}": tensor.numpy(force=True) for name, tensor in self.network.state_dict().items()}
-        arrays |= {
-            "channel": spikes.channel,
-            "count": spikes.count,
-            "start": spikes.start,
-            "n_channels": spikes.n_channels,
-            "labels": self._labels[batch],
-            "indices": batch,
-            "samples": first + np.arange(len(batch)),
-            "epoch": epoch,
-            "batch": self._batch + 1,
-        }
-        where = f"in epoch {epoch}, batch {self._batch + 1} of {self.n_batches}"
-        rates = ", ".join(f"{group['lr']:.3g}" for group in self._optimizer.param_groups)
-        remedy = f"try a smaller learning rate (now {rates}), a smaller scale of the loss, or reset = 'detached'"
-        return NonFiniteError(f"fit: {what} {where}: {remedy}", arrays)
-
-
-def default_learning_rate(network: UnlayeredNetwork) -> float:
-    """Return the learning rate of Adam, by mean threshold; a tenth of it for blocks of a trained network."""
-    learned = any(getattr(block, "learned", False) for block in network.blocks)
-    thresholds = network.thresholds.double()
-    fires = thresholds < LIMIT / STATE_SCALE  # A layer whose voltage is read out has a threshold beyond.
-    mean = float((thresholds * fires).sum() / fires.sum().clamp(min=1)) or 1.0
-    return defaults.LEARNING_RATE * mean * (defaults.FINE_TUNING if learned else 1.0)
-
-
-def _length(value: Any) -> int:
-    return len(value) if isinstance(value, list) else 0
+        return non_finite(
+            what,
+            (epoch, self._batch + 1, self.n_batches),
+            self.network,
+            self._rates.values(),
+            SpikeBatch.of(self.train.spikes[batch]),
+            labels=self._labels[batch],
+            indices=batch,
+            samples=first + np.arange(len(batch)),
+        )

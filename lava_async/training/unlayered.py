@@ -26,17 +26,11 @@ from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
 from lava_async.training.blocks import NeuronBlock, ReadOut, adapt, kept
 from lava_async.training.blocks.average import AverageBlock
+from lava_async.training.blocks.grid import wide
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
-from lava_async.training.gradient import (
-    STATE_SCALE,
-    WEIGHT_SCALE,
-    Gradient,
-    GradientEngine,
-    Parameters,
-    Run,
-    check_floating,
-)
+from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, GradientEngine, Parameters, Run
+from lava_async.training.hooks import are_hooked, call_hooks
 from lava_async.training.scaling import scale_layers
 from lava_async.training.surrogates import Exponential, Surrogate, default_surrogate
 
@@ -91,8 +85,14 @@ class UnlayeredNetwork(torch.nn.Module):
     Notes
     -----
     Random draws are keyed by sample numbers. In train mode the samples of a run are numbered on from those of all runs
-    before (buffer `samples_seen`, part of the state_dict), so each sees fresh draws and a resumed training sees the
-    same; in eval mode they are 0 .. B - 1, as in :func:`lava_async.simulate_batch`.
+    before (buffer `samples_seen`), so each sees fresh draws; in eval mode they are 0 .. B - 1, as in
+    :func:`lava_async.simulate_batch`. The state_dict holds what is learned and nothing else: to resume a loop of your
+    own draw for draw, keep `samples_seen` beside it, as :class:`Trainer` does.
+
+    An ordinary Module otherwise: ``copy.deepcopy``, ``torch.save``, ``half()`` and ``double()`` work. Half
+    precision rounds weights, and decays above 1/2 to multiples of 1/2048; what is left runs in single precision. Spike
+    counts are float32, or float64 for weights in double. Calling the network calls the forward hooks of its blocks of
+    neurons with the spike counts that they emit; blocks have no other hooks.
 
     A block's MeanOnlyBatchNorm is the constant bias that it is exported as: its running mean is used and not updated.
     Decays are learned where the block's neuron was made with ``requires_grad=True``, delays where the block was made
@@ -165,21 +165,17 @@ class UnlayeredNetwork(torch.nn.Module):
         self._neurons_of: tuple[Any, Any] = None, None
         self._prepared: dict[bool, tuple[Any, Network, GradientEngine]] = {}
         self._prepare(learning=False)
-        self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> UnlayeredNetwork:
-        """Refuse, before anything is rounded, floating point types that do not hold the grid."""
-        check_floating("UnlayeredNetwork", [fn(torch.zeros(0))])
-        super()._apply(fn, recurse)
-        return self
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """Take the state_dict of a plain slayer network, too, which counts no samples: those seen so far stay."""
-        state_dict.setdefault(f"{prefix}samples_seen", self.samples_seen)
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64), persistent=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_prepared": {}}  # Engines are made again.
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
+        # What 0.1 wrote has the number of samples among the weights.
+        seen = state_dict.pop(f"{prefix}samples_seen", None)
+        if seen is not None:
+            self.samples_seen.copy_(seen)
+        super()._load_from_state_dict(state_dict, prefix, *more)
 
     @property
     def n_outputs(self) -> int:
@@ -260,10 +256,13 @@ class UnlayeredNetwork(torch.nn.Module):
         (1, layers) tensor
             With ``count_log=True``: spikes per neuron and time step of each layer, without gradient.
         """
-        if not self.count_log and self._layers[-1].fires:
+        hooked = are_hooked(self.blocks, self._layers)
+        if not self.count_log and self._layers[-1].fires and not hooked:
             counts = self.run(spikes, samples, slice(-self._layers[-1].layer.size, None)).counts
             return self._answer(counts, [counts])
         counts = self.run(spikes, samples).counts
+        if hooked:
+            call_hooks(self._layers, self._by_layer(counts))
         output = self.read_out(counts)
         if not self.count_log:
             return output
@@ -363,8 +362,7 @@ class UnlayeredNetwork(torch.nn.Module):
 
     def _grid(self, learning: bool) -> Parameters:
         """Return all parameters as they run, on slayer's grid, differentiable by the blocks' parameters."""
-        weights = [w for layer in self._layers for w in layer.weights(learning)]
-        check_floating("UnlayeredNetwork.blocks", weights)
+        weights = [wide(w) for layer in self._layers for w in layer.weights(learning)]
         return Parameters(tuple(weights[k] for k in self._order(learning)), *self._neurons())
 
     def _neurons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -372,9 +370,11 @@ class UnlayeredNetwork(torch.nn.Module):
         key = [layer.neuron_key() for layer in self._layers]
         if None in key or key != self._neurons_of[0]:
             sizes, thresholds = zip(*((each.layer.size, each.threshold) for each in self._layers), strict=True)
-            keep_u, keep_v = (kept(torch.cat(d)) for d in zip(*(each.decays() for each in self._layers), strict=True))
+            keep_u, keep_v = (
+                kept(wide(torch.cat(d))) for d in zip(*(each.decays() for each in self._layers), strict=True)
+            )
             vth = torch.from_numpy(np.repeat(np.asarray(thresholds, np.float32), sizes)).to(keep_u)
-            found = keep_u, keep_v, vth, torch.cat([each.bias() for each in self._layers])
+            found = keep_u, keep_v, vth, wide(torch.cat([each.bias() for each in self._layers]))
             if None in key:
                 return found
             self._neurons_of = key, found

@@ -35,14 +35,15 @@ class Watch:
     ----------
     network : UnlayeredNetwork
         What is trained.
-    labels : (B,) int64
-        Classes of the training samples.
+    labels : (B,) int64, optional
+        Classes of the training samples, if their labels are classes.
     """
 
-    def __init__(self, network: UnlayeredNetwork, labels: NDArray[np.int64]) -> None:
+    def __init__(self, network: UnlayeredNetwork, labels: NDArray[np.int64] | None) -> None:
         self._network, self._said = network, set[str]()
-        self._shares = np.bincount(labels) / len(labels)
-        self._samples = len(labels)
+        # Without classes all outputs count, and there is no chance to be compared with.
+        self._shares = np.ones(network.n_outputs) if labels is None else np.bincount(labels) / len(labels)
+        self._samples = 0 if labels is None else len(labels)
         self.start_epoch()
 
     def start_epoch(self) -> None:
@@ -87,7 +88,7 @@ class Watch:
                     where,
                 )
         chance = float(self._shares.max())
-        noise = (chance * (1 - chance) / self._samples) ** 0.5
+        noise = (chance * (1 - chance) / max(self._samples, 1)) ** 0.5
         if epoch >= _EPOCHS and 0 < chance < 1 and accuracy <= chance + noise:
             self._say(
                 "chance",

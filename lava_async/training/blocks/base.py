@@ -15,7 +15,7 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.extras import needs
 from lava_async.network import Layer
 from lava_async.synapses import Synapses
-from lava_async.training.blocks.grid import eight_bits, is_eight_bits
+from lava_async.training.blocks.grid import eight_bits, is_eight_bits, wide
 from lava_async.training.blocks.sent import Delay, Sent, per_neuron, prepare_axon
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE
 from lava_async.training.surrogates import Exponential
@@ -183,7 +183,7 @@ class NeuronBlock(Block):
             tensors.append(neuron.norm.running_mean)
         if any(t.requires_grad or t.device.type != "cpu" for t in tensors):
             return None
-        return self.threshold, *(t.numpy().tobytes() for t in tensors)
+        return self.threshold, *(wide(t).numpy().tobytes() for t in tensors)
 
     @property
     def threshold(self) -> float:
@@ -295,6 +295,6 @@ def _fingerprint(block: Any) -> int:
     found = 0
     for name in _SYNAPSES:
         if (synapse := getattr(block, name, None)) is not None:
-            weight = current_weight(synapse).detach().cpu().contiguous()
+            weight = wide(current_weight(synapse).detach()).cpu().contiguous()
             found = zlib.crc32(weight.numpy().tobytes(), found)
     return found

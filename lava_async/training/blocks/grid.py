@@ -1,4 +1,7 @@
-"""slayer's grid of 8-bit weights, in the few passes over all weights that a training step needs for it."""
+"""slayer's grid of 8-bit weights, in the few passes over all weights that a training step needs for it.
+
+Weights in half precision are on the same grid, and everything behind it runs in single precision (:func:`wide`).
+"""
 
 from __future__ import annotations
 
@@ -43,3 +46,8 @@ def is_eight_bits(hook: Any) -> bool:
     from lava.lib.dl.slayer.neuron.base import Neuron
 
     return getattr(hook, "__func__", None) is Neuron.quantize_8bit and hook.__self__.w_scale == WEIGHT_SCALE
+
+
+def wide(x: Tensor) -> Tensor:
+    """Return numbers in single precision if they are in half: decays of 1/4096 need more."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

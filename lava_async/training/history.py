@@ -1,0 +1,65 @@
+"""What a training reads, and what it tells while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class LabelledSpikes(Protocol):
+    """What is learned from; :class:`lava_async.data.SpikeDataset` is such."""
+
+    @property
+    def spikes(self) -> Any:
+        """(B, C, T) spike counts, or what gives them, or a SpikeBatch, for an array of indices."""
+
+    @property
+    def labels(self) -> Any:
+        """(B,) classes, numbers of output neurons; or what else the loss compares the output with, (B, ...) numbers."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch did.
+
+    Parameters
+    ----------
+    number : int
+        From 1.
+    loss, accuracy, spikes_per_sample : float
+        Means over the training samples while they were trained on. Where labels are no classes, `accuracy` is the
+        score of the loss: see :func:`lava_async.training.losses.score`.
+    validation : float
+        Accuracy (or score) on the validation samples after the epoch; NaN without any.
+    seconds : float
+        Time that it took, validation included.
+    """
+
+    number: int
+    loss: float
+    accuracy: float
+    spikes_per_sample: float
+    validation: float
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Where training stands within an epoch.
+
+    Parameters
+    ----------
+    epoch : int
+        From 1.
+    number, of : int
+        Batches that are done, of all in the epoch.
+    loss, accuracy, spikes_per_sample : float
+        Means over the samples of the epoch so far.
+    """
+
+    epoch: int
+    number: int
+    of: int
+    loss: float
+    accuracy: float
+    spikes_per_sample: float

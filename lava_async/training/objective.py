@@ -1,0 +1,120 @@
+"""What a training makes small, and how good a network is by it: loss, labels, weights of the spikes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lava_async import defaults
+from lava_async.data.own import labelled
+from lava_async.data.targets import target_labels, with_targets
+from lava_async.errors import InvalidValue
+from lava_async.forms import class_labels
+from lava_async.simulation import simulate_batch
+from lava_async.spikes import SpikeBatch
+from lava_async.training.history import LabelledSpikes
+from lava_async.training.losses import CrossEntropy, Loss, activity_weights, needs_classes, score, with_class_weights
+from lava_async.training.ranks import Ranks
+from lava_async.training.unlayered import UnlayeredNetwork
+
+#: Samples that are validated at once.
+_CHUNK = 1000
+
+
+class Objective:
+    """A loss of the output, and the weighted spikes of all neurons.
+
+    Parameters
+    ----------
+    network : UnlayeredNetwork
+        What is trained.
+    train : LabelledSpikes, or Dataset or DataLoader of torch
+        Training samples.
+    loss, class_weights, penalty
+        As in :class:`~lava_async.training.trainer.Trainer`.
+
+    Attributes
+    ----------
+    train : LabelledSpikes
+        The training samples, as they are read.
+    labels : (B, ...) array
+        Their labels, as the loss takes them.
+    classes : bool
+        Whether labels are classes.
+    """
+
+    def __init__(
+        self,
+        network: UnlayeredNetwork,
+        train: LabelledSpikes,
+        *,
+        loss: Loss | None,
+        class_weights: str | Sequence[float] | None,
+        penalty: float | Sequence[float] | None,
+    ) -> None:
+        self.classes, self._network = loss is None or needs_classes(loss), network
+        self.train = self.read(train)
+        self.labels = self.labels_of("fit.train", self.train)
+        if not len(self.labels):
+            raise InvalidValue("fit.train: number of samples", 0, "at least 1")
+        n_steps = max(SpikeBatch.of(self.train.spikes[np.arange(1)]).n_steps, 1)
+        self._loss: Loss = CrossEntropy(defaults.SCALE / n_steps) if loss is None else loss
+        if class_weights is not None:
+            self._loss = with_class_weights(self._loss, class_weights, self.labels, network.n_outputs)
+        penalty = defaults.PENALTY / n_steps if penalty is None else penalty
+        self._activity = activity_weights(network.to_network(), penalty)
+
+    def read(self, data: Any) -> Any:
+        """Return samples in a form that can be indexed by arrays; None stays None."""
+        return labelled(data) if self.classes else with_targets(data)
+
+    def labels_of(self, where: str, data: LabelledSpikes) -> NDArray[Any]:
+        """Return the labels of samples, which errors call `where`, as the loss takes them."""
+        if self.classes:
+            labels: NDArray[Any] = class_labels(f"{where}.labels", data.labels, self._network.n_outputs)
+        else:
+            labels = target_labels(f"{where}.labels", data.labels)
+        if len(labels) != len(data.spikes):
+            raise InvalidValue(f"{where}: number of labels", len(labels), f"{len(data.spikes)}, as of samples")
+        return labels
+
+    def of(self, counts: Tensor, batch: NDArray[np.int64]) -> tuple[Tensor, float]:
+        """Return what is made small, differentiable, and the summed score.
+
+        Parameters
+        ----------
+        counts : (B, N, T) Tensor
+            Spike counts of all neurons.
+        batch : (B,) int
+            Indices of the training samples that they are of.
+        """
+        output = self._network.read_out(counts)
+        labels, activity = torch.from_numpy(self.labels[batch]).to(counts.device), self._activity.to(counts.device)
+        loss = self._loss(output, labels)
+        if not isinstance(loss, Tensor) or loss.ndim != 0:
+            shape = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+            raise InvalidValue("fit.loss: what it returns", shape, "a tensor of shape (), the mean over the samples")
+        good = score(self._loss, output.detach(), labels)
+        return loss + (counts.sum((0, 2)) @ activity) / len(batch), good
+
+    def validate(self, data: LabelledSpikes, ranks: Ranks, threads: int | None) -> float:
+        """Return accuracy (or score) of the network as it is deployed; processes share the samples."""
+        network, deployed, good = self._network, self._network.to_network(), 0.0
+        labels = self.labels_of("fit.validation", data)
+        mine = ranks.share(np.arange(len(labels)))
+        for part in np.array_split(mine, math.ceil(len(mine) / _CHUNK)) if len(mine) else []:
+            if network.reads_out:
+                with torch.no_grad():
+                    output = network.read_out(network.run(SpikeBatch.of(data.spikes[part]), part).counts).cpu()
+            else:
+                how: dict[str, Any] = {"schedule": network.schedule, "until": network.until, "seed": network.seed}
+                run = simulate_batch(deployed, data.spikes[part], samples=part, threads=threads, **how)
+                output = torch.from_numpy(run.output.astype(np.float32))
+            good += score(self._loss, output, torch.from_numpy(labels[part]))
+        return float(ranks.sum([good])[0]) / len(labels)
