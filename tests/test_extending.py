@@ -67,7 +67,7 @@ def test_the_table_lists_every_registry_of_the_package_and_every_recipe():
     kinds = set(re.findall(r"^\w+: Registry\[.*\] = Registry\(\s*\"(\w+)\"", sources, re.MULTILINE))
     assert {registry(path).kind for _, path, _ in TABLE} == kinds
     assert all(group == f"lava_async.{registry(path).kind}" for _, path, group in TABLE)
-    assert {title for title, _, _ in TABLE} >= set(RECIPES)
+    assert set(re.findall(r"^\| \[([^\]]+)\]\(#", PAGE, re.MULTILINE)) == set(RECIPES)
 
 
 def test_an_installed_package_adds_schedules_data_sets_and_commands_by_its_entry_points(outside):
