@@ -48,7 +48,7 @@ def test_a_subset_keeps_order_shape_name_and_classes():
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"spikes": np.full((4, 6, 2), 0.5)}, InvalidValue, "spikes = 0.5.*encode real values"),
+        ({"spikes": np.full((4, 6, 2), 0.5)}, InvalidValue, "spikes .* = 0.5.*encode real values"),
         ({"spikes": np.zeros((4, 6), np.uint8)}, InvalidValue, r"spikes\.shape.*\(4, 6\).*\(B, C, T\)"),
         ({"labels": ["a", "b", "a", "b"]}, InvalidType, "labels.*number the classes"),
         ({"labels": [0, 0.5, 1, 2]}, InvalidValue, r"labels = 0\.5.*no fractions"),

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from lava_async import Random
-from lava_async.data import EventBatch, SpikeDataset, registry
+from lava_async.data import SpikeDataset, registry
 from lava_async.data.encoders import ENCODERS
 from lava_async.data.loading import TorchSpikes, collate, data_loader
 from lava_async.data.places import SOURCES
+from lava_async.spikes import SpikeBatch
 from lava_async.training import UnlayeredNetwork, dense_blocks
 
 PAGE = Path(__file__).parents[1] / "docs" / "data.md"
@@ -22,7 +23,7 @@ DATA = SpikeDataset(DENSE, np.arange(7), (1, 2, 3), "toy")
 
 def test_a_loader_gives_batches_of_events_in_order():
     batches = list(data_loader(DATA, 3))
-    assert [type(events) for events, _ in batches] == [EventBatch] * 3
+    assert [type(events) for events, _ in batches] == [SpikeBatch] * 3
     np.testing.assert_array_equal(np.concatenate([events.to_dense() for events, _ in batches]), DENSE)
     assert torch.cat([labels for _, labels in batches]).tolist() == list(range(7))
     assert len(list(data_loader(DATA, 3, drop_last=True))) == 2
@@ -45,7 +46,7 @@ def test_shuffling_follows_the_seed_and_no_global_state():
 def test_single_samples_make_the_same_batch():
     samples = TorchSpikes(DATA)
     one_by_one, together = collate([samples[i] for i in (5, 2)]), collate(samples.__getitems__([5, 2]))
-    assert EventBatch.concatenate([one_by_one[0]]) == together[0]
+    assert SpikeBatch.concatenate([one_by_one[0]]) == together[0]
     assert one_by_one[1].tolist() == together[1].tolist() == [5, 2]
 
 

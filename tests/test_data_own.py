@@ -15,11 +15,10 @@ from lava_async.data import registry
 from lava_async.data.example import write_example
 from lava_async.data.folders import HELP, read_events
 from lava_async.data.own import from_events, from_samples
-from lava_async.data.store import as_events
 from lava_async.errors import DataWarning, InvalidType, InvalidValue
 from lava_async.experiments.config import Config
 from lava_async.experiments.train import train
-from lava_async.spikes import SpikeTrain
+from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.training import UnlayeredNetwork, dense_blocks, evaluate, fit
 
 # ---------------------------------------------------------------------------------------------- folders
@@ -327,7 +326,7 @@ HELD = {
 @pytest.mark.parametrize("held", HELD.values(), ids=HELD)
 def test_whatever_holds_the_samples_they_are_the_same(held):
     data = from_samples(held)
-    assert data.events == as_events(SPIKES)
+    assert data.events == SpikeBatch.of(SPIKES)
     assert (data.labels.tolist(), data.n_classes, data.shape) == (LABELS.tolist(), 3, (1, 1, 6))
 
 
@@ -402,7 +401,7 @@ def test_frames_may_have_their_time_first_or_last():
     frames = SPIKES.reshape(12, 2, 1, 3, 5)
     last = from_samples(list(zip(frames, LABELS, strict=True)), axes="CHWT")
     first = from_samples(list(zip(np.moveaxis(frames, -1, 1), LABELS, strict=True)), axes="TPHW")
-    assert last.events == first.events == as_events(SPIKES)
+    assert last.events == first.events == SpikeBatch.of(SPIKES)
     assert (last.shape, last.polarity, first.polarity) == ((2, 1, 3), None, "off_on")
     batches = DataLoader(TensorDataset(torch.from_numpy(frames), torch.from_numpy(LABELS)), 5)
     assert from_samples(batches, axes="CHWT").events == last.events

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from lava_async import cli, models, netx, simulate_batch
-from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.experiments.cards import CARD, CONFIG, NETWORK, RESULTS, SAMPLES, SCHEDULES
 from lava_async.experiments.config import Config
 from lava_async.model_files import load_model
+from lava_async.spikes import SpikeBatch
 
 FOLDERS = sorted(path.parent for path in (Path(__file__).parents[1] / "netx_models").glob(f"*/{NETWORK}"))
 
@@ -31,7 +31,7 @@ def test_there_are_networks_of_each_kind_of_training():
 def test_a_network_answers_with_the_recorded_spikes(folder):
     network = netx.load(folder / NETWORK)
     with np.load(folder / SAMPLES) as recorded:
-        events = EventBatch(recorded["channel"], recorded["count"], recorded["start"], int(recorded["n_channels"]))
+        events = SpikeBatch(recorded["channel"], recorded["count"], recorded["start"], int(recorded["n_channels"]))
         for name, schedule in SCHEDULES.items():
             found = simulate_batch(network, events, schedule=schedule, threads=1)
             np.testing.assert_array_equal(found.counts, recorded[f"counts_{name}"])

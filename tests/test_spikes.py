@@ -123,7 +123,7 @@ net_shape = np.ones((1, 3, 2), int)
         (lambda: SpikeTrain([1], [0], [0, 1], 3), "SpikeTrain.count = 0: must be in 1 .. 16777215"),
         (
             lambda: SpikeTrain([1, 0], [1, 1], [0, 2], 3),
-            "SpikeTrain.channel = array([1, 0], dtype=int32): must be sorted by time, then channel, each pair once; "
+            "SpikeTrain.channel = array([1, 0]): must be sorted by time, then channel, each pair once; "
             "SpikeTrain.from_events takes any order",
         ),
         (lambda: SpikeTrain([1], [1], [0, 2], 3), "SpikeTrain.start [1] = 2: must be in 0 .. 1"),
@@ -144,7 +144,7 @@ net_shape = np.ones((1, 3, 2), int)
         ),
         (
             lambda: SpikeBatch.of([SpikeTrain.from_dense([[1]]), SpikeTrain.from_dense([[1, 1]])]),
-            "SpikeBatch trains (C, T) = [(1, 1), (1, 2)]: must be of one shape",
+            "SpikeBatch.concatenate: (C, T) = [(1, 1), (1, 2)]: must be the same of all batches",
         ),
     ],
     ids=lambda case: case if isinstance(case, str) else "",

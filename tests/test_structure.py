@@ -36,6 +36,7 @@ BASE = {
     "neurons",
     "records",
     "registry",
+    "renamed",
     "schedules",
     "spikes",
     "stopping",

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lava_async import CubaParams, Network, Random, Timed, metrics, simulate_batch
-from lava_async.data.store import as_events
 from lava_async.errors import InvalidValue
 from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.tally import Tally, in_parts, take
@@ -27,7 +26,7 @@ SPIKES = (rng.random((23, 6, 5)) < 0.4).astype(np.uint8)
 LABELS = rng.integers(0, 3, 23)
 FORMS = {
     "array": lambda x: x,
-    "events": as_events,
+    "events": SpikeBatch.of,
     "batch": SpikeBatch.of,
     "trains": lambda x: list(map(SpikeTrain.from_dense, x)),
     "tensor": torch.from_numpy,

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lava_async.data.store import EventBatch, as_events
 from lava_async.errors import InvalidValue, nearest
 from lava_async.forms import class_labels
 from lava_async.records import ArrayRecord, count, integer_array, within
+from lava_async.renamed import renamed
 from lava_async.spikes import SpikeBatch, SpikeTrain, dense_counts
 
-__all__ = ["SPLITS", "EventBatch", "SpikeDataset", "held_out", "split_names"]
+__all__ = ["SPLITS", "SpikeDataset", "held_out", "split_names"]
 
 #: Parts of a data set. Settings are chosen on `validation`; `test` is for final numbers only.
 SPLITS = ("train", "validation", "test")
@@ -31,7 +31,7 @@ class SpikeDataset(ArrayRecord):
 
     Parameters
     ----------
-    spikes : (B, C, T) uint8 or EventBatch
+    spikes : (B, C, T) uint8 or SpikeBatch
         Spikes of each channel in each time step, time last, as an array or as a list of events. Channels are
         polarity-major, as slayer flattens (C, H, W): channel = polarity * height * width + y * width + x. Either form
         may be indexed by sample, and what comes out goes into :func:`lava_async.simulate_batch` and training. Any other
@@ -56,7 +56,7 @@ class SpikeDataset(ArrayRecord):
         If the shapes do not fit together, or a count or label is out of range.
     """
 
-    spikes: NDArray[np.uint8] | EventBatch
+    spikes: NDArray[np.uint8] | SpikeBatch
     labels: NDArray[np.int64]
     shape: tuple[int, int, int]
     name: str
@@ -87,9 +87,9 @@ class SpikeDataset(ArrayRecord):
         return self.spikes.shape[2]
 
     @property
-    def events(self) -> EventBatch:
+    def events(self) -> SpikeBatch:
         """The spikes as a list of events."""
-        return as_events(self.spikes)
+        return SpikeBatch.of(self.spikes)
 
     def dense(self) -> NDArray[np.uint8]:
         """Return the spikes as an array of shape (B, C, T); one byte per sample, channel and time step."""
@@ -112,20 +112,18 @@ class SpikeDataset(ArrayRecord):
         return replace(self, spikes=self.spikes[chosen], labels=self.labels[chosen])
 
 
-def _counts(spikes: Any) -> NDArray[np.uint8] | EventBatch:
+def _counts(spikes: Any) -> NDArray[np.uint8] | SpikeBatch:
     """Return spikes in one of the two forms that data sets hold."""
-    if isinstance(spikes, EventBatch):
-        return spikes
     if isinstance(spikes, np.ndarray) and spikes.dtype == np.uint8 and spikes.ndim == 3:
         return spikes
     if isinstance(spikes, SpikeBatch) or (
         isinstance(spikes, (list, tuple)) and any(isinstance(train, SpikeTrain) for train in spikes)
     ):
-        return EventBatch.concatenate([SpikeBatch.of(spikes)])
+        return SpikeBatch.of(spikes)
     dense = dense_counts("SpikeDataset.spikes", spikes, "(B, C, T)")
     if dense.max(initial=0) <= np.iinfo(np.uint8).max:
         return dense.astype(np.uint8)
-    return EventBatch.concatenate([SpikeBatch.from_dense(dense)])
+    return SpikeBatch.from_dense(dense)
 
 
 def split_names(where: str, split: str) -> tuple[str, ...]:
@@ -157,3 +155,6 @@ def held_out(groups: NDArray[np.int64]) -> NDArray[np.bool_]:
     names = np.unique(groups)
     n = 0 if len(names) < 2 else max(1, round(len(names) / 5))
     return np.isin(groups, np.random.default_rng(0).permutation(names)[:n])
+
+
+__getattr__ = renamed(__name__, {"EventBatch": SpikeBatch}, globals())

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.data.reading import read_arrays
-from lava_async.data.store import EventBatch
 from lava_async.files import replacing
+from lava_async.spikes import SpikeBatch
 
 __all__ = ["FOLDER_VARIABLE", "cache_folder", "cached_events", "sources"]
 
@@ -52,9 +52,9 @@ def sources(files: Iterable[Path]) -> str:
 def cached_events(
     name: str,
     key: Mapping[str, Any],
-    build: Callable[[], tuple[EventBatch, NDArray[Any], NDArray[Any]]],
+    build: Callable[[], tuple[SpikeBatch, NDArray[Any], NDArray[Any]]],
     cache: str | Path | bool | None = None,
-) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[SpikeBatch, NDArray[np.int64], NDArray[np.int64]]:
     """Return events, labels and groups from the cache, or build and keep them.
 
     Parameters
@@ -70,7 +70,7 @@ def cached_events(
 
     Returns
     -------
-    (EventBatch, (B,) int64, (B,) int64)
+    (SpikeBatch, (B,) int64, (B,) int64)
     """
     if cache is False:
         events, labels, groups = build()
@@ -90,7 +90,7 @@ def cached_events(
     return found
 
 
-def _write(path: Path, key: str, events: EventBatch, labels: NDArray[Any], groups: NDArray[Any]) -> None:
+def _write(path: Path, key: str, events: SpikeBatch, labels: NDArray[Any], groups: NDArray[Any]) -> None:
     """Write a file, in the smallest types that hold the numbers."""
     arrays = {
         "channel": events.channel,
@@ -108,7 +108,7 @@ def _write(path: Path, key: str, events: EventBatch, labels: NDArray[Any], group
         np.savez(temporary, key=np.frombuffer(key.encode(), np.uint8), **small)
 
 
-def _read(path: Path, key: str) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]] | None:
+def _read(path: Path, key: str) -> tuple[SpikeBatch, NDArray[np.int64], NDArray[np.int64]] | None:
     """Return what a file holds; None if it is missing, damaged or not of this key."""
     try:
         if not path.exists():
@@ -121,7 +121,9 @@ def _read(path: Path, key: str) -> tuple[EventBatch, NDArray[np.int64], NDArray[
         n_steps = sizes.shape[1]
         start = bounds[np.arange(len(sizes))[:, None] * n_steps + np.arange(n_steps + 1)]
         counts = arrays["count"] if len(arrays["count"]) else np.ones(len(channel), np.int32)
-        events = EventBatch(channel, counts, start, int(arrays["n_channels"]))
+        for array in (channel, counts, start):  # Those that cannot be written to are checked, and not copied.
+            array.flags.writeable = False
+        events = SpikeBatch(channel, counts, start, int(arrays["n_channels"]))
         labels, groups = (arrays[name].astype(np.int64) for name in ("labels", "groups"))
         if labels.shape != (len(events),) or groups.shape != labels.shape:
             raise ValueError("labels or groups missing")

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lava_async.data.store import EventBatch
 from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
 from lava_async.records import array_of, count, real_array
+from lava_async.spikes import SpikeBatch
 
 __all__ = [
     "LATE",
@@ -298,7 +298,7 @@ class Frames:
         polarity = self.planes or self.polarity
         return {"size": list(self.size), "polarity": polarity, **{name: getattr(self, name) for name in names}}
 
-    def encode(self, recordings: list[Recording], outside: Outside | None = None) -> EventBatch:
+    def encode(self, recordings: list[Recording], outside: Outside | None = None) -> SpikeBatch:
         """Return the frames of recordings.
 
         Parameters
@@ -337,7 +337,7 @@ class Frames:
         channel = (plane * height + y) * width + x
         sample = np.repeat(np.arange(len(sizes)), sizes)
         shape = (len(sizes), math.prod(self.shape), self.steps)
-        events = EventBatch.from_events(sample[kept], step[kept], channel[kept], shape=shape)
+        events = SpikeBatch.from_events(sample[kept], step[kept], channel[kept], shape=shape)
         return events.clipped(self.max_count)
 
 

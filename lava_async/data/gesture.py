@@ -25,9 +25,9 @@ from lava_async.data.frames import Frames, Outside, Recording, check_sensor, on_
 from lava_async.data.parts import Part, Progress, load_parts
 from lava_async.data.places import SOURCES, find
 from lava_async.data.reading import read_array, read_bytes, read_table, read_text, visible
-from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.records import within
+from lava_async.spikes import SpikeBatch
 
 __all__ = ["dvs_gesture", "read_aedat", "read_gesture_array"]
 
@@ -190,7 +190,7 @@ def _user(path: Path, name: str) -> int:
 
 def _read_all(
     place: Path, files: list[Path], frames: Frames, progress: Progress | None
-) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[SpikeBatch, NDArray[np.int64], NDArray[np.int64]]:
     parts, labels, users, outside = [], [], [], Outside(frames, f"dvs_gesture, {place}")
     for number, path in enumerate(files):
         if path.suffix == ".npy":
@@ -210,7 +210,7 @@ def _read_all(
     outside.report()
     if not parts:
         raise InvalidValue(f"data dvs_gesture: gestures in {place}", 0, "at least 1")
-    return EventBatch.concatenate(parts), np.array(labels), np.array(users)
+    return SpikeBatch.concatenate(parts), np.array(labels), np.array(users)
 
 
 def _cut(recording: Recording, path: Path) -> Iterator[tuple[int, Recording]]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from lava_async.data import SpikeDataset
-from lava_async.data.store import EventBatch
 from lava_async.extras import needs
 from lava_async.records import count
 from lava_async.spikes import SpikeBatch, SpikeTrain
@@ -38,7 +37,7 @@ class TorchSpikes(Dataset[Any]):
     def __getitem__(self, index: int) -> tuple[SpikeTrain, int]:
         return self.events[int(index)], int(self.labels[index])
 
-    def __getitems__(self, indices: list[int]) -> tuple[EventBatch, Tensor]:
+    def __getitems__(self, indices: list[int]) -> tuple[SpikeBatch, Tensor]:
         """Return a whole batch, which torch's loader asks for if it can."""
         return self.events[indices], self.labels[indices]
 
@@ -62,7 +61,7 @@ def collate(
 def data_loader(
     data: SpikeDataset, batch_size: int, *, shuffle: bool = False, seed: int = 0, drop_last: bool = False
 ) -> DataLoader[Any]:
-    """Return a loader of (EventBatch, (B,) int64 labels), which UnlayeredNetwork and simulate_batch take.
+    """Return a loader of (SpikeBatch, (B,) int64 labels), which UnlayeredNetwork and simulate_batch take.
 
     Parameters
     ----------

@@ -21,7 +21,6 @@ from lava_async.data.frames import ON_OFF, check_planes, planes
 from lava_async.data.parts import Part, Progress, chosen, last_sixth, load_parts
 from lava_async.data.places import SOURCES, find
 from lava_async.data.reading import inflated, read_bytes
-from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.hdf5 import most_bytes
 from lava_async.records import count, within
@@ -122,19 +121,19 @@ def _first(
     )
 
 
-def _encode(images: NDArray[np.uint8], polarity: str, progress: Progress | None) -> EventBatch:
+def _encode(images: NDArray[np.uint8], polarity: str, progress: Progress | None) -> SpikeBatch:
     """Return the events of images, encoded in parts so that only a part is ever an array of spikes."""
     parts: list[SpikeBatch] = []
     for first in range(0, len(images), _CHUNK):
         parts.append(SpikeBatch.from_dense(planes(saccade(images[first : first + _CHUNK], size=_SENSOR), polarity)))
         if progress:
             progress(min(first + _CHUNK, len(images)), len(images))
-    return EventBatch.concatenate(parts)
+    return SpikeBatch.concatenate(parts)
 
 
 def _encode_files(
     paths: list[Path], polarity: str, progress: Progress | None
-) -> tuple[EventBatch, NDArray[np.uint8], NDArray[np.int64]]:
+) -> tuple[SpikeBatch, NDArray[np.uint8], NDArray[np.int64]]:
     images, labels = _read_pair(paths)
     return _encode(images, polarity, progress), labels, np.arange(len(labels))
 

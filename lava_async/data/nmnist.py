@@ -23,8 +23,8 @@ from lava_async.data.frames import Frames, Outside, Recording, check_sensor, win
 from lava_async.data.parts import Part, Progress, last_sixth, load_parts
 from lava_async.data.places import find
 from lava_async.data.reading import read_bytes, visible
-from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
+from lava_async.spikes import SpikeBatch
 
 __all__ = ["nmnist", "read_nmnist"]
 
@@ -121,11 +121,11 @@ def read_nmnist(path: str | Path) -> Recording:
 
 def _read_all(
     place: Path, files: list[Path], frames: Frames, progress: Progress | None
-) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[SpikeBatch, NDArray[np.int64], NDArray[np.int64]]:
     parts, outside = [], Outside(frames, f"nmnist, {place}")
     for first in range(0, len(files), _CHUNK):
         parts.append(frames.encode([read_nmnist(path) for path in files[first : first + _CHUNK]], outside))
         if progress:
             progress(min(first + _CHUNK, len(files)), len(files))
     outside.report()
-    return EventBatch.concatenate(parts), np.array([int(f.parent.name) for f in files]), np.arange(len(files))
+    return SpikeBatch.concatenate(parts), np.array([int(f.parent.name) for f in files]), np.arange(len(files))

@@ -24,7 +24,6 @@ from lava_async.data.cache import sources
 from lava_async.data.folders import Folder, read_events
 from lava_async.data.frames import UNITS, Frames, Outside, Recording, check_sensor, on_events
 from lava_async.data.parts import Part, Progress, load_parts
-from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.forms import class_labels, plain
 from lava_async.records import count
@@ -108,7 +107,7 @@ def events(
 
 def _read_all(
     files: list[tuple[Path, int]], time: str, frames: Frames, progress: Progress | None
-) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[SpikeBatch, NDArray[np.int64], NDArray[np.int64]]:
     parts, outside = [], Outside(frames, frames.name)
     for first in range(0, len(files), _CHUNK):
         recordings = []
@@ -120,7 +119,7 @@ def _read_all(
         if progress:
             progress(min(first + _CHUNK, len(files)), len(files))
     outside.report()
-    return EventBatch.concatenate(parts), np.array([label for _, label in files]), np.arange(len(files))
+    return SpikeBatch.concatenate(parts), np.array([label for _, label in files]), np.arange(len(files))
 
 
 def _recording(where: str, columns: Mapping[str, Any], per_second: int) -> Recording:
@@ -295,7 +294,7 @@ def from_samples(
         batch, shape = _batch(f"{name}: sample {len(classes)}", sample, np.ndim(plain("label", label)), axes)
         batches.append(batch)
         classes.append(np.atleast_1d(np.asarray(plain(f"{name}: labels", label))))
-    counts = EventBatch.concatenate(batches)
+    counts = SpikeBatch.concatenate(batches)
     found = class_labels(f"{name}: labels", _joined(classes, len(counts)), n_classes)
     whole = shape if shape is not None and int(np.prod(shape)) == counts.n_channels else (1, 1, counts.n_channels)
     if polarity is None and axes == "TPHW" and whole[0] == 2:
@@ -317,9 +316,9 @@ def labelled(data: Any) -> Any:
         return from_samples(data)
     # What takes an array of indices stays, as it may read samples when they are asked for.
     spikes = data.spikes
-    if not isinstance(spikes, (list, tuple)) and type(spikes) is not SpikeBatch and not _is_sparse(spikes):
+    if not isinstance(spikes, (list, tuple)) and not _is_sparse(spikes):
         return data
-    counts = EventBatch.concatenate([SpikeBatch.of(spikes)])
+    counts = SpikeBatch.of(spikes)
     classes = class_labels("labels", data.labels)
     return SpikeDataset(
         counts,
@@ -427,7 +426,7 @@ def of_entry_point(name: str, split: str, **options: Any) -> SpikeDataset:
     shapes = {part.shape for part in parts}
     if len(shapes) != 1:
         raise InvalidValue(f"{name}: shape", sorted(shapes), "the same of all splits")
-    batch = EventBatch.concatenate([part.events for part in parts])
+    batch = SpikeBatch.concatenate([part.events for part in parts])
     labels = np.concatenate([part.labels for part in parts])
     classes = count("n_classes", max(part.n_classes for part in parts))
     return SpikeDataset(batch, labels, parts[0].shape, f"{name} {split}", classes, parts[0].polarity)

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from lava_async.data import SpikeDataset, held_out
 from lava_async.data.cache import cached_events
-from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.records import within
+from lava_async.spikes import SpikeBatch
 
 __all__ = ["EmptySplit", "Part", "chosen", "last_sixth", "load_parts"]
 
 #: Events, labels (B,) and groups (B,), as of :func:`lava_async.data.cache.cached_events`.
-Samples = tuple[EventBatch, NDArray[Any], NDArray[Any]]
+Samples = tuple[SpikeBatch, NDArray[Any], NDArray[Any]]
 Progress = Callable[[int, int], None]
 
 
@@ -120,5 +120,5 @@ def load_parts(
         allowed = f"at least 1: the files hold {n_groups} groups (as speakers or users), which are not torn apart; "
         remedy = "in a config, validation = 0.2 in the table data takes a part of the training samples instead"
         raise EmptySplit(f"data {name}: samples of {split}", 0, allowed + remedy)
-    everything = events[0] if len(events) == 1 else EventBatch.concatenate(events)
+    everything = events[0] if len(events) == 1 else SpikeBatch.concatenate(events)
     return SpikeDataset(everything, np.concatenate(labels), shape, f"{name} {split}", n_classes, polarity)

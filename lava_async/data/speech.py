@@ -26,9 +26,9 @@ from lava_async.data.cache import sources
 from lava_async.data.frames import Frames, Outside, Recording, window_ns
 from lava_async.data.parts import Part, Progress, load_parts
 from lava_async.data.places import SOURCES, find
-from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidValue
 from lava_async.forms import class_labels
+from lava_async.spikes import SpikeBatch
 
 __all__ = ["read_speech", "shd", "spoken_digits", "ssc"]
 
@@ -141,7 +141,7 @@ def ssc(
 
 def read_speech(
     path: str | Path, frames: Frames, progress: Progress | None = None, n_classes: int | None = None
-) -> tuple[EventBatch, NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[SpikeBatch, NDArray[np.int64], NDArray[np.int64]]:
     """Return the frames, labels and speakers (0 if the file has none) in a file of this format.
 
     The file is read by another process, with limits: see :mod:`lava_async.hdf5`.
@@ -172,7 +172,7 @@ def read_speech(
     outside.report()
     if not parts:
         raise InvalidValue(f"{where}: samples", 0, "at least 1")
-    return EventBatch.concatenate(parts), np.concatenate(labels), np.concatenate(speakers)
+    return SpikeBatch.concatenate(parts), np.concatenate(labels), np.concatenate(speakers)
 
 
 def _recording(where: str, b: int, seconds: NDArray[Any], units: NDArray[Any]) -> Recording:

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from lava_async import netx
-from lava_async.data.store import as_events
 from lava_async.errors import InvalidValue
 from lava_async.experiments import build
 from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, Execution
@@ -26,6 +25,7 @@ from lava_async.files import replacing, write_json
 from lava_async.models import CARD, NETWORK, RESULTS
 from lava_async.schedules import Layered, Random
 from lava_async.simulation import simulate_batch
+from lava_async.spikes import SpikeBatch
 
 CONFIG, SAMPLES = "config.toml", "samples.npz"
 #: How many samples are recorded, and under which schedules; draws are keyed by seed 0 and samples 0, 1, ...
@@ -93,7 +93,7 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
 def _record(cell: Cell, folder: Path) -> int:
     """Write some samples and what the network answers, and return their time steps."""
     data = build.read_split(cell.config.data, cell.split)
-    events, network = as_events(data.spikes)[:RECORDED], netx.load(folder / NETWORK)
+    events, network = SpikeBatch.of(data.spikes)[:RECORDED], netx.load(folder / NETWORK)
     counts: dict[str, Any] = {
         f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)
         for name, order in SCHEDULES.items()

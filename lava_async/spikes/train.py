@@ -1,0 +1,88 @@
+"""The input spikes of one sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lava_async.errors import InvalidValue
+from lava_async.records import array_of, count, integer_array, within
+from lava_async.spikes.counts import MAX_PAYLOAD, entries_of
+from lava_async.spikes.entries import Entries
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeTrain(Entries):
+    """Input spikes of one sample, one entry per channel and time step that spiked, sorted by time, then channel.
+
+    Parameters
+    ----------
+    channel : (E,) int32
+        Input channel of each entry.
+    count : (E,) int32
+        Spikes of this channel in this time step (the payload), 1 .. 2^24 - 1.
+    start : (T + 1,) int64
+        Entries ``start[t] .. start[t + 1]`` belong to time step t.
+    n_channels : int
+        Number of input channels C.
+    """
+
+    def __post_init__(self) -> None:
+        self.check(axes=1)
+
+    @classmethod
+    def from_events(
+        cls, channel: ArrayLike, time: ArrayLike, *, n_channels: int, n_steps: int, counts: ArrayLike = 1
+    ) -> SpikeTrain:
+        """Build a train from events in any order; events of one channel and time step add up.
+
+        Parameters
+        ----------
+        channel, time : (E,) integers
+            Channel (0 .. n_channels - 1) and time step (0 .. n_steps - 1) of each event.
+        n_channels, n_steps : int
+            Shape of the train.
+        counts : integer or (E,) integers
+            Spikes per event.
+
+        Raises
+        ------
+        InvalidValue
+            If a channel, time step or count is out of range.
+        """
+        n_channels, n_steps = count("SpikeTrain.n_channels", n_channels), count("SpikeTrain.n_steps", n_steps)
+        channels, times = integer_array("SpikeTrain.channel", channel), integer_array("SpikeTrain.time", time)
+        each = integer_array("SpikeTrain.counts", counts)
+        if channels.ndim != 1:
+            raise InvalidValue("SpikeTrain.channel.shape", channels.shape, "(E,), one entry per event")
+        for name, array, shapes in (("time", times, [channels.shape]), ("counts", each, [(), channels.shape])):
+            if array.shape not in shapes:
+                raise InvalidValue(f"SpikeTrain.{name}.shape", array.shape, f"{channels.shape}, as SpikeTrain.channel")
+        within("SpikeTrain.channel", channels, 0, n_channels - 1)
+        within("SpikeTrain.time", times, 0, n_steps - 1)
+        each = np.broadcast_to(each, channels.shape)
+        within("SpikeTrain.counts", each, 0, MAX_PAYLOAD)
+        place, index = np.unique(times * n_channels + channels, return_inverse=True)
+        total = np.zeros(len(place), dtype=np.int64)
+        np.add.at(total, index, each)
+        within("SpikeTrain.counts", total, 0, MAX_PAYLOAD)
+        place, total = place[total > 0], total[total > 0]
+        start = np.searchsorted(place, np.arange(n_steps + 1) * n_channels)
+        return cls((place % max(n_channels, 1)).astype(np.int32), total.astype(np.int32), start, n_channels)
+
+    @classmethod
+    def from_dense(cls, spikes: ArrayLike) -> SpikeTrain:
+        """Build a train from counts of shape (C, T)."""
+        dense = array_of("SpikeTrain.spikes", spikes, "biuf", "spike counts")
+        if dense.ndim != 2:
+            raise InvalidValue("SpikeTrain.spikes.shape", dense.shape, "(C, T)")
+        channel, counts, start = entries_of("SpikeTrain.spikes", dense, "(C, T)")
+        return cls.trusted(channel, counts, start[0], len(dense))
+
+    def to_dense(self) -> NDArray[np.int32]:
+        """Return the counts as an array of shape (C, T)."""
+        dense = np.zeros((self.n_channels, self.n_steps), dtype=np.int32)
+        dense[self.channel, np.repeat(np.arange(self.n_steps), np.diff(self.start))] = self.count
+        return dense
