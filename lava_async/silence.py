@@ -81,3 +81,21 @@ class Activity:
                 few = ", ".join(map(str, outputs[:_NAMED])) + (" ..." if len(outputs) > _NAMED else "")
                 plural, owner = ("s", "their classes") if len(outputs) > 1 else ("", "its class")
                 yield "silent outputs", f"output{plural} {few} never fired, although there are samples of {owner}"
+
+    def about_readout(self, readout: str) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with reading classes from "spikes" or "voltage", as :meth:`sentences` does."""
+        outputs = self._network.outputs
+        if readout == "spikes" and len(silent_outputs(self._network)) == len(outputs) > 0:
+            yield (
+                "read out",
+                (
+                    "no output can ever fire, so that all samples are of class 0: the voltages of the outputs are the "
+                    "answer (--readout voltage, readout='voltage')"
+                ),
+            )
+        fired = int(self._spikes[outputs].sum())
+        if readout == "voltage" and fired:
+            yield (
+                "read out",
+                f"the outputs fired {fired} times, and each spike resets the voltage that is read out",
+            )

@@ -104,7 +104,7 @@ class Tally:
         self._time_steps = self._ps = self._first_ps = self._timed_firsts = 0
         self._timed = False
 
-    def add(self, run: BatchResult, labels: NDArray[np.int64]) -> None:
+    def add(self, run: BatchResult, labels: NDArray[np.int64], classes: NDArray[np.int64] | None = None) -> None:
         """Add what samples did.
 
         Parameters
@@ -113,10 +113,13 @@ class Tally:
             Of B samples.
         labels : (B,) int64
             Their classes.
+        classes : (B,) int64, optional
+            What the network says they are; default: :func:`lava_async.metrics.predictions` of its output spikes.
         """
+        said = predictions(run.output) if classes is None else classes
         self.samples += len(run.counts)
         self.neuron_steps += run.counts.size
-        self.correct += int((predictions(run.output) == labels).sum())
+        self.correct += int((said == labels).sum())
         self.spikes += int(run.counts.sum())
         self.synaptic_operations += int(run.synaptic_operations.sum())
         self.neuron_updates += int(run.neuron_updates.sum())

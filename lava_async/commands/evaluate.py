@@ -10,6 +10,7 @@ from lava_async.commands.base import Command, Report, table, whole
 from lava_async.commands.inputs import add_data_options, load_data
 from lava_async.commands.models import add_model, add_schedule_options, order_of, with_bias_channel
 from lava_async.model_files import BIAS_CHANNEL, load_model
+from lava_async.readout import READOUTS
 from lava_async.schedules import SCHEDULES, Layered, Replay, Timed
 from lava_async.stopping import Quiescence
 
@@ -48,6 +49,12 @@ def _arguments(parser: ArgumentParser) -> None:
     add_schedule_options(parser)
     parser.add_argument("--seed", type=whole(0), metavar="N", help="of random schedules (default: as in the file)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="default: one per core")
+    parser.add_argument(
+        "--readout",
+        choices=READOUTS,
+        default=READOUTS[0],
+        help="what decides the class: output spikes (default), or the voltages of outputs that never fire",
+    )
 
 
 def _run(args: Namespace) -> Report:
@@ -70,7 +77,9 @@ def _run(args: Namespace) -> Report:
 
     rows, table_rows = [], [["executed", *COLUMNS]]
     for order in [order_of(args, name) for name in args.schedule or ()] or [how["schedule"]]:
-        found = evaluate(network, data, schedule=order, until=until, seed=seed, threads=args.threads)
+        found = evaluate(
+            network, data, schedule=order, until=until, seed=seed, threads=args.threads, readout=args.readout
+        )
         rows.append({"schedule": order.config(), **asdict(found)})
         group = "" if order.group_size is None else f", F = {order.group_size}"
         table_rows.append([order.title if isinstance(order, Timed) else order.name + group, *cells(found)])
@@ -83,6 +92,7 @@ def _run(args: Namespace) -> Report:
         "samples": len(data),
         "seed": seed,
         "until": until.config(),
+        "readout": args.readout,
         "rows": rows,
     }
     head = f"{args.model}, {len(data)} samples of {data.name}:"

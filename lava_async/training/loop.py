@@ -18,11 +18,12 @@ from lava_async.files import replacing
 from lava_async.forms import class_labels
 from lava_async.network import Network
 from lava_async.progress import ProgressBar
+from lava_async.readout import READOUTS, VoltageReadout
 from lava_async.records import count
 from lava_async.schedules import Schedule
 from lava_async.silence import Activity
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
-from lava_async.tally import Tally, in_parts
+from lava_async.tally import Tally, in_parts, take
 from lava_async.training.history import Batch, Epoch, LabelledSpikes
 from lava_async.training.losses import CrossEntropy, Loss
 from lava_async.training.trainer import Trainer
@@ -39,7 +40,7 @@ class Evaluation:
     Parameters
     ----------
     accuracy : float
-        With time steps that end as the stop rule says.
+        With time steps that end as the stop rule says, by the read-out that was asked for.
     accuracy_at_first_output : float
         With time steps that end at their first output spike (layered: the same as `accuracy`).
     spikes_per_sample, spike_density, synaptic_operations, reactivity : float
@@ -69,6 +70,7 @@ def evaluate(
     until: StopRule = Quiescence(),  # noqa: B008
     seed: int = 0,
     threads: int | None = None,
+    readout: str = "spikes",
 ) -> Evaluation:
     """Return what a network is worth under a schedule, on the compiled engine.
 
@@ -82,10 +84,19 @@ def evaluate(
         As in :func:`lava_async.data.own.from_samples`. Samples are numbered 0 .. B - 1 for random draws.
     schedule, until, seed, threads
         As in :func:`lava_async.simulate_batch`.
+    readout : {"spikes", "voltage"}
+        What the class of a sample is: the output with the most spikes, or the one whose voltage, summed over the time
+        steps, is highest (:mod:`lava_async.readout`), for networks whose outputs never fire.
     """
+    if readout not in READOUTS:
+        raise InvalidValue("evaluate: readout", readout, "one of " + ", ".join(READOUTS))
     data = labelled(data)
-    if isinstance(network, UnlayeredNetwork) and network.reads_out:
-        allowed = "a network whose answer is the spike counts of its last layer; of others, score net.eval()(spikes)"
+    by_voltage = readout == "voltage" and isinstance(network, UnlayeredNetwork) and network.answers_by_voltage
+    if isinstance(network, UnlayeredNetwork) and network.reads_out and not by_voltage:
+        allowed = (
+            "a network whose answer is the spike counts of its last layer; for Affine, give readout='voltage'; of "
+            "others, score net.eval()(spikes)"
+        )
         raise InvalidValue("evaluate: last block", type(network.blocks[-1]).__name__, allowed)
     deployed = network.to_network() if isinstance(network, UnlayeredNetwork) else network
     labels = class_labels("evaluate: labels", data.labels, len(deployed.outputs))
@@ -93,12 +104,13 @@ def evaluate(
         raise InvalidValue("evaluate: number of labels", len(labels), f"{len(data.spikes)}, one per sample")
     whole, cut, activity = Tally(), Tally(), Activity(deployed, np.unique(labels))
     for tally, rule in ((whole, until), (cut, FirstOutput())):
-        how: dict[str, Any] = {"schedule": schedule, "until": rule, "seed": seed, "threads": threads}
-        for part, run in in_parts(deployed, data.spikes, **how):
-            tally.add(run, labels[part])
+        how: dict[str, Any] = {"schedule": schedule, "until": rule, "seed": seed}
+        voltages = VoltageReadout(deployed, **how) if readout == "voltage" else None
+        for part, run in in_parts(deployed, data.spikes, threads=threads, **how):
+            tally.add(run, labels[part], voltages and voltages.classes(take(data.spikes, part), part))
             if tally is whole:
                 activity.add(run.counts.sum((0, 2)), run.counts.shape[0] * run.counts.shape[2])
-    for _, sentence in activity.sentences():
+    for _, sentence in [*activity.sentences(), *activity.about_readout(readout)]:
         log.warning("evaluated %s: %s", schedule.name, sentence)
     return Evaluation(
         accuracy=whole.accuracy,

@@ -25,6 +25,7 @@ from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
 from lava_async.training.blocks import NeuronBlock, ReadOut, adapt, kept
+from lava_async.training.blocks.affine import AffineBlock
 from lava_async.training.blocks.average import AverageBlock
 from lava_async.training.blocks.grid import wide
 from lava_async.training.compiled import CompiledEngine
@@ -186,6 +187,11 @@ class UnlayeredNetwork(torch.nn.Module):
     def reads_out(self) -> bool:
         """Whether the answer is something else than the spike counts of the last layer: Average, Affine."""
         return bool(self._read_outs)
+
+    @property
+    def answers_by_voltage(self) -> bool:
+        """Whether the answer is the voltage of its last layer, which never fires: Affine."""
+        return bool(self._read_outs) and isinstance(self._read_outs[-1], AffineBlock)
 
     @property
     def thresholds(self) -> Tensor:
