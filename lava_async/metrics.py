@@ -132,6 +132,25 @@ def decision_time(step_ps: ArrayLike, time_steps: ArrayLike) -> float:
     return float(until[ends > 0].mean() / PS_PER_NS) if (ends > 0).any() else float("nan")
 
 
+def decided(output: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return after how many time steps the class of each sample is its label and stays so; 0: never.
+
+    Parameters
+    ----------
+    output : (B, n_out, T)
+        Spike counts of the output neurons. The class after t time steps is the argmax of those up to t.
+    labels : (B,) int
+        Classes.
+
+    Returns
+    -------
+    (B,) int64
+    """
+    correct = output.cumsum(axis=2).argmax(axis=1) == np.asarray(labels)[:, None]
+    wrong_last = np.where(correct.all(axis=1), 0, correct.shape[1] - (~correct[:, ::-1]).argmax(axis=1))
+    return np.asarray(np.where(correct[:, -1], wrong_last + 1, 0), np.int64)
+
+
 def reactivity(synaptic_operations: ArrayLike, counts: ArrayLike) -> float:
     """Return the synaptic events received per spike emitted, ``sum_b synaptic_operations[b] / sum counts``.
 

@@ -44,13 +44,14 @@ BASE = {
     "terminal",
     "threads",
 }
-CORE = BASE | {"defaults", "engine", "metrics", "silence", "simulation", "tally", "thresholds"}
+CORE = BASE | {"defaults", "engine", "metrics", "readout", "silence", "simulation", "tally", "thresholds"}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
     "engine": BASE,
     "simulation": BASE | {"engine"},
     "metrics": BASE | {"engine", "simulation"},
+    "readout": BASE | {"simulation"},
     "tally": BASE | {"engine", "simulation", "metrics"},
     "thresholds": BASE,
     "silence": BASE | {"metrics"},
@@ -63,9 +64,11 @@ MAY_IMPORT = {
     "proc": CORE | {"model_files", "netx"},
     "progress": set(),
     "training": CORE | {"data", "netx", "progress"},
+    "complexity": CORE | {"data"},
+    "neurobench": CORE | {"complexity"},
     "experiments": CORE | ADAPTERS | {"model_files", "models"},
     "bench": CORE | ADAPTERS | {"experiments"},
-    "commands": CORE | ADAPTERS | {"bench", "experiments", "model_files", "models", "progress"},
+    "commands": CORE | ADAPTERS | {"bench", "complexity", "experiments", "model_files", "models", "progress"},
     "cli": CORE | {"commands"},
     "__main__": {"cli"},
     "__init__": CORE | {"compat", "models"} | ADAPTERS,  # adapters for type checkers alone

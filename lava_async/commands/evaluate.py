@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lava_async.commands.base import Command, Report, table, whole
 from lava_async.commands.inputs import add_data_options, load_data
 from lava_async.commands.models import add_model, add_schedule_options, order_of, with_bias_channel
+from lava_async.complexity import complexity
 from lava_async.model_files import BIAS_CHANNEL, load_model
 from lava_async.readout import READOUTS
 from lava_async.schedules import SCHEDULES, Layered, Replay, Timed
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Heads of the columns of :func:`cells`.
 COLUMNS = ["accuracy", "at first output", "spikes", "steps to first output", "synaptic operations"]
+_WHOLE = "Footprint", "Effective_ACs", "Effective_MACs", "Dense"
 TIMES = "nanoseconds_per_time_step", "nanoseconds_to_first_output"
 UNITS = "Spikes and synaptic operations are per sample, forward steps per time step."
 
@@ -55,6 +57,11 @@ def _arguments(parser: ArgumentParser) -> None:
         default=READOUTS[0],
         help="what decides the class: output spikes (default), or the voltages of outputs that never fire",
     )
+    parser.add_argument(
+        "--neurobench",
+        action="store_true",
+        help="the metrics of NeuroBench as well: footprint, sparsities, effective operations, and the time to decision",
+    )
 
 
 def _run(args: Namespace) -> Report:
@@ -77,15 +84,18 @@ def _run(args: Namespace) -> Report:
 
     rows, table_rows = [], [["executed", *COLUMNS]]
     for order in [order_of(args, name) for name in args.schedule or ()] or [how["schedule"]]:
-        found = evaluate(
-            network, data, schedule=order, until=until, seed=seed, threads=args.threads, readout=args.readout
-        )
-        rows.append({"schedule": order.config(), **asdict(found)})
+        how = {"schedule": order, "until": until, "seed": seed, "threads": args.threads}
+        found = evaluate(network, data, readout=args.readout, **how)
+        row: dict[str, Any] = {"schedule": order.config(), **asdict(found)}
+        if args.neurobench:
+            row["neurobench"] = complexity(network, data, **how).as_neurobench()
+        rows.append(row)
         group = "" if order.group_size is None else f", F = {order.group_size}"
         table_rows.append([order.title if isinstance(order, Timed) else order.name + group, *cells(found)])
     if any(row["nanoseconds_per_time_step"] is not None for row in rows):
-        for cells_of, row in zip(table_rows, [None, *rows], strict=True):
-            cells_of += [name.replace("_", " ") if row is None else _whole(row[name]) for name in TIMES]
+        table_rows[0] += [name.replace("_", " ") for name in TIMES]
+        for cells_of, each in zip(table_rows[1:], rows, strict=True):
+            cells_of += [_whole(each[name]) for name in TIMES]
     summary = {
         "model": str(args.model),
         "data": data.name,
@@ -96,7 +106,18 @@ def _run(args: Namespace) -> Report:
         "rows": rows,
     }
     head = f"{args.model}, {len(data)} samples of {data.name}:"
-    return Report("\n".join([head, table(table_rows), UNITS]), summary)
+    text = [head, table(table_rows), UNITS]
+    if args.neurobench:
+        text += ["", "As NeuroBench measures it; operations per sample:", table(_as_neurobench(table_rows, rows))]
+    return Report("\n".join(text), summary)
+
+
+def _as_neurobench(table_rows: list[list[str]], rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the metrics of NeuroBench as the cells of a table, each in the row of its execution."""
+    found = [{**row["neurobench"], **row["neurobench"]["SynapticOperations"]} for row in rows]
+    names = [name for name in found[0] if name != "SynapticOperations"]
+    written = [[f"{each[name]:,.0f}" if name in _WHOLE else f"{each[name]:.4g}" for name in names] for each in found]
+    return [["executed", *names], *([old[0], *cells_of] for old, cells_of in zip(table_rows[1:], written, strict=True))]
 
 
 def _whole(value: float | None) -> str:

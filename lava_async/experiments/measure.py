@@ -12,7 +12,7 @@ from lava_async.data.own import labelled
 from lava_async.engine import BatchResult
 from lava_async.forms import class_labels
 from lava_async.hardware import GROUPS, cost
-from lava_async.metrics import PS_PER_NS
+from lava_async.metrics import PS_PER_NS, decided
 from lava_async.network import Network
 from lava_async.schedules import Layered, Schedule
 from lava_async.silence import Activity
@@ -105,25 +105,6 @@ def measure(
         "first_output_steps": first_steps[1:].tolist(),
         "spikes_histogram": {"edges": edges.tolist(), "samples": heights.tolist()},
     }
-
-
-def decided(output: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return after how many time steps the class of each sample is its label and stays so; 0: never.
-
-    Parameters
-    ----------
-    output : (B, n_out, T)
-        Spike counts of the output neurons. The class after t time steps is the argmax of those up to t.
-    labels : (B,) int
-        Classes.
-
-    Returns
-    -------
-    (B,) int64
-    """
-    correct = output.cumsum(axis=2).argmax(axis=1) == np.asarray(labels)[:, None]
-    wrong_last = np.where(correct.all(axis=1), 0, correct.shape[1] - (~correct[:, ::-1]).argmax(axis=1))
-    return np.asarray(np.where(correct[:, -1], wrong_last + 1, 0), np.int64)
 
 
 class _Decisions:

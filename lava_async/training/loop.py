@@ -107,7 +107,8 @@ def evaluate(
         how: dict[str, Any] = {"schedule": schedule, "until": rule, "seed": seed}
         voltages = VoltageReadout(deployed, **how) if readout == "voltage" else None
         for part, run in in_parts(deployed, data.spikes, threads=threads, **how):
-            tally.add(run, labels[part], voltages and voltages.classes(take(data.spikes, part), part))
+            classes = voltages.classes(take(data.spikes, part), part) if voltages is not None else None
+            tally.add(run, labels[part], classes)
             if tally is whole:
                 activity.add(run.counts.sum((0, 2)), run.counts.shape[0] * run.counts.shape[2])
     for _, sentence in [*activity.sentences(), *activity.about_readout(readout)]:
