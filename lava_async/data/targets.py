@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.data.own import pairs_of
-from lava_async.data.store import EventBatch
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.forms import plain
 from lava_async.spikes import SpikeBatch, SpikeTrain
@@ -23,13 +22,13 @@ class TargetDataset:
 
     Parameters
     ----------
-    spikes : EventBatch
+    spikes : SpikeBatch
         B samples of C channels and T time steps.
     labels : (B, ...) float32, or (B,) int64
         Targets; integers (B,) are classes.
     """
 
-    spikes: EventBatch
+    spikes: SpikeBatch
     labels: NDArray[Any]
 
 
@@ -47,7 +46,7 @@ def with_targets(data: Any) -> Any:
     if hasattr(data, "spikes") and hasattr(data, "labels"):
         if not isinstance(data.spikes, (list, tuple)) and type(data.spikes) is not SpikeBatch:
             return data
-        return TargetDataset(EventBatch.concatenate([SpikeBatch.of(data.spikes)]), target_labels("labels", data.labels))
+        return TargetDataset(SpikeBatch.concatenate([SpikeBatch.of(data.spikes)]), target_labels("labels", data.labels))
     batches: list[SpikeBatch] = []
     targets: list[NDArray[Any]] = []
     for sample, target in pairs_of("samples", data):
@@ -68,7 +67,7 @@ def with_targets(data: Any) -> Any:
         raise InvalidValue("samples: number of samples", 0, "at least 1")
     if len({each.shape[1:] for each in targets}) != 1:
         raise InvalidValue("labels.shape", sorted({each.shape[1:] for each in targets}), "the same of all samples")
-    return TargetDataset(EventBatch.concatenate(batches), target_labels("labels", np.concatenate(targets)))
+    return TargetDataset(SpikeBatch.concatenate(batches), target_labels("labels", np.concatenate(targets)))
 
 
 def target_labels(where: str, labels: Any) -> NDArray[Any]:
