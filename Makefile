@@ -9,7 +9,7 @@ venv := .venv$(addprefix -,$(PYTHON))
 python := $(venv)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup core demo test check slow soak sanitize bench docs lint format lock clean distclean
+.PHONY: help setup core demo test check slow soak sanitize bench docs tutorials lint format lock clean distclean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ bench: setup ## Measure speed (lava-async bench)
 
 docs: setup ## Build the documentation into build/site (warnings are errors); open build/site/index.html
 	$(python) -m sphinx -W --keep-going -q docs build/site $(ARGS)
+
+tutorials: setup ## Run the tutorials and store their outputs; ARGS are files
+	$(python) .ci/run_notebooks.py $(ARGS)
 
 lint: setup ## Lint, check the format, check types
 	$(python) -m ruff check .

@@ -5,12 +5,9 @@ import inspect
 import json
 import pkgutil
 import re
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
-import nbformat
 import pytest
 import yaml
 
@@ -135,6 +132,24 @@ def test_the_citation_names_the_version_and_the_paper():
     assert "Layer Synchronization" in citation["preferred-citation"]["title"]
 
 
+def test_codemeta_says_what_the_package_says():
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 reads no TOML")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    meta = json.loads((ROOT / "codemeta.json").read_text())
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert meta["version"] == lava_async.__version__
+    assert meta["description"] == project["description"]
+    assert meta["keywords"] == project["keywords"]
+    assert meta["runtimePlatform"] == f"Python {project['requires-python'].replace('>=', '>= ')}"
+    assert meta["license"].endswith("/" + citation["license"])
+    assert meta["referencePublication"]["url"] == citation["preferred-citation"]["url"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").rglob("*.y*ml")), ids=lambda p: p.stem)
+def test_what_github_reads_is_yaml(path):
+    assert yaml.safe_load(path.read_text())
+
+
 def test_contributing_answers_how_do_i_add_in_a_few_lines():
     answers = re.findall(
         r"^## How do I add an? ([^\n?]+)\?\n(.*?)(?=^## |\Z)",
@@ -159,17 +174,6 @@ def test_workflows_call_what_is_there(path):
     assert all((ROOT / name).exists() for name in re.findall(r"(\.ci/[\w.]+)", runs))
 
 
-def test_hooks_before_a_commit_lint_type_and_strip():
+def test_hooks_before_a_commit_lint_and_type():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
-    assert {hook["id"] for hook in hooks} == {"ruff-check", "ruff-format", "notebooks", "mypy"}
-
-
-def test_outputs_are_taken_out_of_notebooks(tmp_path):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1", execution_count=3)])
-    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text="2")]
-    file = tmp_path / "a.ipynb"
-    nbformat.write(notebook, file)
-    command = [sys.executable, str(ROOT / ".ci" / "strip_notebooks.py"), str(file)]
-    assert [subprocess.run(command).returncode for _ in range(2)] == [1, 0]
-    cell = json.loads(file.read_text())["cells"][0]
-    assert (cell["outputs"], cell["execution_count"]) == ([], None)
+    assert {hook["id"] for hook in hooks} == {"ruff-check", "ruff-format", "mypy"}
