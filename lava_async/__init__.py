@@ -27,6 +27,7 @@ from lava_async.neurons import (  # noqa: E402
     ResonateParams,
     SigmaDeltaParams,
 )
+from lava_async.probes import Probe, probe  # noqa: E402
 from lava_async.schedules import (  # noqa: E402
     Deep,
     Fifo,
@@ -78,6 +79,7 @@ __all__ = [
     "Momentum",
     "Network",
     "NeuronModel",
+    "Probe",
     "Quiescence",
     "Random",
     "Replay",
@@ -88,6 +90,7 @@ __all__ = [
     "SigmaDeltaParams",
     "SpikeTrain",
     "Timed",
+    "probe",
     "schedule",
     "show_config",
     "simulate",

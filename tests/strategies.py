@@ -230,6 +230,8 @@ stop_rules = st.one_of(
 )
 ending_rules = st.builds(MaxForwardSteps, st.integers(1, 25), truncate=mostly)
 """Rules under which every network comes to an end."""
+cutting_rules = st.builds(MaxForwardSteps, st.integers(1, 25), truncate=st.just(True))
+"""Rules under which none ends in an error."""
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,14 @@ BASE = {
     "terminal",
     "threads",
 }
-CORE = BASE | {"defaults", "engine", "metrics", "readout", "silence", "simulation", "tally", "thresholds"}
+CORE = BASE | {"defaults", "engine", "metrics", "probes", "readout", "silence", "simulation", "tally", "thresholds"}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
     "engine": BASE,
     "simulation": BASE | {"engine"},
     "metrics": BASE | {"engine", "simulation"},
+    "probes": BASE | {"engine", "simulation"},
     "readout": BASE | {"simulation"},
     "tally": BASE | {"engine", "simulation", "metrics"},
     "thresholds": BASE,
