@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
-from lava_async.errors import InvalidType
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import count
-from lava_async.schedules import Layered, Schedule
-from lava_async.stopping import Quiescence, StopRule
+from lava_async.schedules import ExecutionKind, Layered, checked, schedule
+from lava_async.stopping import Quiescence, StopRule, stop_rule
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 LARGEST_KEY = 2**63 - 1
 """Of seeds and sample numbers: 63 bits, so that they survive JSON, HDF5 and numpy alike."""
+
+
+class Fields(TypedDict, total=False):
+    """Fields of an execution as keywords; None: not given."""
+
+    schedule: ExecutionKind | None
+    until: StopRule | None
+    refractory: bool | None
+    input_first: bool | None
+    seed: int | None
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,7 @@ class Execution:
 
     Parameters
     ----------
-    schedule : Schedule
+    schedule : Schedule, Layered or Timed
         Which pending neurons are delivered next.
     until : StopRule
         When a time step ends.
@@ -54,17 +68,16 @@ class Execution:
     4
     """
 
-    schedule: Schedule = Layered()  # noqa: RUF009 (frozen)
+    schedule: ExecutionKind = Layered()  # noqa: RUF009 (frozen)
     until: StopRule = Quiescence()  # noqa: RUF009 (frozen)
     refractory: bool = True
     input_first: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, kind in (("schedule", Schedule), ("until", StopRule)):
-            value = getattr(self, name)
-            if not isinstance(value, kind):
-                raise InvalidType(name, value, f"a {kind.__name__}")
+        checked("schedule", self.schedule)
+        if not isinstance(self.until, StopRule):
+            raise InvalidType("until", self.until, "a StopRule")
         for name in ("refractory", "input_first"):
             switch = getattr(self, name)
             if not isinstance(switch, (bool, np.bool_)):
@@ -72,31 +85,26 @@ class Execution:
             object.__setattr__(self, name, bool(switch))
         object.__setattr__(self, "seed", count("seed", self.seed, most=LARGEST_KEY))
 
-    def but(
-        self,
-        *,
-        schedule: Schedule | None = None,
-        until: StopRule | None = None,
-        refractory: bool | None = None,
-        input_first: bool | None = None,
-        seed: int | None = None,
-    ) -> Execution:
+    def but(self, **fields: Unpack[Fields]) -> Execution:
         """Return this execution with other fields; None leaves a field as it is.
 
         Parameters
         ----------
-        schedule, until, refractory, input_first, seed
-            As of the class.
+        **fields
+            Of the class, by name.
         """
-        fields = {
-            "schedule": schedule,
-            "until": until,
-            "refractory": refractory,
-            "input_first": input_first,
-            "seed": seed,
+        given = _given(fields)
+        return replace(self, **given) if given else self
+
+    def fields(self) -> Fields:
+        """Return its fields by name, as keywords."""
+        return {
+            "schedule": self.schedule,
+            "until": self.until,
+            "refractory": self.refractory,
+            "input_first": self.input_first,
+            "seed": self.seed,
         }
-        changes: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
-        return replace(self, **changes) if changes else self
 
     def config(self) -> dict[str, Any]:
         """Return the execution as plain data, as files note it."""
@@ -109,20 +117,102 @@ class Execution:
         }
 
 
+FIELDS = ("schedule", "until", "refractory", "input_first", "seed")
+MAKERS: dict[str, Callable[..., Any]] = {"schedule": schedule, "until": stop_rule}
 DEFAULT = Execution()
 """Layer by layer, until nothing is pending."""
 
 
-def chosen(given: Execution | None, noted: Execution | None = None) -> Execution:
-    """Return the execution that an argument says, else the one that is noted about a network, else the default.
+def chosen(execution: Execution | None, noted: Execution | None = None, **fields: Unpack[Fields]) -> Execution:
+    """Return how a network runs: as an execution says, else as is noted about the network, else as by default.
+
+    Parameters
+    ----------
+    execution : Execution or None
+        What an argument says.
+    noted : Execution or None
+        What is noted about the network.
+    **fields
+        Fields that override it; None: not given.
 
     Raises
     ------
-    InvalidType
-        If the argument is something else.
+    InvalidValue, InvalidType
+        If one of them is something else.
     """
-    if given is None:
-        return DEFAULT if noted is None else noted
-    if not isinstance(given, Execution):
-        raise InvalidType("execution", given, "an Execution, such as Execution(Random(8), seed=3)")
-    return given
+    if execution is None:
+        return (DEFAULT if noted is None else noted).but(**fields)
+    if not isinstance(execution, Execution):
+        raise InvalidType("execution", execution, "an Execution, such as Execution(Random(8), seed=3)")
+    return execution.but(**fields)
+
+
+def noted_fields(noted: Mapping[str, Any], names: tuple[str, ...] = FIELDS) -> dict[str, Any]:
+    """Return the fields of an execution that plain data hold, as :meth:`Execution.config` gives them.
+
+    Parameters
+    ----------
+    noted : mapping
+        Anybody may have written it; what is no field of an execution is passed over.
+    names : tuple of str
+        The fields that are wanted.
+
+    Returns
+    -------
+    dict
+        Those that are there: a schedule, a stop rule, booleans, an integer.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        If one of them cannot be that.
+    """
+    found: dict[str, Any] = {}
+    for name in names:
+        value = noted.get(name)
+        if name not in noted or (value is None and name == "seed"):
+            continue
+        if name in MAKERS:
+            if not isinstance(value, Mapping) or "name" not in value:
+                raise InvalidValue(name, value, 'a table with a name, as {"name": "random", "group_size": 8}')
+            try:
+                value = MAKERS[name](**value)
+            except (InvalidValue, InvalidType) as error:
+                raise type(error)(f"{name}: {error.where}", error.value, error.allowed) from None
+            except (ValueError, TypeError, OverflowError) as error:
+                raise InvalidValue(name, dict(value), f"a table that makes one ({error})") from None
+        elif name == "seed":
+            if type(value) is not int or not 0 <= value <= LARGEST_KEY:
+                raise InvalidValue(name, value, f"an integer in 0 .. {LARGEST_KEY}")
+        elif not isinstance(value, bool):
+            raise InvalidValue(name, value, "true or false")
+        found[name] = value
+    return found
+
+
+def noted_execution(
+    noted: Mapping[str, Any], execution: Execution | None = None, **fields: Unpack[Fields]
+) -> Execution | None:
+    """Return the execution that plain data note, overridden by what is given; None if neither says anything.
+
+    Parameters
+    ----------
+    noted : mapping
+        As in :func:`noted_fields`. What is overridden is not looked at.
+    execution, **fields
+        As in :func:`chosen`.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        If a field cannot be used.
+    """
+    given = _given(fields)
+    if execution is not None:
+        return chosen(execution, **fields)
+    found = noted_fields(noted, tuple(name for name in FIELDS if name not in given))
+    return Execution(**found, **given) if found or given else None
+
+
+def _given(fields: Fields) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

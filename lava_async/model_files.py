@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lava_async import models
 from lava_async.errors import InvalidValue
+from lava_async.execution import Fields
 from lava_async.network import Network
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 NIR_SUFFIX = ".nir"
 BIAS_CHANNEL = "bias_channel"
@@ -36,8 +40,10 @@ def is_nir(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() == NIR_SUFFIX
 
 
-def load_model(path: str | os.PathLike[str], *, dt: float | None = None, decay: str | None = None) -> Model:
-    """Return the network in a file and what is noted about it.
+def load_model(
+    path: str | os.PathLike[str], *, dt: float | None = None, decay: str | None = None, **fields: Unpack[Fields]
+) -> Model:
+    """Return the network in a file, which knows its execution, and what is noted about it.
 
     Parameters
     ----------
@@ -45,6 +51,8 @@ def load_model(path: str | os.PathLike[str], *, dt: float | None = None, decay: 
         A .net file, or one of NIR if its name ends with .nir; or the name of a model, see :mod:`lava_async.models`.
     dt, decay
         How a file of NIR is read, as in :func:`lava_async.nir.read`; a .net file counts in time steps.
+    **fields
+        schedule, until, refractory, input_first, seed: each overrides what the file notes about it.
 
     Raises
     ------
@@ -67,8 +75,8 @@ def load_model(path: str | os.PathLike[str], *, dt: float | None = None, decay: 
                 raise InvalidValue(name, value, f"given for files of NIR (.nir) only, not for {os.fspath(path)}")
         from lava_async import netx
 
-        return Model(netx.load(path), netx.metadata(path))
+        return Model(netx.load(path, **fields), netx.metadata(path))
     from lava_async.nir.reading import open_file
 
-    network, bias_channel = open_file(path, dt=dt, decay=decay or "euler")
+    network, bias_channel = open_file(path, dt=dt, decay=decay or "euler", **fields)
     return Model(network, {BIAS_CHANNEL: True} if bias_channel else {})

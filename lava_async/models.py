@@ -20,7 +20,7 @@ from typing import Any
 
 from lava_async.errors import InvalidValue, nearest
 from lava_async.network import Network
-from lava_async.schedules import Schedule, schedule
+from lava_async.schedules import ExecutionKind, schedule
 from lava_async.stopping import StopRule, stop_rule
 
 NETWORK, RESULTS, CARD = "network.net", "results.json", "card.md"
@@ -56,7 +56,7 @@ class About:
     path: Path
     data: str
     sizes: tuple[int, ...]
-    schedule: Schedule
+    schedule: ExecutionKind
     until: StopRule
     accuracy: float
     samples: int

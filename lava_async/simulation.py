@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lava_async.engine import BatchResult, Checked, Result, Setup, State, compiled, reference
+from lava_async.engine import BatchResult, Checked, Result, Setup, State, compiled, reference, timed_reference
 from lava_async.engine.steps import Steps
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.execution import LARGEST_KEY, Execution, chosen
+from lava_async.execution import LARGEST_KEY, Execution, Fields, chosen
 from lava_async.forms import plain
 from lava_async.network import Network
 from lava_async.records import count, integer_array, within
-from lava_async.schedules import Schedule, Timed
+from lava_async.schedules import ExecutionKind
 from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.stopping import StopRule
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 RECORDS = ("counts", "groups", "trace")
 ENGINES = {"compiled": compiled, "reference": reference}
@@ -28,7 +31,7 @@ def simulate(
     spikes: ArrayLike | SpikeTrain,
     *,
     execution: Execution | None = None,
-    schedule: Schedule | None = None,
+    schedule: ExecutionKind | None = None,
     until: StopRule | None = None,
     refractory: bool | None = None,
     input_first: bool | None = None,
@@ -85,7 +88,7 @@ def simulate(
         input_first=input_first,
         seed=seed,
     )
-    chosen = _choose("engine", engine, ENGINES)
+    chosen = engine_of(engine, setup.execution)
     if not isinstance(spikes, SpikeTrain):
         spikes = SpikeTrain.from_dense(spikes)
     _check_channels(network, spikes.n_channels)
@@ -100,7 +103,7 @@ def simulate_batch(
     samples: ArrayLike | None = None,
     threads: int | None = None,
     execution: Execution | None = None,
-    schedule: Schedule | None = None,
+    schedule: ExecutionKind | None = None,
     until: StopRule | None = None,
     refractory: bool | None = None,
     input_first: bool | None = None,
@@ -131,7 +134,7 @@ def simulate_batch(
         input_first=input_first,
         seed=seed,
     )
-    chosen = _choose("engine", engine, ENGINES)
+    chosen = engine_of(engine, setup.execution)
     batch = SpikeBatch.of(spikes)
     _check_channels(network, batch.n_channels)
     numbers = np.arange(len(batch)) if samples is None else integer_array("samples", samples)
@@ -165,7 +168,7 @@ class Stepper:
         network: Network,
         *,
         execution: Execution | None = None,
-        schedule: Schedule | None = None,
+        schedule: ExecutionKind | None = None,
         until: StopRule | None = None,
         refractory: bool | None = None,
         input_first: bool | None = None,
@@ -183,10 +186,10 @@ class Stepper:
             input_first=input_first,
             seed=seed,
         )
-        self._engine = _choose("engine", engine, ENGINES)
+        self._engine = engine_of(engine, self.setup.execution)
         self.sample, self.state = 0, State.zeros(network)
         # One time step makes little work: the arrays of a call would cost more than the time step.
-        kept = self._engine is compiled and record == "counts" and not isinstance(self.setup.execution.schedule, Timed)
+        kept = self._engine is compiled and record == "counts" and not self.setup.execution.schedule.timed
         self._steps = Steps(self.setup, self.state) if kept else None
 
     def reset(self, sample: int) -> None:
@@ -211,21 +214,33 @@ class Stepper:
         return result
 
 
-def _setup(network: Network, record: str, execution: Execution | None, **fields: Any) -> Setup:
+def _setup(network: Network, record: str, execution: Execution | None, **fields: Unpack[Fields]) -> Setup:
     if not isinstance(network, Network):
         raise InvalidType("network", network, "a Network")
     if record not in RECORDS:
         raise InvalidValue("record", record, "one of " + ", ".join(RECORDS))
-    how = chosen(execution, network.execution).but(**fields)
+    how = chosen(execution, network.execution, **fields)
     if not how.refractory and any(np.any(model.refractory_steps) for _, model in network.models):
         raise InvalidValue("refractory", False, "True for a network whose neurons have refractory_steps")
-    return Setup(network, how, record)
+    return setup_of(network, how, record)
 
 
-def _choose(where: str, name: str, options: dict[str, Any]) -> Any:
-    if not isinstance(name, str) or name not in options:
-        raise InvalidValue(where, name, "one of " + ", ".join(options))
-    return options[name]
+def setup_of(network: Network, execution: Execution, record: str = "counts", **dropout: float) -> Setup:
+    """Return what engines run; `dropout` as of :class:`~lava_async.engine.Setup`."""
+    machine = None
+    if execution.schedule.timed:
+        from lava_async.hardware import timing  # Nothing else takes the time to import it.
+
+        machine = timing.machine(execution.schedule, network)  # type: ignore[arg-type]  # What is timed is a Timed.
+    return Setup(network, execution, record, **dropout, machine=machine)
+
+
+def engine_of(name: str, execution: Execution) -> Any:
+    """Return the engine of that name, as it runs an execution: a module with a function ``run``."""
+    if not isinstance(name, str) or name not in ENGINES:
+        raise InvalidValue("engine", name, "one of " + ", ".join(ENGINES))
+    engine = ENGINES[name]
+    return timed_reference if engine is reference and execution.schedule.timed else engine
 
 
 def _key(where: str, value: int) -> int:

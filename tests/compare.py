@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lava_async.engine import Checked, Result, Setup, State, compiled, reference
+from lava_async import simulation
+from lava_async.engine import Checked, Result, Setup, State
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.execution import Execution
 from lava_async.spikes import SpikeTrain
-
-ENGINES = {"reference": reference, "compiled": compiled}
 
 
 def execute(run: Any, engine: str = "compiled", *, record: str = "trace", **changes: Any) -> Result | None:
@@ -22,7 +21,7 @@ def execute(run: Any, engine: str = "compiled", *, record: str = "trace", **chan
     spikes = SpikeTrain.from_dense(changes.pop("spikes", run.spikes))
     setup = setup_of(run, record=record, **changes)
     try:
-        return ENGINES[engine].run(setup, spikes, run.sample, State.zeros(run.network))
+        return simulation.engine_of(engine, setup.execution).run(setup, spikes, run.sample, State.zeros(run.network))
     except ForwardStepLimit:
         return None
 
@@ -31,7 +30,7 @@ def setup_of(run: Any, *, record: str = "counts", **changes: Any) -> Setup:
     """Return what the engines take for a drawn `strategies.Run`, with some rules or dropouts changed."""
     fields_of = {**run.rules, **run.dropout, **changes}
     dropout = {name: fields_of.pop(name) for name in ("refractory_dropout", "input_dropout") if name in fields_of}
-    return Setup(run.network, Execution(**fields_of), record, **dropout)
+    return simulation.setup_of(run.network, Execution(**fields_of), record, **dropout)
 
 
 def differences(a: Any, b: Any, *, but: tuple[str, ...] = ()) -> list[str]:

@@ -41,7 +41,7 @@ BATCH, N_STEPS = 7, 5
 #: Sizes that fill no block of lanes: the ends of loops are part of what is compared.
 SHAPE, CHANNELS, SPARSE, OUTPUTS = (2, 9, 11), 5, 67, 13
 
-QUEUED = [member(size) for member in SCHEDULES.values() if member.grouped for size in (3, None)]
+QUEUED = [member(size) for member in SCHEDULES.values() if "group_size" in member.options() for size in (3, None)]
 SCHEDULED = [Layered(), Momentum(2, noise=0.7), Timed(), *QUEUED]
 
 

@@ -47,7 +47,7 @@ def _net(path: Path) -> None:
 
 def _read_net(path: Path) -> None:
     netx.load(path)
-    netx.execution(netx.metadata(path), str(path), ("schedule", "until", "seed", "refractory", "input_first"))
+    netx.load_execution(path)
 
 
 def _nir(path: Path) -> None:

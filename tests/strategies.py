@@ -32,7 +32,7 @@ from lava_async.schedules import SCHEDULES, Schedule
 from lava_async.schedules.timed import Times
 from lava_async.synapses import INPUT, Conv, Dense, Sparse
 
-QUEUES = [member for member in SCHEDULES.values() if member.grouped]
+QUEUES = [member for member in SCHEDULES.values() if "group_size" in member.options()]
 """Schedules that pick from a queue: a new one is drawn, and so tested, as soon as it is listed in SCHEDULES. `timed`
 has no queue of the whole network: `timed_runs` draws it for test_timed.py."""
 

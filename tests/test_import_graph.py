@@ -26,11 +26,6 @@ def _module(path: Path) -> str:
 
 
 FILES = {_module(path): path for path in sorted(ROOT.rglob("*.py"))}
-ARROWS_UP = {
-    "lava_async.engine.reference": "lava_async.engine.timed_reference",
-    "lava_async.schedules.timed": "lava_async.hardware",
-}
-"""From a file to a package: what still runs up. Nothing may be added."""
 
 
 @cache
@@ -43,8 +38,7 @@ def imports(module: str) -> frozenset[str]:
         found |= {part for part in run if not f"{module}.".startswith(f"{part}.")}
         if run and run[-1] != name and name != "lava_async._core":
             found.add(run[-1])
-    up = ARROWS_UP.get(module, "nothing")
-    return frozenset(each for each in found - {module} if not f"{each}.".startswith(f"{up}."))
+    return frozenset(found - {module})
 
 
 def _named(tree: ast.AST) -> Iterator[str]:

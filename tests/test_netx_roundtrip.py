@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import h5py
 import limits
@@ -17,6 +19,8 @@ from hypothesis import strategies as st
 
 from lava_async import (
     CubaParams,
+    Execution,
+    Fifo,
     FirstOutput,
     LoihiParams,
     Momentum,
@@ -28,6 +32,7 @@ from lava_async import (
     simulate,
 )
 from lava_async.network import Layer
+from lava_async.schedules import Order, Schedule, Term
 from lava_async.stopping import stop_rule
 from lava_async.synapses import INPUT, Dense, Sparse
 
@@ -265,6 +270,13 @@ def test_loading_leaves_nothing_open(tmp_path):
         pass
 
 
+def note(path, **noted):
+    """Write a network and, as others may, anything about it."""
+    netx.save(CHAIN, path)
+    with h5py.File(path, "a") as file:
+        netx.write_metadata(file, noted)
+
+
 @pytest.mark.parametrize(
     ("noted", "said"),
     [
@@ -281,19 +293,73 @@ def test_loading_leaves_nothing_open(tmp_path):
     ],
 )
 def test_notes_that_say_no_execution_are_an_error_that_names_the_file(tmp_path, noted, said):
-    netx.save(CHAIN, tmp_path / "a.net", **noted)
-    with pytest.raises(netx.NetxError, match=rf"a\.net: /async/metadata: {said}"):
-        netx.execution(
-            netx.metadata(tmp_path / "a.net"),
-            str(tmp_path / "a.net"),
-            ("schedule", "until", "seed", "refractory", "input_first"),
-        )
+    """Whether a file is loaded or only asked; what is overridden is not looked at."""
+    path = tmp_path / "a.net"
+    with pytest.raises(netx.NetxError, match=rf"a\.net: metadata {said}"):
+        netx.save(CHAIN, path, **noted)
+    note(path, **noted)
+    name = next(iter(noted))
+    for read in (netx.load, netx.load_execution):
+        with pytest.raises(netx.NetxError, match=rf"a\.net: /async/metadata: {said}.*; to run .* give {name}"):
+            read(path)
+    other = Execution(Fifo(2), FirstOutput(), refractory=False, input_first=False, seed=9)
+    assert netx.load(path, **{name: getattr(other, name)}).execution == Execution().but(**{name: getattr(other, name)})
+    assert netx.load(path, execution=other).execution == other
 
 
-def test_notes_that_are_not_asked_for_harm_nobody(tmp_path):
-    netx.save(CHAIN, tmp_path / "a.net", until=5, seed=3, schedule=Random(8))
+@given(run=strategies.runs())
+def test_what_a_file_notes_is_what_runs(tmp_path_factory, run):
+    """Every field comes back, whoever notes it: `save(execution=...)`, its fields, or the network itself."""
+    path, how = tmp_path_factory.getbasetemp() / "how.net", Execution(**run.rules)
+    known = replace(run.network, execution=how)
+    for network, noted in ((run.network, {"execution": how}), (run.network, how.fields()), (known, {})):
+        netx.save(network, path, **noted)
+        assert netx.load_execution(path) == how
+        loaded = netx.load(path)
+        assert loaded == network
+        assert loaded.execution == how
+        netx.save(loaded, path, accuracy=0.5)
+        assert netx.load(path).execution == how
+        assert netx.metadata(path)["accuracy"] == 0.5
+
+
+def test_a_file_without_such_notes_leaves_it_open(tmp_path):
+    netx.save(CHAIN, tmp_path / "a.net", accuracy=0.5)
+    assert netx.load_execution(tmp_path / "a.net") is netx.load(tmp_path / "a.net").execution is None
+    netx.save(CHAIN, tmp_path / "b.net", seed=3)
+    assert netx.load_execution(tmp_path / "b.net") == Execution(seed=3)
+
+
+def test_metadata_override_what_a_network_knows(tmp_path):
+    known = replace(CHAIN, execution=Execution(Random(8), seed=3))
+    netx.save(known, tmp_path / "a.net", schedule=Fifo(2))
+    assert netx.load_execution(tmp_path / "a.net") == Execution(Fifo(2), seed=3)
+
+
+@dataclass(frozen=True)
+class Mine(Schedule):
+    """A schedule of one's own, of which nobody else knows."""
+
+    name: ClassVar[str] = "mine"
+    order: ClassVar[Order] = Order(Term.EMITTED)
+
+
+def test_a_network_with_a_schedule_of_ones_own_is_not_lost(tmp_path, caplog):
+    netx.save(CHAIN, tmp_path / "a.net", schedule=Mine(2), seed=3)
+    assert "cannot make the schedule Mine again" in caplog.text
+    with pytest.raises(
+        netx.NetxError, match=r"schedule\.name = 'mine': must be one of .* give schedule, as in netx.load"
+    ):
+        netx.load(tmp_path / "a.net")
+    assert netx.load(tmp_path / "a.net", schedule=Mine(2)).execution == Execution(Mine(2), seed=3)
+
+
+def test_the_former_function_reads_the_fields_that_are_asked_for(tmp_path):
+    note(tmp_path / "a.net", until=5, seed=3, schedule=Random(8).config())
     noted = netx.metadata(tmp_path / "a.net")
-    assert netx.execution(noted, "a.net", ("schedule", "seed", "input_first")) == {"schedule": Random(8), "seed": 3}
+    with pytest.warns(DeprecationWarning, match="netx.load_execution"):
+        found = netx.execution(noted, "a.net", ("schedule", "seed", "input_first"))
+    assert found == {"schedule": Random(8), "seed": 3}
 
 
 def test_integers_of_too_many_digits_are_an_error(tmp_path):

@@ -127,7 +127,7 @@ def test_a_shipped_network_runs_under_every_schedule(name):
     x = (rng.random((network.n_inputs, 8)) < 0.3).astype(int)
     for schedule in SCHEDULES.values():
         if schedule.name != "replay":
-            result = simulate(network, x, schedule=schedule(8) if schedule.grouped else schedule())
+            result = simulate(network, x, schedule=schedule(8) if "group_size" in schedule.options() else schedule())
             assert result.counts.any()
             assert result.dropped == 0
 

@@ -144,7 +144,9 @@ def test_a_net_file_is_rewritten_with_all_that_is_noted(files, capsys, tmp_path)
     data = found(capsys, "export", files / "noted.net", "--net", tmp_path / "b.net")
     assert data["stock_readable"]
     assert netx.load(tmp_path / "b.net") == INTEGERS
-    assert netx.metadata(tmp_path / "b.net") == netx.metadata(files / "noted.net")
+    noted, again = netx.metadata(files / "noted.net"), netx.metadata(tmp_path / "b.net")
+    assert again == {**again, **noted}
+    assert netx.load_execution(tmp_path / "b.net") == netx.load_execution(files / "noted.net")
 
 
 def test_a_model_goes_to_nir_and_runs_the_same_from_there(files, capsys, tmp_path):

@@ -213,7 +213,7 @@ def test_a_schedule_is_plain_data_and_back(name):
     for options in ({}, {"group_size": 3}, {"group_size": None}, {"group_size": np.int16(3)}):
         if name == "replay":
             options = {"groups": [[0, 1, [2, 3]], [1, 0, [-1]]]}
-        elif not SCHEDULES[name].grouped and options.get("group_size") is not None:
+        elif "group_size" not in SCHEDULES[name].options() and options.get("group_size") is not None:
             continue
         rule = schedule(name, **options)
         assert rule.name == name

@@ -25,6 +25,7 @@ TREES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in sort
 
 BASE = {
     "_core",
+    "chips",
     "draws",
     "display",
     "errors",
@@ -49,7 +50,7 @@ ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
     "engine": BASE,
-    "simulation": BASE | {"engine"},
+    "simulation": BASE | {"engine", "hardware"},
     "metrics": BASE | {"engine", "simulation"},
     "probes": BASE | {"engine", "simulation"},
     "readout": BASE | {"simulation"},
@@ -75,9 +76,6 @@ MAY_IMPORT = {
     "__init__": CORE | {"compat", "models"} | ADAPTERS,  # adapters for type checkers alone
 }
 """Besides itself, what each part of the package may import from the rest."""
-LATE = {Path("schedules/timed.py"): "lava_async.hardware"}
-"""What stands on the core and is asked by it all the same, inside functions: `timed` has to know where neurons lie and
-what takes how long. Importing the core never loads it."""
 
 
 def part_of(path: Path) -> str:
@@ -95,19 +93,6 @@ def imported(tree: ast.AST) -> set[str]:
     return names
 
 
-def without_late(path: Path) -> ast.AST:
-    """Return a file without the imports inside functions that `LATE` grants it."""
-
-    class Late(ast.NodeTransformer):
-        def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-            node.body = [
-                x for x in node.body if not isinstance(x, ast.ImportFrom) or x.module != LATE[path]
-            ] or node.body
-            return node
-
-    return Late().visit(ast.parse((PACKAGE / path).read_text())) if path in LATE else TREES[path]
-
-
 def parts_imported(tree: ast.AST) -> set[str]:
     """Return the parts of this package that a file imports; public names of the root stand for `simulation`."""
     parts = {name.split(".")[1] for name in imported(tree) if name.startswith("lava_async.")}
@@ -118,21 +103,67 @@ def parts_imported(tree: ast.AST) -> set[str]:
 def test_imports_go_one_way(path):
     part = part_of(path)
     assert part in MAY_IMPORT, f"say in MAY_IMPORT where the new part {part!r} belongs"
-    assert parts_imported(without_late(path)) - {part} <= MAY_IMPORT[part]
+    assert parts_imported(TREES[path]) - {part} <= MAY_IMPORT[part]
 
 
 def test_no_two_parts_import_each_other():
     graph: dict[str, set[str]] = {}
     for path in TREES:
         part = part_of(path)
-        graph.setdefault(part, set()).update(parts_imported(without_late(path)) - {part})
+        graph.setdefault(part, set()).update(parts_imported(TREES[path]) - {part})
     assert list(TopologicalSorter(graph).static_order())
 
 
 @pytest.mark.parametrize("path", [path for path in TREES if part_of(path) in CORE], ids=str)
 def test_the_core_needs_numpy_only(path):
     packages = {name.split(".")[0] for name in imported(TREES[path])}
-    assert packages - set(sys.stdlib_module_names) <= {"lava_async", "numpy"}
+    # Type checkers bring typing_extensions along; importing the package does not load it (see below).
+    assert packages - set(sys.stdlib_module_names) <= {"lava_async", "numpy", "typing_extensions"}
+
+
+KINDS_OF_EXECUTION = {kind.__name__ for kind in lava_async.schedules.SCHEDULES.values()} | {"Schedule", "ExecutionKind"}
+SAYING_NAMES = {f"{kind}.name" for kind in KINDS_OF_EXECUTION} | {"schedule.name", "order.name"}
+
+
+def type_tests(tree: ast.AST) -> list[str]:
+    """Return where a file asks for the type or the name of a kind of execution."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+            asked = {part.id for part in ast.walk(node.args[1]) if isinstance(part, ast.Name)}
+        elif isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            words = {ast.unparse(side) for side in sides}
+            types = any(isinstance(each, (ast.Is, ast.IsNot)) for each in node.ops)
+            asked = {word for word in words if any(word.endswith(name) for name in SAYING_NAMES)}
+            asked |= words & KINDS_OF_EXECUTION if types else set()
+        else:
+            continue
+        if asked & KINDS_OF_EXECUTION or (isinstance(node, ast.Compare) and asked):
+            found.append(f"{node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+@pytest.mark.parametrize("path", [path for path in TREES if part_of(path) != "schedules"], ids=str)
+def test_schedules_are_known_by_their_capabilities(path):
+    """No file but those of schedules asks which schedule it has; it asks `queued`, `timed`, `options()` and alike."""
+    assert type_tests(TREES[path]) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "isinstance(schedule, Layered)",
+        "isinstance(setup.execution.schedule, (Random, Timed))",
+        "issubclass(kind, Schedule)",
+        "schedule.name == 'layered'",
+        "Layered.name != name",
+        "each.schedule.name in ('random', 'fifo')",
+        "kind is Layered",
+    ],
+)
+def test_type_tests_are_found(code):
+    assert len(type_tests(ast.parse(code))) == 1
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -142,7 +173,7 @@ def test_importing_the_package_loads_nothing_heavy():
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
         ).stdout.split()
     )
-    assert not loaded & {"torch", "lava", "matplotlib", "h5py", "sklearn", "tqdm"}
+    assert not loaded & {"torch", "lava", "matplotlib", "h5py", "sklearn", "tqdm", "typing_extensions"}
 
 
 def test_only_the_command_line_prints():

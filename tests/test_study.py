@@ -25,7 +25,7 @@ from lava_async.experiments import measure as measuring
 from lava_async.experiments import study as studies
 from lava_async.experiments.comparison import gain_map, gains, markdown
 from lava_async.experiments.report import write_report
-from lava_async.experiments.study import StudyConfig, run_cell, shipped, summary
+from lava_async.experiments.study import StudyConfig, name_of, run_cell, shipped, summary
 from lava_async.experiments.sweep import sweep
 from lava_async.experiments.tables import parse
 from lava_async.stopping import FirstOutput, Quiescence
@@ -228,7 +228,7 @@ def test_an_execution_that_is_added_later_needs_no_new_training(done):
     study, out = done
     more = StudyConfig.from_toml(TINY + '\n[[executions]]\nschedule = "fifo"\ngroup_size = [4]\n')
     cell = more.cells()[0]
-    assert [each.name for each in cell.missing(out)] == ["fifo F=4"]
+    assert [name_of(each) for each in cell.missing(out)] == ["fifo F=4"]
     trained = out / studies.CELLS / cell.folder / studies.TRAINING / "network.net"
     before = trained.stat().st_mtime_ns
     run_cell(cell, out)
@@ -243,7 +243,7 @@ def test_a_cell_that_was_stopped_goes_on_with_the_next_execution(done, tmp_path,
     calls = []
 
     def stopped(*args, **kwargs):
-        calls.append(kwargs["schedule"].name)
+        calls.append(kwargs["execution"].schedule.name)
         if len(calls) == 2:
             raise KeyboardInterrupt
         return real(*args, **kwargs)
@@ -338,7 +338,7 @@ def test_timed_executions_are_added_later_and_reported_in_nanoseconds(done):
     study = StudyConfig.from_toml(TINY + '\n[[executions]]\nschedule = "timed"\nextra_steps = [0]\n')
     trained = {path: path.stat().st_mtime_ns for path in out.rglob("network.net")}
     for cell in study.cells():
-        assert [each.name for each in cell.missing(out)] == ["timed sanafe"] * 2
+        assert [name_of(each) for each in cell.missing(out)] == ["timed sanafe"] * 2
         run_cell(cell, out)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("network.net")} == trained
     rows = write_report(study, out, "Tiny")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lava_async import Layered, LoihiParams, Network, Random, Timed, simulate
+from lava_async import Execution, Layered, LoihiParams, Network, Random, Timed, simulate
 from lava_async.proc.time_steps import time_steps
 
 WEIGHTS = np.random.default_rng(0).integers(-100, 200, (6, 4)), np.random.default_rng(1).integers(-50, 200, (2, 6))
@@ -16,7 +16,7 @@ FRAMES = np.array([[1, 2**24 - 1, 0, 1], [0, 0, 1, 1], [1, 1, 3, 0], [2, 0, 1, 1
 
 @pytest.mark.parametrize("schedule", [Layered(), Random(group_size=2), Timed()], ids=lambda s: s.name)
 def test_time_steps_are_those_of_one_run_sample_after_sample(schedule):
-    steps = time_steps({"network": NETWORK, "schedule": schedule, "seed": 3})
+    steps = time_steps(NETWORK, Execution(schedule, seed=3))
     for sample in (0, 5):
         steps.reset(sample)
         whole = simulate(NETWORK, FRAMES.T, schedule=schedule, seed=3, sample=sample)

@@ -17,7 +17,7 @@ from lava_async.engine import Setup
 from lava_async.execution import Execution
 from lava_async.network import Layer, Network
 from lava_async.neurons import CubaParams
-from lava_async.schedules import SCHEDULES, Random
+from lava_async.schedules import SCHEDULES, Random, schedule
 from lava_async.simulation import simulate, simulate_batch
 from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.synapses import INPUT, Sparse
@@ -93,9 +93,9 @@ def _by_schedule(n_neurons: int) -> Case:
     """Forward runs under every schedule that has a queue."""
     network, spikes = sparse_network(n_neurons), _train(n_neurons // 2)
     contenders, operations = [], {}
-    for member in SCHEDULES.values():
-        if member.grouped:
-            run = partial(simulate, network, spikes, schedule=member(SCHEDULE.group_size))
+    for name, member in SCHEDULES.items():
+        if "group_size" in member.options():
+            run = partial(simulate, network, spikes, schedule=schedule(name, group_size=SCHEDULE.group_size))
             operations[member.name] = run().synaptic_operations
             includes = f"the whole call on a SpikeTrain. {operations[member.name]:,} synaptic operations"
             contenders.append(Contender(member.name, run, includes))

@@ -10,10 +10,10 @@ from lava_async.commands.base import Command, Report, table, whole
 from lava_async.commands.inputs import add_data_options, load_data
 from lava_async.commands.models import add_model, add_schedule_options, order_of, with_bias_channel
 from lava_async.complexity import complexity
+from lava_async.execution import Fields, chosen
 from lava_async.model_files import BIAS_CHANNEL, load_model
 from lava_async.readout import READOUTS
-from lava_async.schedules import SCHEDULES, Layered, Replay, Timed
-from lava_async.stopping import Quiescence
+from lava_async.schedules import by_name
 
 if TYPE_CHECKING:
     from lava_async.training import Evaluation
@@ -37,7 +37,7 @@ def cells(found: Evaluation) -> list[str]:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    names = [name for name in SCHEDULES if name != Replay.name]
+    names = by_name()
     add_model(parser)
     add_data_options(parser)
     parser.add_argument("--limit", type=whole(1), metavar="N", help="only the first N samples")
@@ -65,17 +65,10 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Report:
-    from lava_async import netx
-
-    network, noted = load_model(args.model, dt=args.dt, decay=args.decay)
-    wanted = ("until",) + ("seed",) * (args.seed is None) + ("schedule",) * (not args.schedule)
-    how = {
-        "schedule": Layered(),
-        "until": Quiescence(),
-        "seed": args.seed or 0,
-        **netx.execution(noted, str(args.model), wanted),
-    }
-    until, seed = how["until"], how["seed"]
+    orders = [order_of(args, name) for name in args.schedule or ()]
+    overridden: Fields = {"schedule": orders[0] if orders else None, "seed": args.seed}
+    network, noted = load_model(args.model, dt=args.dt, decay=args.decay, **overridden)
+    how = chosen(network.execution)
     data = load_data(args, noted, args.limit)
     if noted.get(BIAS_CHANNEL):
         spikes = with_bias_channel(noted, data.dense())
@@ -83,15 +76,14 @@ def _run(args: Namespace) -> Report:
     from lava_async.training.loop import evaluate  # torch takes seconds: only when all else is fine
 
     rows, table_rows = [], [["executed", *COLUMNS]]
-    for order in [order_of(args, name) for name in args.schedule or ()] or [how["schedule"]]:
-        how = {"schedule": order, "until": until, "seed": seed, "threads": args.threads}
-        found = evaluate(network, data, readout=args.readout, **how)
+    for order in orders or [how.schedule]:
+        as_said: dict[str, Any] = {"execution": how.but(schedule=order), "threads": args.threads}
+        found = evaluate(network, data, readout=args.readout, **as_said)
         row: dict[str, Any] = {"schedule": order.config(), **asdict(found)}
         if args.neurobench:
-            row["neurobench"] = complexity(network, data, **how).as_neurobench()
+            row["neurobench"] = complexity(network, data, **as_said).as_neurobench()
         rows.append(row)
-        group = "" if order.group_size is None else f", F = {order.group_size}"
-        table_rows.append([order.title if isinstance(order, Timed) else order.name + group, *cells(found)])
+        table_rows.append([order.title, *cells(found)])
     if any(row["nanoseconds_per_time_step"] is not None for row in rows):
         table_rows[0] += [name.replace("_", " ") for name in TIMES]
         for cells_of, each in zip(table_rows[1:], rows, strict=True):
@@ -100,8 +92,7 @@ def _run(args: Namespace) -> Report:
         "model": str(args.model),
         "data": data.name,
         "samples": len(data),
-        "seed": seed,
-        "until": until.config(),
+        **{name: value for name, value in how.config().items() if name != "schedule"},
         "readout": args.readout,
         "rows": rows,
     }

@@ -6,9 +6,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lava_async.chips.targets import TARGETS
 from lava_async.commands.base import Command, Report, output, table, whole
 from lava_async.commands.models import add_model
-from lava_async.hardware.targets import TARGETS
 
 if TYPE_CHECKING:
     from lava_async.experiments.inspection import Inspection

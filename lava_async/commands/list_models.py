@@ -31,10 +31,7 @@ def _run(args: Namespace) -> Report:
 
 
 def _schedule(about: models.About) -> str:
-    size = about.schedule.group_size
-    if about.schedule.name == "layered":
-        return "layered"
-    return f"{about.schedule.name}, F = {'all' if size is None else size}"
+    return about.schedule.title
 
 
 def _plain(about: models.About) -> dict[str, object]:

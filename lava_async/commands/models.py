@@ -9,11 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from lava_async.commands.base import whole
-from lava_async.model_files import BIAS_CHANNEL
-from lava_async.schedules import SCHEDULES, Layered, Schedule, Timed, schedule
-
-RULES = ("schedule", "until", "refractory", "input_first", "seed")
-"""What is noted about how a network is run."""
+from lava_async.model_files import BIAS_CHANNEL, Model, load_model
+from lava_async.schedules import SCHEDULES, ExecutionKind, schedule
 
 
 def seconds(text: str) -> float:
@@ -60,11 +57,10 @@ def with_bias_channel(noted: dict[str, Any], spikes: NDArray[Any]) -> NDArray[An
     return nir.add_bias_channel(spikes)
 
 
-def order_of(args: Namespace, name: str) -> Schedule:
+def order_of(args: Namespace, name: str) -> ExecutionKind:
     """Return the schedule of a name, with the group size or the preset that the options say."""
-    if name == Timed.name:
-        return schedule(name, preset=args.preset)
-    return schedule(name, **({"group_size": args.group_size} if SCHEDULES[name].grouped else {}))
+    given = vars(args)
+    return schedule(name, **{each: given[each] for each in SCHEDULES[name].options() if each in given})
 
 
 def add_schedule_options(parser: ArgumentParser) -> None:
@@ -80,21 +76,13 @@ def add_schedule_options(parser: ArgumentParser) -> None:
     )
 
 
-def rules(args: Namespace, noted: dict[str, Any]) -> dict[str, Any]:
-    """Return schedule, stop rule and switches of a run: what the options say, else what is noted, else the defaults.
+def load(args: Namespace) -> Model:
+    """Return the network of a file, which runs as the options say, else as the file notes, else as by default.
 
     Parameters
     ----------
     args : Namespace
-        Its `model`, `schedule`, `group_size`, `preset` and `seed` count.
-    noted : dict
-        Metadata of the model.
+        Its `model`, `dt`, `decay`, `schedule`, `group_size`, `preset` and `seed` count.
     """
-    from lava_async import netx
-    from lava_async.stopping import Quiescence
-
-    given: dict[str, Any] = {} if args.schedule is None else {"schedule": order_of(args, args.schedule)}
-    given |= {} if args.seed is None else {"seed": args.seed}
-    wanted = tuple(name for name in RULES if name not in given)
-    defaults = {"schedule": Layered(), "until": Quiescence(), "refractory": True, "input_first": True, "seed": 0}
-    return {**defaults, **netx.execution(noted, str(args.model), wanted), **given}
+    order = None if args.schedule is None else order_of(args, args.schedule)
+    return load_model(args.model, dt=args.dt, decay=args.decay, schedule=order, seed=args.seed)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from lava_async.commands.base import Command, Report, table, whole
 from lava_async.commands.inputs import add_data_options, load_data
-from lava_async.commands.models import add_model, add_schedule_options, rules, with_bias_channel
+from lava_async.commands.models import add_model, add_schedule_options, load, with_bias_channel
 from lava_async.errors import InvalidValue
-from lava_async.model_files import BIAS_CHANNEL, load_model
-from lava_async.schedules import SCHEDULES, Layered, Replay, Timed
+from lava_async.execution import chosen
+from lava_async.model_files import BIAS_CHANNEL
+from lava_async.schedules import by_name
 
 if TYPE_CHECKING:
     from lava_async.engine import BatchResult
@@ -46,7 +47,7 @@ def _share(text: str) -> float:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    names = [name for name in SCHEDULES if name != Replay.name]
+    names = by_name()
     add_model(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--spikes", type=Path, metavar="FILE.npy", help="run it on counts (C, T) or (B, C, T)")
@@ -83,29 +84,26 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Report:
     from lava_async.simulation import simulate_batch
 
-    network, noted = load_model(args.model, dt=args.dt, decay=args.decay)
-    how = rules(args, noted)
-    given = _input(args, network.n_inputs - bool(noted.get(BIAS_CHANNEL)), noted, how["seed"])
+    network, noted = load(args)
+    how = chosen(network.execution)
+    given = _input(args, network.n_inputs - bool(noted.get(BIAS_CHANNEL)), noted, how.seed)
     spikes = with_bias_channel(noted, given.spikes)
-    result = simulate_batch(network, spikes, **how)
-    order = how["schedule"]
+    result = simulate_batch(network, spikes, execution=how)
+    order = how.schedule
     data = {
         "model": str(args.model),
         "input": given.name,
         "samples": len(given.spikes),
-        "seed": how["seed"],
-        "schedule": order.config(),
-        "until": how["until"].config(),
+        **how.config(),
         "layers": _layers(network, result),
         "runs": _runs(result, given.labels),
     }
-    name = order.title if isinstance(order, Timed) else order
-    parts = [f"{args.model} on {given.name}, {name}:", _layer_table(data["layers"]), _run_table(data["runs"])]
+    parts = [f"{args.model} on {given.name}, {order.title}:", _layer_table(data["layers"]), _run_table(data["runs"])]
     if args.cost:
         from lava_async import hardware
 
         found = hardware.cost(
-            network, result, args.cost, layered=order.name == Layered.name, mapping=hardware.place(network, "loihi1")
+            network, result, args.cost, layered=order.layered, mapping=hardware.place(network, "loihi1")
         )
         data["cost"] = {
             "preset": args.cost,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,22 @@ from numpy.typing import NDArray
 from lava_async.display import Brief
 from lava_async.execution import DEFAULT, Execution
 from lava_async.network import Network
+from lava_async.schedules.timed import Times
 
 _LONGEST = "_longest_delays"
 """Under this name a network keeps D and D_in, see `State`."""
+
+
+class Machine(NamedTuple):
+    """What the engines know of a chip with a network on it; M cores are in use, all times are in picoseconds."""
+
+    times: Times
+    cores: NDArray[np.int64]
+    """(M,) numbers of the cores on the chip, ascending."""
+    core_of: NDArray[np.int64]
+    """(N,) position in `cores` of each neuron's core."""
+    way: NDArray[np.int64]
+    """(M, M) time from core to core."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +44,8 @@ class Setup:
     """Training only: probability with which a spike leaves its neuron free to fire again in the time step."""
     input_dropout: float = 0.0
     """Training only: probability with which the spikes of an input channel are lost in a time step."""
+    machine: Machine | None = None
+    """Timed execution only: the chip with the network on it."""
 
 
 @dataclass(eq=False)

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async import _core
-from lava_async.engine import BatchResult, Checked, Result, Setup, State, public_state
+from lava_async.engine import BatchResult, Checked, Machine, Result, Setup, State, public_state
 from lava_async.engine.config import instruction_set
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams, unknown
 from lava_async.neurons.loihi import LIMIT
-from lava_async.schedules import Layered, Order, Replay, Schedule, Timed
-from lava_async.schedules.replay import not_pending
-from lava_async.schedules.timed import Machine, not_under_way
+from lava_async.schedules import Timed
+from lava_async.schedules.replay import Group, not_pending
+from lava_async.schedules.timed import not_under_way
 from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.stopping import not_ended
 from lava_async.synapses import Conv, Dense, Sparse, Synapses, weights_of
@@ -156,35 +156,35 @@ def rules_of(setup: Setup) -> _core.Rules:
     InvalidType
         If the schedule has no order that the core knows.
     """
-    schedule, stop = setup.execution.schedule, setup.execution.until.lower()
-    order = Order(0) if isinstance(schedule, (Layered, Replay, Timed)) else schedule.ranking()
-    if order is None or (type(schedule).pick is not Schedule.pick and not isinstance(schedule, (Replay, Timed))):
-        raise InvalidType("schedule", type(schedule).__name__, "ranked by an Order; engine='reference' runs any")
+    how, stop = setup.execution, setup.execution.until.lower()
+    plan = how.schedule.lower()
+    if plan is None:
+        raise InvalidType("schedule", type(how.schedule).__name__, "ranked by an Order; engine='reference' runs any")
     return _core.Rules(
-        order=(int(order.first), int(order.second), float(order.noise)),
-        layered=isinstance(schedule, Layered),
-        group_size=min(schedule.group_size or _EVERYTHING, _EVERYTHING),
+        order=(int(plan.order.first), int(plan.order.second), float(plan.order.noise)),
+        layered=plan.layered,
+        group_size=min(plan.group_size or _EVERYTHING, _EVERYTHING),
         extra_steps=min(stop.extra_steps, _EVERYTHING),
         limit=min(stop.limit, _EVERYTHING),
         truncate=stop.truncate,
-        refractory=setup.execution.refractory,
-        input_first=setup.execution.input_first,
+        refractory=how.refractory,
+        input_first=how.input_first,
         refractory_dropout=float(setup.refractory_dropout),
-        seed=setup.execution.seed,
-        replay=_groups(schedule) if isinstance(schedule, Replay) else None,
+        seed=how.seed,
+        replay=None if plan.groups is None else _groups(plan.groups),
     )
 
 
-def _groups(schedule: Replay) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def _groups(groups: tuple[Group, ...]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Return (t, k, end) of each recorded group, and the sources of all; those of a group come before its `end`."""
-    ends = np.cumsum([len(ids) for _, _, ids in schedule.groups], dtype=np.int64)
-    rows = [(t, k, end) for (t, k, _), end in zip(schedule.groups, ends, strict=True)]
-    sources = [i for _, _, ids in schedule.groups for i in ids]
+    ends = np.cumsum([len(ids) for _, _, ids in groups], dtype=np.int64)
+    rows = [(t, k, end) for (t, k, _), end in zip(groups, ends, strict=True)]
+    sources = [i for _, _, ids in groups for i in ids]
     return np.array(rows, np.int64).reshape(-1, 3), np.array(sources, np.int32)
 
 
 def _call_of(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> Call:
-    kind = TimedCall if isinstance(setup.execution.schedule, Timed) else Call
+    kind = TimedCall if setup.execution.schedule.timed else Call
     return kind(setup, batch, samples, threads)
 
 
@@ -344,7 +344,8 @@ class TimedCall(Call):
         super().__init__(setup, batch, samples, threads)
         schedule: Any = setup.execution.schedule
         self.schedule: Timed = schedule
-        self.machine: Machine = schedule.machine(setup.network)
+        assert setup.machine is not None
+        self.machine: Machine = setup.machine
         shape = self.forward_steps.shape
         self.step_ps, self.first_output_ps = np.zeros(shape, np.int64), np.full(shape, -1, np.int64)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from lava_async import draws
 from lava_async.engine import Checked, Result, Setup, State, public_fields
 from lava_async.neurons.base import Fields, part_of
-from lava_async.schedules import Layered, Pending, Timed
+from lava_async.schedules import Pending
 from lava_async.spikes import SpikeTrain
 from lava_async.stopping import not_ended
 
@@ -19,21 +20,13 @@ ALL = slice(None)
 NEVER = -1
 
 
-def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
+def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State, kind: Callable[..., Run] | None = None) -> Result:
     """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
     fields = {name: x.copy() for name, x in state.fields.items()}
     ahead = replace(state, fields=fields, held=state.held.copy())  # a run that fails leaves the state as it was
-    result = _run_of(setup)(setup, spikes, sample, ahead).result()
+    result = (kind or Run)(setup, spikes, sample, ahead).result()
     vars(state).update(vars(ahead))
     return result
-
-
-def _run_of(setup: Setup) -> type[Run]:
-    if isinstance(setup.execution.schedule, Timed):
-        from lava_async.engine.timed_reference import TimedRun  # It stands on this module.
-
-        return TimedRun
-    return Run
 
 
 class Delivered(NamedTuple):
@@ -87,7 +80,7 @@ class Run:
 
     def result(self) -> Result:
         """Run all time steps."""
-        time_step = self.layered if isinstance(self.setup.execution.schedule, Layered) else self.asynchronous
+        time_step = self.layered if self.setup.execution.schedule.layered else self.asynchronous
         state, setup = self.state, self.setup
         for row in range(self.T):
             self.row, self.t = row + self.D, state.t
@@ -136,7 +129,8 @@ class Run:
 
     def asynchronous(self, row: int) -> None:
         """Semantics 3: deliver, check, select until nothing is pending."""
-        schedule, stop = self.setup.execution.schedule, self.setup.execution.until.lower()
+        schedule: Any = self.setup.execution.schedule
+        stop = self.setup.execution.until.lower()
         self.clear_queue()
         group = self.arrivals(now=self.setup.execution.input_first)
         if not self.setup.execution.input_first:
@@ -254,7 +248,7 @@ class Run:
         self, fired: NDArray[np.int64], k: int, momentum: NDArray[Any], spikes: NDArray[Any], payload: NDArray[Any]
     ) -> None:
         """Enqueue what neurons emitted; the first of several pending spikes decides the rank."""
-        if isinstance(self.setup.execution.schedule, Layered):
+        if self.setup.execution.schedule.layered:
             return
         fired = fired[self.queued[fired + self.C]]
         first = fired[self.waiting[fired + self.C] == 0]

@@ -7,11 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lava_async.engine import Result, Setup, State
+from lava_async.engine import Result, Setup, State, reference
 from lava_async.engine.reference import NEVER, Delivered, Run
 from lava_async.schedules.timed import Timed, not_under_way
 from lava_async.spikes import SpikeTrain
 from lava_async.stopping import not_ended
+
+
+def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
+    """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
+    return reference.run(setup, spikes, sample, state, TimedRun)
 
 
 class Message(NamedTuple):
@@ -33,7 +38,8 @@ class TimedRun(Run):
         super().__init__(setup, spikes, sample, state)
         schedule: Any = setup.execution.schedule
         self.schedule: Timed = schedule
-        self.machine = schedule.machine(setup.network)
+        assert setup.machine is not None
+        self.machine = setup.machine
         self.queued[:] = False  # There is no queue of the whole network.
         self.cores_of = [np.unique(self.machine.core_of[fan.target[fan.delay == 0]]).tolist() for fan in self.fan]
         self.step_ps, self.first_output_ps = np.zeros(self.T, np.int64), np.full(self.T, -1, np.int64)

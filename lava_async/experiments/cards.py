@@ -20,16 +20,16 @@ import numpy as np
 from lava_async import netx
 from lava_async.errors import InvalidValue
 from lava_async.experiments import build
-from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, Execution
+from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, name_of, noted, readout_of
 from lava_async.files import replacing, write_json
 from lava_async.models import CARD, NETWORK, RESULTS
-from lava_async.schedules import Layered, Random
+from lava_async.schedules import SCHEDULES, Layered, Random
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
 
 CONFIG, SAMPLES = "config.toml", "samples.npz"
 #: How many samples are recorded, and under which schedules; draws are keyed by seed 0 and samples 0, 1, ...
-RECORDED, SCHEDULES = 3, {"layered": Layered(), "random": Random(group_size=8)}
+RECORDED, ORDERS = 3, {"layered": Layered(), "random": Random(group_size=8)}
 #: What the data sets are.
 _DATA = {
     "digits": "scikit-learn's 1,797 handwritten 8x8 digits as events of a simulated camera, 200 channels, 10 steps",
@@ -62,7 +62,7 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / NETWORK) as temporary:
         shutil.copyfile(cell.network(out), temporary)
-    executions = [each.config() for each in cell.executions]
+    executions = [noted(each) for each in cell.executions]
     kept = [
         {name: each[name] for name in ("split", "execution", "samples", "numbers", "layers")}
         for each in found["evaluations"]
@@ -96,7 +96,7 @@ def _record(cell: Cell, folder: Path) -> int:
     events, network = SpikeBatch.of(data.spikes)[:RECORDED], netx.load(folder / NETWORK)
     counts: dict[str, Any] = {
         f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)
-        for name, order in SCHEDULES.items()
+        for name, order in ORDERS.items()
     }
     arrays: dict[str, Any] = {
         "channel": events.channel,
@@ -129,7 +129,7 @@ def _card(cell: Cell, found: dict[str, Any], kept: list[dict[str, Any]], name: s
     names = config.schedule.name if isinstance(config.schedule.name, tuple) else (config.schedule.name,)
     sizes = config.schedule.group_size
     order = " or ".join(names)
-    if names != (Layered.name,):
+    if any("group_size" in SCHEDULES[each].options() for each in names):
         drawn = " or ".join(map(str, sizes)) if isinstance(sizes, tuple) else sizes
         order += f", F = {drawn}" + (", drawn for each batch" if isinstance(sizes, tuple) else "")
     table = "\n".join(rows)
@@ -168,5 +168,5 @@ run(net, {steps}, Loihi2SimCfg(select_tag="fixed_pt"))  # spikes go into net.inp
 
 def _place(cell: Cell, evaluation: dict[str, Any]) -> tuple[str, str]:
     """Return execution and read-out of an evaluation, as reports call them."""
-    found: Execution = next(each for each in cell.executions if each.config() == evaluation["execution"])
-    return found.name, found.readout
+    found = next(each for each in cell.executions if noted(each) == evaluation["execution"])
+    return name_of(found), readout_of(found)

@@ -14,9 +14,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE
+from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, READ_OUT_ONCE
 from lava_async.plots.results import mismatch_matrix
-from lava_async.schedules import Layered
 
 Row = dict[str, Any]
 #: Columns of the tables: head, key, factor, digits after the point.
@@ -91,7 +90,7 @@ def draw_gains(axes: Axes, found: Sequence[Gain], readout: str, *, of: str = "ac
     of : {"accuracy", "spikes", "operations"}
         Points of accuracy; or spikes, or operations to the decision, in percent more (less) than the baseline.
     """
-    shown = [gain for gain in found if gain.readout == readout or gain.execution == Layered.name]
+    shown = [gain for gain in found if gain.readout == readout or gain.execution == READ_OUT_ONCE]
     settings, executions = (_names(getattr(g, field) for g in shown) for field in ("setting", "execution"))
     values = np.full((len(settings), len(executions)), np.nan)
     unsure = np.zeros(values.shape, bool)

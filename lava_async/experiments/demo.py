@@ -24,7 +24,7 @@ from lava_async.experiments.build import one_torch_thread
 from lava_async.experiments.exactness import Exactness, compare
 from lava_async.files import replacing, write_json
 from lava_async.network import Network
-from lava_async.schedules import Layered, Momentum, Random, Schedule
+from lava_async.schedules import ExecutionKind, Layered, Momentum, Random
 from lava_async.simulation import simulate
 from lava_async.training import ATan, UnlayeredNetwork, dense_blocks
 from lava_async.training.loop import Evaluation, evaluate, fit
@@ -76,11 +76,11 @@ class DemoConfig:
         """Return a smaller and shorter demo, which shows that all works and not how well."""
         return replace(self, hidden=(64,), epochs=4, train_samples=480, test_samples=100, lava_samples=20)
 
-    def schedules(self) -> dict[str, Schedule]:
+    def schedules(self) -> dict[str, ExecutionKind]:
         """Return how networks are executed."""
         return {"layered": Layered(), "random": Random(self.group_size), "momentum": Momentum(self.group_size)}
 
-    def trainings(self) -> dict[str, Schedule]:
+    def trainings(self) -> dict[str, ExecutionKind]:
         """Return how networks are trained; each is a model of that name."""
         return {"layered": Layered(), "unlayered": Random(self.group_size)}
 
@@ -174,7 +174,7 @@ _TRAIN, _COMPARE = 0.4, 0.1
 
 
 def train_network(
-    config: DemoConfig, data: SpikeDataset, schedule: Schedule, after_epoch: Callable[[], Any] = lambda: None
+    config: DemoConfig, data: SpikeDataset, schedule: ExecutionKind, after_epoch: Callable[[], Any] = lambda: None
 ) -> UnlayeredNetwork:
     """Return a trained network; all else being equal, the schedule makes the difference."""
     blocks = dense_blocks(

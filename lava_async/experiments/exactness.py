@@ -19,9 +19,7 @@ from lava_async import netx
 from lava_async.network import Network
 from lava_async.proc.async_network.process import AsyncNetwork
 from lava_async.proc.runtime import run
-from lava_async.schedules import Schedule
 from lava_async.simulation import simulate_batch
-from lava_async.stopping import StopRule
 from lava_async.training.gradient import STATE_SCALE
 from lava_async.training.unlayered import UnlayeredNetwork
 
@@ -81,9 +79,9 @@ def compare(
     Parameters
     ----------
     network : UnlayeredNetwork
-        What was trained; its schedule, stop rule and seed hold at all stations.
+        What was trained.
     file : path
-        What it was exported to.
+        What it was exported to; what it notes is what runs.
     spikes : (B, C, T)
         Input; the samples are numbered 0 .. B - 1.
     station : function
@@ -91,12 +89,11 @@ def compare(
     timeout : float, optional
         Seconds that the run in Lava may take; default: that of :func:`lava_async.proc.runtime.run`.
     """
-    as_trained: dict[str, Any] = {"schedule": network.schedule, "until": network.until, "seed": network.seed}
     stations: dict[str, Callable[[], Station]] = {
         "training": lambda: in_training(network, spikes),
-        "simulate": lambda: in_simulation(network.to_network(), spikes, **as_trained),
-        "netx": lambda: in_simulation(netx.load(file), spikes, **as_trained),
-        "lava": lambda: in_lava(file, spikes, **as_trained, timeout=timeout),
+        "simulate": lambda: in_simulation(network.to_network(), spikes),
+        "netx": lambda: in_simulation(netx.load(file), spikes),
+        "lava": lambda: in_lava(file, spikes, timeout=timeout),
     }
     done = {}
     for name, run_station in stations.items():
@@ -123,18 +120,16 @@ def in_training(network: UnlayeredNetwork, spikes: NDArray[Any]) -> Station:
     return Station(counts, counts[:, -network.n_outputs :], done.voltage.cpu().numpy().astype(np.float64) * STATE_SCALE)
 
 
-def in_simulation(network: Network, spikes: NDArray[Any], *, schedule: Schedule, until: StopRule, seed: int) -> Station:
+def in_simulation(network: Network, spikes: NDArray[Any]) -> Station:
     """Run the compiled engine."""
-    done = simulate_batch(network, spikes, schedule=schedule, until=until, seed=seed)
+    done = simulate_batch(network, spikes)
     return Station(done.counts, done.output, done.voltage)
 
 
-def in_lava(
-    file: Path, spikes: NDArray[Any], *, schedule: Schedule, until: StopRule, seed: int, timeout: float | None = None
-) -> Station:
+def in_lava(file: Path, spikes: NDArray[Any], *, timeout: float | None = None) -> Station:
     """Run an AsyncNetwork between a RingBuffer source and sink, sample after sample, watched by Monitors."""
     B, _, T = spikes.shape
-    network = AsyncNetwork(net_config=str(file), schedule=schedule, until=until, seed=seed, reset_interval=T)
+    network = AsyncNetwork(net_config=str(file), reset_interval=T)
     source = Source(data=np.concatenate(list(spikes), axis=1).astype(np.int32))
     sink = Sink(shape=network.out.shape, buffer=B * T)
     source.s_out.connect(network.inp)

@@ -59,7 +59,7 @@ class Inspection:
         network : Network
             What is inspected.
         targets : list of str
-            Chips, names of `lava_async.hardware.targets.TARGETS`.
+            Chips, names of `lava_async.chips.targets.TARGETS`.
         name : str
             For titles.
         metadata : dict, optional

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from lava_async import netx, plots
+from lava_async import plots
+from lava_async.execution import Execution, chosen
 from lava_async.experiments.inspection import Inspection, limit_rows, verdict
 from lava_async.hardware.summary import Histogram
 from lava_async.network import Network
 from lava_async.plots.report_page import Section, report_html
-from lava_async.schedules import Layered, Momentum, Schedule
+from lava_async.schedules import Layered, Momentum
 from lava_async.simulation import simulate
 
 #: Larger networks are not drawn neuron by neuron.
@@ -25,7 +26,7 @@ def inspection_html(found: Inspection) -> str:
     Parameters
     ----------
     found : Inspection
-        What it shows. The time step runs layered beside the schedule that is noted in the file, if any, else momentum.
+        What it shows. The time step runs layered beside the execution that is noted in the file, if any, else momentum.
     """
     network = found.network
     parts = [
@@ -36,8 +37,7 @@ def inspection_html(found: Inspection) -> str:
     for fit in found.fits:
         parts.append(Section(fit.mapping.target.title, verdict(fit), table=limit_rows(fit)))
     if network.n_neurons + network.n_inputs <= MOST_NEURONS:
-        noted = netx.execution(found.metadata, found.name, ("schedule",))
-        parts.append(one_time_step(network, noted.get("schedule", Momentum(8))))
+        parts.append(one_time_step(network, chosen(network.execution or Execution(Momentum(8)))))
     if found.metadata:
         parts.append(Section("Noted in the file", table=found.note_rows()))
     return report_html(found.name, parts, text=found.headline)
@@ -53,16 +53,13 @@ def _weights(weights: Histogram) -> Figure:
     return figure
 
 
-def one_time_step(network: Network, schedule: Schedule) -> Section:
-    """Return a part that shows a time step of a network under the layered and another schedule."""
+def one_time_step(network: Network, execution: Execution) -> Section:
+    """Return a part that shows a time step of a network under the layered schedule and another execution."""
     spikes = (np.random.default_rng(SEED).random((network.n_inputs, 1)) < DENSITY).astype(np.int64)
-    shown = {
-        "layered": Layered(),
-        schedule.name if schedule.group_size is None else f"{schedule.name}, F = {schedule.group_size}": schedule,
-    }
+    shown = {"layered": execution.but(schedule=Layered()), execution.schedule.title: execution}
     waves = {
-        title: plots.wave(network, simulate(network, spikes, schedule=s, record="trace"), 0, spikes)
-        for title, s in shown.items()
+        title: plots.wave(network, simulate(network, spikes, execution=how, record="trace"), 0, spikes)
+        for title, how in shown.items()
     }
     text = f"A spike in a tenth of the input channels, drawn at random (seed {SEED}), and what it sets off."
     return Section("One time step", text, page=plots.wavefront_html(waves, title=""))

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.data.own import labelled
 from lava_async.engine import BatchResult
+from lava_async.execution import Execution, Fields, chosen
 from lava_async.forms import class_labels
 from lava_async.hardware import GROUPS, cost
 from lava_async.metrics import PS_PER_NS, decided
 from lava_async.network import Network
-from lava_async.schedules import Layered, Schedule
 from lava_async.silence import Activity
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
-from lava_async.stopping import StopRule
 from lava_async.tally import Tally, in_parts, take
 from lava_async.training.history import LabelledSpikes
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 log = logging.getLogger(__name__)
 #: Whose prices the energy split is in.
@@ -28,7 +30,12 @@ PRESET = "davies2018"
 
 
 def measure(
-    network: Network, data: LabelledSpikes, *, schedule: Schedule, until: StopRule, seed: int = 0, threads: int = 1
+    network: Network,
+    data: LabelledSpikes,
+    *,
+    execution: Execution | None = None,
+    threads: int = 1,
+    **fields: Unpack[Fields],
 ) -> dict[str, Any]:
     """Return what a network does on samples, as plain data.
 
@@ -38,8 +45,12 @@ def measure(
         What is run.
     data : LabelledSpikes
         Samples, numbered 0 .. B - 1 for random draws.
-    schedule, until, seed, threads
+    execution : Execution, optional
+        How the network runs; default: as is noted about it.
+    threads : int
         As in :func:`lava_async.simulate_batch`.
+    **fields
+        schedule, until, refractory, input_first, seed: each overrides a field of the execution.
 
     Returns
     -------
@@ -52,8 +63,10 @@ def measure(
         ``spikes_histogram``: edges and samples between them.
     """
     data = labelled(data)
-    how: dict[str, Any] = {"schedule": schedule, "until": until, "seed": seed, "threads": threads}
-    labels, layered = class_labels("measure: labels", data.labels, len(network.outputs)), schedule.name == Layered.name
+    execution = chosen(execution, network.execution, **fields)
+    how: dict[str, Any] = {"execution": execution, "threads": threads}
+    labels, schedule = class_labels("measure: labels", data.labels, len(network.outputs)), execution.schedule
+    layered = schedule.layered
     tally, ends = Tally(), _Decisions()
     energy, per_neuron = np.zeros(len(GROUPS)), np.zeros(network.n_neurons, np.int64)
     first_steps, per_sample, n_steps = np.zeros(1, np.int64), [], 0

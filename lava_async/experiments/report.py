@@ -22,16 +22,26 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from lava_async import netx
+from lava_async.execution import Execution
 from lava_async.experiments.comparison import gain_map, gains, markdown
 from lava_async.experiments.inspection_page import one_time_step
 from lava_async.experiments.measure import PRESET
-from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, Execution, StudyConfig, evaluations, summary
+from lava_async.experiments.study import (
+    FIRST_OUTPUT,
+    QUIESCENCE,
+    READ_OUT_ONCE,
+    Cell,
+    StudyConfig,
+    evaluations,
+    name_of,
+    readout_of,
+    summary,
+)
 from lava_async.files import replacing, write_json
 from lava_async.hardware import preset_of
 from lava_async.plots.report_page import Section, report_html
 from lava_async.plots.results import latency_curve, mismatch_matrix
 from lava_async.plots.style import LINES, colours
-from lava_async.schedules import Layered
 
 REPORT, CSV, JSON, MARKDOWN = "report.html", "results.csv", "results.json", "results.md"
 #: Heads of columns, and how their numbers are written: percent, or digits after the point.
@@ -126,10 +136,10 @@ def _sections(study: StudyConfig, out: Path, rows: list[dict[str, Any]], found: 
         Section("Spike density", "Spikes per neuron and time step.", table=_table(rows, _densities(rows))),
     ]
     first = found[0][0]
-    execution = next((e for e in first.executions if e.schedule.name != Layered.name), None)
+    execution = next((e for e in first.executions if not e.schedule.layered), None)
     if execution is not None:
         network = netx.load(first.network(out))
-        parts.append(one_time_step(network, execution.schedule))
+        parts.append(one_time_step(network, execution))
     return [*parts, Section("The study", study.to_toml())]
 
 
@@ -171,7 +181,7 @@ def _mismatch(rows: list[dict[str, Any]], readout: str) -> Figure:
     values = np.full((len(trainings), len(executions)), np.nan)
     for row in rows:
         # The layered schedule is read out once: its first output is its only one.
-        if row["readout"] == readout or row["execution"] == Layered.name:
+        if row["readout"] == readout or row["execution"] == READ_OUT_ONCE:
             values[trainings.index(row["training"]), executions.index(row["execution"])] = row["accuracy"]
     figure = Figure(figsize=(1.2 * len(executions) + 1.5, 0.5 * len(trainings) + 1.2), layout="constrained")
     mismatch_matrix(figure.add_subplot(), values, trainings, executions)
@@ -224,7 +234,7 @@ def _arrays(found: list[Found], execution: str, name: str) -> dict[str, list[NDA
     """Return what was measured at quiescence under an execution, a list over seeds for each training."""
     values: dict[str, list[NDArray[Any]]] = {}
     for cell, each, data in found:
-        if each.name == execution and each.readout == QUIESCENCE:
+        if name_of(each) == execution and readout_of(each) == QUIESCENCE:
             values.setdefault(cell.training, []).append(np.asarray(data[name]))
     return values
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,14 +14,11 @@ from lava_async.data import SPLITS
 from lava_async.data.registry import check_options, names
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.tables import Table, key
-from lava_async.schedules import SCHEDULES, Layered, Schedule, schedule
+from lava_async.schedules import SCHEDULES, ExecutionKind, by_name, schedule
 from lava_async.stopping import STOP_RULES, StopRule, stop_rule
 
 #: Group size in configs for "everything pending".
 ALL: Literal["all"] = "all"
-
-#: Schedules that networks are trained with.
-TRAINABLE = [name for name, kind in SCHEDULES.items() if kind.grouped or kind is Layered]
 
 
 def share(doc: str, default: Any) -> Any:
@@ -160,7 +158,7 @@ class ScheduleConfig(Table):
     """Which pending neurons are delivered next. From lists, each batch draws its own."""
 
     name: str | tuple[str, ...] = key(
-        "Schedule, or an array: each batch draws one.", "random", options=lambda: TRAINABLE
+        "Schedule, or an array: each batch draws one.", "random", options=partial(by_name, trainable=True)
     )
     group_size: int | Literal["all"] | tuple[int | Literal["all"], ...] = key(
         'Group size F, or an array: each batch draws one; "all": everything pending. No meaning for layered.',
@@ -180,11 +178,11 @@ class ScheduleConfig(Table):
             raise self.wrong("anneal_from", "left out, or group_size one number")
 
     @property
-    def deployed(self) -> Schedule:
+    def deployed(self) -> ExecutionKind:
         """The schedule of validation and of the exported file: the first of each list."""
         return self._made(_listed(self.name)[0], _listed(self.group_size)[0])
 
-    def at(self, seed: int, step: int, steps: int) -> Schedule:
+    def at(self, seed: int, step: int, steps: int) -> ExecutionKind:
         """Return the schedule of an optimizer step, of 0 .. steps - 1."""
         rng = np.random.default_rng([seed, 1, step])
         names, sizes = _listed(self.name), _listed(self.group_size)
@@ -194,9 +192,9 @@ class ScheduleConfig(Table):
             size = round(self.anneal_from * (size / self.anneal_from) ** progress)
         return self._made(name, size)
 
-    def _made(self, name: str, size: int | str) -> Schedule:
-        options: dict[str, Any] = {} if name == Layered.name else {"group_size": None if size == ALL else size}
-        return schedule(name, **options, **({"noise": self.noise} if name == "momentum" else {}))
+    def _made(self, name: str, size: int | str) -> ExecutionKind:
+        options = {"group_size": None if size == ALL else size, "noise": self.noise}
+        return schedule(name, **{each: options[each] for each in SCHEDULES[name].options() if each in options})
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.execution import DEFAULT, Execution
 from lava_async.experiments.config import Config
 from lava_async.experiments.sections import ALL
 from lava_async.experiments.tables import Table, key
 from lava_async.files import write_json
-from lava_async.schedules import SCHEDULES, Layered, Replay, Schedule, Timed, schedule
-from lava_async.stopping import FirstOutput, Quiescence, StopRule
+from lava_async.schedules import SCHEDULES, ExecutionKind, by_name, schedule
+from lava_async.stopping import FirstOutput, Quiescence
 
 CELLS, CELL, TRAINING = "cells", "cell.json", "training"
 #: What the read-outs are called.
@@ -71,7 +72,7 @@ class VariantConfig(Table):
 class ExecutionConfig(Table):
     """How trained networks are run: a schedule, with each group size, read out in several ways."""
 
-    schedule: str = key("Schedule.", options=lambda: [name for name in SCHEDULES if name != Replay.name])
+    schedule: str = key("Schedule.", options=by_name)
     group_size: tuple[int | Literal["all"], ...] = key(
         'Group sizes F; "all": everything pending; none: that of the schedule.', (), least=1
     )
@@ -79,54 +80,49 @@ class ExecutionConfig(Table):
         "Read-outs at the first output spike plus so many forward steps, besides that at quiescence.", (), least=0
     )
     options: dict[str, Any] = key("Other options of the schedule.", {})
+    refractory: bool = key("At most one spike per neuron and time step.", True)
+    input_first: bool = key("Deliver the input of a time step at once; false: it queues like any spike.", True)
 
     def check(self) -> None:  # noqa: D102
-        if self.schedule == Layered.name and (self.group_size or self.extra_steps):
-            raise self.wrong("schedule", "one with groups and forward steps, or group_size and extra_steps left out")
-        if self.schedule == Timed.name and self.group_size:
-            raise self.wrong("group_size", "left out: timed has none")
-        self.schedules()
+        if self.group_size and "group_size" not in SCHEDULES[self.schedule].options():
+            raise self.wrong("group_size", f"left out: {self.schedule} has none")
+        if any(order.layered for order in self.schedules()) and self.extra_steps:
+            raise self.wrong("extra_steps", f"left out: {self.schedule} is read out once")
 
-    def schedules(self) -> list[Schedule]:
+    def schedules(self) -> list[ExecutionKind]:
         """Return the schedule with each group size."""
         sizes: list[dict[str, Any]] = [{"group_size": None if size == ALL else size} for size in self.group_size]
         return [schedule(self.schedule, **size, **self.options) for size in sizes or [{}]]
 
 
-@dataclass(frozen=True)
-class Execution:
-    """One way to run a network and to read it out.
+def name_of(execution: Execution) -> str:
+    """Return what reports call how a network runs, the read-out aside, as in "random F=8" or "timed sanafe"."""
+    order = execution.schedule
+    name = f"{order.name} F={order.group_size or ALL}" if order.queued else order.title
+    name += "" if execution.refractory else ", any number of spikes"
+    return name + ("" if execution.input_first else ", input queued")
 
-    Parameters
-    ----------
-    schedule : Schedule
-        Which pending neurons are delivered next.
-    until : StopRule
-        When a time step ends.
-    """
 
-    schedule: Schedule
-    until: StopRule
+def readout_of(execution: Execution) -> str:
+    """Return what reports call the read-out, as in "first output + 4"."""
+    if not isinstance(execution.until, FirstOutput):
+        return QUIESCENCE
+    return FIRST_OUTPUT + (f" + {execution.until.extra_steps}" if execution.until.extra_steps else "")
 
-    @property
-    def name(self) -> str:
-        """What reports call the schedule, as in "random F=8" or "timed sanafe"."""
-        if isinstance(self.schedule, Timed):
-            return self.schedule.title
-        if self.schedule.name == Layered.name:
-            return self.schedule.name
-        return f"{self.schedule.name} F={self.schedule.group_size or ALL}"
 
-    @property
-    def readout(self) -> str:
-        """What reports call the read-out, as in "first output + 4"."""
-        if not isinstance(self.until, FirstOutput):
-            return QUIESCENCE
-        return FIRST_OUTPUT + (f" + {self.until.extra_steps}" if self.until.extra_steps else "")
+def noted(execution: Execution) -> dict[str, Any]:
+    """Return an execution as cells note it: plain data without defaults and without the seed, which is the cell's."""
+    usual = DEFAULT.config()
+    switches = ("refractory", "input_first")
+    return {
+        name: value
+        for name, value in execution.config().items()
+        if name != "seed" and (name not in switches or value != usual[name])
+    }
 
-    def config(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {"schedule": self.schedule.config(), "until": self.until.config()}
+
+#: What reports call the execution that is read out once.
+READ_OUT_ONCE = name_of(DEFAULT)
 
 
 @dataclass(frozen=True)
@@ -174,9 +170,9 @@ class StudyConfig(Table):
             raise type(error)(where, error.value, error.allowed) from None
 
     def runs(self) -> list[Execution]:
-        """Return all ways of running and reading out."""
+        """Return all ways of running and reading out; the seed is that of the cell."""
         return [
-            Execution(order, rule)
+            Execution(order, rule, each.refractory, each.input_first)
             for each in self.executions
             for order in each.schedules()
             for rule in (Quiescence(), *(FirstOutput(extra) for extra in each.extra_steps))
@@ -259,7 +255,7 @@ class Cell:
         """Return the executions that are still to be measured."""
         found = self.read(out)
         known = [] if found is None else [(e["split"], e["execution"]) for e in found["evaluations"]]
-        return [each for each in self.executions if (self.split, each.config()) not in known]
+        return [each for each in self.executions if (self.split, noted(each)) not in known]
 
 
 def run_cell(cell: Cell, out: Path) -> None:
@@ -298,10 +294,8 @@ def run_cell(cell: Cell, out: Path) -> None:
     network, found["versions"] = netx.load(path), netx.metadata(path)["versions"]
     data = build.read_split(cell.config.data, cell.split)
     for execution in missing:
-        threads = cell.config.training.threads
-        how: dict[str, Any] = {"schedule": execution.schedule, "until": execution.until}
-        measured = measure(network, data, seed=cell.seed, threads=threads, **how)
-        found["evaluations"].append({"split": cell.split, "execution": execution.config(), **measured})
+        measured = measure(network, data, execution=execution, seed=cell.seed, threads=cell.config.training.threads)
+        found["evaluations"].append({"split": cell.split, "execution": noted(execution), **measured})
         write_json(folder / CELL, found)
 
 
@@ -313,7 +307,7 @@ def evaluations(study: StudyConfig, out: Path) -> Iterator[tuple[Cell, Execution
             continue
         for each in found["evaluations"]:
             for execution in cell.executions:
-                if (each["split"], each["execution"]) == (cell.split, execution.config()):
+                if (each["split"], each["execution"]) == (cell.split, noted(execution)):
                     yield cell, execution, {**each, **{name: found[name] for name in ("trained", "versions")}}
 
 
@@ -337,9 +331,9 @@ def summary(study: StudyConfig, out: Path) -> list[dict[str, Any]]:
     for cell, execution, found in evaluations(study, out):
         numbers = {**found["numbers"], "training_seconds": found["trained"]["seconds"]}
         numbers |= {f"density_{layer['name'].replace(' ', '_')}": layer["density"] for layer in found["layers"]}
-        place = cell.setting, cell.training, execution.name, execution.readout
+        place = cell.setting, cell.training, name_of(execution), readout_of(execution)
         rows.setdefault(place, []).append((cell.seed, numbers))
-    order = {name: i for i, name in enumerate(dict.fromkeys((e.name, e.readout) for e in study.runs()))}
+    order = {name: i for i, name in enumerate(dict.fromkeys((name_of(e), readout_of(e)) for e in study.runs()))}
     named = []
     for place in sorted(rows, key=lambda p: (_rank(study.settings, p[0]), _rank(study.trainings, p[1]), order[p[2:]])):
         row: dict[str, Any] = dict(zip(("setting", "training", "execution", "readout"), place, strict=True))

@@ -185,8 +185,7 @@ def _finish(config: Config, folder: Path, trainer: Trainer, group: Ranks) -> dic
     }
     if config.data.test:
         data = build.read_split(config.data, config.data.test)
-        how: dict[str, Any] = {"schedule": trainer.network.schedule, "until": trainer.network.until}
-        found = evaluate(trainer.network, data, seed=config.training.seed, threads=config.training.threads, **how)
+        found = evaluate(trainer.network, data, threads=config.training.threads)
         results["test"] = {"samples": len(data.labels), "schedule": trainer.network.schedule.config(), **asdict(found)}
     noted = {name: results[name] for name in ("config", "kept_epoch", "validation", "test") if name in results}
     trainer.network.export_hdf5(folder / NETWORK, **noted)

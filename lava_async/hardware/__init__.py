@@ -9,12 +9,12 @@
 `targets` holds published limits, `presets` published energies and times; what nobody published is None.
 """
 
+from lava_async.chips.presets import PRESETS, Preset, Price, preset_of
+from lava_async.chips.targets import TARGETS, Target, target_of
 from lava_async.hardware import summary, timing
 from lava_async.hardware.cost import GROUPS, Cost, Entry, cost, operations_per_core
 from lava_async.hardware.limits import Check, Fit, check
 from lava_async.hardware.mapping import Hops, Load, Mapping, place
-from lava_async.hardware.presets import PRESETS, Preset, Price, preset_of
-from lava_async.hardware.targets import TARGETS, Target, target_of
 
 __all__ = [
     "GROUPS",

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lava_async.chips.presets import Preset, Price, preset_of
 from lava_async.display import Brief
 from lava_async.engine import BatchResult, Result
 from lava_async.errors import InvalidValue
 from lava_async.hardware.mapping import Mapping
-from lava_async.hardware.presets import Preset, Price, preset_of
 from lava_async.network import Network
 from lava_async.records import member
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.chips.targets import Limit, Range, Target
 from lava_async.display import Brief
 from lava_async.hardware.mapping import Mapping, place
-from lava_async.hardware.targets import Limit, Range, Target
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams, unknown
 

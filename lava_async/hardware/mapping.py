@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.chips.targets import Target, target_of
 from lava_async.display import Brief
 from lava_async.errors import InvalidValue
 from lava_async.hardware.lists import Indices, list_lengths, stored_bits, synapse_bits
-from lava_async.hardware.targets import Target, target_of
 from lava_async.network import Network
 from lava_async.records import integer_array, within
 

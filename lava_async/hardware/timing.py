@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from lava_async.chips.presets import Preset, Price, preset_of
+from lava_async.chips.targets import TARGETS
+from lava_async.engine import Machine
 from lava_async.errors import InvalidValue
 from lava_async.hardware.mapping import place, tile_axes
-from lava_async.hardware.presets import Preset, Price, preset_of
-from lava_async.hardware.targets import TARGETS
 from lava_async.network import Network
-from lava_async.schedules.timed import Machine, Timed, Times
+from lava_async.schedules.timed import Timed, Times
 
 PICOSECOND = 1e-12
-
-
-def check(schedule: Timed) -> None:
-    """Raise an error unless target and preset are known and belong together.
-
-    Raises
-    ------
-    InvalidValue
-        Naming the field, its value and what is allowed.
-    """
-    timed = [name for name, target in TARGETS.items() if target.grid is not None]
-    if schedule.target not in timed:
-        raise InvalidValue(
-            "Timed.target", schedule.target, f"one of {', '.join(timed)}: of other chips no times are published"
-        )
-    if isinstance(schedule.preset, str) and preset_of(schedule.preset).target != schedule.target:
-        raise InvalidValue("Timed.preset", schedule.preset, f"one of {schedule.target}")
+_MACHINES = "_machines"
+"""Under this name a network keeps the machines that it was run on."""
 
 
 def machine(schedule: Timed, network: Network) -> Machine:
-    """Return the cores in use, who lies where, and how long operations and ways take.
+    """Return the cores in use, which neuron is in which, and how long operations and ways take; made once per network.
 
     Parameters
     ----------
@@ -46,6 +34,14 @@ def machine(schedule: Timed, network: Network) -> Machine:
     InvalidValue
         If the mapping is not one of this network.
     """
+    kept: dict[Any, Machine] = vars(network).setdefault(_MACHINES, {})
+    key = schedule.target, schedule.preset, schedule.mapping
+    if key not in kept:
+        kept[key] = _machine(schedule, network)
+    return kept[key]
+
+
+def _machine(schedule: Timed, network: Network) -> Machine:
     target = TARGETS[schedule.target]
     core_of = place(network, target).core_of if schedule.mapping is None else np.array(schedule.mapping, np.int64)
     if len(core_of) != network.n_neurons:

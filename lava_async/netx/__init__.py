@@ -2,9 +2,11 @@
 
 ::
 
-    netx.save(network, "digits.net", schedule=Random(8), seed=1, accuracy=0.97)
+    netx.save(network, "digits.net", execution=Execution(Random(8), seed=1), accuracy=0.97)
     network = netx.load("digits.net")
-    netx.metadata("digits.net")["schedule"]     # {'name': 'random', 'group_size': 8}
+    simulate(network, spikes)                   # runs as the file notes: network.execution
+    netx.load_execution("digits.net")           # Execution(schedule=Random(group_size=8), ..., seed=1)
+    netx.metadata("digits.net")["accuracy"]     # 0.97
 
 ``/layer`` is the format of lava-dl and nothing else: stock `lava.lib.dl.netx.hdf5.Network` and slayer's
 `SequentialNetwork` read it. A network that it can say - a chain of layers in Loihi's integers - is written there.
@@ -20,37 +22,47 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lava_async import hdf5
-from lava_async.errors import InvalidType
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.execution import Execution, Fields, chosen, noted_execution
 from lava_async.metrics import silent_outputs
 from lava_async.network import Network
 from lava_async.netx import graph
 from lava_async.netx.convert import NotSayableError, read_layers, to_layers, to_network
 from lava_async.netx.h5 import NetxError, NetxWarning, atomic_file, put
-from lava_async.netx.meta import GROUP, check_version, execution, read_metadata, write_metadata
+from lava_async.netx.meta import GROUP, check_version, execution, execution_in, read_metadata, write_metadata
 from lava_async.thresholds import out_of_reach
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 LAYER = "layer"
 log = logging.getLogger(__name__)
 
 
-def load(path: str | os.PathLike[str]) -> Network:
-    """Return the network in a .net file.
+def load(path: str | os.PathLike[str], *, execution: Execution | None = None, **fields: Unpack[Fields]) -> Network:
+    """Return the network in a .net file; it runs as the file notes (``network.execution``).
 
     Parameters
     ----------
     path : path-like
         A file that slayer, stock netx tools or :func:`save` wrote.
+    execution : Execution, optional
+        How the network is to run, in place of what the file notes.
+    **fields
+        schedule, until, refractory, input_first, seed: each overrides what the file notes about it.
 
     Raises
     ------
     NetxError
-        If there is no such file or it cannot be read as a network of spiking neurons, naming file, group and field. A
-        corrupted file ends here too, and neither crashes nor hangs.
+        If there is no such file or it cannot be read as a network of spiking neurons, naming file, group and field; if
+        a part of the execution that it notes cannot be run and is not overridden. A corrupted file ends here too, and
+        neither crashes nor hangs.
 
     Warns
     -----
@@ -62,7 +74,10 @@ def load(path: str | os.PathLike[str]) -> Network:
     Neurons that send graded values (SDNN) and neurons of other kinds (RF, ALIF) are refused. A network with
     ``/async/network`` comes from there, unless its ``/layer`` was changed since it was saved: ``/layer`` decides.
     """
-    network = _read(hdf5.read(path, (LAYER, GROUP), error=NetxError), path)
+    root = hdf5.read(path, (LAYER, GROUP), error=NetxError)
+    network = _read(root, path)
+    how = execution_in(read_metadata(root), os.fspath(path), execution, **fields)
+    network = network if how is None else replace(network, execution=how)
     silent = silent_outputs(network)
     if len(silent):
         log.warning(
@@ -111,13 +126,13 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: Any) -> Non
     path : path-like
         Where to write; an existing file is replaced.
     **metadata
-        Whatever is worth knowing about the network: schedule, group size, stop rule, training, data, seed, accuracy;
-        see :func:`write_metadata`.
+        Whatever is worth knowing about the network; see :func:`write_metadata`. `execution`, or one of schedule, until,
+        refractory, input_first and seed, is how it runs when it is loaded; default: ``network.execution``, if known.
 
     Raises
     ------
     NetxError
-        If the file cannot be written or metadata cannot be said in JSON.
+        If the file cannot be written, metadata cannot be said in JSON, or no execution can be made of what they say.
 
     Notes
     -----
@@ -130,6 +145,7 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: Any) -> Non
     except NotSayableError as cannot:
         layers, reason = [], str(cannot)
         log.warning("%s: only lava-async will be able to read this file, stock netx will not: %s", path, reason)
+    metadata = _with_execution(network, os.fspath(path), metadata)
     with atomic_file(path) as file:
         for i, layer in enumerate(layers):
             layer.write(file.create_group(f"{LAYER}/{i}"))
@@ -138,6 +154,56 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: Any) -> Non
         if reason is not None:
             put(group, "stock_reason", reason)
         graph.write(group.create_group("network"), network, file.get(LAYER))
+
+
+def _with_execution(network: Network, path: str, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return metadata with the execution of a network, after checking that a reader can make it again."""
+    given = metadata.get("execution")
+    if given is not None or network.execution is not None:
+        fields = chosen(given, network.execution).config()
+        metadata = fields | {name: value for name, value in metadata.items() if name != "execution"}
+    objects = {name: value for name, value in metadata.items() if callable(getattr(value, "config", None))}
+    try:
+        noted_execution({name: value for name, value in metadata.items() if name not in objects})
+    except (InvalidValue, InvalidType) as error:
+        raise NetxError(f"{path}: metadata {error}") from None
+    for name, value in objects.items():
+        try:
+            noted_execution({name: value.config()})
+        except (InvalidValue, InvalidType):  # What was trained with a schedule of one's own is not lost by that.
+            log.warning(
+                "%s: netx.load cannot make the %s %s again unless its class is registered; "
+                "netx.load(path, %s=...) says another",
+                path,
+                name,
+                type(value).__name__,
+                name,
+            )
+    return metadata
+
+
+def load_execution(path: str | os.PathLike[str]) -> Execution | None:
+    """Return how the network in a .net file runs, None if the file does not say.
+
+    Parameters
+    ----------
+    path : path-like
+        A .net file. What it does not say of an execution is as by default.
+
+    Raises
+    ------
+    NetxError
+        If the file cannot be read, or a part of what it notes cannot be run.
+
+    Examples
+    --------
+    >>> from lava_async import Execution, LoihiParams, Network, Random, netx
+    >>> net = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> netx.save(net, "one.net", execution=Execution(Random(8), seed=1))  # doctest: +SKIP
+    >>> netx.load_execution("one.net").schedule  # doctest: +SKIP
+    Random(group_size=8)
+    """
+    return execution_in(metadata(path), os.fspath(path))
 
 
 def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -155,4 +221,4 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     return read_metadata(hdf5.read(path, (LAYER, GROUP), largest=2**20, error=NetxError))
 
 
-__all__ = ["NetxError", "NetxWarning", "execution", "load", "metadata", "save", "write_metadata"]
+__all__ = ["NetxError", "NetxWarning", "execution", "load", "load_execution", "metadata", "save", "write_metadata"]

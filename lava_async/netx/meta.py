@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike, fspath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.execution import FIELDS, Execution, Fields, chosen, noted_execution, noted_fields
 from lava_async.netx.chain import MOST_NEURONS
 from lava_async.netx.h5 import NetxError, Node, put
-from lava_async.schedules import Schedule, schedule
-from lava_async.stopping import StopRule, stop_rule
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 GROUP = "async"
 SCHEMA_VERSION = 1
-MAKERS: dict[str, Callable[..., Any]] = {"schedule": schedule, "until": stop_rule}
 PACKAGES = ("lava-async", "lava-nc", "lava-dl", "torch", "numpy", "h5py")
 
 
@@ -33,14 +35,18 @@ def write_metadata(h5file: h5py.Group, metadata: Mapping[str, Any]) -> None:
         The file; a group ``/async`` is created unless there is one.
     metadata : mapping of str
         Anything that JSON can say; also schedules and stop rules (as their ``config()``), dataclasses, numpy numbers
-        and arrays (as lists), paths. The versions of the packages are added as ``versions`` unless given.
+        and arrays (as lists), paths. An Execution as ``execution`` is noted field by field. The versions of packages
+        are added as ``versions`` unless given.
 
     Raises
     ------
     NetxError
         If a value cannot be said in JSON, naming it.
     """
-    known = {"versions": _versions(), **{key: _plain(key, value) for key, value in metadata.items()}}
+    given = dict(metadata)
+    if isinstance(how := given.get("execution"), Execution):
+        given = {**how.config(), **{key: value for key, value in given.items() if key != "execution"}}
+    known = {"versions": _versions(), **{key: _plain(key, value) for key, value in given.items()}}
     for key in ("schema_version", "stock_readable", "stock_reason"):
         known.pop(key, None)
     group = h5file.require_group(GROUP)
@@ -81,55 +87,71 @@ def read_metadata(root: Node) -> dict[str, Any]:
     return found
 
 
-def execution(noted: Mapping[str, Any], where: str, names: tuple[str, ...] = tuple(MAKERS)) -> dict[str, Any]:
-    """Return the arguments of `simulate` that are noted about a network.
+def execution_in(
+    noted: Mapping[str, Any], where: str, given: Execution | None = None, **fields: Unpack[Fields]
+) -> Execution | None:
+    """Return the execution that is noted about a network, overridden by what is given; None if there is neither.
 
     Parameters
     ----------
     noted : dict
-        What :func:`lava_async.netx.metadata` returned; anybody may have written it.
+        What :func:`lava_async.netx.metadata` returned; anybody may have written it. What is overridden is not looked
+        at.
+    where : str
+        What errors call it: the file.
+    given, **fields
+        What overrides it, as in :func:`lava_async.netx.load`.
+
+    Raises
+    ------
+    NetxError
+        If a part of what is noted cannot be run, naming it.
+    InvalidValue, InvalidType
+        If what is given cannot be run.
+    """
+    chosen(given, **fields)  # What is wrong with arguments is no fault of the file.
+    try:
+        return noted_execution(noted, given, **fields)
+    except (InvalidValue, InvalidType) as error:
+        name = error.where.split(":")[0].split(".")[0]
+        remedy = f"; to run the network in another way, give {name}, as in netx.load(path, {name}=...)"
+        raise NetxError(f"{where}: /async/metadata: {error}{remedy}") from None
+
+
+def execution(noted: Mapping[str, Any], where: str, names: tuple[str, ...] = FIELDS) -> dict[str, Any]:
+    """Return the fields of an execution that are noted about a network.
+
+    .. deprecated:: 0.2
+        Use :func:`lava_async.netx.load_execution`, or ``netx.load(path).execution``.
+
+    Parameters
+    ----------
+    noted : dict
+        What :func:`lava_async.netx.metadata` returned.
     where : str
         What errors call it: the file.
     names : tuple of str
-        Those that are wanted, of schedule, until, seed, refractory and input_first.
+        Those that are wanted, of schedule, until, refractory, input_first and seed.
 
     Returns
     -------
     dict
-        Those that are noted: a schedule, a stop rule, an integer, booleans.
+        Those that are noted: a schedule, a stop rule, booleans, an integer.
 
     Raises
     ------
     NetxError
         If one of them cannot be that.
-
-    Examples
-    --------
-    >>> execution({"schedule": {"name": "random", "group_size": 8}, "accuracy": 0.97}, "digits.net")
-    {'schedule': Random(group_size=8)}
     """
-    found: dict[str, Any] = {}
-    for name in names:
-        value, allowed = noted.get(name), None
-        if name not in noted or (value is None and name == "seed"):
-            continue
-        if name in MAKERS:
-            if isinstance(value, dict) and "name" in value:
-                try:
-                    value = MAKERS[name](**value)
-                except (ValueError, TypeError, OverflowError) as error:
-                    raise NetxError(f"{where}: /async/metadata: {name}: {error}") from None
-            else:
-                allowed = 'a table with a name, as {"name": "random", "group_size": 8}'
-        elif name == "seed":
-            if type(value) is not int or not 0 <= value < 2**63:
-                allowed = f"an integer in 0 .. {2**63 - 1}"
-        elif not isinstance(value, bool):
-            allowed = "true or false"
-        if allowed:
-            raise NetxError(f"{where}: /async/metadata: {InvalidValue(name, value, allowed)}")
-        found[name] = value
-    return found
+    warnings.warn(
+        "netx.execution is deprecated: use netx.load_execution(path), or netx.load(path).execution",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    try:
+        return noted_fields(noted, names)
+    except (InvalidValue, InvalidType) as error:
+        raise NetxError(f"{where}: /async/metadata: {error}") from None
 
 
 def _versions() -> dict[str, str]:
@@ -144,8 +166,8 @@ def _versions() -> dict[str, str]:
 
 def _plain(where: str, value: Any) -> Any:
     """Return a value as JSON can say it."""
-    if isinstance(value, (Schedule, StopRule)):
-        value = value.config()
+    if callable(to_plain := getattr(value, "config", None)):  # A schedule, a stop rule.
+        value = to_plain()
     elif is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     elif isinstance(value, (np.ndarray, np.generic)):

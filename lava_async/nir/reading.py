@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
 import re
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.execution import Execution, Fields, chosen, noted_execution
 from lava_async.network import Layer, Network
 from lava_async.neurons import CubaParams, combine
 from lava_async.nir import files
@@ -23,6 +26,9 @@ from lava_async.nir.graph import Graph, as_text, brief, from_package
 from lava_async.nir.paths import MOST_NEURONS, Budget, Path, step
 from lava_async.synapses import INPUT, Synapses
 from lava_async.thresholds import STEPS, out_of_reach
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 NEURONS = ("CubaLIF", "IF", "LIF")
 BETWEEN = ("Affine", "AvgPool2d", "Conv2d", "Delay", "Flatten", "Identity", "Linear", "SumPool2d")
@@ -54,7 +60,15 @@ class Reading(NamedTuple):
     bias_channel: bool
 
 
-def convert(graph: Any, *, dt: float | None = None, decay: str = "euler", reset: str | None = None) -> Network:
+def convert(
+    graph: Any,
+    *,
+    dt: float | None = None,
+    decay: str = "euler",
+    reset: str | None = None,
+    execution: Execution | None = None,
+    **fields: Unpack[Fields],
+) -> Network:
     """Return the network that a graph describes, in floating point.
 
     Parameters
@@ -71,6 +85,10 @@ def convert(graph: Any, *, dt: float | None = None, decay: str = "euler", reset:
     reset : {"zero"}, optional
         What neurons do after a spike; given, nothing is logged about it. NIR defines that v becomes v_reset, which must
         be 0; but a file does not show whether its framework subtracts the threshold instead.
+    execution : Execution, optional
+        How the network is to run, in place of what the graph notes, if :func:`export` wrote it.
+    **fields
+        schedule, until, refractory, input_first, seed: each overrides what the graph notes about it.
 
     Returns
     -------
@@ -102,11 +120,18 @@ def convert(graph: Any, *, dt: float | None = None, decay: str = "euler", reset:
     nir = package()
     if not isinstance(graph, nir.NIRGraph):
         raise InvalidType("nir.convert graph", type(graph).__name__, "a nir.NIRGraph")
-    return _reading(lambda: from_package(graph), "the graph", dt, decay, reset, log.warning).network
+    time = dt, decay, reset
+    return _reading(lambda: from_package(graph), "the graph", *time, log.warning, execution, fields).network
 
 
 def read(
-    path: str | os.PathLike[str], *, dt: float | None = None, decay: str = "euler", reset: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    dt: float | None = None,
+    decay: str = "euler",
+    reset: str | None = None,
+    execution: Execution | None = None,
+    **fields: Unpack[Fields],
 ) -> Network:
     """Return the network in a file of NIR; other arguments and errors as of :func:`convert`.
 
@@ -118,39 +143,71 @@ def read(
     NirWarning
         If no neuron of a layer can reach its threshold, as with a wrong dt.
     """
-    return open_file(path, dt=dt, decay=decay, reset=reset).network
+    return open_file(path, dt=dt, decay=decay, reset=reset, execution=execution, **fields).network
 
 
 def open_file(
-    path: str | os.PathLike[str], *, dt: float | None = None, decay: str = "euler", reset: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    dt: float | None = None,
+    decay: str = "euler",
+    reset: str | None = None,
+    execution: Execution | None = None,
+    **fields: Unpack[Fields],
 ) -> Reading:
     """Return the network in a file of NIR and whether it has a bias channel; everything else as :func:`read`."""
 
     def warn(text: str) -> None:
         warnings.warn(text, NirWarning, stacklevel=5)
 
-    return _reading(lambda: files.load(path), os.fspath(path), dt, decay, reset, warn)
+    return _reading(lambda: files.load(path), os.fspath(path), dt, decay, reset, warn, execution, fields)
 
 
 def _reading(
-    load: Callable[[], Graph], where: str, dt: float | None, decay: str, reset: str | None, tell: Callable[[str], None]
+    load: Callable[[], Graph],
+    where: str,
+    dt: float | None,
+    decay: str,
+    reset: str | None,
+    tell: Callable[[str], None],
+    execution: Execution | None,
+    fields: Fields,
 ) -> Reading:
     """Return what `load` gives as a network; `where` comes first in errors and in what is told about the network."""
     exponential = check_decay(decay) == "exponential"
     if reset not in (None, *RESETS):
         raise InvalidValue("nir reset", reset, "'zero'; reset by subtraction of the threshold is not supported yet")
     given = None if dt is None else check_dt(dt)
+    chosen(execution, **fields)  # What is wrong with arguments is no fault of the file.
     try:
         graph = load()
         noted = _noted_dt(graph)
         network, bias_channel = _network(graph, Time(given or noted or DT, bool(given or noted), exponential))
+        how = _noted_execution(graph, execution, fields)
     except NirError as error:
         raise NirError(f"{where}: {error}") from error.__cause__
     if reset is None and as_text(graph.metadata.get("reset")) not in RESETS:
         log.warning(UNKNOWN_RESET, where)
     for i in out_of_reach(network):
         tell(SILENT % (where, NirError(brief(network.layers[i].name or str(i))), STEPS))
-    return Reading(network, bias_channel)
+    return Reading(network if how is None else replace(network, execution=how), bias_channel)
+
+
+def _noted_execution(graph: Graph, execution: Execution | None, fields: Fields) -> Execution | None:
+    """Return the execution that is noted with a graph, overridden by what is given."""
+    text, noted = as_text(graph.metadata.get("execution")), dict[str, Any]()
+    if text is not None:
+        try:
+            noted = json.loads(text)
+        except (ValueError, RecursionError):
+            noted = text  # type: ignore[assignment]  # Refused below.
+        if not isinstance(noted, dict):
+            raise NirError(f"metadata: execution = {brief(text)}: must be a JSON object")
+    try:
+        return noted_execution(noted, execution, **fields)
+    except (InvalidValue, InvalidType) as error:
+        name = error.where.split(":")[0].split(".")[0]
+        raise NirError(f"metadata: execution: {error}; to run the network in another way, give {name}") from None
 
 
 def _noted_dt(graph: Graph) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from itertools import pairwise
@@ -28,7 +29,8 @@ def export(network: Network, *, dt: float = DT) -> Any:
     network : Network
         In floating point; see :func:`as_float`.
     dt : float
-        Length of a time step in seconds; noted in the metadata of the graph.
+        Length of a time step in seconds; noted in the metadata of the graph, as is the execution of the network if it
+        is known.
 
     Returns
     -------
@@ -79,6 +81,8 @@ def export(network: Network, *, dt: float = DT) -> Any:
     edges.append((names[last], "output"))
     graph = nir.NIRGraph(nodes, edges)
     graph.metadata = {"dt": dt, "reset": "zero", "generator": f"lava-async {lava_async.__version__}"}
+    if network.execution is not None:
+        graph.metadata["execution"] = json.dumps(network.execution.config())
     return graph
 
 
@@ -92,7 +96,8 @@ def as_float(network: Network) -> Network:
 
     In units of ``1 << 6`` of the state: weights ``w << weight_exp``, thresholds ``vth``, biases / 64, decays / 4096. It
     runs as the integers do up to what they round (decays towards zero) and limit (24 bits); exactly, if currents and
-    voltages are kept or forgotten as a whole (decays of 0 or 4096) and biases are multiples of 64.
+    voltages are kept or forgotten as a whole (decays of 0 or 4096) and biases are multiples of 64. The execution stays,
+    in the new units.
     """
     p = network.params
     if unknown(p, LoihiParams, CubaParams):
@@ -116,7 +121,10 @@ def as_float(network: Network) -> Network:
         else:
             factor = 2.0 ** exponent[:, None]
         parts.append(s.map_weights(lambda _, weights, factor=factor: weights * factor))
-    return Network(network.input_shape, network.layers, tuple(parts), params, network.outputs)
+    how = network.execution
+    if how is not None:
+        how = how.but(schedule=how.schedule.for_voltages(1 / scale))
+    return Network(network.input_shape, network.layers, tuple(parts), params, network.outputs, how)
 
 
 def _check_types(network: Network) -> None:

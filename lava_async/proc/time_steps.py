@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from lava_async.engine import State
 from lava_async.engine.steps import Steps
-from lava_async.schedules import Timed
-from lava_async.simulation import Stepper
+from lava_async.execution import Execution
+from lava_async.network import Network
+from lava_async.simulation import Stepper, setup_of
 
 
 class TimeSteps:
@@ -18,8 +19,8 @@ class TimeSteps:
 
     Parameters
     ----------
-    rules : dict
-        Keywords of :class:`lava_async.simulation.Stepper`, whose results these are.
+    network, execution
+        As in :class:`lava_async.simulation.Stepper`, whose results these are.
 
     Attributes
     ----------
@@ -29,8 +30,8 @@ class TimeSteps:
         Spikes of each neuron in the last time step.
     """
 
-    def __init__(self, rules: dict[str, Any]) -> None:
-        setup = Stepper(**rules).setup
+    def __init__(self, network: Network, execution: Execution) -> None:
+        setup = setup_of(network, execution)
         state = State.zeros(setup.network)
         self._steps, self._outputs = Steps(setup, state), setup.network.outputs
         self.u, self.v, self.counts = state.u, state.v, self._steps.counts
@@ -53,8 +54,8 @@ class TimeSteps:
 class TimedSteps:
     """The same for `Timed`; there, making results is the smaller part."""
 
-    def __init__(self, rules: dict[str, Any]) -> None:
-        self._stepper = Stepper(**rules)
+    def __init__(self, network: Network, execution: Execution) -> None:
+        self._stepper = Stepper(network, execution=execution)
 
     @property
     def u(self) -> NDArray[Any]:
@@ -82,6 +83,7 @@ class TimedSteps:
         return last.forward_steps[0], last.synaptic_operations, last.neuron_updates, last.dropped
 
 
-def time_steps(rules: dict[str, Any]) -> TimeSteps | TimedSteps:
-    """Return the time steps of a network; `rules` are keywords of :class:`lava_async.simulation.Stepper`."""
-    return TimedSteps(rules) if isinstance(rules["schedule"], Timed) else TimeSteps(rules)
+def time_steps(network: Network, execution: Execution) -> TimeSteps | TimedSteps:
+    """Return the time steps of a network; arguments as in :class:`lava_async.simulation.Stepper`."""
+    kind = TimedSteps if execution.schedule.timed else TimeSteps
+    return kind(network, execution)

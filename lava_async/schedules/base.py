@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
+from inspect import signature
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.draws import MOMENTUM_NOISE, RANDOM_SCHEDULE, unit
+from lava_async.errors import InvalidType
 from lava_async.records import count
 
 
@@ -64,8 +66,88 @@ class Pending(NamedTuple):
         return -values if down else values
 
 
+class Lowered(NamedTuple):
+    """A kind of execution as the compiled engine reads it."""
+
+    order: Order = Order(Term.NONE)
+    """Of the queue, if there is one."""
+    layered: bool = False
+    group_size: int | None = None
+    groups: tuple[tuple[int, int, tuple[int, ...]], ...] | None = None
+    """Time step, forward step and neurons of each group of a recorded run, ascending."""
+
+
+class ExecutionKind(ABC):
+    """How spikes reach their targets: layer by layer, through a queue (:class:`Schedule`), or at the speed of a chip.
+
+    What others need to know of a kind they read from its capabilities, never from its type or name.
+
+    Attributes
+    ----------
+    name : str
+        What commands, configs and files call it.
+    queued : bool
+        One queue serves the whole network, a group of neurons in each forward step.
+    timed : bool
+        The cores of a chip run by themselves, one message after another; results have times.
+    trainable : bool
+        Runs can be differentiated.
+    replayable : bool
+        A recorded run can be replayed, from ``Result.groups`` or, if timed, ``Result.messages``.
+    recorded : bool
+        It is the record of one run: made from a result, not chosen by name.
+    """
+
+    name: ClassVar[str]
+    queued: ClassVar[bool] = False
+    timed: ClassVar[bool] = False
+    trainable: ClassVar[bool] = False
+    replayable: ClassVar[bool] = False
+    recorded: ClassVar[bool] = False
+
+    @property
+    def layered(self) -> bool:
+        """Whether each layer is checked once per time step, after all its input arrived."""
+        return not (self.queued or self.timed)
+
+    @property
+    def group_size(self) -> int | None:
+        """Most neurons delivered in a forward step; None: no limit, or no queue."""
+        return None
+
+    @property
+    def title(self) -> str:
+        """What tables call it, as in "random, F = 8"."""
+        return f"{self.name}, F = {self.group_size or 'all'}" if "group_size" in self.options() else self.name
+
+    @classmethod
+    def options(cls) -> tuple[str, ...]:
+        """Return the names of its options: what its constructor takes, and what commands, configs and files may say."""
+        return tuple(signature(cls).parameters)
+
+    def forward_steps(self, n_layers: int) -> int | None:
+        """Return how many forward steps a time step has at most, None if that depends on the spikes."""
+        return None
+
+    def ends(self, t: int, k: int) -> bool:
+        """Return whether time step t ends after forward step k, whatever is still pending."""
+        return False
+
+    def lower(self) -> Lowered | None:
+        """Return the kind as the compiled engine reads it; None: only the reference engine can run it."""
+        return Lowered()
+
+    def for_voltages(self, factor: float) -> ExecutionKind:
+        """Return the kind that does the same if all voltages are `factor` times as large."""
+        return self
+
+    def config(self) -> dict[str, Any]:
+        """Return the kind as plain data, as :func:`lava_async.schedule` takes it."""
+        return {"name": self.name, **{name: getattr(self, name) for name in self.options()}}
+
+
 @dataclass(frozen=True)
-class Schedule(ABC):
+class Schedule(ExecutionKind):
     """A policy that picks the group of neurons to deliver.
 
     Parameters
@@ -76,10 +158,10 @@ class Schedule(ABC):
 
     group_size: int | None = None
 
-    name: ClassVar[str]
     order: ClassVar[Order | None] = None
-    grouped: ClassVar[bool] = True
-    """Whether it has a group size."""
+    queued: ClassVar[bool] = True
+    trainable: ClassVar[bool] = True
+    replayable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.group_size is not None:
@@ -99,10 +181,24 @@ class Schedule(ABC):
         ranked: NDArray[np.int64] = np.lexsort((pending.source, *keys))
         return ranked[: self.group_size]
 
-    def ends(self, t: int, k: int) -> bool:
-        """Return whether time step t ends after forward step k, whatever is still pending."""
-        return False
+    def lower(self) -> Lowered | None:  # noqa: D102
+        order = self.ranking()
+        picks_itself = (type(self).pick, type(self).ends) != (Schedule.pick, Schedule.ends)
+        return None if order is None or picks_itself else Lowered(order, group_size=self.group_size)
 
-    def config(self) -> dict[str, Any]:
-        """Return the schedule as plain data, as :func:`schedule` takes it."""
-        return {"name": self.name, **asdict(self)}
+
+def checked(where: str, value: object) -> ExecutionKind:
+    """Return a kind of execution, or raise InvalidType, naming `where`, if a value is something else."""
+    if not isinstance(value, ExecutionKind):
+        raise InvalidType(where, value, "a Schedule")
+    return value
+
+
+def no_single_queue(where: str, kind: ExecutionKind) -> InvalidType:
+    """Return the error of those who need one queue for the whole network, or layers."""
+    return InvalidType(
+        where,
+        type(kind).__name__,
+        "a schedule with one queue for all neurons, or Layered(); "
+        f"{kind.name} runs in simulate, simulate_batch, Stepper and the engine of AsyncNetwork",
+    )

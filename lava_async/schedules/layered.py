@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from lava_async.schedules.base import Schedule
+from lava_async.schedules.base import ExecutionKind, Lowered
 
 
-@dataclass(frozen=True, repr=False)
-class Layered(Schedule):
+@dataclass(frozen=True)
+class Layered(ExecutionKind):
     """Check a layer once per time step, after all its input arrived.
 
     Not a queue: all spikes of the time step are delivered into a layer, then all its neurons are checked once. Feedback
@@ -17,15 +17,11 @@ class Layered(Schedule):
     Lava's LIF and Dense up to one time step per layer.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-
     name: ClassVar[str] = "layered"
+    trainable: ClassVar[bool] = True
 
-    def __repr__(self) -> str:
-        return "Layered()"
+    def forward_steps(self, n_layers: int) -> int:  # noqa: D102
+        return n_layers
 
-    grouped: ClassVar[bool] = False
-
-    def config(self) -> dict[str, Any]:  # noqa: D102
-        return {"name": self.name}
+    def lower(self) -> Lowered:  # noqa: D102
+        return Lowered(layered=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from lava_async.errors import InvalidValue
@@ -32,6 +32,9 @@ class Momentum(Schedule):
         if noise.ndim or noise < 0:
             raise InvalidValue("Momentum.noise", self.noise, "one number >= 0")
         object.__setattr__(self, "noise", float(noise))
+
+    def for_voltages(self, factor: float) -> Momentum:  # noqa: D102
+        return replace(self, noise=self.noise * factor)
 
     def ranking(self) -> Order:  # noqa: D102
         return Order(-Term.MOMENTUM, noise=self.noise)

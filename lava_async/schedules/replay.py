@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import within
-from lava_async.schedules.base import Pending, Schedule
+from lava_async.schedules.base import Lowered, Pending, Schedule
 
 Group = tuple[int, int, tuple[int, ...]]
 
@@ -42,7 +42,7 @@ class Replay(Schedule):
     _last: dict[int, int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     name: ClassVar[str] = "replay"
-    grouped: ClassVar[bool] = False
+    recorded: ClassVar[bool] = True
 
     def __init__(self, groups: Iterable[Any] = ()) -> None:
         try:
@@ -70,6 +70,12 @@ class Replay(Schedule):
 
     def ends(self, t: int, k: int) -> bool:  # noqa: D102
         return k > self._last.get(t, -1)
+
+    def forward_steps(self, n_layers: int) -> int:  # noqa: D102
+        return max((k for _, k, _ in self.groups), default=-1) + 2
+
+    def lower(self) -> Lowered:  # noqa: D102
+        return Lowered(groups=self.groups)
 
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {"name": self.name, "groups": [[t, k, list(ids)] for t, k, ids in self.groups]}

@@ -8,16 +8,15 @@ from operator import index
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lava_async.chips.presets import preset_of
+from lava_async.chips.targets import TARGETS
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import count, integer_array, within
-from lava_async.schedules.base import Order, Pending, Schedule
+from lava_async.schedules.base import ExecutionKind
 
 LONGEST = 10**12
 """The longest time of an operation: a second."""
-_MACHINES = "_machines"
-"""Under this name a network keeps the machines that it was run on."""
 
 Delivery = tuple[int, int, int, int]
 """Time step, forward step, source, core."""
@@ -38,20 +37,8 @@ class Times(NamedTuple):
     barrier: int
 
 
-class Machine(NamedTuple):
-    """What the engines know of a chip with a network on it; M cores are in use, all times are in picoseconds."""
-
-    times: Times
-    cores: NDArray[np.int64]
-    """(M,) numbers of the cores on the chip, ascending."""
-    core_of: NDArray[np.int64]
-    """(N,) position in `cores` of each neuron's core."""
-    way: NDArray[np.int64]
-    """(M, M) time from core to core."""
-
-
 @dataclass(frozen=True)
-class Timed(Schedule):
+class Timed(ExecutionKind):
     """Let cores process and emit spikes one after another, each core by itself, at the speed of a chip.
 
     There is no queue of the whole network and no group size: a spike becomes a message to each core that it reaches,
@@ -63,7 +50,7 @@ class Timed(Schedule):
     target : str
         The chip: "loihi1". Of Loihi 2 no times are published.
     preset : {"sanafe", "davies2018"}, Times or table of its fields
-        Whose times (:mod:`lava_async.hardware.presets`; what a preset does not price takes no time), or one's own in
+        Whose times (:mod:`lava_async.chips.presets`; what a preset does not price takes no time), or one's own in
         picoseconds.
     mapping : (N,) int or Mapping, optional
         Core of each neuron; default: what :func:`lava_async.hardware.place` says.
@@ -84,7 +71,8 @@ class Timed(Schedule):
     messages: tuple[Delivery, ...] | None = None
 
     name: ClassVar[str] = "timed"
-    grouped: ClassVar[bool] = False
+    timed: ClassVar[bool] = True
+    replayable: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -93,14 +81,17 @@ class Timed(Schedule):
         mapping: Any = None,
         messages: Iterable[Any] | None = None,
     ) -> None:
-        object.__setattr__(self, "group_size", None)
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "preset", _preset(preset))
         object.__setattr__(self, "mapping", None if mapping is None else _cores(mapping))
         object.__setattr__(self, "messages", None if messages is None else _deliveries(messages))
-        from lava_async.hardware import timing  # Adapters stand on the core; this one is asked when it is there.
-
-        timing.check(self)
+        known = [name for name, chip in TARGETS.items() if chip.grid is not None]
+        if target not in known:
+            raise InvalidValue(
+                "Timed.target", target, f"one of {', '.join(known)}: of other chips no times are published"
+            )
+        if isinstance(preset, str) and preset_of(preset).target != target:
+            raise InvalidValue("Timed.preset", preset, f"one of {target}")
 
     @property
     def title(self) -> str:
@@ -110,22 +101,6 @@ class Timed(Schedule):
             f"{self.name} {preset}" + (", own mapping" if self.mapping else "") + (", replay" if self.messages else "")
         )
 
-    def machine(self, network: Any) -> Machine:
-        """Return the chip with a network on it; made once for each network."""
-        from lava_async.hardware import timing
-
-        kept: dict[Any, Machine] = vars(network).setdefault(_MACHINES, {})
-        key = self.target, self.preset, self.mapping
-        if key not in kept:
-            kept[key] = timing.machine(self, network)
-        return kept[key]
-
-    def ranking(self) -> Order:  # noqa: D102
-        raise no_single_queue("schedule")
-
-    def pick(self, pending: Pending) -> NDArray[np.int64]:  # noqa: D102
-        raise no_single_queue("schedule")
-
     def config(self) -> dict[str, Any]:  # noqa: D102
         preset = self.preset if isinstance(self.preset, str) else self.preset._asdict()
         listed = {
@@ -133,16 +108,6 @@ class Timed(Schedule):
             for name, value in (("mapping", self.mapping), ("messages", self.messages))
         }
         return {"name": self.name, "target": self.target, "preset": preset, **listed}
-
-
-def no_single_queue(where: str) -> InvalidType:
-    """Return the error of those who need one queue for the whole network."""
-    return InvalidType(
-        where,
-        Timed.__name__,
-        "a schedule with one queue for all neurons, or Layered(); timed runs in "
-        "simulate, simulate_batch, Stepper and the engine of AsyncNetwork",
-    )
 
 
 def not_under_way(t: int, k: int, source: int, core: int) -> InvalidValue:

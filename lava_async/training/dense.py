@@ -28,7 +28,6 @@ from lava_async.engine import Setup
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.neurons.loihi import LIMIT
-from lava_async.schedules import Layered
 from lava_async.spikes import SpikeBatch
 from lava_async.stopping import not_ended
 from lava_async.training.gradient import STATE_SCALE, Gradient, Parameters, Run, check_trainable, decayed
@@ -55,7 +54,7 @@ class DenseEngine:
         neurons: slice = slice(None),
     ) -> Run:
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
-        layered = isinstance(setup.execution.schedule, Layered)
+        layered = setup.execution.schedule.layered
         if layered not in self._wiring:
             self._wiring[layered] = Wiring(self.network, layered=layered)
         parameters = parameters.unified()
@@ -174,7 +173,7 @@ class _Batch:
         """Run all time steps."""
         counts = []
         for t in range(self.T):
-            if isinstance(self.setup.execution.schedule, Layered):
+            if self.setup.execution.schedule.layered:
                 self.u, self.v, spikes = self.layered(t)
             else:
                 steps, after = self.decide(t)

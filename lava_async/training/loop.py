@@ -14,15 +14,16 @@ import torch
 from lava_async import defaults
 from lava_async.data.own import labelled
 from lava_async.errors import InvalidValue
+from lava_async.execution import Execution, chosen
 from lava_async.files import replacing
 from lava_async.forms import class_labels
 from lava_async.network import Network
 from lava_async.progress import ProgressBar
 from lava_async.readout import READOUTS, VoltageReadout
 from lava_async.records import count
-from lava_async.schedules import Schedule
+from lava_async.schedules import ExecutionKind
 from lava_async.silence import Activity
-from lava_async.stopping import FirstOutput, Quiescence, StopRule
+from lava_async.stopping import FirstOutput, StopRule
 from lava_async.tally import Tally, in_parts, take
 from lava_async.training.history import Batch, Epoch, LabelledSpikes
 from lava_async.training.losses import CrossEntropy, Loss
@@ -66,13 +67,16 @@ def evaluate(
     network: UnlayeredNetwork | Network,
     data: LabelledSpikes,
     *,
-    schedule: Schedule,
-    until: StopRule = Quiescence(),  # noqa: B008
-    seed: int = 0,
+    execution: Execution | None = None,
+    schedule: ExecutionKind | None = None,
+    until: StopRule | None = None,
+    refractory: bool | None = None,
+    input_first: bool | None = None,
+    seed: int | None = None,
     threads: int | None = None,
     readout: str = "spikes",
 ) -> Evaluation:
-    """Return what a network is worth under a schedule, on the compiled engine.
+    """Return what a network is worth under an execution, on the compiled engine.
 
     Samples run some at a time and are summed up, so that the memory that it takes does not grow with their number.
 
@@ -82,8 +86,9 @@ def evaluate(
         The first is evaluated as it is deployed, in fixed point.
     data : LabelledSpikes, or Dataset or DataLoader of torch
         As in :func:`lava_async.data.own.from_samples`. Samples are numbered 0 .. B - 1 for random draws.
-    schedule, until, seed, threads
-        As in :func:`lava_async.simulate_batch`.
+    execution, schedule, until, refractory, input_first, seed, threads
+        As in :func:`lava_async.simulate_batch`: by default, what is noted about the network, and an UnlayeredNetwork as
+        it is trained.
     readout : {"spikes", "voltage"}
         What the class of a sample is: the output with the most spikes, or the one whose voltage, summed over the time
         steps, is highest (:mod:`lava_async.readout`), for networks whose outputs never fire.
@@ -102,17 +107,25 @@ def evaluate(
     labels = class_labels("evaluate: labels", data.labels, len(deployed.outputs))
     if len(labels) != len(data.spikes):
         raise InvalidValue("evaluate: number of labels", len(labels), f"{len(data.spikes)}, one per sample")
+    how = chosen(
+        execution,
+        deployed.execution,
+        schedule=schedule,
+        until=until,
+        refractory=refractory,
+        input_first=input_first,
+        seed=seed,
+    )
     whole, cut, activity = Tally(), Tally(), Activity(deployed, np.unique(labels))
-    for tally, rule in ((whole, until), (cut, FirstOutput())):
-        how: dict[str, Any] = {"schedule": schedule, "until": rule, "seed": seed}
-        voltages = VoltageReadout(deployed, **how) if readout == "voltage" else None
-        for part, run in in_parts(deployed, data.spikes, threads=threads, **how):
+    for tally, as_said in ((whole, how), (cut, how.but(until=FirstOutput()))):
+        voltages = VoltageReadout(deployed, execution=as_said) if readout == "voltage" else None
+        for part, run in in_parts(deployed, data.spikes, execution=as_said, threads=threads):
             classes = voltages.classes(take(data.spikes, part), part) if voltages is not None else None
             tally.add(run, labels[part], classes)
             if tally is whole:
                 activity.add(run.counts.sum((0, 2)), run.counts.shape[0] * run.counts.shape[2])
     for _, sentence in [*activity.sentences(), *activity.about_readout(readout)]:
-        log.warning("evaluated %s: %s", schedule.name, sentence)
+        log.warning("evaluated %s: %s", how.schedule.name, sentence)
     return Evaluation(
         accuracy=whole.accuracy,
         accuracy_at_first_output=cut.accuracy,

@@ -113,8 +113,7 @@ class Objective:
                 with torch.no_grad():
                     output = network.read_out(network.run(SpikeBatch.of(data.spikes[part]), part).counts).cpu()
             else:
-                how: dict[str, Any] = {"schedule": network.schedule, "until": network.until, "seed": network.seed}
-                run = simulate_batch(deployed, data.spikes[part], samples=part, threads=threads, **how)
+                run = simulate_batch(deployed, data.spikes[part], samples=part, threads=threads)
                 output = torch.from_numpy(run.output.astype(np.float32))
             good += score(self._loss, output, torch.from_numpy(labels[part]))
         return float(ranks.sum([good])[0]) / len(labels)

@@ -78,7 +78,7 @@ class Queue:
 
     def _choose(self, b: NDArray[Any], j: NDArray[Any], t: int, k: int) -> NDArray[Any]:
         """Return which of the pending (b, j), ascending, are picked: the schedule's order, one sample after another."""
-        schedule = self.setup.execution.schedule
+        schedule: Any = self.setup.execution.schedule
         order = schedule.ranking()
         starts = np.searchsorted(b, np.arange(len(self.samples) + 1))
         if order is None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from lava_async import defaults
 from lava_async.errors import InvalidValue
 from lava_async.records import count
-from lava_async.schedules import Schedule
+from lava_async.schedules import ExecutionKind
 from lava_async.spikes import SpikeBatch
 from lava_async.training.blocks.base import is_drawn
 from lava_async.training.failure import NonFiniteError, non_finite
@@ -119,7 +119,7 @@ class Trainer:
         patience: int | None = None,
         seed: int = 0,
         rate: float = defaults.RATE,
-        schedule_at: Callable[[int, int], Schedule] | None = None,
+        schedule_at: Callable[[int, int], ExecutionKind] | None = None,
         augment: Callable[[SpikeBatch, NDArray[np.int64]], SpikeBatch] | None = None,
         threads: int | None = None,
         keep_best: bool = True,

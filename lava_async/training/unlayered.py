@@ -15,12 +15,11 @@ from torch import Tensor
 from lava_async import defaults, netx
 from lava_async.engine import Setup
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.execution import Execution
+from lava_async.execution import Execution, Fields, chosen
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
-from lava_async.records import count, integer_array
-from lava_async.schedules import Layered, Schedule, Timed
-from lava_async.schedules.timed import no_single_queue
+from lava_async.records import integer_array
+from lava_async.schedules import ExecutionKind, no_single_queue
 from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.synapses import Synapses
@@ -51,10 +50,13 @@ class UnlayeredNetwork(torch.nn.Module):
     ----------
     blocks : list of blocks of slayer.block.cuba, and of slayer.axon.Delay
         The chain; :mod:`lava_async.training.blocks` lists what it can be made of.
-    schedule : Schedule
+    execution : Execution, optional
+        How the network runs, in training and once it is deployed; this or `schedule` must be given.
+    schedule : Schedule, optional
         Which pending neurons are delivered next; ``Layered()`` trains as slayer does.
-    until : StopRule
-        When a time step ends.
+    until, refractory, input_first, seed : optional
+        As `schedule`, each overrides a field of the execution; see :class:`lava_async.Execution`. The seed keys the
+        dropouts too.
     credit, peak, reset
         As in :class:`~lava_async.training.gradient.Gradient`.
     surrogate : ATan, Exponential or alike, or a function, or "slayer"
@@ -64,8 +66,6 @@ class UnlayeredNetwork(torch.nn.Module):
         Probability, in train mode, with which a spike leaves its neuron free to fire again in the time step.
     input_dropout : float
         Probability, in train mode, with which an input channel loses its spikes in a time step.
-    seed : int
-        Seed of the random schedule and of the dropouts.
     engine : {"compiled", "dense"}
         What works out the gradient: event by event on the CPU, or readable torch on any device, many times slower.
     threads : int, optional
@@ -120,15 +120,18 @@ class UnlayeredNetwork(torch.nn.Module):
         self,
         blocks: Sequence[torch.nn.Module],
         *,
-        schedule: Schedule,
-        until: StopRule = Quiescence(),  # noqa: B008
+        execution: Execution | None = None,
+        schedule: ExecutionKind | None = None,
+        until: StopRule | None = None,
+        refractory: bool | None = None,
+        input_first: bool | None = None,
+        seed: int | None = None,
         credit: str = "last",
         peak: bool = True,
         reset: str = "detached",
         surrogate: Surrogate | Callable[[Tensor], Surrogate] | Literal["slayer"] = default_surrogate,
         refractory_dropout: float = 0.0,
         input_dropout: float = 0.0,
-        seed: int = 0,
         engine: str = "compiled",
         threads: int | None = None,
         connections: Sequence[tuple[int, int]] = (),
@@ -136,28 +139,30 @@ class UnlayeredNetwork(torch.nn.Module):
         count_log: bool = False,
     ) -> None:
         super().__init__()
-        for name, value, kind in (("schedule", schedule, Schedule), ("until", until, StopRule)):
-            if not isinstance(value, kind):
-                raise InvalidType(f"UnlayeredNetwork.{name}", value, f"a {kind.__name__}")
-        if isinstance(schedule, Timed):
-            raise no_single_queue("UnlayeredNetwork.schedule")
+        fields: Fields = {
+            "schedule": schedule,
+            "until": until,
+            "refractory": refractory,
+            "input_first": input_first,
+            "seed": seed,
+        }
+        self.execution = _execution(execution, fields)
         for name, p in (("refractory_dropout", refractory_dropout), ("input_dropout", input_dropout)):
             if not 0 <= p <= 1:
                 raise InvalidValue(f"UnlayeredNetwork.{name}", p, "a probability in 0 .. 1")
         if engine not in ENGINES:
             raise InvalidValue("UnlayeredNetwork.engine", engine, "one of " + ", ".join(ENGINES))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(count("UnlayeredNetwork.seed", seed, most=2**63 - 1))
+            torch.manual_seed(self.execution.seed)
             adapters = adapt(blocks, connections, input_shape)
         self._layers = [adapter for adapter in adapters if isinstance(adapter, NeuronBlock)]
         self._read_outs = [adapter for adapter in adapters if isinstance(adapter, ReadOut)]
-        if not self._layers[-1].fires and not (isinstance(until, Quiescence) or isinstance(schedule, Layered)):
+        if not self._layers[-1].fires and not (self.until == Quiescence() or self.schedule.layered):
             raise InvalidValue(
-                "UnlayeredNetwork.until", until, f"Quiescence(), since {self._layers[-1].where} never fires"
+                "UnlayeredNetwork.until", self.until, f"Quiescence(), since {self._layers[-1].where} never fires"
             )
         self.input_shape = adapters[0].sources[0].shape
         self.blocks = torch.nn.ModuleList(blocks)
-        self.schedule, self.until, self.seed = schedule, until, seed
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout
         self.gradient = Gradient(credit, peak, reset, self._surrogate(surrogate))
         self.polarity: str | None = None
@@ -177,6 +182,33 @@ class UnlayeredNetwork(torch.nn.Module):
         if seen is not None:
             self.samples_seen.copy_(seen)
         super()._load_from_state_dict(state_dict, prefix, *more)
+
+    @property
+    def schedule(self) -> ExecutionKind:
+        """Schedule of the execution; setting it changes the execution."""
+        return self.execution.schedule
+
+    @schedule.setter
+    def schedule(self, schedule: ExecutionKind) -> None:
+        self.execution = self.execution.but(schedule=schedule)
+
+    @property
+    def until(self) -> StopRule:
+        """Stop rule of the execution; setting it changes the execution."""
+        return self.execution.until
+
+    @until.setter
+    def until(self, until: StopRule) -> None:
+        self.execution = self.execution.but(until=until)
+
+    @property
+    def seed(self) -> int:
+        """Seed of the execution; setting it changes the execution."""
+        return self.execution.seed
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        self.execution = self.execution.but(seed=seed)
 
     @property
     def n_outputs(self) -> int:
@@ -333,7 +365,7 @@ class UnlayeredNetwork(torch.nn.Module):
             spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
         setup = Setup(
             network,
-            Execution(self.schedule, self.until, seed=self.seed),
+            self.execution,
             refractory_dropout=self.refractory_dropout if self.training else 0.0,
             input_dropout=self.input_dropout if self.training else 0.0,
         )
@@ -404,10 +436,10 @@ class UnlayeredNetwork(torch.nn.Module):
         )
         layers = tuple(layer.layer for layer in self._layers)
         outputs = np.arange(len(vth) - self._layers[-1].layer.size, len(vth))
-        return Network(self.input_shape, layers, tuple(synapses), params, outputs)
+        return Network(self.input_shape, layers, tuple(synapses), params, outputs, self.execution)
 
     def export_hdf5(self, path: str | os.PathLike[str], **metadata: Any) -> None:
-        """Write a .net file: layers for netx, and in `/async` schedule, stop rule, seed and further metadata.
+        """Write a .net file: layers for netx, and in `/async` the execution and further metadata.
 
         Parameters
         ----------
@@ -427,19 +459,30 @@ class UnlayeredNetwork(torch.nn.Module):
         them. Skip connections, delays into Conv or Recurrent and uneven Pool are more than stock netx can run: such a
         network is in `/async` alone, and a warning is logged; :func:`lava_async.netx.load` reads it.
         """
-        how = {"schedule": self.schedule, "until": self.until, "seed": self.seed}
-        if self.polarity is not None:
-            how["polarity"] = self.polarity
+        noted: dict[str, Any] = {} if self.polarity is None else {"polarity": self.polarity}
         averaged = [block.n_answers for block in self._read_outs if isinstance(block, AverageBlock)]
         if averaged:
-            how["average"] = averaged[-1]
-        netx.save(self.to_network(), path, **{**how, **metadata})
+            noted["average"] = averaged[-1]
+        netx.save(self.to_network(), path, **{**noted, **metadata})
 
     def _surrogate(self, wanted: Any) -> Surrogate:
         if wanted == "slayer":
             own = [layer.surrogate() for layer in self._layers]
             return Exponential(torch.cat([s.tau for s in own]), torch.cat([s.scale for s in own]))
         return wanted(self.thresholds) if callable(wanted) else wanted
+
+
+def _execution(execution: Execution | None, fields: Fields) -> Execution:
+    """Return how a network is trained, after checking that it can be."""
+    if execution is None and fields["schedule"] is None:
+        raise InvalidType("UnlayeredNetwork.schedule", None, "given, as Random(8), or an execution instead")
+    try:
+        found = chosen(execution, **fields)
+    except (InvalidValue, InvalidType) as error:
+        raise type(error)(f"UnlayeredNetwork.{error.where}", error.value, error.allowed) from None
+    if not found.schedule.trainable:
+        raise no_single_queue("UnlayeredNetwork.schedule", found.schedule)
+    return found
 
 
 def _checked(spikes: Tensor) -> Tensor:

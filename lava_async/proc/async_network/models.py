@@ -23,7 +23,6 @@ from lava_async.proc.channels import ReceivingEnd
 from lava_async.proc.network_synapses.process import NetworkSynapses
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
 from lava_async.proc.time_steps import time_steps
-from lava_async.schedules import Layered
 
 #: Seconds between two looks for a command.
 GLANCE = 1e-3
@@ -46,7 +45,7 @@ class Answering:
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)  # type: ignore[call-arg]
         self.settings = proc_params
-        self.time_steps = time_steps(proc_params["rules"])
+        self.time_steps = time_steps(proc_params["network"], proc_params["execution"])
         self.elapsed = 0
         self.written = False
 
@@ -187,7 +186,7 @@ class SubAsyncNetworkModel(AbstractSubProcessModel):
                 name,
                 "CubaParams or LoihiParams for a composition of Processes; select_sub_proc_model=False runs any model",
             )
-        layered = isinstance(proc.schedule, Layered)
+        layered = proc.schedule.layered
         early = proc.proc_params["input_first"] or layered
         interval = proc.proc_params["reset_interval"]
         steps = proc.forward_steps_per_bin()

@@ -11,13 +11,14 @@ from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
 
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.execution import Execution, Fields, chosen
 from lava_async.model_files import load_model
 from lava_async.network import Network
 from lava_async.proc.checked import CheckedProcess
 from lava_async.proc.time_steps import time_steps
 from lava_async.records import count
-from lava_async.schedules import Layered, Replay, Schedule
-from lava_async.stopping import ENDLESS, Quiescence, StopRule
+from lava_async.schedules import ExecutionKind
+from lava_async.stopping import ENDLESS, StopRule
 from lava_async.synapses import INPUT, Dense, Sparse
 
 
@@ -37,10 +38,10 @@ class AsyncNetwork(CheckedProcess):
         Name of a .net or .nir file, or a network. Its parameters decide the arithmetic and so the ProcessModel: float
         networks run on models tagged ``floating_pt``, integer networks on models tagged ``fixed_pt``. A .nir file is
         read with the dt that it notes; with options, read it with :func:`lava_async.nir.read`.
-    schedule : Schedule, optional
-        Which pending neurons are delivered next; default: as the .net file says, else ``Layered()``.
-    until : StopRule, optional
-        When a time step ends; default: as the .net file says, else ``Quiescence()``.
+    execution : Execution, optional
+        How the network runs; default: as its file notes (``network.execution``), else ``Execution()``.
+    schedule, until, refractory, input_first, seed : optional
+        Each overrides a field of the execution; see :class:`lava_async.Execution`.
     reset_interval : int, optional
         Every so many time steps a new sample begins: the state is zero again and the sample number, which keys random
         schedules, is one more. None: one sample without end.
@@ -50,8 +51,6 @@ class AsyncNetwork(CheckedProcess):
         For the composition only, where one Lava time step is one forward step: Lava time steps of one time step. Input
         for time step t is taken at Lava time step ``t * steps_per_bin + 1`` (as an EventSource sends it), output comes
         from the next Lava time step on. Default: as many as the network can need.
-    refractory, input_first, seed
-        As in :func:`lava_async.simulate`.
     name, log_config
         As in every Lava Process.
 
@@ -67,13 +66,18 @@ class AsyncNetwork(CheckedProcess):
         Spikes of each neuron since the sample began, as are the counters below.
     forward_steps, synaptic_operations, neuron_updates, dropped : Var (1,)
         As in :class:`lava_async.Result`, summed over the time steps of the sample.
-    network, schedule, until
-        What runs.
+    network, execution
+        What runs, and how.
+    schedule, until
+        Of the execution.
 
     Raises
     ------
     InvalidValue, InvalidType
-        If an argument cannot be used; when the network is compiled, if the chosen model has the other arithmetic.
+        If an argument cannot be used; when the network is compiled, if the chosen model has the other arithmetic, or is
+        composed of Processes and cannot run the execution.
+    NetxError, NirError
+        If the file cannot be read, or a part of the execution that it notes cannot be run and is not overridden.
 
     See Also
     --------
@@ -104,22 +108,30 @@ class AsyncNetwork(CheckedProcess):
         self,
         *,
         net_config: str | os.PathLike[str] | Network,
-        schedule: Schedule | None = None,
+        execution: Execution | None = None,
+        schedule: ExecutionKind | None = None,
         until: StopRule | None = None,
         reset_interval: int | None = None,
         reset_offset: int = 0,
         steps_per_bin: int | None = None,
-        refractory: bool = True,
-        input_first: bool = True,
-        seed: int = 0,
+        refractory: bool | None = None,
+        input_first: bool | None = None,
+        seed: int | None = None,
         name: str | None = None,
         log_config: LogConfig | None = None,
         **kwargs: Any,
     ) -> None:
         self.refuse(kwargs)
-        self.network, stored = _load(net_config)
-        self.schedule: Schedule = schedule or stored.get("schedule") or Layered()
-        self.until: StopRule = until or stored.get("until") or Quiescence()
+        fields: Fields = {
+            "schedule": schedule,
+            "until": until,
+            "refractory": refractory,
+            "input_first": input_first,
+            "seed": seed,
+        }
+        self.network = _load(net_config, execution, fields)
+        how = chosen(execution, self.network.execution, **fields)
+        self.execution, self.schedule, self.until = how, how.schedule, how.until
         if reset_interval is not None:
             count("AsyncNetwork.reset_interval", reset_interval, least=1)
         if steps_per_bin is not None:
@@ -127,31 +139,24 @@ class AsyncNetwork(CheckedProcess):
         count("AsyncNetwork.reset_offset", reset_offset)
         super().__init__(
             net_config=net_config,
-            schedule=self.schedule,
-            until=self.until,
+            execution=how,
+            schedule=how.schedule,
+            until=how.until,
             reset_interval=reset_interval,
             reset_offset=reset_offset,
             steps_per_bin=steps_per_bin,
-            refractory=refractory,
-            input_first=input_first,
-            seed=seed,
+            refractory=how.refractory,
+            input_first=how.input_first,
+            seed=how.seed,
             name=name,
             log_config=log_config,
         )
         self.arithmetic = self.network.params.tag
         self._steps_per_bin = steps_per_bin
-        rules: dict[str, Any] = {
-            "network": self.network,
-            "schedule": self.schedule,
-            "until": self.until,
-            "refractory": refractory,
-            "input_first": input_first,
-            "seed": seed,
-        }
         # One step here, so that what is wrong shows now.
         frame_type = np.int32 if self.arithmetic == "fixed_pt" else np.float64
-        time_steps(rules).step(np.zeros(self.network.n_inputs, frame_type))
-        self.proc_params["rules"] = rules
+        time_steps(self.network, how).step(np.zeros(self.network.n_inputs, frame_type))
+        self.proc_params["network"] = self.network
         self.proc_params["out_shape"] = _port_shape(self.network, len(self) - 1)
 
         shape = (self.network.n_neurons,)
@@ -175,10 +180,9 @@ class AsyncNetwork(CheckedProcess):
         """Return how many Lava time steps the composition needs for one time step."""
         if self._steps_per_bin is not None:
             return self._steps_per_bin
-        if isinstance(self.schedule, Layered):
-            return len(self)
-        if isinstance(self.schedule, Replay):
-            return max((k for _, k, _ in self.schedule.groups), default=-1) + 2
+        most = self.schedule.forward_steps(len(self))
+        if most is not None:
+            return most
         limit = self.until.lower().limit
         if self.proc_params["refractory"]:  # Every forward step but the first delivers a spike of another neuron.
             sources = self.network.n_neurons + self.network.n_inputs * (not self.proc_params["input_first"])
@@ -188,16 +192,14 @@ class AsyncNetwork(CheckedProcess):
         return limit
 
 
-def _load(net_config: Any) -> tuple[Network, dict[str, Any]]:
-    """Return the network, and the schedule and stop rule that are noted in its file."""
+def _load(net_config: object, execution: Execution | None, fields: Fields) -> Network:
+    """Return the network; what an argument says about its execution is not looked at in its file."""
     if isinstance(net_config, Network):
-        return net_config, {}
+        return net_config
     if not isinstance(net_config, (str, os.PathLike)):
         raise InvalidType("AsyncNetwork.net_config", net_config, "a path of a .net or .nir file or a Network")
-    from lava_async import netx  # h5py is for files only
-
-    network, noted = load_model(net_config)
-    return network, netx.execution(noted, os.fspath(net_config))
+    noted = fields if execution is None else chosen(execution, **fields).fields()
+    return load_model(net_config, **noted).network
 
 
 def _port_shape(network: Network, layer: int) -> tuple[int, ...]:

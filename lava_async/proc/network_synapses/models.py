@@ -16,7 +16,6 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava_async.neurons.loihi import STATE_SHIFT
 from lava_async.proc.clock import Moment
 from lava_async.proc.network_synapses.process import NetworkSynapses
-from lava_async.schedules import Layered
 
 
 class AbstractPyNetworkSynapsesModel(PyLoihiProcessModel):
@@ -29,7 +28,7 @@ class AbstractPyNetworkSynapsesModel(PyLoihiProcessModel):
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
         self.net, self.clock = proc_params["network"], proc_params["clock"]
-        self.layered = isinstance(proc_params["schedule"], Layered)
+        self.layered = proc_params["schedule"].layered
         self.early = proc_params["input_first"] or self.layered
         self.fan: dict[tuple[int, int, int], Any] = {}  # source, delay, layer -> places, targets, weights
         self.routes: dict[int, list[tuple[int, int, int]]] = {}  # source -> delay, time steps to wait, layer

@@ -12,7 +12,7 @@ from lava_async.errors import InvalidType
 from lava_async.network import Network
 from lava_async.proc.checked import CheckedProcess
 from lava_async.proc.clock import Clock
-from lava_async.schedules import Layered, Schedule
+from lava_async.schedules import ExecutionKind, Layered, checked
 
 
 class NetworkSynapses(CheckedProcess):
@@ -89,7 +89,7 @@ class NetworkSynapses(CheckedProcess):
         self,
         *,
         network: Network,
-        schedule: Schedule = Layered(),  # noqa: B008 (frozen)
+        schedule: ExecutionKind = Layered(),  # noqa: B008 (frozen)
         steps_per_bin: int = 1,
         offset: int = 1,
         reset_interval: int | None = None,
@@ -99,9 +99,9 @@ class NetworkSynapses(CheckedProcess):
         **kwargs: Any,
     ) -> None:
         self.refuse(kwargs)
-        for field, value, kind in (("network", network, Network), ("schedule", schedule, Schedule)):
-            if not isinstance(value, kind):
-                raise InvalidType(f"NetworkSynapses.{field}", value, f"a {kind.__name__}")
+        if not isinstance(network, Network):
+            raise InvalidType("NetworkSynapses.network", network, "a Network")
+        checked("NetworkSynapses.schedule", schedule)
         super().__init__(
             network=network,
             schedule=schedule,

@@ -15,7 +15,7 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava_async import draws
 from lava_async.proc.clock import Moment
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
-from lava_async.schedules import Layered, Pending
+from lava_async.schedules import Pending
 from lava_async.stopping import not_ended
 
 #: Forward step in which input spikes were emitted: before every other.
@@ -79,7 +79,7 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
 
     def choose(self, spikes: np.ndarray, now: Moment) -> np.ndarray:
         """Return who is released; what a stop rule ends is dropped."""
-        layered = isinstance(self.schedule, Layered)
+        layered = self.schedule.layered
         if now.t >= 0 and (now.k == 0 or self.active):
             self.forward_steps += self.layer.max() + 1 if layered else 1
         if self.stop.extra_steps >= 0 and self.last is None and spikes[self.outputs].any():

@@ -14,9 +14,8 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.proc.checked import CheckedProcess
 from lava_async.proc.clock import Clock, lava_shape
 from lava_async.records import count, integer_array, within
-from lava_async.schedules import Schedule, Timed
+from lava_async.schedules import ExecutionKind, checked, no_single_queue
 from lava_async.schedules import schedule as named_schedule
-from lava_async.schedules.timed import no_single_queue
 from lava_async.stopping import Quiescence, StopRule
 
 
@@ -109,7 +108,7 @@ class SpikeScheduler(CheckedProcess):
         self,
         *,
         shape: tuple[int, ...],
-        schedule: Schedule | str,
+        schedule: ExecutionKind | str,
         group_size: int | None = None,
         steps_per_bin: int = 1,
         offset: int = 0,
@@ -170,13 +169,12 @@ class SpikeScheduler(CheckedProcess):
         self.carried = Var(shape=(1,), init=0)
 
 
-def _order(schedule: Any, group_size: Any) -> Schedule:
+def _order(schedule: Any, group_size: Any) -> ExecutionKind:
     if isinstance(schedule, str):
         schedule, group_size = named_schedule(schedule, group_size=group_size), None
-    if not isinstance(schedule, Schedule):
-        raise InvalidType("SpikeScheduler.schedule", schedule, "a Schedule or its name")
-    if isinstance(schedule, Timed):
-        raise no_single_queue("SpikeScheduler.schedule")
+    order = checked("SpikeScheduler.schedule", schedule)
+    if order.timed:
+        raise no_single_queue("SpikeScheduler.schedule", order)
     if group_size is not None:
         raise InvalidValue("SpikeScheduler.group_size", group_size, f"given in {type(schedule).__name__}(group_size)")
-    return schedule
+    return order
