@@ -18,6 +18,7 @@ import lava_async
 from lava_async import bench, cli
 from lava_async.bench.workloads import W3, W4, Workload
 from lava_async.commands import COMMANDS, Command, Report, table
+from lava_async.commands import bench as bench_command
 from lava_async.engine.config import show_config
 from lava_async.errors import InvalidValue
 from lava_async.files import as_json, replacing
@@ -277,6 +278,18 @@ def test_memory_that_is_kept_is_that_of_what_was_made():
     assert grown is None or 1.9e8 < grown < 2.5e8
 
 
+def test_suites_are_the_files_that_have_cases():
+    sources = {path.stem: path.read_text() for path in Path(bench.__file__).parent.glob("*.py")}
+    assert set(bench_command.SUITES) == {name for name, text in sources.items() if "\ndef cases(threads" in text}
+
+
+def test_bench_says_where_it_is_when_it_is_not_installed(monkeypatch, capsys):
+    monkeypatch.setattr(bench_command, "find_spec", lambda name: None)
+    assert cli.main(["bench"]) == 1
+    said = "lava-async bench: benchmarks are not installed: run 'make bench' in a checkout of the repository\n"
+    assert capsys.readouterr().err == said
+
+
 def test_bench_prints_text_csv_and_json(monkeypatch, capsys):
     monkeypatch.setattr(bench, "cases", lambda suite, threads: iter([case([], "a", "b", closed=[])]))
     assert cli.main(["bench", "--repeats", "1"]) == 0
@@ -289,11 +302,11 @@ def test_bench_prints_text_csv_and_json(monkeypatch, capsys):
     assert [(row["suite"], row["contender"]) for row in rows] == [("forward", "a"), ("forward", "b")]
     assert cli.main(["bench", "--repeats", "1", "--json", "--suite", "all"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert [c["suite"] for c in data["cases"]] == list(bench.SUITES)
+    assert [c["suite"] for c in data["cases"]] == list(bench_command.SUITES)
     assert data["machine"]["cores"] == os.cpu_count()
     assert data["machine"]["instruction set"] == show_config()["instruction set"]
 
 
-@pytest.mark.parametrize("suite", bench.SUITES)
+@pytest.mark.parametrize("suite", bench_command.SUITES)
 def test_every_suite_is_there(suite):
     assert (Path(bench.__file__).parent / f"{suite}.py").is_file()

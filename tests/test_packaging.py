@@ -136,6 +136,7 @@ def test_the_wheel_holds_the_package_and_its_module_alone(wheel):
     assert {name.split("/")[0] for name in names} == {"lava_async", f"lava_async-{lava_async.__version__}.dist-info"}
     assert sum(name.startswith("lava_async/_core.") and not name.endswith(".pyi") for name in names) == 1
     assert not [name for name in names if name.endswith((".cpp", ".hpp", ".txt")) and "dist-info" not in name]
+    assert not [name for name in names if name.startswith("lava_async/bench/")]
     assert {Path(name).parts[2] for name in names if name.startswith("lava_async/netx_models/")} == set(models.names())
 
 

@@ -1,7 +1,7 @@
 """Speed as ratios: contenders that do the same work take turns in one run, and medians are compared.
 
-A suite is a file with one function ``cases(threads) -> list of Case``, listed in `SUITES`. What a contender's time
-holds and what it leaves out stands in its `includes`.
+A suite is a file with one function ``cases(threads) -> list of Case``, listed in `SUITES` of the command. What a
+contender's time includes and what it leaves out is in its `includes`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from lava_async.bench.memory import peak_bytes
 
 #: Least seconds of a turn.
 TURN = 0.02
-#: Name of a suite and where it is.
-SUITES = {name: f"lava_async.bench.{name}" for name in ("forward", "training", "scaling", "lava", "start")}
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ class Case:
 
 def cases(suite: str, threads: int) -> Iterator[Case]:
     """Make the cases of a suite, one after another, so that only one holds memory and processes at a time."""
-    yield from import_module(SUITES[suite]).cases(threads)
+    yield from import_module(f"lava_async.bench.{suite}").cases(threads)
 
 
 def measure(case: Case, repeats: int, progress: Callable[[], Any] = lambda: None) -> dict[str, Any]:

@@ -7,10 +7,17 @@ import io
 import os
 import platform
 from argparse import ArgumentParser, Namespace
+from importlib.util import find_spec
 from typing import Any
 
-from lava_async.bench import SUITES
 from lava_async.commands.base import Command, Report, table, whole
+
+SUITES = ("forward", "training", "scaling", "lava", "start")
+"""Files of `lava_async.bench`, which is in a checkout and in no wheel."""
+
+
+class NoBenchmarks(RuntimeError):  # noqa: N818 (reads as what it says)
+    """The benchmarks are not installed."""
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -24,6 +31,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Report:
+    if find_spec("lava_async.bench") is None:
+        raise NoBenchmarks("benchmarks are not installed: run 'make bench' in a checkout of the repository")
     os.environ["OMP_NUM_THREADS"] = str(args.threads)  # Before torch is imported.
     from lava_async.bench import cases, measure
     from lava_async.progress import ProgressBar
