@@ -44,9 +44,9 @@ def with_targets(data: Any) -> Any:
     if data is None:
         return None
     if hasattr(data, "spikes") and hasattr(data, "labels"):
-        if not isinstance(data.spikes, (list, tuple)) and type(data.spikes) is not SpikeBatch:
+        if not isinstance(data.spikes, (list, tuple)):
             return data
-        return TargetDataset(SpikeBatch.concatenate([SpikeBatch.of(data.spikes)]), target_labels("labels", data.labels))
+        return TargetDataset(SpikeBatch.of(data.spikes), target_labels("labels", data.labels))
     batches: list[SpikeBatch] = []
     targets: list[NDArray[Any]] = []
     for sample, target in pairs_of("samples", data):
