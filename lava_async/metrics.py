@@ -13,11 +13,21 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async.errors import InvalidValue
 from lava_async.forms import class_labels
 from lava_async.network import Network
-from lava_async.neurons import LoihiParams
+from lava_async.neurons import CubaParams, LoihiParams, LoihiSigmaDeltaParams, NeuronModel, SigmaDeltaParams
+from lava_async.neurons.base import LARGEST
 from lava_async.neurons.loihi import LIMIT
 from lava_async.records import array_of
 
 PS_PER_NS = 1000
+
+
+OUT_OF_REACH: dict[type[NeuronModel], float] = {
+    LoihiParams: LIMIT - 1,
+    CubaParams: float(np.float32(LARGEST)),
+    LoihiSigmaDeltaParams: 2**62,
+    SigmaDeltaParams: float(np.float32(LARGEST)),
+}
+"""Thresholds, in the units of the state, that nothing reaches: such neurons are there to be read out."""
 
 
 def predictions(output: ArrayLike) -> NDArray[np.int64]:
@@ -181,17 +191,18 @@ def silent_outputs(network: Network) -> NDArray[np.int64]:
     Parameters
     ----------
     network : Network
-        Any network; floats have no largest voltage.
+        Any network; of floats, the largest float32 is a threshold that nothing reaches.
 
     Returns
     -------
     (K,) int64
         Positions in ``network.outputs``.
     """
-    if not isinstance(network.params, LoihiParams):
-        return np.zeros(0, np.int64)
-    thresholds = np.broadcast_to(network.params.arrays().vth, network.n_neurons)
-    return np.flatnonzero(thresholds[network.outputs] >= LIMIT - 1)
+    beyond = np.zeros(network.n_neurons, bool)
+    for here, model in network.models:
+        if type(model) in OUT_OF_REACH:
+            beyond[here] = np.asarray(model.arrays().vth) >= OUT_OF_REACH[type(model)]
+    return np.flatnonzero(beyond[network.outputs])
 
 
 def _counts(where: str, value: ArrayLike) -> NDArray[Any]:

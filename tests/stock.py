@@ -19,8 +19,11 @@ def shipped(name: str) -> Path:
     return path
 
 
-def run_stock(path: Path, spikes: np.ndarray, **options: object) -> tuple[np.ndarray, int]:
-    """Run a .net file with stock netx, in fixed point; return its output, time last, and its number of layers."""
+def run_stock(path: Path, spikes: np.ndarray, *, into: str = "inp", **options: object) -> tuple[np.ndarray, int]:
+    """Run a .net file with stock netx, in fixed point; return its output, time last, and its number of layers.
+
+    What goes in reaches its port, or with `into="in_layer"` the neurons of its input, which it does not connect.
+    """
     from lava.lib.dl.netx import hdf5
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc import io
@@ -31,7 +34,7 @@ def run_stock(path: Path, spikes: np.ndarray, **options: object) -> tuple[np.nda
     n_steps = spikes.shape[-1]
     source = io.source.RingBuffer(data=spikes)
     sink = io.sink.RingBuffer(shape=network.out.shape, buffer=n_steps)
-    source.s_out.connect(network.inp)
+    source.s_out.connect(network.inp if into == "inp" else network.in_layer.neuron.a_in)
     network.out.connect(sink.a_in)
     runtime.run(network, n_steps, Loihi2SimCfg(select_tag="fixed_pt"), timeout=120)
     output = np.asarray(sink.data.get()).astype(int)

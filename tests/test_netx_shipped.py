@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from netx_files import both_signs, parts
 from stock import shipped
 
-from lava_async import LoihiParams, Network, Random, netx, simulate
+from lava_async import Layered, LoihiParams, Network, Random, netx, simulate
 from lava_async.schedules import SCHEDULES
 from lava_async.synapses import Conv, Dense
 
@@ -56,10 +57,40 @@ def test_a_shipped_network_is_read_and_saved_again(tmp_path, name):
     assert netx.load(tmp_path / "a.net") == network
 
 
-@pytest.mark.parametrize("name", ["gts/pilotnet_sdnn/network.net", "gts/pilotnet_sdnn/square_network.net"])
-def test_sigma_delta_networks_are_refused_by_name(name):
-    with pytest.raises(netx.NetxError, match=r"/layer/0/neuron/type = SDNN \(sigma-delta neurons send graded values"):
-        netx.load(shipped(name))
+@pytest.mark.parametrize("name", ["network", "square_network"])
+def test_a_sigma_delta_network_is_read_and_saved_again(tmp_path, name):
+    network = netx.load(shipped(f"gts/pilotnet_sdnn/{name}.net"))
+    assert network.graded
+    netx.save(network, tmp_path / "a.net")
+    assert netx.metadata(tmp_path / "a.net")["stock_readable"]
+    assert netx.load(tmp_path / "a.net") == network
+
+
+@pytest.mark.slow
+def test_pilotnet_sdnn_reproduces_its_recorded_output():
+    """A frame that stays, for as many time steps as there are layers, from the transient of the biases on."""
+    network = netx.pipelined(netx.load(shipped("gts/pilotnet_sdnn/network.net")))
+    frame = recorded("pilotnet_sdnn/input")[..., 0].transpose(2, 1, 0).reshape(-1, 1)
+    expected = recorded("pilotnet_sdnn/output")[0]
+    values = parts(np.repeat(frame, len(expected), 1))
+    trace = simulate(both_signs(network), values, schedule=Layered(), record="trace", engine="reference").trace
+    last = [check.state["sigma"][network.outputs].item() for check in trace if check.k == len(network.layers) - 1]
+    assert last == expected.tolist()
+
+
+@pytest.mark.slow
+def test_the_convolutions_of_pilotnet_sdnn_reproduce_all_9188_recorded_sigmas():
+    """The recording feeds the messages of the input to the first convolution."""
+    whole = netx.load(shipped("gts/pilotnet_sdnn/square_network.net"))
+    synapses = [replace(s, source=s.source - 1, target=s.target - 1) for s in whole.synapses if s.target > 0]
+    network = Network(whole.input_shape, whole.layers[1:], synapses, whole.params.parts[1:], np.arange(1))
+    messages = recorded("pilotnet_sdnn/act0")[:33, :33].transpose(2, 1, 0, 3).reshape(-1, 20)
+    assert not messages[:, 1:].any()
+    values = later(np.pad(messages[:, :1], ((0, 0), (0, 5))), 0).astype(int)
+    state = simulate(both_signs(netx.pipelined(network)), parts(values), schedule=Layered(), engine="reference").state
+    for k, here in enumerate(network.layer_slices):
+        expected = recorded(f"pilotnet_sdnn/sigma{k + 1}_square")[..., -1].transpose(2, 1, 0).ravel()
+        np.testing.assert_array_equal(state["sigma"][here], expected)
 
 
 def test_ntidigits_reproduces_all_726000_recorded_spikes():

@@ -8,6 +8,18 @@
     netx.load_execution("digits.net")           # Execution(schedule=Random(group_size=8), ..., seed=1)
     netx.metadata("digits.net")["accuracy"]     # 0.97
 
+=========================== ================================== ===================================================
+neurons in a file           parameters                         layers, and who runs them
+=========================== ================================== ===================================================
+CUBA, LOIHI                 `LoihiParams`                      all; stock netx input, conv, dense, dense_rec
+SDNN                        `LoihiSigmaDeltaParams`            conv, dense: stock netx
+SDNN of an input            `LoihiDeltaParams`                 input: stock netx
+SDNN with `sigma_output`    `LoihiSigmaDeltaParams`, unit,     conv, dense: stock netx (Lava's Sigma)
+                            a threshold that nothing reaches
+RF_PHASE, RF_IZHIKEVICH, RF `LoihiResonateParams`              dense: stock netx
+ALIF                        `LoihiAlifParams`                  conv, dense: slayer writes it, stock netx has none
+=========================== ================================== ===================================================
+
 ``/layer`` is the format of lava-dl and nothing else: stock `lava.lib.dl.netx.hdf5.Network` and slayer's
 `SequentialNetwork` read it. A network that it can say - a chain of layers in Loihi's integers - is written there.
 ``/async`` is ours: metadata, and the network word for word, so that what is loaded equals what was saved. A network
@@ -36,6 +48,7 @@ from lava_async.netx import graph
 from lava_async.netx.convert import NotSayableError, read_layers, to_layers, to_network
 from lava_async.netx.h5 import NetxError, NetxWarning, atomic_file, put
 from lava_async.netx.meta import GROUP, check_version, execution, execution_in, read_metadata, write_metadata
+from lava_async.netx.pipeline import pipelined
 from lava_async.thresholds import out_of_reach
 
 if TYPE_CHECKING:
@@ -71,7 +84,9 @@ def load(path: str | os.PathLike[str], *, execution: Execution | None = None, **
 
     Notes
     -----
-    Neurons that send graded values (SDNN) and neurons of other kinds (RF, ALIF) are refused. A network with
+    Neurons are CUBA, SDNN, ALIF and RF. Stock netx hands over from layer to layer one time step later; so does
+    :func:`pipelined` of what is loaded. Sigma-delta networks whose last layer is an output (``sigma_output``) never
+    send there: their answer is its sigma, ``result.state["sigma"][network.outputs]``. A network with
     ``/async/network`` comes from there, unless its ``/layer`` was changed since it was saved: ``/layer`` decides.
     """
     root = hdf5.read(path, (LAYER, GROUP), error=NetxError)
@@ -221,4 +236,14 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     return read_metadata(hdf5.read(path, (LAYER, GROUP), largest=2**20, error=NetxError))
 
 
-__all__ = ["NetxError", "NetxWarning", "execution", "load", "load_execution", "metadata", "save", "write_metadata"]
+__all__ = [
+    "NetxError",
+    "NetxWarning",
+    "execution",
+    "load",
+    "load_execution",
+    "metadata",
+    "pipelined",
+    "save",
+    "write_metadata",
+]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Layer, Network
 from lava_async.netx.h5 import NetxError, Node
-from lava_async.neurons import LoihiParams, combine
+from lava_async.neurons import LoihiParams, NeuronModel, combine
 from lava_async.synapses import INPUT, Dense, Sparse, Synapses
 
 MOST_NEURONS = 2**22
@@ -44,7 +44,7 @@ class Chain:
         self.input_shape: tuple[int, ...] | None = None
         self.layers: list[Layer] = []
         self.synapses: list[Synapses] = []
-        self.params: list[LoihiParams] = []
+        self.params: list[NeuronModel] = []
         self.node = Node("", error=NetxError)
         # What each layer of the file sends on. Those with neurons are known in advance, for feedback through `concat`.
         self.sends: list[tuple[Part, ...] | None] = []
@@ -78,7 +78,7 @@ class Chain:
         """Say what the layer that is being added sends on."""
         self.sends[self.here] = parts
 
-    def add(self, kind: str, shape: tuple[int, ...], params: LoihiParams, synapses: Sequence[Synapses]) -> None:
+    def add(self, kind: str, shape: tuple[int, ...], params: NeuronModel, synapses: Sequence[Synapses]) -> None:
         """Add neurons and the synapses into them."""
         self.layers.append(Layer(shape, f"{kind} {self.index}"))
         self.params.append(params)
@@ -94,8 +94,11 @@ class Chain:
         assert self.input_shape is not None
         ends = np.cumsum([0] + [layer.size for layer in self.layers])
         outputs = np.concatenate([np.arange(ends[part.layer], ends[part.layer + 1]) for part in last])
-        biased = any(np.any(p.bias_mant) for p in self.params)
-        parts = [p if biased else replace(p, bias_exp=np.zeros_like(p.vth)) for p in self.params]
+        biased = any(np.any(p.bias_mant) for p in self.params if isinstance(p, LoihiParams))
+        parts = [
+            replace(p, bias_exp=np.zeros_like(p.vth)) if isinstance(p, LoihiParams) and not biased else p
+            for p in self.params
+        ]
         params = combine([p.expanded(layer.size) for p, layer in zip(parts, self.layers, strict=True)])
         try:
             return Network(self.input_shape, tuple(self.layers), tuple(self.synapses), params, outputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.netx.chain import Chain
 from lava_async.netx.h5 import Node
@@ -62,7 +63,10 @@ def to_network(layers: list[LayerType], group: Node) -> Network:
     chain = Chain([layer.neurons for layer in layers])
     for i, layer in enumerate(layers):
         chain.here, chain.node = i, group.group(str(i))
-        layer.build(chain)
+        try:
+            layer.build(chain)
+        except (InvalidValue, InvalidType) as error:
+            raise chain.fail("neuron", f": {error}") from error
     return chain.network()
 
 

@@ -14,21 +14,23 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from lava_async.network import Layer, Network
 from lava_async.netx.chain import MOST_NEURONS
 from lava_async.netx.h5 import NetxError, Node, put
-from lava_async.neurons import CubaParams, LoihiParams, unknown
+from lava_async.netx.models import read_params, write_params
 from lava_async.registry import Registry
 from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
 
-PARAMS = {kind.tag: kind for kind in (CubaParams, LoihiParams)}
 SYNAPSES: Registry[type[Synapses]] = Registry("synapses", {kind.__name__: kind for kind in (Conv, Dense)})
 """Types that are stored one by one, with a dataset per field."""
 PLAIN = ("input_shape", "stride", "padding", "dilation", "groups")
 """Fields of theirs that are numbers or tuples, not arrays."""
 PARTS = ("position", "source", "target", "n_target", "n_source", "count")
 """Numbers of each list of synapses; `position` is its place among all synapses of the network."""
+IMAGINARY = "_imaginary"
+"""What ends the name of the dataset that holds the imaginary parts of an array."""
 LISTS = ("pre", "post", "weights", "delay")
 """Lists of all lists of synapses, end to end."""
 
@@ -40,18 +42,12 @@ def write(group: h5py.Group, network: Network, layer: h5py.Group | None) -> None
             f"{group.file.filename}: the network has {network.n_neurons} neurons and {network.n_inputs} "
             f"inputs: must be at most {MOST_NEURONS}"
         )
-    if name := unknown(network.params, *PARAMS.values()):
-        models = " and ".join(kind.__name__ for kind in PARAMS.values())
-        raise NetxError(f"Network.params = {name}: files hold {models}")
-    put(group, "arithmetic", network.params.tag)
     put(group, "input_shape", network.input_shape)
     put(group, "outputs", network.outputs)
     put(group, "layers", json.dumps([[each.name, *each.shape] for each in network.layers]))
-    params = group.create_group("params")
-    for name in network.models[0][1].numbers():
-        values = getattr(network.params, name)
-        put(params, name, values[0] if (values == values[0]).all() else values)
-    datasets = [g[name] for g in (layer or {}).values() for name in ("weight", "weight_rec") if name in g]
+    write_params(group, network.params)
+    members = [g[name] for g in (layer or {}).values() for name in ("weight", "weight_rec") if name in g]
+    datasets = [member for member in members if isinstance(member, h5py.Dataset)]
     present = [(dataset, dataset[()]) for dataset in datasets]
     one_by_one = group.create_group("synapses")
     for k, s in enumerate(network.synapses):
@@ -61,11 +57,6 @@ def write(group: h5py.Group, network: Network, layer: h5py.Group | None) -> None
         if not isinstance(s, Sparse):
             _write_synapses(one_by_one.create_group(f"{k}"), s, present)
     _write_lists(group, [(k, s) for k, s in enumerate(network.synapses) if isinstance(s, Sparse)])
-
-
-def _stored(kind: Any) -> list[str]:
-    """Return the parameters of a model that files hold: those of its equations, as numbers."""
-    return [name for name in kind.names() if name in kind.ranges]
 
 
 def _write_synapses(group: h5py.Group, s: Synapses, present: list[tuple[h5py.Dataset, Any]]) -> None:
@@ -78,7 +69,7 @@ def _write_synapses(group: h5py.Group, s: Synapses, present: list[tuple[h5py.Dat
         if twin is not None:
             group[f.name] = twin
         elif value is not None:
-            put(group, f.name, value)
+            _put_numbers(group, f.name, value)
 
 
 def _write_lists(group: h5py.Group, parts: list[tuple[int, Sparse]]) -> None:
@@ -88,7 +79,26 @@ def _write_lists(group: h5py.Group, parts: list[tuple[int, Sparse]]) -> None:
         for name, column in zip(PARTS, np.array(numbers).T, strict=True):
             put(lists, name, column)
         for name in LISTS:
-            put(lists, name, np.concatenate([getattr(s, name) for _, s in parts]))
+            _put_numbers(lists, name, np.concatenate([getattr(s, name) for _, s in parts]))
+
+
+def _put_numbers(group: h5py.Group, name: str, value: Any) -> None:
+    """Write an array; a complex one as its parts."""
+    if np.iscomplexobj(value):
+        put(group, name + IMAGINARY, np.imag(value))
+        value = np.real(value)
+    put(group, name, value)
+
+
+def _get_numbers(group: Node, name: str) -> NDArray[Any]:
+    """Read what :func:`_put_numbers` wrote."""
+    real = group.numbers(name)
+    if name + IMAGINARY not in group:
+        return real
+    imaginary = group.numbers(name + IMAGINARY)
+    if imaginary.shape != real.shape:
+        raise group.fail(name + IMAGINARY, f".shape = {imaginary.shape}: must be {real.shape}, as {name}")
+    return (real + 1j * imaginary).astype(np.complex64)
 
 
 def read(group: Node) -> Network:
@@ -99,14 +109,9 @@ def read(group: Node) -> Network:
     NetxError
         If anything is missing or malformed, naming group and field.
     """
-    arithmetic = group.text("arithmetic")
-    if arithmetic not in PARAMS:
-        raise group.fail("arithmetic", f" = {arithmetic}: must be one of {', '.join(PARAMS)}")
     layers = _layers(group)
     n = sum(layer.size for layer in layers)
-    node, kind = group.group("params"), PARAMS[arithmetic]
-    values: dict[str, Any] = {name: node.numbers(name) for name in _stored(kind)}
-    params = group.checked("params", partial(kind, **values))
+    params = read_params(group, [layer.size for layer in layers])
     placed = [*_one_by_one(group.group("synapses")), *(_lists(group.group("lists")) if "lists" in group else [])]
     synapses = tuple(s for _, s in sorted(placed, key=lambda item: item[0]))
     ends = group.shape("input_shape", MOST_NEURONS, least=0), group.integers("outputs", 0, max(n - 1, 0))
@@ -138,14 +143,14 @@ def _one_by_one(group: Node) -> list[tuple[int, Synapses]]:
         values: dict[str, Any] = {end: node.integer(end, INPUT, MOST_NEURONS) for end in ("source", "target")}
         for f in fields(kind):
             if f.name not in values and f.name in node:
-                values[f.name] = node.plain(f.name) if f.name in PLAIN else node.numbers(f.name)
+                values[f.name] = node.plain(f.name) if f.name in PLAIN else _get_numbers(node, f.name)
         found.append((int(k), node.checked("type", partial(kind, **values))))
     return found
 
 
 def _lists(group: Node) -> list[tuple[int, Synapses]]:
     numbers = [group.integers(name, INPUT, 2**40) for name in PARTS]
-    lists = [group.numbers(name) for name in LISTS]
+    lists = [_get_numbers(group, name) for name in LISTS]
     if len({x.shape for x in numbers}) != 1 or len({(*x.shape, x.ndim) for x in lists}) != 1 or lists[0].ndim != 1:
         raise group.fail("count", f"must be one number per list of synapses, as {', '.join(PARTS[:-1])}")
     ends = np.cumsum(numbers[-1])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lava_async.network import Layer, Network
 from lava_async.netx.chain import Part
-from lava_async.neurons import CubaParams, LoihiParams, unknown
+from lava_async.neurons import LoihiParams, NeuronModel
 from lava_async.synapses import INPUT, Dense, Sparse, Synapses
 
 MOST_WEIGHTS = 2**25
@@ -31,7 +31,7 @@ class Stage:
         Index of the layer.
     layer : Layer
         The layer itself.
-    params : LoihiParams
+    params : NeuronModel
         Its parameters, one value per neuron.
     before : Part
         The layer before, or the input.
@@ -43,7 +43,7 @@ class Stage:
 
     index: int
     layer: Layer
-    params: LoihiParams
+    params: NeuronModel
     before: Part
     incoming: Synapses
     feedback: Synapses | None
@@ -52,21 +52,27 @@ class Stage:
         """Return the reason as one that names the layer."""
         return NotSayableError(f"layer {self.index}: {reason}")
 
-    def scaled(self, synapses: Sparse) -> NDArray[np.int64]:
-        """Return the weights of a list of synapses, including ``weight_exp``."""
-        return synapses.weights.astype(np.int64) << np.asarray(self.params.weight_exp)[synapses.post]
+    @property
+    def exponents(self) -> NDArray[np.int64]:
+        """Exponent of the weights into each neuron."""
+        return np.asarray(getattr(self.params, "weight_exp"), np.int64)  # noqa: B009 (integer models have it)
 
-    def matrix(self, synapses: Synapses) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def scaled(self, synapses: Sparse) -> NDArray[Any]:
+        """Return the weights of a list of synapses, including ``weight_exp``."""
+        return _shifted(synapses.weights, self.exponents[synapses.post])
+
+    def matrix(self, synapses: Synapses) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Return weights (including ``weight_exp``) and delays as (post, pre) matrices; no synapse is a weight of 0."""
         shape = (synapses.n_target, synapses.n_source)
         delays = np.zeros(shape, np.int64)
         if isinstance(synapses, Dense):
-            weights = synapses.weights.astype(np.int64) << np.asarray(self.params.weight_exp)[:, None]
+            weights = _shifted(synapses.weights, self.exponents[:, None])
             if synapses.delay is not None:
                 delays[:] = synapses.delay
         elif isinstance(synapses, Sparse) and shape[0] * shape[1] <= MOST_WEIGHTS:
-            weights = np.zeros(shape, np.int64)
-            weights[synapses.post, synapses.pre] = self.scaled(synapses)
+            listed = self.scaled(synapses)
+            weights = np.zeros(shape, listed.dtype)
+            weights[synapses.post, synapses.pre] = listed
             delays[synapses.post, synapses.pre] = synapses.delay
         else:
             raise self.cannot(f"{type(synapses).__name__} synapses {shape} are none of a dense layer")
@@ -81,9 +87,7 @@ def stages(network: Network) -> list[Stage]:
     NotSayableError
         If the network is none, with the reason.
     """
-    if name := unknown(network.params, LoihiParams, CubaParams):
-        raise NotSayableError(f"no layer of files is known for neurons of {name}")
-    if not isinstance(network.params, LoihiParams):
+    if network.params.tag != LoihiParams.tag:
         raise NotSayableError(
             "the network computes in float, stock netx in integers; train with slayer's quantized blocks, or describe "
             "the network with LoihiParams and integer weights"
@@ -101,7 +105,15 @@ def stages(network: Network) -> list[Stage]:
         if len(incoming) != 1 or len(feedback) > 1 or len(into) != len(incoming) + len(feedback):
             sources = " and ".join("the input" if s.source == INPUT else f"layer {s.source}" for s in into) or "nothing"
             raise NotSayableError(f"layer {k} receives from {sources}, not from the layer before alone")
-        params: Any = network.params.part(where)
+        model = network.model_of(k)
+        params = model if len(network.models) > 1 else model.part(where)
         found.append(Stage(k, layer, params, before, incoming[0], feedback[0] if feedback else None))
         before = Part(k, layer.shape)
+    return found
+
+
+def _shifted(weights: NDArray[Any], exponents: NDArray[np.int64]) -> NDArray[Any]:
+    """Return integers, or complex numbers whose parts are, times a power of 2 each."""
+    kind = np.complex128 if np.iscomplexobj(weights) else np.int64
+    found: NDArray[Any] = weights.astype(kind) * (1 << exponents)
     return found

@@ -108,7 +108,7 @@ class ResonateParams(Resonating):
 
     def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
         x, y = s["x"], s["y"]
-        return {"x": p.cos * x - p.sin * y, "y": p.sin * x + p.cos * y, "before": y}
+        return {"x": p.cos * x - p.sin * y, "y": p.sin * x + p.cos * y, "before": y.copy()}
 
     def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return {**s, "x": s["x"] + arriving[0], "y": s["y"] + arriving[1]}
@@ -162,7 +162,7 @@ class LoihiResonateParams(Resonating, LoihiArithmetic):
 
     def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
         x, y = s["x"], s["y"]
-        return {"x": scaled(p.cos, x) - scaled(p.sin, y), "y": scaled(p.sin, x) + scaled(p.cos, y), "before": y}
+        return {"x": scaled(p.cos, x) - scaled(p.sin, y), "y": scaled(p.sin, x) + scaled(p.cos, y), "before": y.copy()}
 
     def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return {**s, "x": clip(s["x"] + arriving[0]), "y": clip(s["y"] + arriving[1])}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lava_async.netx.chain import Chain, Part
 from lava_async.netx.h5 import Node, put
 from lava_async.netx.layers.spatial import Pair, Pairs, SpatialLayer, Taps
-from lava_async.netx.neuron import said
+from lava_async.netx.neurons import said
 from lava_async.netx.plan import Stage
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
 from lava_async.synapses import Conv, Synapses
@@ -108,7 +108,7 @@ class ConvLayer(SpatialLayer):
         if stage.before.shape != s.input_shape or stage.layer.shape != s.output_shape:
             raise stage.cannot(f"a convolution from {s.input_shape} to {s.output_shape} between layers of other shapes")
         channels = len(s.weights)
-        weight = s.weights.astype(np.int64) << _per_channel(stage, stage.params.weight_exp)[:, None, None, None]
+        weight = s.weights.astype(np.int64) << _per_channel(stage, stage.exponents)[:, None, None, None]
         if weight.min() < MIN_WEIGHT or weight.max() > MAX_WEIGHT:
             raise stage.cannot("weights << weight_exp leave the 9 bits of a weight")
         neuron, bias = said(stage, channels)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lava_async.netx.chain import MOST_NEURONS, Chain, dense_synapses
 from lava_async.netx.h5 import Node, put, warn
 from lava_async.netx.layers.base import LayerType
-from lava_async.netx.neuron import INTEGRATOR, Neuron, read_bias, said
+from lava_async.netx.neurons import INTEGRATOR, KINDS, NeuronKind, read_bias, read_neuron, said
 from lava_async.netx.plan import Stage
 from lava_async.netx.weights import deviation
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
@@ -28,39 +28,48 @@ class DenseLayer(LayerType):
 
     Parameters
     ----------
-    weight : (n, inputs) int
-        Weights.
+    weight : (n, inputs) int or complex
+        Weights; of resonators complex, both parts integers.
     bias : (n,) int or None
-        Added to the voltage in units of 2^6.
+        As the file says them: added to the voltage in units of 2^6, of sigma-delta neurons of 2^12.
     delay : None, () or (n,) or (inputs,) or (n, inputs) int
         Delays of the synapses. A vector counts for the neurons if it fits them, else for the inputs, as in netx.
         slayer writes the axonal delays of a layer this way; delaying what reaches the layer is the same without biases.
-    neuron : Neuron or None
+    neuron : NeuronKind or None
         None: netx's integrator.
     """
 
-    weight: NDArray[np.int64]
+    weight: NDArray[Any]
     bias: NDArray[np.int64] | None = None
     delay: NDArray[np.int64] | None = None
-    neuron: Neuron | None = None
+    neuron: NeuronKind | None = None
 
     kind: ClassVar[str] = "dense"
 
     @classmethod
     def read(cls, node: Node) -> DenseLayer:  # noqa: D102
         layer = cls(**cls.fields_of(node))
-        warn_of(deviation(layer.weight), node)
+        for part in parts(layer.weight):
+            warn_of(deviation(part), node)
         return layer
 
     @classmethod
-    def fields_of(cls, node: Node) -> dict[str, Any]:
+    def fields_of(cls, node: Node, kinds: tuple[type[NeuronKind], ...] = KINDS) -> dict[str, Any]:
         """Read what all dense layers have."""
         n = int(np.prod(node.shape("shape", MOST_NEURONS)))
-        weight = read_matrix(node, "weight", n)
+        neuron = read_neuron(node.group("neuron"), n, kinds) if "neuron" in node else None
+        weight: NDArray[Any]
+        if neuron is not None and neuron.complex_weights:
+            both = node.group("weight")
+            weight = read_matrix(both, "real", n) + 1j * read_matrix(both, "imag", n)
+            for name in ("bias", "delay"):
+                if name in node:
+                    raise node.fail(name, "must not be given: stock netx has none for resonators")
+        else:
+            weight = read_matrix(node, "weight", n)
         for name, expected in (("outFeatures", n), ("inFeatures", weight.shape[1])):
             if name in node and (found := node.integer(name, 0, MOST_NEURONS)) != expected:
                 raise node.fail(name, f" = {found}: must be {expected}, as weight.shape = {weight.shape}")
-        neuron = Neuron.read(node.group("neuron"), n) if "neuron" in node else None
         return {
             "shape": (n,),
             "weight": weight,
@@ -104,7 +113,12 @@ class DenseLayer(LayerType):
         super().write(group)
         put(group, "inFeatures", self.weight.shape[1])
         put(group, "outFeatures", self.weight.shape[0])
-        put(group, "weight", self.weight.astype(np.float32))
+        if np.iscomplexobj(self.weight):
+            both = group.create_group("weight")
+            put(both, "real", self.weight.real.astype(np.float32))
+            put(both, "imag", self.weight.imag.astype(np.float32))
+        else:
+            put(group, "weight", self.weight.astype(np.float32))
         if self.bias is not None:
             put(group, "bias", self.bias.astype(np.float64))
         if self.delay is not None:
@@ -116,12 +130,15 @@ class DenseLayer(LayerType):
     def plan(cls, stage: Stage) -> DenseLayer | None:  # noqa: D102
         if stage.feedback is not None:
             return None
+        n = stage.layer.size
+        neuron, bias = said(stage, n)
         weight, delays = stage.matrix(stage.incoming)
         if delays.max() > LONGEST:
             raise stage.cannot(f"a delay of {delays.max()} time steps; netx allows {LONGEST}")
-        check_weights(stage, weight)
-        n = stage.layer.size
-        neuron, bias = said(stage, n)
+        if neuron.complex_weights and delays.any():
+            raise stage.cannot("delays into resonators")
+        for part in parts(weight):
+            check_weights(stage, part)
         return cls((n,), weight, bias, shortest(delays), neuron)
 
 
@@ -132,6 +149,12 @@ def read_matrix(node: Node, name: str, n: int) -> NDArray[np.int64]:
     if inputs == 0 or weight.size != n * inputs or (weight.ndim > 1 and len(weight) != n):
         raise node.fail(name, f".shape = {weight.shape}: must be ({n}, inputs), since shape describes {n} neurons")
     return weight.reshape(n, inputs)
+
+
+def parts(weight: NDArray[Any]) -> tuple[NDArray[np.int64], ...]:
+    """Return the integers that weights are made of: themselves, or real and imaginary parts."""
+    both = (weight.real, weight.imag) if np.iscomplexobj(weight) else (weight,)
+    return tuple(part.astype(np.int64) for part in both)
 
 
 def read_delay(node: Node, shape: tuple[int, ...]) -> NDArray[np.int64] | None:

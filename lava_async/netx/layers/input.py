@@ -11,7 +11,8 @@ import numpy as np
 from lava_async.netx.chain import MOST_NEURONS, Chain, Part
 from lava_async.netx.h5 import Node, put, warn
 from lava_async.netx.layers.base import LayerType
-from lava_async.netx.neuron import MOST_BIAS, Neuron, bias_of
+from lava_async.netx.neurons import ENTRIES, MOST_BIAS, CubaNeuron, DeltaNeuron, NeuronKind, read_neuron, said_of_input
+from lava_async.netx.neurons.sigma_delta import EXP
 from lava_async.netx.plan import Stage
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
 from lava_async.synapses import INPUT, Sparse
@@ -29,13 +30,13 @@ class InputLayer(LayerType):
 
     Parameters
     ----------
-    neuron : Neuron or None
+    neuron : NeuronKind or None
         Neurons of the input, if it has any.
     weight, bias : int
         Transform of the values.
     """
 
-    neuron: Neuron | None = None
+    neuron: NeuronKind | None = None
     weight: int = UNITY
     bias: int = 0
 
@@ -54,7 +55,18 @@ class InputLayer(LayerType):
                         "that was loaded do not",
                     )
             return cls(shape)
-        neuron = Neuron.read(node.group("neuron"), shape[0])
+        neuron = read_neuron(node.group("neuron"), shape[0], ENTRIES)
+        if isinstance(neuron, DeltaNeuron):
+            for name in ("weight", "bias"):
+                if name in node:
+                    warn(
+                        node,
+                        name,
+                        "slayer transforms the input with it, stock netx leaves that to its caller, and so does the "
+                        "network that was loaded",
+                    )
+            return cls(shape, neuron, 1)
+        assert isinstance(neuron, CubaNeuron)
         if (neuron.i_decay != 4096).any():
             warn(
                 node,
@@ -68,8 +80,9 @@ class InputLayer(LayerType):
     def write(self, group: h5py.Group) -> None:  # noqa: D102
         super().write(group)
         if self.neuron is not None:
-            put(group, "weight", np.array([self.weight], np.float32))
-            put(group, "bias", np.array([self.bias], np.float64))
+            if isinstance(self.neuron, CubaNeuron):
+                put(group, "weight", np.array([self.weight], np.float32))
+                put(group, "bias", np.array([self.bias], np.float64))
             self.neuron.write(group)
 
     def build(self, chain: Chain) -> None:  # noqa: D102
@@ -96,18 +109,24 @@ class InputLayer(LayerType):
             return None
         if not np.array_equal(s.pre, range(n)) or not np.array_equal(s.post, range(n)):
             return None
-        weights, bias = stage.scaled(s), bias_of(stage.params)
-        neuron = Neuron.of(stage.params, stage.layer.shape[0])
+        found = said_of_input(stage)
+        weights = stage.scaled(s)
         if (
             stage.feedback
             or s.max_delay
-            or neuron is None
-            or bias is None
-            or len({*bias.tolist()}) > 1
+            or found is None
+            or len({*found[1].tolist()}) > 1
             or len({*weights.tolist()}) > 1
             or stage.layer.shape != stage.before.shape
         ):
             raise stage.cannot("neurons of the input must share one weight and one bias, and have no delays")
-        if (neuron.i_decay != 4096).any():
-            raise stage.cannot("current of the input neurons lasts; stock netx feeds values past it")
-        return cls(stage.layer.shape, neuron, int(weights[0]), int(bias[0]))
+        neuron, bias = found
+        if isinstance(neuron, CubaNeuron):
+            if (neuron.i_decay != 4096).any():
+                raise stage.cannot("current of the input neurons lasts; stock netx feeds values past it")
+            return cls(stage.layer.shape, neuron, int(weights[0]), int(bias[0]))
+        if weights[0] != 1 << EXP:
+            raise stage.cannot(
+                f"a value of 1 brings {weights[0]} to delta neurons of the input, in stock netx {1 << EXP}"
+            )
+        return cls(stage.layer.shape, neuron, 1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lava_async.netx.chain import Chain
 from lava_async.netx.h5 import Node, put
 from lava_async.netx.layers.dense import DenseLayer, check_weights, read_matrix, warn_of
-from lava_async.netx.neuron import said
+from lava_async.netx.neurons import REAL_KINDS, said
 from lava_async.netx.plan import Stage
 from lava_async.netx.weights import deviation
 from lava_async.synapses import Dense, Synapses
@@ -40,7 +40,7 @@ class RecurrentLayer(DenseLayer):
                 "must not be given for dense_rec: slayer delays what the layer sends, stock netx "
                 "what reaches it, and forgets the scale of the weights",
             )
-        fields = cls.fields_of(node)
+        fields = cls.fields_of(node, REAL_KINDS)
         n = len(fields["weight"])
         feedback = read_matrix(node, "weight_rec", n)
         if feedback.shape != (n, n):
@@ -62,7 +62,9 @@ class RecurrentLayer(DenseLayer):
         (weight, delays), (feedback, more_delays) = stage.matrix(stage.incoming), stage.matrix(stage.feedback)
         if delays.any() or more_delays.any():
             raise stage.cannot("delays in a recurrent layer; netx forgets the scale of its weights")
-        check_weights(stage, weight, feedback)
         n = stage.layer.size
         neuron, bias = said(stage, n)
+        if neuron.complex_weights:
+            raise stage.cannot("feedback between resonators")
+        check_weights(stage, weight, feedback)
         return cls((n,), weight, bias, None, neuron, weight_rec=feedback)

@@ -14,7 +14,7 @@ from lava_async.netx.chain import MOST_NEURONS, Chain, Part
 from lava_async.netx.h5 import Node, warn
 from lava_async.netx.layers.base import LayerType
 from lava_async.netx.layers.dense import LONGEST
-from lava_async.netx.neuron import MOST_BIAS, Neuron
+from lava_async.netx.neurons import MOST_BIAS, REAL_KINDS, NeuronKind, read_neuron
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
 from lava_async.synapses import MAX_DELAY, Sparse, Synapses
 
@@ -30,20 +30,20 @@ class SpatialLayer(LayerType):
 
     Parameters
     ----------
-    neuron : Neuron
+    neuron : NeuronKind
         One value for all, or one per channel.
     weight : (channels, channels, kH, kW) int
         The kernel.
     stride, padding, dilation : (int, int)
         H first.
     bias : (C,) or (C, H, W) int, or None
-        In units of 2^6. (In the file, biases of single neurons are in the order W, H, C, as netx hands them to Lava.)
+        As the file says them. (There, biases of single neurons are in the order W, H, C, as netx hands them to Lava.)
     delay : (C,) int or None
         Axonal delay of each channel in time steps, as slayer writes it. It is given to the synapses into the layer, as
         netx does for dense layers; stock netx ignores it here.
     """
 
-    neuron: Neuron
+    neuron: NeuronKind
     weight: NDArray[np.int64]
     stride: Pair
     padding: Pair
@@ -63,7 +63,7 @@ class SpatialLayer(LayerType):
         kernel = weight.shape[2:]
         if "kernelSize" in node and (found := _pair(node, "kernelSize", 1)) != kernel:
             raise node.fail("kernelSize", f" = {found}: must be {kernel}, as weight.shape = {weight.shape}")
-        neuron = Neuron.read(node.group("neuron"), shape[0])
+        neuron = read_neuron(node.group("neuron"), shape[0], REAL_KINDS)
         return {
             "shape": shape,
             "neuron": neuron,

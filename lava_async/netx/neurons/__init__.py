@@ -1,0 +1,94 @@
+"""The kinds of neurons in .net files: a file per model, each with its reader, its writer and its parameters.
+
+To add one, write a :class:`NeuronKind` in a file and name it in `KINDS` below.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lava_async.netx.h5 import Node
+from lava_async.netx.neurons.alif import AlifNeuron
+from lava_async.netx.neurons.base import MOST_BIAS, NeuronKind, read_bias
+from lava_async.netx.neurons.cuba import INTEGRATOR, CubaNeuron
+from lava_async.netx.neurons.resonate import IzhikevichNeuron, PhaseNeuron
+from lava_async.netx.neurons.sigma_delta import DeltaNeuron, SigmaDeltaNeuron
+from lava_async.netx.plan import Stage
+
+KINDS: tuple[type[NeuronKind], ...] = (CubaNeuron, SigmaDeltaNeuron, AlifNeuron, PhaseNeuron, IzhikevichNeuron)
+"""Neurons of layers."""
+REAL_KINDS = tuple(kind for kind in KINDS if not kind.complex_weights)
+"""Neurons of layers whose synapses have one weight."""
+ENTRIES: tuple[type[NeuronKind], ...] = (CubaNeuron, DeltaNeuron)
+"""Neurons of the input."""
+OTHERS = {"ADRF": "resonators whose threshold adapts"}
+
+
+def read_neuron(node: Node, channels: int, kinds: tuple[type[NeuronKind], ...] = KINDS) -> NeuronKind:
+    """Read the neuron group of a layer of so many channels (a dense layer: neurons).
+
+    Raises
+    ------
+    NetxError
+        If it is of another kind, or malformed.
+    """
+    # netx's README and slayer take CUBA if no type is given.
+    name = node.text("type") if "type" in node else CubaNeuron.types[0]
+    for kind in kinds:
+        if name in kind.types:
+            return kind.read(node, channels)
+    why = next((f" ({what})" for start, what in OTHERS.items() if name.upper().startswith(start)), "")
+    names = " or ".join(name for kind in kinds for name in kind.types)
+    raise node.fail("type", f" = {name}{why}: must be {names}")
+
+
+def said(stage: Stage, channels: int) -> tuple[NeuronKind, NDArray[np.int64] | None]:
+    """Return neurons and biases (None: all are 0) of a layer of a network, as the file format says them.
+
+    Raises
+    ------
+    NotSayableError
+        If it cannot, or stock netx does not know the neurons.
+    """
+    if (found := _found(stage, channels, KINDS)) is None:
+        raise stage.cannot(f"neurons of {stage.params.describe()}")
+    return found
+
+
+def said_of_input(stage: Stage) -> tuple[NeuronKind, NDArray[np.int64]] | None:
+    """Return neurons of the input and their biases (n,), None if they are of no kind that the input has."""
+    if (found := _found(stage, stage.layer.shape[0], ENTRIES)) is None:
+        return None
+    neuron, bias = found
+    return neuron, np.zeros(stage.layer.size, np.int64) if bias is None else bias
+
+
+def _found(
+    stage: Stage, channels: int, kinds: tuple[type[NeuronKind], ...]
+) -> tuple[NeuronKind, NDArray[np.int64] | None] | None:
+    for name in ("refractory_steps", "sync_threshold"):
+        if np.any(getattr(stage.params, name)):
+            raise stage.cannot(f"neurons with {name}")
+    for kind in kinds:
+        if (found := kind.of(stage, channels)) is not None:
+            if not kind.stock:
+                raise stage.cannot(f"neurons of the type {kind.types[0]}, which stock netx does not know")
+            return found
+    return None
+
+
+__all__ = [
+    "ENTRIES",
+    "INTEGRATOR",
+    "KINDS",
+    "MOST_BIAS",
+    "REAL_KINDS",
+    "CubaNeuron",
+    "DeltaNeuron",
+    "NeuronKind",
+    "read_bias",
+    "read_neuron",
+    "said",
+    "said_of_input",
+]
