@@ -41,7 +41,12 @@ def is_nir(path: str | os.PathLike[str]) -> bool:
 
 
 def load_model(
-    path: str | os.PathLike[str], *, dt: float | None = None, decay: str | None = None, **fields: Unpack[Fields]
+    path: str | os.PathLike[str],
+    *,
+    dt: float | None = None,
+    decay: str | None = None,
+    reset: str | None = None,
+    **fields: Unpack[Fields],
 ) -> Model:
     """Return the network in a file, which knows its execution, and what is noted about it.
 
@@ -49,7 +54,7 @@ def load_model(
     ----------
     path : path-like
         A .net file, or one of NIR if its name ends with .nir; or the name of a model, see :mod:`lava_async.models`.
-    dt, decay
+    dt, decay, reset
         How a file of NIR is read, as in :func:`lava_async.nir.read`; a .net file counts in time steps.
     **fields
         schedule, until, refractory, input_first, seed: each overrides what the file notes about it.
@@ -59,7 +64,7 @@ def load_model(
     NetxError, NirError
         If the file cannot be read.
     InvalidValue
-        If dt or decay are given for a .net file, or there is no model of a name.
+        If one of these is given for a .net file, or there is no model of a name.
 
     Examples
     --------
@@ -70,7 +75,7 @@ def load_model(
     """
     path = models.find(path)
     if not is_nir(path):
-        for name, value in (("dt", dt), ("decay", decay)):
+        for name, value in (("dt", dt), ("decay", decay), ("reset", reset)):
             if value is not None:
                 raise InvalidValue(name, value, f"given for files of NIR (.nir) only, not for {os.fspath(path)}")
         from lava_async import netx
@@ -78,5 +83,5 @@ def load_model(
         return Model(netx.load(path, **fields), netx.metadata(path))
     from lava_async.nir.reading import open_file
 
-    network, bias_channel = open_file(path, dt=dt, decay=decay or "euler", **fields)
+    network, bias_channel = open_file(path, dt=dt, decay=decay or "euler", reset=reset, **fields)
     return Model(network, {BIAS_CHANNEL: True} if bias_channel else {})

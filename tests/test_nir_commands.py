@@ -123,3 +123,14 @@ def test_a_process_takes_a_file_of_nir(files):
 
     process = AsyncNetwork(net_config=files / "lif.nir")
     assert process.network == load_model(files / "lif.nir").network
+
+
+def test_the_reset_of_a_file_can_be_said(tmp_path, capsys):
+    network = Network.feedforward([np.eye(3)], CubaParams(1, 0.25, 0.5))
+    nir.write(network, tmp_path / "theirs.nir", dt=1.0)
+    for reset in ("zero", "subtract", "subtract_delayed"):
+        assert load_model(tmp_path / "theirs.nir", reset=reset).network.params.reset == reset.partition("_")[0]
+    inspected = found(capsys, "inspect", tmp_path / "theirs.nir", "--reset", "subtract_delayed")
+    assert inspected["synapses"] == 9 + 3
+    with pytest.raises(InvalidValue, match=r"reset = 'zero': must be given for files of NIR"):
+        load_model("digits_robust", reset="zero")

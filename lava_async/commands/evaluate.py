@@ -67,7 +67,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Report:
     orders = [order_of(args, name) for name in args.schedule or ()]
     overridden: Fields = {"schedule": orders[0] if orders else None, "seed": args.seed}
-    network, noted = load_model(args.model, dt=args.dt, decay=args.decay, **overridden)
+    network, noted = load_model(args.model, dt=args.dt, decay=args.decay, reset=args.reset, **overridden)
     how = chosen(network.execution)
     data = load_data(args, noted, args.limit)
     if noted.get(BIAS_CHANNEL):

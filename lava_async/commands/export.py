@@ -41,7 +41,7 @@ def _run(args: Namespace) -> Report:
     if args.nir is None and args.net is None:
         raise InvalidValue("--nir, --net", None, "one of them given: where to write")
     dt = args.dt if is_nir(args.model) else None  # else of the file that is written
-    network, noted = load_model(args.model, dt=dt, decay=args.decay)
+    network, noted = load_model(args.model, dt=dt, decay=args.decay, reset=args.reset)
     if args.float:
         network = nir.as_float(network)
     elif args.nir is not None and isinstance(network.params, LoihiParams):

@@ -37,7 +37,8 @@ def _run(args: Namespace) -> Report:
     from lava_async.experiments.inspection import Inspection, limit_rows, verdict
 
     targets = [args.target] if args.target else list(TARGETS)
-    found = Inspection.load(args.model, targets, largest_input=args.largest_input, dt=args.dt, decay=args.decay)
+    how = {"dt": args.dt, "decay": args.decay, "reset": args.reset}
+    found = Inspection.load(args.model, targets, largest_input=args.largest_input, **how)
     parts = [
         f"{found.name}: {found.headline}",
         table(found.layer_rows()),

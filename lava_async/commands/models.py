@@ -39,7 +39,13 @@ def add_model(parser: ArgumentParser) -> None:
 
 
 def add_decay(parser: ArgumentParser) -> None:
-    """Add how the decays of a file of NIR are read."""
+    """Add how the decays and the resets of a file of NIR are read."""
+    parser.add_argument(
+        "--reset",
+        choices=("zero", "subtract", "subtract_delayed"),
+        help="what a spike does to the voltage in a .nir file: it becomes 0, or loses the threshold (sinabs), or loses "
+        "it one time step later (snnTorch by default; default: what the file says, else zero)",
+    )
     parser.add_argument(
         "--decay",
         choices=("euler", "exponential"),
@@ -82,7 +88,7 @@ def load(args: Namespace) -> Model:
     Parameters
     ----------
     args : Namespace
-        Its `model`, `dt`, `decay`, `schedule`, `group_size`, `preset` and `seed` count.
+        Its `model`, `dt`, `decay`, `reset`, `schedule`, `group_size`, `preset` and `seed` count.
     """
     order = None if args.schedule is None else order_of(args, args.schedule)
-    return load_model(args.model, dt=args.dt, decay=args.decay, schedule=order, seed=args.seed)
+    return load_model(args.model, dt=args.dt, decay=args.decay, reset=args.reset, schedule=order, seed=args.seed)

@@ -79,9 +79,10 @@ class Inspection:
         largest_input: int = 1,
         dt: float | None = None,
         decay: str | None = None,
+        reset: str | None = None,
     ) -> Inspection:
         """Inspect a file; other parameters as of :meth:`of` and :func:`lava_async.model_files.load_model`."""
-        network, noted = load_model(path, dt=dt, decay=decay)
+        network, noted = load_model(path, dt=dt, decay=decay, reset=reset)
         return cls.of(network, targets, name=str(path), metadata=noted, largest_input=largest_input)
 
     @property

@@ -19,6 +19,14 @@ and the weights of the synapses take up the gain g. LIF is the same with du = 1 
 dv = 0, ``g = dt r``; where a graph does not say dt, r = 1 means ``g = 1``, since sinabs, norse and spyx count in time
 steps. With exponential decay, ``du = 1 - exp(-dt / tau_syn)`` and ``dv = 1 - exp(-dt / tau_mem)``.
 
+Integrators (LI, CubaLI, I) are the same without a threshold: here one that no voltage reaches, `NEVER`, so that the
+voltage is the answer.
+
+Where the threshold is subtracted, that happens with the spike, before the next decay. snnTorch's default does it one
+time step later, after the decay: ``v' = v (1 - dv) + u' - vth``. That is ``(v - vth) (1 - dv) + u' - dv vth``, so the
+rest, ``dv vth``, is what each neuron brings to itself one time step later; and since currents last, ``(1 - du)`` times
+as much is taken back in the time step after.
+
 A constant input b of the synapses (Affine) is filtered by the current, which a bias of the voltage is not. Without
 memory of the current (du = 1) it is the bias ``g b``; otherwise it is what an input channel adds that emits one spike
 in every time step, with weights ``g b``.
@@ -44,6 +52,7 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.neurons import CubaParams
 from lava_async.nir.errors import package
 from lava_async.nir.graph import Node
+from lava_async.synapses import Sparse, Synapses
 
 DT = 1e-4
 """Length of a time step in seconds unless a graph says otherwise; that of snnTorch and Lava in the paper on NIR."""
@@ -53,6 +62,11 @@ ENDLESS = 2.0**30
 
 RAISED = 2.0**-20
 """By how much of itself a threshold that voltages may equal is raised in a file."""
+
+NEVER = float(np.finfo(np.float32).max)
+"""Threshold of neurons that do not spike."""
+INTEGRATORS = ("CubaLI", "I", "LI")
+"""Types of neurons that do not spike."""
 
 Floats = NDArray[np.float64]
 
@@ -106,8 +120,8 @@ def check_decay(decay: Any) -> str:
     return str(decay)
 
 
-def to_steps(node: Node, shape: tuple[int, ...], time: Time) -> Neurons:
-    """Return the neurons of a node of type CubaLIF, LIF or IF in time steps.
+def to_steps(node: Node, shape: tuple[int, ...], time: Time, reset: str = "zero") -> Neurons:
+    """Return the neurons of a node of type CubaLIF, LIF, IF, CubaLI, LI or I in time steps.
 
     Parameters
     ----------
@@ -117,6 +131,8 @@ def to_steps(node: Node, shape: tuple[int, ...], time: Time) -> Neurons:
         Shape of the layer.
     time : Time
         How to read it.
+    reset : {"zero", "subtract"}
+        What becomes of the voltage of a neuron that fires.
     """
 
     def of(field: str) -> Floats:
@@ -143,22 +159,38 @@ def to_steps(node: Node, shape: tuple[int, ...], time: Time) -> Neurons:
         return np.minimum(time.dt / tau, 1.0)
 
     one, zero = np.ones(int(np.prod(shape))), np.zeros(int(np.prod(shape)))
-    if node.kind == "IF":
+    if node.kind in ("IF", "I"):
         r = of("r")
         du, dv, bias = one, zero, zero
         gain = r if not time.given and (r == 1).all() else time.dt * r
     else:
-        du, dv = (decay("tau_syn"), decay("tau_mem")) if node.kind == "CubaLIF" else (one, decay("tau"))
-        gain = du * dv * of("r") * (of("w_in") if node.kind == "CubaLIF" and node.has("w_in") else one)
+        lasting = node.kind in ("CubaLIF", "CubaLI")
+        du, dv = (decay("tau_syn"), decay("tau_mem")) if lasting else (one, decay("tau"))
+        gain = du * dv * of("r") * (of("w_in") if lasting and node.has("w_in") else one)
         bias = dv * of("v_leak")
         du, dv = _endless(du), _endless(dv)
-    reset = of("v_reset") if node.has("v_reset") else zero
-    if reset.any():
-        raise node.error(f"v_reset = {reset[reset != 0][0]:g}: must be 0, what voltages are reset to here")
+    to = of("v_reset") if node.has("v_reset") else zero
+    if to.any():
+        raise node.error(f"v_reset = {to[to != 0][0]:g}: must be 0, what voltages are reset to here")
+    silent = node.kind in INTEGRATORS
+    vth = np.full(one.size, NEVER) if silent else _lowered(node, of("v_threshold"))
     try:
-        return Neurons(CubaParams(du, dv, _lowered(node, of("v_threshold")), bias), gain)
+        return Neurons(CubaParams(du, dv, vth, bias, reset=reset), gain)
     except (InvalidValue, InvalidType) as error:
         raise node.error(str(error)) from error
+
+
+def later_reset(params: CubaParams, layer: int) -> list[Synapses]:
+    """Return the synapses of each neuron of a layer to itself that make its reset one of the next time step."""
+    du, dv, vth = (np.asarray(x, np.float64) for x in (params.du, params.dv, params.vth))
+    rest = np.broadcast_to(dv * vth, np.broadcast_shapes(du.shape, dv.shape, vth.shape))
+    found: list[Synapses] = []
+    for late, weights in ((1, -rest), (2, (1 - du) * rest)):
+        own = np.flatnonzero(weights)
+        if len(own):
+            size = (rest.size, rest.size)
+            found.append(Sparse(layer, layer, own, own, weights[own].astype(np.float32), size, np.full(len(own), late)))
+    return found
 
 
 def _endless(decay: Floats) -> Floats:
@@ -210,12 +242,14 @@ def to_time(
             fields["v_reset"] = still
         return make(**{name: values.reshape(shape) for name, values in fields.items()})
 
+    spiking = not (vth >= NEVER).all()
+    fires, threshold = ("F", {"v_threshold": vth}) if spiking else ("", {})
     if (du == 1).all() and (dv == 0).all():
-        return Written(node("IF", r=one / dt, v_threshold=vth), one, bias)
+        return Written(node(f"I{fires}", r=one / dt, **threshold), one, bias)
     du, dv = (np.where(decay == 0, 1 / ENDLESS, decay) for decay in (du, dv))
     if (du == 1).all() and shared(dv) and shared(bias):
-        return Written(node("LIF", tau=dt / dv, r=one, v_leak=still, v_threshold=vth), 1 / dv, bias / dv)
-    common = {"r": 1 / dv, "v_leak": bias / dv, "v_threshold": vth}
+        return Written(node(f"LI{fires}", tau=dt / dv, r=one, v_leak=still, **threshold), 1 / dv, bias / dv)
+    common = {"r": 1 / dv, "v_leak": bias / dv, **threshold}
     if (du == 1).all():
-        return Written(node("LIF", tau=dt / dv, **common), one, still)
-    return Written(node("CubaLIF", tau_syn=dt / du, tau_mem=dt / dv, w_in=1 / du, **common), one, still)
+        return Written(node(f"LI{fires}", tau=dt / dv, **common), one, still)
+    return Written(node(f"CubaLI{fires}", tau_syn=dt / du, tau_mem=dt / dv, w_in=1 / du, **common), one, still)

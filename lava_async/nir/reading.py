@@ -16,11 +16,12 @@ import numpy as np
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import Execution, Fields, chosen, noted_execution
+from lava_async.metrics import silent_outputs
 from lava_async.network import Layer, Network
 from lava_async.neurons import CubaParams, combine
 from lava_async.nir import files
 from lava_async.nir.bias import with_bias_channel
-from lava_async.nir.equations import DT, Floats, Time, check_decay, check_dt, to_steps
+from lava_async.nir.equations import DT, INTEGRATORS, Floats, Time, check_decay, check_dt, later_reset, to_steps
 from lava_async.nir.errors import NirError, NirWarning, package
 from lava_async.nir.graph import Graph, as_text, brief, from_package
 from lava_async.nir.paths import MOST_NEURONS, Budget, Path, step
@@ -30,19 +31,19 @@ from lava_async.thresholds import STEPS, out_of_reach
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-NEURONS = ("CubaLIF", "IF", "LIF")
+NEURONS = ("CubaLIF", "IF", "LIF", *INTEGRATORS)
 BETWEEN = ("Affine", "AvgPool2d", "Conv2d", "Delay", "Flatten", "Identity", "Linear", "SumPool2d")
 ENDS = ("Input", "Output")
 MOST_WAYS = 16
 """Ways from layers to a node without neurons on them."""
 MOST_SHARING = 2**19
 """Neurons whose parameters are given once for a whole layer."""
-RESETS = ("zero",)
+RESETS = ("zero", "subtract", "subtract_delayed")
 
 UNKNOWN_RESET = (
-    "%s does not say how its neurons reset: v becomes 0 after a spike, as NIR defines it. Networks of snnTorch (whose "
-    "default is reset_mechanism='subtract'), sinabs and rockpool that subtract the threshold instead give other spikes "
-    "here; reset='zero' says that this one does not"
+    "%s does not say how its neurons reset: v becomes 0 after a spike, as NIR defines it; reset='zero' says that "
+    "this is right. Networks of sinabs that subtract the threshold are read with reset='subtract', those of snnTorch "
+    "with its default reset with reset='subtract_delayed'"
 )
 
 SILENT = (
@@ -82,9 +83,12 @@ def convert(
     decay : {"euler", "exponential"}
         Whether decays per time step are ``dt / tau``, as in snnTorch, norse and spikingjelly, or
         ``1 - exp(-dt / tau)``, as in sinabs and rockpool.
-    reset : {"zero"}, optional
-        What neurons do after a spike; given, nothing is logged about it. NIR defines that v becomes v_reset, which must
-        be 0; but a file does not show whether its framework subtracts the threshold instead.
+    reset : {"zero", "subtract", "subtract_delayed"}, optional
+        What neurons do after a spike; default: what the metadata say, else "zero", and a sentence about it is logged.
+        NIR defines that v becomes v_reset, which must be 0; but a file does not show whether its framework subtracts
+        the threshold instead: with the spike ("subtract": sinabs, rockpool; neurons that may emit several spikes in a
+        time step need a run with ``refractory=False``), or one time step later, after the decay ("subtract_delayed":
+        snnTorch's default).
     execution : Execution, optional
         How the network is to run, in place of what the graph notes, if :func:`export` wrote it.
     **fields
@@ -176,19 +180,24 @@ def _reading(
     """Return what `load` gives as a network; `where` comes first in errors and in what is told about the network."""
     exponential = check_decay(decay) == "exponential"
     if reset not in (None, *RESETS):
-        raise InvalidValue("nir reset", reset, "'zero'; reset by subtraction of the threshold is not supported yet")
+        raise InvalidValue("nir reset", reset, "one of " + ", ".join(map(repr, RESETS)))
     given = None if dt is None else check_dt(dt)
     chosen(execution, **fields)  # What is wrong with arguments is no fault of the file.
     try:
         graph = load()
         noted = _noted_dt(graph)
-        network, bias_channel = _network(graph, Time(given or noted or DT, bool(given or noted), exponential))
+        known = reset or as_text(graph.metadata.get("reset"))
+        time = Time(given or noted or DT, bool(given or noted), exponential)
+        network, bias_channel = _network(graph, time, known if known in RESETS else "zero")
         how = _noted_execution(graph, execution, fields)
     except NirError as error:
         raise NirError(f"{where}: {error}") from error.__cause__
-    if reset is None and as_text(graph.metadata.get("reset")) not in RESETS:
+    if known not in RESETS:
         log.warning(UNKNOWN_RESET, where)
+    answers = network.outputs[silent_outputs(network)]
     for i in out_of_reach(network):
+        if np.isin(np.arange(network.n_neurons)[network.layer_slices[i]], answers).all():
+            continue
         tell(SILENT % (where, NirError(brief(network.layers[i].name or str(i))), STEPS))
     return Reading(network if how is None else replace(network, execution=how), bias_channel)
 
@@ -221,7 +230,7 @@ def _noted_dt(graph: Graph) -> float | None:
         raise NirError(f"metadata: {error}") from None
 
 
-def _network(graph: Graph, time: Time) -> Reading:
+def _network(graph: Graph, time: Time, reset: str) -> Reading:
     before = _before(graph)
     (source,), (sink,) = (_one(graph, kind) for kind in ENDS)
     order, shapes = _order(graph, source, before, time.dt)
@@ -242,18 +251,20 @@ def _network(graph: Graph, time: Time) -> Reading:
                 f"one v_threshold for shape {shapes[name]}: must be given for each neuron, where layers "
                 f"have more than {MOST_SHARING:,} together"
             )
-        neurons = to_steps(node, shapes[name], time)
+        neurons = to_steps(node, shapes[name], time, "zero" if reset == "zero" else "subtract")
         constant = neurons.gain * np.sum([each.bias for each in arriving], axis=0)
         du = np.asarray(neurons.params.du)
         bias = np.asarray(neurons.params.bias) + np.where(du == 1, constant, 0.0)
         try:
-            params.append(CubaParams(du, neurons.params.dv, neurons.params.vth, bias))
+            params.append(replace(neurons.params, bias=bias))
         except InvalidValue as error:
             raise node.error(str(error)) from error
         if constant[du != 1].any():
             bias_weights[i] = np.where(du == 1, 0.0, constant)
         layers.append(Layer(_noted_shape(node.metadata, shapes[name]), as_text(node.metadata.get("name")) or name))
         synapses += [each.synapses(index[each.start], i, neurons.gain, budget) for each in arriving]
+        if reset == "subtract_delayed" and node.kind not in INTEGRATORS:
+            synapses += later_reset(neurons.params, i)
     ends = np.cumsum([0, *(layer.size for layer in layers)])
     outputs = [np.arange(ends[i], ends[i + 1]) for i in _outputs(graph, sink, before, ways, index)]
     shape = shapes[source]

@@ -14,11 +14,14 @@ import lava_async
 from lava_async.errors import InvalidType
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams, unknown
-from lava_async.neurons.loihi import ONE, STATE_SHIFT
+from lava_async.neurons.loihi import LIMIT, ONE, STATE_SHIFT
 from lava_async.nir import files
-from lava_async.nir.equations import DT, Floats, check_dt, raised, to_time
+from lava_async.nir.equations import DT, NEVER, Floats, check_dt, raised, to_time
 from lava_async.nir.errors import NirError, package
 from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
+
+EXTRAS = ("refractory_steps", "sync_threshold")
+"""What neurons may have here and not in NIR."""
 
 
 def export(network: Network, *, dt: float = DT) -> Any:
@@ -51,7 +54,7 @@ def export(network: Network, *, dt: float = DT) -> Any:
     if unknown(network.params, LoihiParams) is None:
         raise NirError("Network.params: LoihiParams: NIR has no integer arithmetic; export nir.as_float(network)")
     params = network.params
-    if not isinstance(params, CubaParams) or unknown(params, CubaParams):
+    if not isinstance(params, CubaParams) or any(np.any(getattr(params, name)) for name in EXTRAS):
         raise NirError(f"Network.params: {params.describe()}: must be CubaParams, neurons that NIR knows")
     _check_types(network)
     _check_ends(network)
@@ -64,8 +67,8 @@ def export(network: Network, *, dt: float = DT) -> Any:
         written[i] = to_time(params, network.layer_slices[i], shapes[i], dt, _shared(network, i))
         nodes[names[i]] = written[i].node
         nodes[names[i]].metadata = {"index": i, "name": layer.name, "shape": list(layer.shape)}
-        if _may_tie(network, i):
-            node = nodes[names[i]]
+        node = nodes[names[i]]
+        if hasattr(node, "v_threshold") and _may_tie(network, i):
             node.metadata["v_threshold"] = node.v_threshold
             node.v_threshold = raised(node.v_threshold)
     seen = set()
@@ -80,7 +83,7 @@ def export(network: Network, *, dt: float = DT) -> Any:
     nodes["output"] = nir.Output(np.array(shapes[last]))
     edges.append((names[last], "output"))
     graph = nir.NIRGraph(nodes, edges)
-    graph.metadata = {"dt": dt, "reset": "zero", "generator": f"lava-async {lava_async.__version__}"}
+    graph.metadata = {"dt": dt, "reset": params.reset, "generator": f"lava-async {lava_async.__version__}"}
     if network.execution is not None:
         graph.metadata["execution"] = json.dumps(network.execution.config())
     return graph
@@ -100,14 +103,17 @@ def as_float(network: Network) -> Network:
     in the new units.
     """
     p = network.params
-    if unknown(p, LoihiParams, CubaParams):
+    if not isinstance(p, LoihiParams | CubaParams):
         raise NirError(f"Network.params: {p.describe()}: must be CubaParams or LoihiParams, neurons that NIR knows")
     if not isinstance(p, LoihiParams):
         return network
     _check_types(network)
     scale = 1 << STATE_SHIFT
     unit = p.arrays()
-    params = CubaParams(1 - unit.keep_u / ONE, 1 - unit.keep_v / ONE, unit.vth / scale, unit.bias / scale)
+    silent = unit.vth >= LIMIT - 1  # thresholds that no voltage reaches, in integers and in floats
+    vth = np.where(silent, NEVER, unit.vth / scale)
+    extras = {name: getattr(p, name) for name in EXTRAS}
+    params = CubaParams(1 - unit.keep_u / ONE, 1 - unit.keep_v / ONE, vth, unit.bias / scale, reset=p.reset, **extras)
     parts: list[Synapses] = []
     for s in network.synapses:
         exponent = np.asarray(p.weight_exp)[network.layer_slices[s.target]]
