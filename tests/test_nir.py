@@ -522,7 +522,7 @@ LINEAR = nir.Linear(np.eye(2))
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: between(LINEAR, neurons=nir.LI(ONES, ONES, ZEROS)), "node li: LI: must be one of Cub"),
+        (lambda: between(LINEAR, neurons=nir.Threshold(ONES)), "node threshold: Threshold: must be one of Cub"),
         (lambda: between(LINEAR, neurons=lif(tau=5e-5 * ONES)), "node lif: tau = 5e-05: must be at least dt = 0.0001"),
         (lambda: between(LINEAR, neurons=lif(v_threshold=-ONES)), r"node lif: CubaParams.vth \[0\] = -1.0"),
         (lambda: between(LINEAR, neurons=lif(3)), r"node lif: tau.shape = \(3,\): must be \(2,\)"),
