@@ -50,19 +50,13 @@ def _(s: Conv, targets: Indices) -> Indices:
     place = np.flatnonzero(number)
     group, row, column = np.unravel_index(place, (s.groups, height, width))
     _, in_height, in_width = s.input_shape
-    y, x = _taps(s, 0, row), _taps(s, 1, column)
+    y, x = s.axes[0].read(row), s.axes[1].read(column)
     inside = ((y >= 0) & (y < in_height))[:, :, None] & ((x >= 0) & (x < in_width))[:, None, :]
     source = (group[:, None, None] * in_height + y[:, :, None]) * in_width + x[:, None, :]
     times = np.broadcast_to(number[place][:, None, None], source.shape)
     lengths = np.bincount(source[inside], times[inside], s.groups * in_height * in_width).astype(np.int64)
     per_group = np.broadcast_to(lengths.reshape(s.groups, 1, -1), (s.groups, s.weights.shape[1], in_height * in_width))
     return per_group.reshape(-1)
-
-
-def _taps(s: Conv, axis: int, place: Indices) -> Indices:
-    """Return where along one axis each target place reads: (places, kernel size); may lie outside."""
-    stride, padding, dilation = (np.ravel(pair)[axis] for pair in (s.stride, s.padding, s.dilation))
-    return place[:, None] * stride - padding + dilation * np.arange(s.weights.shape[2 + axis])
 
 
 def weight_bits(weights: NDArray[Any]) -> int:

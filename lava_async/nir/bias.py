@@ -12,6 +12,7 @@ from lava_async.errors import InvalidValue
 from lava_async.nir.equations import Floats
 from lava_async.nir.paths import Budget
 from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
+from lava_async.synapses.geometry import neurons
 
 
 def add_bias_channel(spikes: ArrayLike) -> NDArray[Any]:
@@ -80,25 +81,11 @@ def _listed(s: Synapses, n_source: int, budget: Budget) -> Sparse:
     budget.take(
         f"the convolution of the input into layer {s.target}, listed beside a bias channel", s.weights.size * places
     )
-    pre, post, weights = [], [], []
-    channel, (height, width) = np.arange(s.weights.shape[1]), s.input_shape[1:]
-    first = np.arange(len(s.weights)) // (len(s.weights) // s.groups) * s.weights.shape[1]
-    for i, j in np.ndindex(s.weights.shape[2:]):
-        (rows, at_rows), (columns, at_columns) = (_tap(s, axis, tap) for axis, tap in enumerate((i, j)))
-        source = (first[:, None, None, None] + channel[:, None, None]) * height + at_rows[:, None]
-        target = np.arange(len(s.weights))[:, None, None, None] * s.output_shape[1] + rows[:, None]
-        pre.append(source * width + at_columns)
-        post.append(np.broadcast_to(target * s.output_shape[2] + columns, pre[-1].shape))
-        weights.append(np.broadcast_to(s.weights[:, :, i, j, None, None], pre[-1].shape))
-    sources, targets, each = (np.concatenate([part.ravel() for part in parts]) for parts in (pre, post, weights))
+    target, j = np.indices(s.weights.shape[:2]).reshape(2, -1)
+    source = target // (len(s.weights) // s.groups) * s.weights.shape[1] + j
+    rows, columns = (axis.taps(n, m) for axis, n, m in zip(s.axes, s.input_shape[1:], s.output_shape[1:], strict=True))
+    sources = neurons(source, rows.source, columns.source, s.input_shape)
+    targets = neurons(target, rows.target, columns.target, s.output_shape)
+    each = s.weights[target, j][:, rows.kernel[:, None], columns.kernel].reshape(-1)
     delay: Any = None if s.delay is None else s.delay[sources]
     return Sparse(s.source, s.target, sources, targets, each, (s.n_target, n_source), delay)
-
-
-def _tap(s: Conv, axis: int, tap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return which rows of the output a row of the kernel leads to, and from which rows of the input."""
-    stride, padding, dilation = (pair[axis] for pair in (s.stride, s.padding, s.dilation))  # type: ignore[index]
-    to = np.arange(s.output_shape[1 + axis])
-    at = to * stride - padding + dilation * tap
-    inside = (at >= 0) & (at < s.input_shape[1 + axis])
-    return to[inside], at[inside]

@@ -16,6 +16,7 @@ from lava_async.nir.equations import Floats
 from lava_async.nir.errors import NirError
 from lava_async.nir.graph import Node, as_text, brief
 from lava_async.synapses import Conv, Dense, Sparse, Synapses
+from lava_async.synapses.geometry import axes
 
 Pair = tuple[int, int]
 Shape = tuple[int, ...]
@@ -100,8 +101,8 @@ class Grid:
     @property
     def output_shape(self) -> tuple[int, int, int]:
         """Shape behind it: channels, height, width."""
-        sizes = zip(self.input_shape[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
-        height, width = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
+        sizes = zip(axes(self.kernel, self.stride, self.padding, self.dilation), self.input_shape[1:], strict=True)
+        height, width = (axis.size(n) for axis, n in sizes)
         return (self.input_shape[0] if self.weights is None else len(self.weights), height, width)
 
     @property

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from lava_async.errors import InvalidValue
 from lava_async.records import array_of, count, frozen
 from lava_async.synapses.base import Fan, Synapses, axonal
-
-Pair = tuple[int, int]
+from lava_async.synapses.geometry import Axis, Pair, axes, neurons
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +77,13 @@ class Conv(Synapses):
     @property
     def output_shape(self) -> tuple[int, int, int]:
         """Channels, height, width of the target layer."""
-        size = [
-            (n + 2 * p - d * (k - 1) - 1) // s + 1
-            for n, k, s, p, d in zip(self.input_shape[1:], self.weights.shape[2:], *self._pairs, strict=True)
-        ]
-        return (self.weights.shape[0], size[0], size[1])
+        height, width = (axis.size(n) for axis, n in zip(self.axes, self.input_shape[1:], strict=True))
+        return (self.weights.shape[0], height, width)
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """The convolution along the height and along the width."""
+        return axes(self.weights.shape[2:], *self._pairs)
 
     @property
     def _pairs(self) -> tuple[Pair, Pair, Pair]:
@@ -106,21 +107,13 @@ class Conv(Synapses):
         per_group = self.weights.shape[1]
         outputs = self.weights.shape[0] // self.groups
         first = channel // per_group * outputs
-        rows, columns = self._taps(0, int(y)), self._taps(1, int(x))
-        o, (i, row), (k, column) = np.arange(first, first + outputs), rows, columns
         _, height, width = self.output_shape
-        target = (o[:, None, None] * height + row[:, None]) * width + column
+        (i, row), (k, column) = self.axes[0].reached(int(y), height), self.axes[1].reached(int(x), width)
+        o = np.arange(first, first + outputs)
+        target = neurons(o, row, column, (0, height, width))
         weight = self.weights[o[:, None, None], channel % per_group, i[:, None], k]
         delay = 0 if self.delay is None else int(self.delay[j])
-        return Fan(target.ravel(), weight.ravel(), np.full(target.size, delay))
-
-    def _taps(self, axis: int, place: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return along one axis which rows of the kernel a source reaches targets through, and which targets."""
-        stride, padding, dilation = (pair[axis] for pair in self._pairs)
-        kernel = np.arange(self.weights.shape[2 + axis])
-        at = place + padding - dilation * kernel
-        inside = (at >= 0) & (at % stride == 0) & (at // stride < self.output_shape[1 + axis])
-        return kernel[inside], at[inside] // stride
+        return Fan(target, weight.ravel(), np.full(target.size, delay))
 
     @property
     def geometry(self) -> tuple[int, ...]:

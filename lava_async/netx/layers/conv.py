@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from lava_async.netx.chain import Chain, Part
 from lava_async.netx.h5 import Node, put
-from lava_async.netx.layers.spatial import Pair, Pairs, SpatialLayer, Taps
+from lava_async.netx.layers.spatial import Pairs, SpatialLayer
 from lava_async.netx.neurons import said
 from lava_async.netx.plan import Stage
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
 from lava_async.synapses import Conv, Synapses
+from lava_async.synapses.geometry import Pair
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +56,7 @@ class ConvLayer(SpatialLayer):
                 f"{' + '.join(map(str, channels))} channels that reach the layer",
             )
         before = parts[0].shape[1:]
-        self.check_shape(
-            chain,
-            len(self.weight),
-            [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, (k, s, p, d) in zip(before, self.geometry, strict=True)],
-        )
+        self.check_shape(chain, len(self.weight), [axis.size(n) for axis, n in zip(self.axes, before, strict=True)])
         starts = np.cumsum(channels) - channels
         return [self._from(chain, part, start) for part, start in zip(parts, starts.tolist(), strict=True)]
 
@@ -83,8 +80,7 @@ class ConvLayer(SpatialLayer):
         source = target // (outputs // self.groups) * per_group + j - start
         here = (source >= 0) & (source < part.shape[0])
         pairs = Pairs(target[here], source[here], self.weight[target[here], j[here]])
-        sizes = zip(part.shape[1:], self.shape[1:], self.geometry, strict=True)
-        return self.connect(chain, part, pairs, [Taps.of(n, m, *g) for n, m, g in sizes])
+        return self.connect(chain, part, pairs, self.taps(part.shape[1:]))
 
     def write(self, group: h5py.Group) -> None:  # noqa: D102
         super().write(group)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lava_async.netx.chain import Chain, Part
 from lava_async.netx.h5 import Node
-from lava_async.netx.layers.spatial import Pairs, SpatialLayer, Taps
+from lava_async.netx.layers.spatial import Pairs, SpatialLayer
 from lava_async.synapses import Conv, Synapses
 
 
@@ -49,9 +49,8 @@ class PoolLayer(SpatialLayer):
         conv = Conv(part.layer, chain.index, kernels[:, None], (channels, height, width), self.stride, groups=channels)
         if conv.output_shape == self.shape and self.delay is None:
             return conv  # which stock netx runs, unlike lists of synapses
-        taps = [Taps.of(n, m, k, k, 0, 1) for n, m, k in zip(part.shape[1:], self.shape[1:], self.stride, strict=True)]
         own = np.arange(channels)
-        return self.connect(chain, part, Pairs(own + start, own, kernels), taps)
+        return self.connect(chain, part, Pairs(own + start, own, kernels), self.taps(part.shape[1:]))
 
     def size_after(self, chain: Chain, size: tuple[int, ...]) -> list[int]:
         """Return height and width of the layer, given those of the grid before it."""

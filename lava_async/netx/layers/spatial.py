@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,10 @@ from lava_async.netx.layers.dense import LONGEST
 from lava_async.netx.neurons import MOST_BIAS, REAL_KINDS, NeuronKind, read_neuron
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
 from lava_async.synapses import MAX_DELAY, Sparse, Synapses
+from lava_async.synapses.geometry import Axis, Pair, Taps, axes, neurons
 
 MOST_SYNAPSES = 2**25
 """Synapses of a layer that are listed one by one."""
-
-Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +49,9 @@ class SpatialLayer(LayerType):
     dilation: Pair
     bias: NDArray[np.int64] | None = None
     delay: NDArray[np.int64] | None = None
+
+    transposed: ClassVar[bool] = False
+    """Whether a place before the layer reaches a patch of it, instead of a place of the layer a patch before it."""
 
     @classmethod
     def fields_of(cls, node: Node) -> dict[str, Any]:
@@ -100,9 +102,16 @@ class SpatialLayer(LayerType):
         return parts
 
     @property
-    def geometry(self) -> list[tuple[int, int, int, int]]:
-        """Kernel, stride, padding and dilation along H and along W."""
-        return list(zip(self.weight.shape[2:], self.stride, self.padding, self.dilation, strict=True))
+    def axes(self) -> tuple[Axis, Axis]:
+        """The kernel along the height and along the width."""
+        return axes(self.weight.shape[2:], self.stride, self.padding, self.dilation)
+
+    def taps(self, before: Sequence[int]) -> list[Taps]:
+        """Return which rows and which columns are connected, from a grid of a height and a width."""
+        sizes = zip(self.axes, before, self.shape[1:], strict=True)
+        if self.transposed:
+            return [axis.taps(m, n).reversed() for axis, n, m in sizes]
+        return [axis.taps(n, m) for axis, n, m in sizes]
 
     def check_shape(self, chain: Chain, channels: int, size: Sequence[int]) -> None:
         """Raise NetxError unless the shape in the file is the one that follows from the kernel."""
@@ -127,8 +136,8 @@ class SpatialLayer(LayerType):
         if len(pairs.target) * len(rows.kernel) * len(columns.kernel) > MOST_SYNAPSES:
             raise chain.fail("shape", f" = {self.shape}: the layer would have more than {MOST_SYNAPSES} synapses")
         weights = pairs.kernel[:, rows.kernel[:, None], columns.kernel]
-        pre = _places(pairs.source, rows.source, columns.source, source.shape)
-        post = _places(pairs.target, rows.target, columns.target, self.shape)
+        pre = neurons(pairs.source, rows.source, columns.source, source.shape)
+        post = neurons(pairs.target, rows.target, columns.target, self.shape)
         delays = np.zeros(self.shape[0], np.int64) if self.delay is None else self.delay
         delay = np.broadcast_to(delays[pairs.target][:, None, None], weights.shape).reshape(-1)
         size = int(np.prod(self.shape)), source.size
@@ -141,32 +150,6 @@ class Pairs(NamedTuple):
     target: NDArray[np.int64]
     source: NDArray[np.int64]
     kernel: NDArray[np.int64]
-
-
-class Taps(NamedTuple):
-    """Connected rows (or columns), L pairs: which row of the kernel connects which rows of source and target."""
-
-    kernel: NDArray[np.int64]
-    source: NDArray[np.int64]
-    target: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, n_source: int, n_target: int, kernel: int, stride: int, padding: int, dilation: int) -> Taps:
-        """Return the taps of a convolution: target row o reads source row ``o * stride - padding + k * dilation``."""
-        k, o = np.indices((kernel, n_target)).reshape(2, -1)
-        i = o * stride - padding + k * dilation
-        inside = (i >= 0) & (i < n_source)
-        return cls(k[inside], i[inside], o[inside])
-
-    def reversed(self) -> Taps:
-        """Return the same taps with source and target exchanged."""
-        return Taps(self.kernel, self.target, self.source)
-
-
-def _places(
-    channel: NDArray[np.int64], row: NDArray[np.int64], column: NDArray[np.int64], shape: tuple[int, ...]
-) -> NDArray[np.int64]:
-    return ((channel[:, None, None] * shape[1] + row[:, None]) * shape[2] + column).reshape(-1)
 
 
 def _pair(node: Node, name: str, least: int) -> Pair:

@@ -10,7 +10,7 @@ import numpy as np
 from lava_async.netx.chain import Chain, Part
 from lava_async.netx.h5 import Node
 from lava_async.netx.layers.pool import PoolLayer
-from lava_async.netx.layers.spatial import Pairs, SpatialLayer, Taps
+from lava_async.netx.layers.spatial import Pairs, SpatialLayer
 from lava_async.synapses import Synapses
 
 
@@ -19,6 +19,7 @@ class ConvTLayer(SpatialLayer):
     """A transposed convolution; `weight` is (channels before, channels of a group, kH, kW)."""
 
     kind: ClassVar[str] = "convT"
+    transposed: ClassVar[bool] = True
 
     @classmethod
     def read(cls, node: Node) -> ConvTLayer:  # noqa: D102
@@ -45,16 +46,12 @@ class ConvTLayer(SpatialLayer):
         self.check_shape(
             chain,
             self.shape[0],
-            [
-                (n - 1) * s - 2 * p + d * (k - 1) + 1
-                for n, (k, s, p, d) in zip(part.shape[1:], self.geometry, strict=True)
-            ],
+            [axis.transposed_size(n) for axis, n in zip(self.axes, part.shape[1:], strict=True)],
         )
         source, j = np.indices((inputs, per_group)).reshape(2, -1)
         target = source // (inputs // groups) * per_group + j
-        sizes = zip(part.shape[1:], self.shape[1:], self.geometry, strict=True)
-        taps = [Taps.of(m, n, *g).reversed() for n, m, g in sizes]
-        return [self.connect(chain, part, Pairs(target, source, self.weight[source, j]), taps)]
+        pairs = Pairs(target, source, self.weight[source, j])
+        return [self.connect(chain, part, pairs, self.taps(part.shape[1:]))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,15 +59,12 @@ class UnpoolLayer(PoolLayer):
     """Every neuron before the layer reaches a window of neurons of its channel."""
 
     kind: ClassVar[str] = "unpool"
+    transposed: ClassVar[bool] = True
 
     def _from(self, chain: Chain, part: Part, start: int) -> Synapses:
         own = np.arange(part.shape[0])
         kernels = np.repeat(self.weight[0], len(own), axis=0)
-        taps = [
-            Taps.of(m, n, k, k, 0, 1).reversed()
-            for n, m, k in zip(part.shape[1:], self.shape[1:], self.stride, strict=True)
-        ]
-        return self.connect(chain, part, Pairs(own + start, own, kernels), taps)
+        return self.connect(chain, part, Pairs(own + start, own, kernels), self.taps(part.shape[1:]))
 
     def size_after(self, chain: Chain, size: tuple[int, ...]) -> list[int]:  # noqa: D102
         return [n * k for n, k in zip(size, self.stride, strict=True)]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lava_async import synapses
 from lava_async.errors import InvalidValue
+from lava_async.synapses.geometry import axes
 from lava_async.training.blocks.base import NeuronBlock
 from lava_async.training.blocks.sent import Delay, Sent
 
@@ -27,10 +28,8 @@ class ConvBlock(NeuronBlock):
         self.check_inputs("channels", synapse.in_channels, channels)
         if len(self.sources) > 1:
             self.check("groups", synapse.groups, 1, "1 where skip connections end")
-        size = [
-            (n + 2 * p - d * (k - 1) - 1) // s + 1
-            for n, k, s, p, d in zip((height, width), synapse.kernel_size, *self._geometry[:3], strict=False)
-        ]
+        kernel = axes(synapse.kernel_size[:2], *self._geometry[:3])
+        size = [axis.size(n) for axis, n in zip(kernel, (height, width), strict=True)]
         if min(size) < 1:
             raise InvalidValue(
                 f"{self.where}: shape of what reaches it",

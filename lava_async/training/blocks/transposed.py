@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lava_async import synapses
 from lava_async.errors import InvalidValue
+from lava_async.synapses.geometry import Axis, axes, neurons
 from lava_async.training.blocks.base import NeuronBlock
 from lava_async.training.blocks.sent import Delay, Sent
 
@@ -43,9 +44,7 @@ class TransposedBlock(NeuronBlock):
         """Return which channels are connected: source channel, target channel, and which kernel connects them."""
 
     def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
-        height, width = (
-            (n - 1) * s - 2 * p + d * (k - 1) + 1 for n, (k, s, p, d) in zip(self.grid(), self._geometry, strict=True)
-        )
+        height, width = (axis.transposed_size(n) for axis, n in zip(self._axes, self.grid(), strict=True))
         shape = (self.out_channels(), height, width)
         if min(height, width) < 1:
             padding = tuple(self.block.synapse.padding[:2])
@@ -55,29 +54,22 @@ class TransposedBlock(NeuronBlock):
         return shape
 
     @property
-    def _geometry(self) -> list[tuple[int, int, int, int]]:
-        """Kernel, stride, padding, dilation along the height and along the width."""
+    def _axes(self) -> tuple[Axis, Axis]:
+        """The kernel along the height and along the width."""
         s = self.block.synapse
-        return list(zip(*(tuple(x[:2]) for x in (s.kernel_size, s.stride, s.padding, s.dilation)), strict=True))
+        return axes(*(x[:2] for x in (s.kernel_size, s.stride, s.padding, s.dilation)))
 
     def _list(self, source: Sent) -> _Listed:
         channels, targets, kernels = self.pairs(source)
         rows, columns = (
-            _taps(n, m, *geometry)
-            for n, m, geometry in zip(source.shape[1:], self._shape[1:], self._geometry, strict=True)
+            axis.taps(m, n).reversed() for axis, n, m in zip(self._axes, source.shape[1:], self._shape[1:], strict=True)
         )
-        size = len(channels) * len(rows[0]) * len(columns[0])
+        size = len(channels) * len(rows.kernel) * len(columns.kernel)
         if size > MOST_SYNAPSES:
             raise InvalidValue(f"{self.where}: number of synapses", size, f"at most {MOST_SYNAPSES}")
-        (kernel_height, kernel_width), (_, height, width) = self.block.synapse.kernel_size[:2], self._shape
-
-        def places(first: Any, row: Any, column: Any, rows_of: int, columns_of: int) -> NDArray[np.int64]:
-            at = (first[:, None, None] * rows_of + row[:, None]) * columns_of + column
-            return np.asarray(at).ravel()
-
-        pre = places(channels, rows[0], columns[0], *source.shape[1:])
-        post = places(targets, rows[1], columns[1], height, width)
-        weight = places(kernels, rows[2], columns[2], kernel_height, kernel_width)
+        pre = neurons(channels, rows.source, columns.source, source.shape)
+        post = neurons(targets, rows.target, columns.target, self._shape)
+        weight = neurons(kernels, rows.kernel, columns.kernel, (0, *self.block.synapse.kernel_size[:2]))
         order = np.lexsort((post, pre))
         return _Listed(pre[order], post[order], torch.from_numpy(weight[order]))
 
@@ -139,13 +131,3 @@ class UnpoolBlock(TransposedBlock):
         own = np.arange(source.shape[0])
         before = sum(sent.shape[0] for sent in self.sources[: self.sources.index(source)])
         return own, own + before, np.zeros_like(own)
-
-
-def _taps(
-    n_source: int, n_target: int, kernel: int, stride: int, padding: int, dilation: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return along one axis which source reaches which target, through which row of the kernel."""
-    i, source = np.indices((kernel, n_source)).reshape(2, -1)
-    target = source * stride - padding + dilation * i
-    inside = (target >= 0) & (target < n_target)
-    return source[inside], target[inside], i[inside]
