@@ -78,7 +78,7 @@ class Timed(ExecutionKind):
         self,
         target: str = "loihi1",
         preset: str | Times | Mapping[str, int] = "sanafe",
-        mapping: Any = None,
+        mapping: object = None,
         messages: Iterable[Any] | None = None,
     ) -> None:
         object.__setattr__(self, "target", target)
