@@ -43,7 +43,7 @@ from lava_async.schedules import (  # noqa: E402
 )
 from lava_async.simulation import BatchResult, Result, simulate, simulate_batch  # noqa: E402
 from lava_async.spikes import SpikeTrain  # noqa: E402
-from lava_async.stopping import FirstOutput, MaxForwardSteps, Quiescence  # noqa: E402
+from lava_async.stopping import FirstOutput, Margin, MaxForwardSteps, Quiescence  # noqa: E402
 
 if TYPE_CHECKING:
     from lava_async import data as data
@@ -75,6 +75,7 @@ __all__ = [
     "LoihiParams",
     "LoihiResonateParams",
     "LoihiSigmaDeltaParams",
+    "Margin",
     "MaxForwardSteps",
     "Momentum",
     "Network",

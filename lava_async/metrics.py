@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lava_async.engine import BatchResult
 from lava_async.errors import InvalidValue
 from lava_async.forms import class_labels
 from lava_async.network import Network
@@ -159,6 +160,46 @@ def decided(output: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.
     correct = output.cumsum(axis=2).argmax(axis=1) == np.asarray(labels)[:, None]
     wrong_last = np.where(correct.all(axis=1), 0, correct.shape[1] - (~correct[:, ::-1]).argmax(axis=1))
     return np.asarray(np.where(correct[:, -1], wrong_last + 1, 0), np.int64)
+
+
+def time_steps_run(run: BatchResult) -> NDArray[np.int64]:
+    """Return how many time steps of each sample ran (B,): all, or as many as ``Margin`` left.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Margin, Network, simulate_batch
+    >>> network = Network.feedforward([[[1.0]]], CubaParams(du=1, dv=1, vth=0.5))
+    >>> time_steps_run(simulate_batch(network, [[[0, 1, 1]], [[0, 0, 0]]], until=Margin(1)))
+    array([2, 3])
+    """
+    n_steps = run.forward_steps.shape[1]
+    if run.decided is None:
+        return np.full(len(run.counts), n_steps, np.int64)
+    return np.where(run.decided > 0, run.decided, n_steps).astype(np.int64)
+
+
+def ps_to_end(run: BatchResult) -> NDArray[np.int64]:
+    """Return the picoseconds from the opening of each sample to its end (B,).
+
+    A sample that ``Margin`` ended at an output spike ends with it; all others with the barrier of their last time step.
+
+    Parameters
+    ----------
+    run : BatchResult
+        Of a timed run.
+
+    Raises
+    ------
+    InvalidValue
+        If the run is not timed.
+    """
+    if run.step_ps is None:
+        raise InvalidValue("ps_to_end.run", "not timed", "a run at the times of a chip: Timed()")
+    total = run.step_ps.sum(axis=1)
+    if run.decided_ps is None or run.decided is None:
+        return np.asarray(total, np.int64)
+    last = run.step_ps[np.arange(len(total)), np.maximum(run.decided, 1) - 1]
+    return np.asarray(np.where(run.decided_ps >= 0, total - last + run.decided_ps, total), np.int64)
 
 
 def reactivity(synaptic_operations: ArrayLike, counts: ArrayLike) -> float:

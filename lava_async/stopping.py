@@ -1,22 +1,24 @@
 """Stop rules: how long the forward steps of one time step go on.
 
-A rule becomes three numbers for the engines (:class:`Stop`), so a rule that these can say needs no change elsewhere.
+A rule becomes a few numbers for the engines (:class:`Stop`), so a rule that these can say needs no change elsewhere.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from lava_async.errors import ForwardStepLimit, InvalidType
+from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.records import count, member
 from lava_async.registry import Registry
 
 #: No network that comes to rest needs as many; one that never does is reported instead of hanging.
 ENDLESS = 1_000_000
+MARGIN_AT = ("spike", "step")
+MOST_MARGIN = 2**30
 
 
 def not_ended(t: int, sample: int, limit: int) -> ForwardStepLimit:
@@ -36,10 +38,17 @@ class Stop(NamedTuple):
     """Most forward steps of one time step."""
     truncate: bool
     """What happens at the limit: drop what is pending (True) or raise (False)."""
+    margin: int = 0
+    """Spikes by which the best output leads the second one when the sample ends; 0: it does not end."""
+    at_step: bool = False
+    """Whether the margin counts at the ends of time steps only."""
 
 
 class StopRule(ABC):
     """When the forward steps of one time step end."""
+
+    ends_samples: ClassVar[bool] = False
+    """Whether the rule may end a whole sample: such rules are for trained networks."""
 
     @abstractmethod
     def lower(self) -> Stop:
@@ -109,8 +118,51 @@ class MaxForwardSteps(StopRule):
         return Stop(-1, self.limit, self.truncate)
 
 
+@dataclass(frozen=True)
+class Margin(StopRule):
+    """Run each time step until nothing is pending, and end the *sample* as soon as it is decided.
+
+    A sample is decided where the best output neuron leads the second one by `margin` spikes, counted over all its time
+    steps so far. What is pending is then dropped, and the time steps that would follow do not run: their counts and
+    forward steps are 0. ``Result.decided`` tells after how many time steps that was.
+
+    Parameters
+    ----------
+    margin : int
+        Spikes by which the best output leads, at least 1. With one output, its spikes.
+    at : {"spike", "step"}
+        "spike": end after the forward step in which an output spike makes the margin. "step": end with the time step
+        after which the margin is there.
+
+    Notes
+    -----
+    The layered schedule checks every layer once and ends with the time step in either case.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Margin, Network, Random, simulate
+    >>> net = Network.feedforward([[[1.0], [-1.0]]], CubaParams(du=1, dv=1, vth=0.5))
+    >>> result = simulate(net, [[1, 1, 1, 1]], schedule=Random(1), until=Margin(2))
+    >>> result.output.tolist(), result.decided
+    ([[1, 1, 0, 0], [0, 0, 0, 0]], 2)
+    """
+
+    margin: int
+    at: str = "spike"
+
+    ends_samples: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "margin", count("Margin.margin", self.margin, least=1, most=MOST_MARGIN))
+        if self.at not in MARGIN_AT:
+            raise InvalidValue("Margin.at", self.at, "one of " + ", ".join(MARGIN_AT))
+
+    def lower(self) -> Stop:  # noqa: D102
+        return Stop(-1, ENDLESS, False, self.margin, self.at == "step")
+
+
 STOP_RULES: Registry[type[StopRule]] = Registry(
-    "stop_rules", {rule.__name__: rule for rule in (Quiescence, FirstOutput, MaxForwardSteps)}
+    "stop_rules", {rule.__name__: rule for rule in (Quiescence, FirstOutput, MaxForwardSteps, Margin)}
 )
 
 

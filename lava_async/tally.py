@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lava_async.engine import BatchResult
 from lava_async.errors import InvalidValue
-from lava_async.metrics import PS_PER_NS, predictions
+from lava_async.metrics import PS_PER_NS, predictions, ps_to_end, time_steps_run
 from lava_async.network import Network
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch, SpikeTrain
@@ -102,7 +102,8 @@ class Tally:
         self.synaptic_operations = self.neuron_updates = self.dropped = self.forward_steps = 0
         self._first_steps = self._firsts = 0
         self._time_steps = self._ps = self._first_ps = self._timed_firsts = 0
-        self._timed = False
+        self._timed = self._ending = False
+        self._ended = self._steps_run = self._ps_run = 0
 
     def add(self, run: BatchResult, labels: NDArray[np.int64], classes: NDArray[np.int64] | None = None) -> None:
         """Add what samples did.
@@ -128,6 +129,11 @@ class Tally:
         first = run.first_output[run.first_output > 0]
         self._first_steps += int(first.sum())
         self._firsts += len(first)
+        if run.decided is not None:
+            self._ended += int((run.decided > 0).sum())
+            self._ending = True
+            self._steps_run += int(time_steps_run(run).sum())
+            self._ps_run += int(ps_to_end(run).sum()) if run.step_ps is not None else 0
         if run.step_ps is not None and run.first_output_ps is not None:
             self._timed = True
             self._time_steps += run.step_ps.size
@@ -160,6 +166,19 @@ class Tally:
     def reactivity(self) -> float:
         """As :func:`lava_async.metrics.reactivity`."""
         return _mean(self.synaptic_operations, self.spikes)
+
+    @property
+    def decisions(self) -> dict[str, float]:
+        """What ``Margin`` did: part of the samples that it ended, time steps run, nanoseconds; nothing without it."""
+        if not self._ending:
+            return {}
+        found = {
+            "share_decided": _mean(self._ended, self.samples),
+            "time_steps_to_decision": _mean(self._steps_run, self.samples),
+        }
+        if self._timed:
+            found["nanoseconds_to_decision"] = _mean(self._ps_run, self.samples) / PS_PER_NS
+        return found
 
     @property
     def times(self) -> dict[str, float]:

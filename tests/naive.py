@@ -15,7 +15,7 @@ import numpy as np
 
 from lava_async import CubaParams
 from lava_async.errors import ForwardStepLimit
-from lava_async.stopping import FirstOutput, MaxForwardSteps
+from lava_async.stopping import FirstOutput, Margin, MaxForwardSteps
 from lava_async.synapses import Conv, Dense
 
 MASK = 2**64 - 1
@@ -191,7 +191,10 @@ class Naive:
         self.synaptic_operations = self.neuron_updates = self.dropped = 0
         self.groups: list[Any] = []
         self.trace: list[Any] = []
+        self.decided = 0
         for t in range(self.n_steps):
+            if self.decided:
+                break
             self.time_step(t, {c: int(counts[t]) for c, counts in zip(self.inputs, spikes, strict=True)})
 
     @property
@@ -214,6 +217,23 @@ class Naive:
             self.layer_by_layer(t)
         else:
             self.spike_by_spike(t)
+        if isinstance(self.until, Margin) and self.lead() >= self.until.margin:
+            self.decided = t + 1
+
+    def lead(self) -> int:
+        """Section 5: by how many spikes of the sample so far the best output is ahead of the next one."""
+        totals = sorted((sum(then[i] for then in self.emitted) for i in self.outputs), reverse=True)
+        return totals[0] - totals[1] if len(totals) > 1 else sum(totals)
+
+    def ends_sample(self, fired: Any) -> bool:
+        """Section 5: whether the output spikes of a forward step decide the sample."""
+        until = self.until
+        return (
+            isinstance(until, Margin)
+            and until.at == "spike"
+            and any(i in self.outputs for i in fired)
+            and self.lead() >= until.margin
+        )
 
     def layer_by_layer(self, t: int) -> None:
         """Section 4, `layered`."""
@@ -245,13 +265,14 @@ class Naive:
         k = 0
         while True:
             self.neuron_updates += self.deliver(arrivals, self.neurons, everyone=k == 0)
-            for i, momentum in self.check(t, k, self.neurons):
+            fired = self.check(t, k, self.neurons)
+            for i, momentum in fired:
                 if self.queued[i]:
                     if p[i] == 0:
                         about[i] = (momentum, k)
                     p[i] += 1
             pending = [j for j in self.sources if p[j] > 0]
-            if not pending:
+            if not pending or self.ends_sample([i for i, _ in fired]):
                 break
             answered = isinstance(until, FirstOutput) and self.first_output[t] > 0
             if answered and k + 1 == self.first_output[t] + until.extra_steps:

@@ -18,8 +18,9 @@ class NaiveTimed(Naive):
     def __init__(self, network: Any, spikes: Any, *, core_of: Any, times: dict[str, int], place_of: Any, **rules: Any):
         self.core_of, self.times, self.place_of = [int(c) for c in core_of], times, place_of
         self.cores = sorted(set(self.core_of))
-        self.step_ps: list[int] = []
-        self.first_output_ps: list[int] = []
+        n_steps = len(spikes[0]) if len(spikes) else len(spikes.T)
+        self.step_ps, self.first_output_ps = [0] * n_steps, [-1] * n_steps
+        self.decided_ps = -1
         self.messages: list[list[int]] = []
         super().__init__(network, spikes, **rules)
 
@@ -76,7 +77,7 @@ class NaiveTimed(Naive):
             free[core] = self.emit(t, 0, core, busy)
         first_ps = min(self.seen, default=-1)
         k = 0
-        while any(self.tray.values()):
+        while not self.ends_sample([i for i, _ in self.fired]) and any(self.tray.values()):
             if isinstance(until, FirstOutput) and 0 < self.first_output[t] == k + 1 - until.extra_steps:
                 break
             if isinstance(until, MaxForwardSteps) and k + 1 == until.limit:
@@ -99,7 +100,9 @@ class NaiveTimed(Naive):
             free[core] = self.emit(t, k, core, start + busy)
             if self.first_output[t] == k + 1 and first_ps < 0:
                 first_ps = min(self.seen)
+        if self.ends_sample([i for i, _ in self.fired]):
+            self.decided_ps = max(self.seen)
         self.forward_steps[t] = k + 1
         self.dropped += sum(message[3] for tray in self.tray.values() for message in tray)
-        self.step_ps.append(max(free.values()) + times["barrier"])
-        self.first_output_ps.append(first_ps)
+        self.step_ps[t] = max(free.values()) + times["barrier"]
+        self.first_output_ps[t] = first_ps

@@ -19,6 +19,7 @@ from lava_async import (
     Fifo,
     FirstOutput,
     LoihiParams,
+    Margin,
     MaxForwardSteps,
     Momentum,
     Network,
@@ -226,6 +227,7 @@ mostly = st.sampled_from([True, True, True, False])
 stop_rules = st.one_of(
     st.just(Quiescence()),
     st.builds(FirstOutput, st.integers(0, 3)),
+    st.builds(Margin, st.integers(1, 3), st.sampled_from(["spike", "step"])),
     st.builds(MaxForwardSteps, st.integers(1, 12), truncate=mostly),
 )
 ending_rules = st.builds(MaxForwardSteps, st.integers(1, 25), truncate=mostly)

@@ -47,6 +47,7 @@ def test_the_reference_does_what_the_definition_says(member, data):
         assert getattr(result, name).tolist() == getattr(naive, name), name
     for name in ("synaptic_operations", "neuron_updates", "dropped", "groups"):
         assert getattr(result, name) == getattr(naive, name), name
+    assert (result.decided or 0) == naive.decided
     for name in ("current", "voltage"):
         np.testing.assert_array_equal(getattr(result, name), as_int32(getattr(naive, name)))
     for check, (t, k, u, v, fired) in zip(result.trace, naive.trace, strict=True):

@@ -10,8 +10,8 @@ from lava_async import Random, simulate_batch
 from lava_async.data.digits import digits
 from lava_async.errors import InvalidValue
 from lava_async.experiments.build import _loss
-from lava_async.experiments.measure import decided
 from lava_async.experiments.sections import LossConfig
+from lava_async.metrics import decided
 from lava_async.training import UnlayeredNetwork, dense_blocks, fit
 from lava_async.training.losses import AnytimeCrossEntropy, CrossEntropy
 

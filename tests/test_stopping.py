@@ -86,7 +86,7 @@ def test_numpy_numbers_become_plain_ones():
         (lambda: FirstOutput(True), "FirstOutput.extra_steps = True: must be an integer >= 0"),
         (
             lambda: stop_rule("never"),
-            "stop_rule.name = 'never': must be one of Quiescence, FirstOutput, MaxForwardSteps",
+            "stop_rule.name = 'never': must be one of Quiescence, FirstOutput, MaxForwardSteps, Margin",
         ),
         (
             lambda: stop_rule("Quiescence", limit=3),

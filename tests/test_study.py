@@ -28,6 +28,7 @@ from lava_async.experiments.report import write_report
 from lava_async.experiments.study import StudyConfig, name_of, run_cell, shipped, summary
 from lava_async.experiments.sweep import sweep
 from lava_async.experiments.tables import parse
+from lava_async.metrics import decided
 from lava_async.stopping import FirstOutput, Quiescence
 
 TINY = """
@@ -167,7 +168,7 @@ def test_a_sample_is_decided_when_its_class_becomes_the_label_and_stays_so():
     output[1, 1] = [0, 1, 0, 1]  # class 1 from the second time step on
     output[2, :, :] = [[0, 2, 0, 0], [1, 0, 0, 2]]  # class 1, 0, 0, 1: for good in the last one
     output[3, 1] = [1, 0, 0, 0]  # class 1 throughout, and wrong
-    assert measuring.decided(output, np.array([0, 1, 1, 0])).tolist() == [1, 2, 4, 0]
+    assert decided(output, np.array([0, 1, 1, 0])).tolist() == [1, 2, 4, 0]
 
 
 @pytest.mark.parametrize("until", [Quiescence(), FirstOutput(), FirstOutput(2)], ids=str)
@@ -177,7 +178,7 @@ def test_what_a_decision_took_is_what_samples_that_end_there_take(until):
     steps, operations, spikes = [], [], []
     for b, label in enumerate(data.labels):
         alone = partial(simulate, net, schedule=schedule, until=until, sample=b)
-        end = measuring.decided(alone(data.spikes[b]).output[None], [label])[0]
+        end = decided(alone(data.spikes[b]).output[None], [label])[0]
         if end:
             cut = alone(data.spikes[b, :, :end])
             steps.append(cut.forward_steps.sum())

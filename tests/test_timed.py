@@ -20,6 +20,7 @@ from lava_async import (
     FirstOutput,
     Layer,
     LoihiParams,
+    Margin,
     MaxForwardSteps,
     Network,
     Quiescence,
@@ -85,6 +86,8 @@ def test_the_reference_does_what_the_definition_says(run):
         assert getattr(result, name).tolist() == getattr(naive, name), name
     for name in ("synaptic_operations", "neuron_updates", "dropped", "groups", "messages"):
         assert getattr(result, name) == getattr(naive, name), name
+    if isinstance(run.until, Margin):
+        assert (result.decided, result.decided_ps) == (naive.decided, naive.decided_ps)
     assert result.voltage.tolist() == [float(x) for x in naive.voltage]
     assert [(c.t, c.k, c.fired.tolist()) for c in result.trace] == [(t, k, fired) for t, k, _, _, fired in naive.trace]
 

@@ -14,6 +14,7 @@ from lava_async.execution import Fields, chosen
 from lava_async.model_files import BIAS_CHANNEL, load_model
 from lava_async.readout import READOUTS
 from lava_async.schedules import by_name
+from lava_async.stopping import MARGIN_AT, Margin
 
 if TYPE_CHECKING:
     from lava_async.training import Evaluation
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 COLUMNS = ["accuracy", "at first output", "spikes", "steps to first output", "synaptic operations"]
 _WHOLE = "Footprint", "Effective_ACs", "Effective_MACs", "Dense"
 TIMES = "nanoseconds_per_time_step", "nanoseconds_to_first_output"
+DECISIONS = {
+    "decided": "share_decided",
+    "time steps": "time_steps_to_decision",
+    "ns to decision": "nanoseconds_to_decision",
+}
 UNITS = "Spikes and synaptic operations are per sample, forward steps per time step."
 
 
@@ -49,6 +55,12 @@ def _arguments(parser: ArgumentParser) -> None:
         help=f"one or more of {', '.join(names)} (default: as in the file)",
     )
     add_schedule_options(parser)
+    parser.add_argument(
+        "--margin", type=whole(1), metavar="M", help="end a sample as soon as its best output leads by M spikes"
+    )
+    parser.add_argument(
+        "--at", choices=MARGIN_AT, default="spike", help="--margin counts at a spike or a step (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=whole(0), metavar="N", help="of random schedules (default: as in the file)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="default: one per core")
     parser.add_argument(
@@ -66,7 +78,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Report:
     orders = [order_of(args, name) for name in args.schedule or ()]
-    overridden: Fields = {"schedule": orders[0] if orders else None, "seed": args.seed}
+    rule = None if args.margin is None else Margin(args.margin, args.at)
+    overridden: Fields = {"schedule": orders[0] if orders else None, "until": rule, "seed": args.seed}
     network, noted = load_model(args.model, dt=args.dt, decay=args.decay, reset=args.reset, **overridden)
     how = chosen(network.execution)
     data = load_data(args, noted, args.limit)
@@ -84,6 +97,10 @@ def _run(args: Namespace) -> Report:
             row["neurobench"] = complexity(network, data, **as_said).as_neurobench()
         rows.append(row)
         table_rows.append([order.title, *cells(found)])
+    if how.until.ends_samples:
+        table_rows[0] += DECISIONS
+        for cells_of, each in zip(table_rows[1:], rows, strict=True):
+            cells_of += [_decided(each[name]) for name in DECISIONS.values()]
     if any(row["nanoseconds_per_time_step"] is not None for row in rows):
         table_rows[0] += [name.replace("_", " ") for name in TIMES]
         for cells_of, each in zip(table_rows[1:], rows, strict=True):
@@ -111,6 +128,10 @@ def _as_neurobench(table_rows: list[list[str]], rows: list[dict[str, Any]]) -> l
     return [["executed", *names], *([old[0], *cells_of] for old, cells_of in zip(table_rows[1:], written, strict=True))]
 
 
+def _decided(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}" if value > 100 else f"{value:.2f}"
+
+
 def _whole(value: float | None) -> str:
     return "-" if value is None or value != value else f"{value:,.0f}"
 
@@ -122,6 +143,7 @@ COMMAND = Command(
     "accuracy at the first output spike, spikes, forward steps and synaptic operations.",
     "  lava-async evaluate lava-async-demo/unlayered.net --data digits         as it was trained\n"
     "  lava-async evaluate lava-async-demo/layered.net --data digits --schedule layered random momentum\n"
+    "  lava-async evaluate lava-async-demo/layered.net --data digits --schedule timed --margin 2\n"
     "  lava-async evaluate model.net --data mnist --folder mnist --limit 1000 --json\n"
     "  lava-async evaluate model.net --data my_data                            your own: see --data-help",
     _arguments,

@@ -16,6 +16,9 @@ using namespace nanobind::literals;
 namespace lava_async {
 namespace {
 
+// Spikes of the outputs so far (n, outputs), and after how many time steps each sample was decided (n,).
+using Decisions = std::tuple<Out<int32_t, nb::ndim<2>>, Out<int32_t, nb::ndim<1>>>;
+
 class PyEngine {
  public:
   PyEngine(const NetworkSpec& spec, const std::string& arithmetic, const std::string& instruction_set,
@@ -24,6 +27,7 @@ class PyEngine {
         doubles_(double_gradient || arithmetic_ == Arithmetic::FLOAT64),
         n_inputs_(spec.n_inputs()),
         n_neurons_(spec.n_neurons()),
+        n_outputs_(spec.n_outputs()),
         n_weights_(spec.n_weights()) {
     const nb::gil_scoped_release free;
     engine_ = make_engine(spec.lay_out(), arithmetic_, doubles_, instruction_set);
@@ -59,10 +63,11 @@ class PyEngine {
                  In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, int largest_payload,
                  In<int32_t, nb::ndim<3>> history, In<int32_t, nb::ndim<3>> inputs, bool from_rest, AnyOut u, AnyOut v,
                  Out<int32_t, nb::ndim<3>> counts, Out<int32_t, nb::ndim<2>> forward_steps,
-                 Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally, int threads,
-                 const std::string& record) {
+                 Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally,
+                 std::optional<Decisions> decisions, int threads, const std::string& record) {
     Call call = call_of(samples, t0, channel, count, start, largest_payload, history, inputs, from_rest, u, v, counts,
                         forward_steps, first_output, tally);
+    take(decisions, call);
     Recording recording;
     require(record == "counts" || record == "groups" || record == "trace", "record");
     recording.groups = record != "counts";
@@ -85,10 +90,12 @@ class PyEngine {
                        In<int32_t, nb::ndim<3>> history, In<int32_t, nb::ndim<3>> inputs, AnyOut u, AnyOut v,
                        Out<int32_t, nb::ndim<3>> counts, Out<int32_t, nb::ndim<2>> forward_steps,
                        Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally,
-                       Out<int64_t, nb::ndim<2>> step_ps, Out<int64_t, nb::ndim<2>> first_output_ps, int threads,
+                       std::optional<Decisions> decisions, Out<int64_t, nb::ndim<2>> step_ps,
+                       Out<int64_t, nb::ndim<2>> first_output_ps, Out<int64_t, nb::ndim<1>> decided_ps, int threads,
                        const std::string& record) {
     Call call = call_of(samples, t0, channel, count, start, largest_payload, history, inputs, false, u, v, counts,
                         forward_steps, first_output, tally);
+    take(decisions, call);
     require(times.shape(0) == 7, "times");
     require(core_of.shape(0) == static_cast<size_t>(n_neurons_) && way.shape(0) == way.shape(1), "core_of, way");
     Machine machine;
@@ -111,7 +118,8 @@ class PyEngine {
     const size_t n = samples.shape(0), T = start.shape(1) - 1;
     require(step_ps.shape(0) == n && step_ps.shape(1) == T, "step_ps");
     require(first_output_ps.shape(0) == n && first_output_ps.shape(1) == T, "first_output_ps");
-    TimedResults timed{step_ps.data(), first_output_ps.data()};
+    require(decided_ps.shape(0) == n, "decided_ps");
+    TimedResults timed{step_ps.data(), first_output_ps.data(), decided_ps.data()};
     Recording recording;
     require(record == "counts" || record == "groups" || record == "trace", "record");
     recording.groups = record != "counts";
@@ -191,12 +199,20 @@ class PyEngine {
  private:
   Arithmetic arithmetic_;
   bool doubles_;
-  int n_inputs_, n_neurons_;
+  int n_inputs_, n_neurons_, n_outputs_;
   std::vector<int64_t> n_weights_;
   std::shared_ptr<Engine> engine_;
 
   bool is_integer() const { return arithmetic_ == Arithmetic::INT32 || arithmetic_ == Arithmetic::INT64; }
 
+  void take(std::optional<Decisions>& decisions, Call& call) const {
+    if (!decisions) return;
+    auto& [totals, decided] = *decisions;
+    const auto n = static_cast<size_t>(call.batch.n), outputs = static_cast<size_t>(n_outputs_);
+    require(totals.shape(0) == n && totals.shape(1) == outputs && decided.shape(0) == n, "decisions");
+    call.results.totals = totals.data();
+    call.results.decided = decided.data();
+  }
   Call call_of(In<int64_t, nb::ndim<1>>& samples, int64_t t0, In<int32_t, nb::ndim<1>>& channel,
                In<int32_t, nb::ndim<1>>& count, In<int64_t, nb::ndim<2>>& start, int largest_payload,
                In<int32_t, nb::ndim<3>>& history, In<int32_t, nb::ndim<3>>& inputs, bool from_rest, AnyOut& u,
@@ -237,13 +253,15 @@ void bind_engine(nb::module_& m) {
       .def("run", &PyEngine::run, "rules"_a, "samples"_a.noconvert(), "t0"_a, "channel"_a.noconvert(),
            "count"_a.noconvert(), "start"_a.noconvert(), "largest_payload"_a, "history"_a.noconvert(),
            "inputs"_a.noconvert(), "from_rest"_a, "u"_a.noconvert(), "v"_a.noconvert(), "counts"_a.noconvert(),
-           "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(), "threads"_a, "record"_a)
+           "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(), "decisions"_a.noconvert().none(),
+           "threads"_a, "record"_a)
       .def("run_timed", &PyEngine::run_timed, "rules"_a, "times"_a.noconvert(), "core_of"_a.noconvert(),
            "way"_a.noconvert(), "replay"_a.noconvert().none(), "samples"_a.noconvert(), "t0"_a, "channel"_a.noconvert(),
            "count"_a.noconvert(), "start"_a.noconvert(), "largest_payload"_a, "history"_a.noconvert(),
            "inputs"_a.noconvert(), "u"_a.noconvert(), "v"_a.noconvert(), "counts"_a.noconvert(),
-           "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(), "step_ps"_a.noconvert(),
-           "first_output_ps"_a.noconvert(), "threads"_a, "record"_a)
+           "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(), "decisions"_a.noconvert().none(),
+           "step_ps"_a.noconvert(), "first_output_ps"_a.noconvert(), "decided_ps"_a.noconvert(), "threads"_a,
+           "record"_a)
       .def("record", &PyEngine::record, "rules"_a, "credit"_a, "peak"_a, "differentiated"_a, "arctangent"_a, "decays"_a,
            "neurons"_a, "weights"_a.noconvert(), "numbers"_a.noconvert(), "scale"_a, "weight_scale"_a,
            "samples"_a.noconvert(), "channel"_a.noconvert(), "count"_a.noconvert(), "start"_a.noconvert(),

@@ -15,9 +15,10 @@ namespace lava_async {
 namespace {
 
 Rules make_rules(std::tuple<int, int, double> order, bool layered, int group_size, int extra_steps, int limit,
-                 bool truncate, bool refractory, bool input_first, double refractory_dropout, uint64_t seed,
+                 bool truncate, int margin, bool at_step, bool refractory, bool input_first, double refractory_dropout,
+                 uint64_t seed,
                  std::optional<std::tuple<In<int64_t, nb::shape<-1, 3>>, In<int32_t, nb::ndim<1>>>> replay) {
-  require(group_size >= 1 && limit >= 1, "group_size, limit");
+  require(group_size >= 1 && limit >= 1 && margin >= 0, "group_size, limit, margin");
   Rules r;
   r.order = {std::get<0>(order), std::get<1>(order), std::get<2>(order)};
   require(std::abs(r.order.first) <= LAYER && std::abs(r.order.second) <= LAYER, "order");
@@ -26,6 +27,8 @@ Rules make_rules(std::tuple<int, int, double> order, bool layered, int group_siz
   r.extra_steps = extra_steps;
   r.limit = limit;
   r.truncate = truncate;
+  r.margin = margin;
+  r.at_step = at_step;
   r.refractory = refractory;
   r.input_first = input_first;
   r.refractory_dropout = refractory_dropout;
@@ -59,12 +62,14 @@ void bind_network(nb::module_& m) {
       .def(
           "__init__",
           [](Rules* self, std::tuple<int, int, double> order, bool layered, int group_size, int extra_steps, int limit,
-             bool truncate, bool refractory, bool input_first, double refractory_dropout, uint64_t seed,
+             bool truncate, int margin, bool at_step, bool refractory, bool input_first, double refractory_dropout,
+             uint64_t seed,
              std::optional<std::tuple<In<int64_t, nb::shape<-1, 3>>, In<int32_t, nb::ndim<1>>>> replay) {
-            new (self) Rules(make_rules(order, layered, group_size, extra_steps, limit, truncate, refractory,
-                                        input_first, refractory_dropout, seed, std::move(replay)));
+            new (self) Rules(make_rules(order, layered, group_size, extra_steps, limit, truncate, margin, at_step,
+                                        refractory, input_first, refractory_dropout, seed, std::move(replay)));
           },
-          "order"_a, "layered"_a, "group_size"_a, "extra_steps"_a, "limit"_a, "truncate"_a, "refractory"_a,
+          "order"_a, "layered"_a, "group_size"_a, "extra_steps"_a, "limit"_a, "truncate"_a, "margin"_a,
+          "at_step"_a, "refractory"_a,
           "input_first"_a, "refractory_dropout"_a, "seed"_a, "replay"_a.noconvert().none());
 }
 

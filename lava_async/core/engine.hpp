@@ -38,6 +38,7 @@ struct Results {
   int32_t* counts = nullptr;                                  // (n, T, N), or nullptr
   int32_t *forward_steps = nullptr, *first_output = nullptr;  // (n, T)
   int64_t* tally = nullptr;                                   // (n, 3) operations, updates, dropped
+  int32_t *totals = nullptr, *decided = nullptr;              // (n, outputs), (n,) as in Sample, or nullptr
   void* wanted = nullptr;  // (n, T, n_wanted) counts of some neurons as numbers of the gradient, or nullptr
   int first_wanted = 0, n_wanted = 0;
 };
@@ -65,6 +66,7 @@ struct Machine {
 };
 struct TimedResults {
   int64_t *step_ps = nullptr, *first_output_ps = nullptr;  // (n, T)
+  int64_t* decided_ps = nullptr;  // (n,) when the output that decided had emitted in its time step; -1: none has
 };
 
 // Gradients that are filled, in the types and shapes of what they belong to; nullptr: not wanted.

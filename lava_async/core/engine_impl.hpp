@@ -82,7 +82,7 @@ class EngineOf : public Engine {
         return [&, run = TimedForward<M>(*net_, *numbers_, rules, machine, *cores, ws, interrupt)](
                    Sample<Num, float>& s, int b) mutable {
           const size_t at = static_cast<size_t>(b) * batch.n_steps;
-          return run.run(s, timed.step_ps + at, timed.first_output_ps + at, log);
+          return run.run(s, {timed.step_ps + at, timed.first_output_ps + at, timed.decided_ps + b}, log);
         };
       });
     }
@@ -180,6 +180,8 @@ class EngineOf : public Engine {
     s.counts = results.counts ? results.counts + b * T * N : nullptr;
     s.forward_steps = results.forward_steps + b * T;
     s.first_output = results.first_output + b * T;
+    s.totals = results.totals ? results.totals + b * net_->output_places.size() : nullptr;
+    s.decided = results.decided ? results.decided + b : nullptr;
     if constexpr (std::is_same_v<R, Real>) {
       if (results.wanted) {
         s.wanted = static_cast<Real*>(results.wanted) + b * T * results.n_wanted;

@@ -1,6 +1,7 @@
 // One sample forward, event by event: semantics, sections 3 to 5. Function by function as engine/reference.py.
 #pragma once
 #include "deliver.hpp"
+#include "margin.hpp"
 #include "run.hpp"
 
 namespace lava_async {
@@ -18,7 +19,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
  public:
   Forward(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num>& ws, Tape<Real>* tape,
           Interrupt& interrupt, int largest_payload)
-      : Base(net, p, rules, ws, tape), interrupt_(interrupt), largest_payload_(largest_payload) {
+      : Base(net, p, rules, ws, tape), interrupt_(interrupt), largest_payload_(largest_payload), decision_(net, rules) {
     const int depth = std::max(net.longest_delay, rules.layered && net.feedback ? 1 : 0);
     ws.history.make(net, depth);
     keeps_history_ = rules.layered || depth > 0 || (TAPED && COUNTED);
@@ -31,6 +32,10 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     open_sample();
     for (int row = 0; row < s.n_steps; row++) {
       t_ = s.t0 + row;
+      if (decision_.is_made()) {
+        leave_out(row);
+        continue;
+      }
       this->keep_current = row + 1 == s.n_steps || (s.record && s.record->trace) || (TAPED && tape->states);
       open_time_step(row);
       const Status status = rules.layered ? layered(row) : asynchronous(row);
@@ -47,6 +52,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
  private:
   Interrupt& interrupt_;
   const int largest_payload_;
+  Decision decision_;
   Sample<Num, Real>* sample_ = nullptr;
   bool keeps_history_ = false;
   int64_t t_ = 0;
@@ -76,6 +82,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
         if (rules.extra_steps >= 0) last = k + rules.extra_steps;
       }
       if (ws.queue.n == 0 || k == last || (rules.replay && record_is_over())) break;
+      if (output_fired && !rules.at_step && decision_.leads([&](int at) { return this->count_at(at); })) break;
       if (k + 1 >= rules.limit) {
         if (rules.truncate) break;
         return Status::LIMIT_REACHED;
@@ -133,6 +140,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     }
     s.tally = Tally{};
     replayed_ = 0;
+    decision_.open(s.totals, s.decided);
     ws.history.begin(net, s.history, s.n_history, s.inputs, s.n_inputs_before);
   }
   void close_sample() {
@@ -174,11 +182,19 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       for (int l = 0; l < net.n_layers(); l++) this->collect(l, *emitted_);
     }
     if constexpr (TAPED) this->close_row(emitted_);
+    decision_.close(t_, [&](int at) { return this->count_at(at); });
     if (s.counts) this->write_counts(s.counts + static_cast<size_t>(row) * net.n_neurons);
     for (int i = 0; i < s.n_wanted; i++) {
       s.wanted[static_cast<size_t>(row) * s.n_wanted + i] =
           static_cast<Real>(this->count_at(net.place_of[s.first_wanted + i]));
     }
+  }
+
+  // A time step after the decision: nothing happens.
+  void leave_out(int row) {
+    Sample<Num, Real>& s = *sample_;
+    s.forward_steps[row] = s.first_output[row] = 0;
+    if (s.counts) std::fill_n(s.counts + static_cast<size_t>(row) * net.n_neurons, net.n_neurons, 0);
   }
 
   void drop_pending() {

@@ -71,6 +71,7 @@ class Layout {
   bool has_delays = false, feedback = false;
   Array<int32_t> layer_of, place_of;  // by neuron
   Array<int32_t> neuron_at;           // by place
+  std::vector<int> output_places;     // in the order of the outputs
   Array<int32_t> layer_of_block;
   Array<Bits> exists, output;  // by block
   // By block: its neurons are those of a phase plus `first_neuron`, so that few lines of memory tell all.
@@ -218,6 +219,7 @@ class Layout {
       }
     }
     for (int i : outputs) {
+      output_places.push_back(place_of[i]);
       output[place_of[i] / BLOCK] |= static_cast<Bits>(1 << place_of[i] % BLOCK);
       layers[layer_of[i]].outputs = true;
     }

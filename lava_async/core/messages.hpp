@@ -17,16 +17,50 @@ struct Message {
   }
 };
 
+// Which core can begin with a message first; of several the lowest. A tree of winners: what changes costs log(cores).
+class Earliest {
+ public:
+  static constexpr int64_t NEVER = INT64_MAX;
+
+  explicit Earliest(int n_cores) {
+    while (leaves_ < n_cores) leaves_ *= 2;
+    start_.assign(leaves_, NEVER);
+    winner_.resize(2 * leaves_);
+    clear();
+  }
+  void clear() {
+    std::fill(start_.begin(), start_.end(), NEVER);
+    for (int c = 0; c < leaves_; c++) winner_[leaves_ + c] = c;
+    for (int i = leaves_ - 1; i > 0; i--) winner_[i] = winner_[2 * i];
+  }
+  int core() const { return winner_[1]; }
+  void set(int core, int64_t start) {
+    if (start_[core] == start) return;
+    start_[core] = start;
+    for (int i = (leaves_ + core) / 2; i > 0; i /= 2) {
+      const int left = winner_[2 * i], right = winner_[2 * i + 1];
+      winner_[i] = start_[right] < start_[left] ? right : left;
+    }
+  }
+
+ private:
+  int leaves_ = 1;
+  std::vector<int64_t> start_;
+  std::vector<int> winner_;
+};
+
 class Messages {
  public:
   Messages(int n_cores, int n_sources, bool replaying)
-      : heaps_(n_cores), chains_(replaying ? n_sources : 0), replaying_(replaying) {}
+      : heaps_(n_cores), chains_(replaying ? n_sources : 0), free_(n_cores), earliest_(n_cores), replaying_(replaying) {}
 
   int64_t waiting() const { return waiting_; }
   int64_t spikes() const { return spikes_; }  // payloads of those that wait
   void clear() {
     for (auto& heap : heaps_) heap.clear();
     for (auto& chain : chains_) chain.clear();
+    std::fill(free_.begin(), free_.end(), 0);
+    earliest_.clear();
     waiting_ = spikes_ = sent_ = 0;
   }
   void send(int64_t arrival, int source, int core, int payload, size_t reach) {
@@ -38,24 +72,22 @@ class Messages {
     } else {
       heaps_[core].push_back(m);
       std::push_heap(heaps_[core].begin(), heaps_[core].end());
+      rank(core);
     }
   }
-  // Takes the message that is processed next: the lowest (start, core, arrival, source, number). `free`: when each core
-  // is free.
-  Message take(const std::vector<int64_t>& free) {
-    int best = -1;
-    int64_t earliest = 0;
-    for (size_t c = 0; c < heaps_.size(); c++) {
-      if (heaps_[c].empty()) continue;
-      const int64_t start = std::max(heaps_[c].front().arrival, free[c]);
-      if (best < 0 || start < earliest) {
-        best = static_cast<int>(c);
-        earliest = start;
-      }
-    }
-    std::pop_heap(heaps_[best].begin(), heaps_[best].end());
-    const Message m = heaps_[best].back();
-    heaps_[best].pop_back();
+  // When a core is free.
+  int64_t free(int core) const { return free_[core]; }
+  void set_free(int core, int64_t time) {
+    free_[core] = time;
+    rank(core);
+  }
+  // Takes the message that is processed next: the lowest (start, core, arrival, source, number).
+  Message take() {
+    const int core = earliest_.core();
+    std::pop_heap(heaps_[core].begin(), heaps_[core].end());
+    const Message m = heaps_[core].back();
+    heaps_[core].pop_back();
+    rank(core);
     return taken(m);
   }
   // Takes the oldest message from a source to a core; false if there is none.
@@ -71,10 +103,16 @@ class Messages {
 
  private:
   std::vector<std::vector<Message>> heaps_, chains_;
+  std::vector<int64_t> free_;  // by core
+  Earliest earliest_;
   bool replaying_;
   int64_t waiting_ = 0, spikes_ = 0;
   int sent_ = 0;
 
+  void rank(int core) {
+    const auto& heap = heaps_[core];
+    earliest_.set(core, heap.empty() ? Earliest::NEVER : std::max(heap.front().arrival, free_[core]));
+  }
   Message taken(const Message& m) {
     waiting_--;
     spikes_ -= m.payload;

@@ -94,6 +94,7 @@ class NetworkSpec {
     return found;
   }
   int n_inputs() const { return n_inputs_; }
+  int n_outputs() const { return static_cast<int>(outputs_.size()); }
   int n_neurons() const {
     int n = 0;
     for (int size : sizes_) n += size;

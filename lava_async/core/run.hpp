@@ -27,6 +27,8 @@ struct Rules {
   int limit = 1;
   bool truncate = false, refractory = true, input_first = true;
   double refractory_dropout = 0;
+  int margin = 0;        // spikes by which the best output leads when a sample ends; 0: it does not
+  bool at_step = false;  // look for the margin at the ends of time steps only
   uint64_t seed = 0;
   std::vector<ReplayGroup> groups;  // ascending
   std::vector<int32_t> sources;
@@ -95,8 +97,15 @@ struct Sample {
   int first_wanted = 0, n_wanted = 0;
   int32_t* forward_steps = nullptr;  // (T,)
   int32_t* first_output = nullptr;   // (T,)
+  int32_t* totals = nullptr;   // (outputs,) their spikes in the sample so far, carried on in place; or nullptr
+  int32_t* decided = nullptr;  // time steps after which the sample was decided, 0: not yet; carried on in place
   Tally tally;
   Record<Num>* record = nullptr;
+};
+
+// Times of one sample, of timed execution; as in TimedResults.
+struct TimedSample {
+  int64_t *step_ps, *first_output_ps, *decided_ps;
 };
 
 }  // namespace lava_async

@@ -2,8 +2,8 @@
 //
 // Neurons of different cores share nothing, so that forward steps in the order of their start are all that happens.
 #pragma once
+#include "margin.hpp"
 #include "messages.hpp"
-#include "timed_network.hpp"
 #include "timed_neurons.hpp"
 
 namespace lava_async {
@@ -23,7 +23,7 @@ class TimedForward : TimedNeurons<M> {
         machine_(machine),
         cores_(cores),
         interrupt_(interrupt),
-        free_(machine.n_cores),
+        decision_(net, rules),
         operations_(machine.n_cores),
         received_(machine.n_cores),
         updates_(machine.n_cores),
@@ -31,16 +31,24 @@ class TimedForward : TimedNeurons<M> {
     ws.history.make(net, net.longest_delay);
   }
 
-  Failure run(Sample<Num, float>& s, int64_t* step_ps, int64_t* first_output_ps, std::vector<int64_t>* log) {
+  Failure run(Sample<Num, float>& s, const TimedSample& times, std::vector<int64_t>* log) {
     sample_ = &s;
     log_ = log;
     s.tally = Tally{};
     this->take_state(s);
     ws_.history.begin(net_, s.history, s.n_history, s.inputs, s.n_inputs_before);
     replayed_ = 0;
+    decision_.open(s.totals, s.decided);
+    *times.decided_ps = -1;
     for (int row = 0; row < s.n_steps; row++) {
       t_ = s.t0 + row;
-      const Status status = time_step(row, step_ps[row], first_output_ps[row]);
+      if (decision_.is_made()) {
+        leave_out(row);
+        times.step_ps[row] = 0;
+        times.first_output_ps[row] = -1;
+        continue;
+      }
+      const Status status = time_step(row, times.step_ps[row], times.first_output_ps[row], *times.decided_ps);
       if (status != Status::DONE) {
         return {status, s.number, t_, k_, 0};
       }
@@ -54,7 +62,7 @@ class TimedForward : TimedNeurons<M> {
   const Machine& machine_;
   const TimedNetwork& cores_;
   Interrupt& interrupt_;
-  std::vector<int64_t> free_;  // when each core is free
+  Decision decision_;
   std::vector<int64_t> operations_, received_, updates_;
   Messages messages_;
   Sample<Num, float>* sample_ = nullptr;
@@ -63,15 +71,16 @@ class TimedForward : TimedNeurons<M> {
   int k_ = 0;
   uint64_t drop_ = 0;
   bool output_fired_ = false;
+  int64_t earliest_ = 0, latest_ = 0;  // when the first and the last output neuron of this forward step had emitted
 
-  Status time_step(int row, int64_t& step_ps, int64_t& first_output_ps) {
+  Status time_step(int row, int64_t& step_ps, int64_t& first_output_ps, int64_t& decided_ps) {
     Sample<Num, float>& s = *sample_;
     const Machine::Times& times = machine_.times;
     const uint64_t dropout = fold(fold(fold(mix(rules_.seed + G), REFRACTORY_DROPOUT), s.number), t_);
     ws_.counts.fill(0);
     s.first_output[row] = 0;
     first_output_ps = -1;
-    for (int c = 0; c < machine_.n_cores; c++) operations_[c] = received_[c] = updates_[c] = free_[c] = 0;
+    for (int c = 0; c < machine_.n_cores; c++) operations_[c] = received_[c] = updates_[c] = 0;
     messages_.clear();
     const int64_t walked = open(row);
     s.tally.operations += walked;
@@ -87,14 +96,18 @@ class TimedForward : TimedNeurons<M> {
         process(m);
       }
       drop_ = fold(dropout, k_);
-      const int64_t earliest = emit_all();
+      emit_all();
       this->record_check(s.record, t_, k_);
       if (output_fired_ && s.first_output[row] == 0) {
         s.first_output[row] = k_ + 1;
-        first_output_ps = earliest;
+        first_output_ps = earliest_;
       }
       const bool stops =
           rules_.extra_steps >= 0 && s.first_output[row] > 0 && k_ == s.first_output[row] - 1 + rules_.extra_steps;
+      if (output_fired_ && !rules_.at_step && decision_.leads([&](int at) { return ws_.counts[at]; })) {
+        decided_ps = latest_;
+        break;
+      }
       if (messages_.waiting() == 0 || stops) break;
       if (k_ + 1 >= rules_.limit) {
         if (rules_.truncate) break;
@@ -105,14 +118,22 @@ class TimedForward : TimedNeurons<M> {
     s.forward_steps[row] = k_ + 1;
     step_ps = 0;
     for (int c = 0; c < machine_.n_cores; c++) {
-      step_ps = std::max(step_ps, free_[c] + times.barrier);
+      step_ps = std::max(step_ps, messages_.free(c) + times.barrier);
     }
     s.tally.dropped += messages_.spikes();
     if (ws_.history.depth() > 0) this->collect();
+    decision_.close(t_, [&](int at) { return ws_.counts[at]; });
     for (int i = 0; s.counts && i < net_.n_neurons; i++) {
       s.counts[static_cast<size_t>(row) * net_.n_neurons + i] = ws_.counts[net_.place_of[i]];
     }
     return Status::DONE;
+  }
+
+  // A time step after the decision: nothing happens.
+  void leave_out(int row) {
+    Sample<Num, float>& s = *sample_;
+    s.forward_steps[row] = s.first_output[row] = 0;
+    if (s.counts) std::fill_n(s.counts + static_cast<size_t>(row) * net_.n_neurons, net_.n_neurons, 0);
   }
 
   // Forward step 0: everyone leaks, input and delayed spikes arrive, everyone is checked. Returns synapses walked.
@@ -147,8 +168,13 @@ class TimedForward : TimedNeurons<M> {
     }
     Arrivals<Num>& a = ws_.arrivals;
     for (int e = 0; e < a.n; e++) {
-      for (Bits left = a.touched[a.blocks[e]]; left; left &= left - 1) {
-        updates_[cores_.core_of[BLOCK * a.blocks[e] + __builtin_ctz(left)]]++;
+      const int b = a.blocks[e], core = cores_.core_of_block[b];
+      if (core >= 0) {
+        updates_[core] += __builtin_popcount(a.touched[b]);
+        continue;
+      }
+      for (Bits left = a.touched[b]; left; left &= left - 1) {
+        updates_[cores_.core_of[BLOCK * b + __builtin_ctz(left)]]++;
       }
     }
     fired_.clear();
@@ -159,33 +185,39 @@ class TimedForward : TimedNeurons<M> {
     a.n = 0;
     for (int c = 0; c < machine_.n_cores; c++) {
       s.tally.updates += updates_[c];
-      free_[c] = times.inactive_update * cores_.size[c] + times.arrival * received_[c] +
-                 times.synaptic_operation * operations_[c] + times.active_update * updates_[c];
+      messages_.set_free(c, times.inactive_update * cores_.size[c] + times.arrival * received_[c] +
+                      times.synaptic_operation * operations_[c] + times.active_update * updates_[c]);
     }
     return walked;
   }
   int source_of(int layer, int id) const { return layer == INPUT ? id : id + net_.n_inputs; }
 
+  // Delivers what is due of a source: its spikes through synapses of one delay or another.
   template <class Due>
   int64_t arrive_late(int source, const Due* begin, const Due* end) {
     int64_t walked = 0;
-    merged_.clear();
+    late_.clear();
     for (const Due* d = begin; d < end; d++) {
       for (size_t r = cores_.begin[source]; r < cores_.begin[source + 1]; r++) {
         const TimedNetwork::Reach& reach = cores_.reaches[r];
         if (reach.delay != d->second.first) continue;
         received_[reach.core]++;
-        operations_[reach.core] += static_cast<int64_t>(reach.last - reach.first);
-        walked += static_cast<int64_t>(reach.last - reach.first);
-        for (size_t e = reach.first; e < reach.last; e++)
-          merged_.push_back({cores_.weight[e], {cores_.target[e], d->second.second}});
+        operations_[reach.core] += reach.synapses;
+        walked += reach.synapses;
+        for (size_t e = reach.first; e < reach.last; e++) late_.push_back({&cores_.pieces[e], d->second.second});
       }
     }
-    std::sort(merged_.begin(), merged_.end());  // weights lie in the order of the network's synapses
-    for (const auto& m : merged_) add(m.second.first, m.first, m.second.second);
+    if (end - begin > 1) {  // weights lie in the order of the network's synapses
+      std::sort(late_.begin(), late_.end(), [](const Late& a, const Late& b) { return a.piece->weight < b.piece->weight; });
+    }
+    for (const Late& late : late_) add(*late.piece, late.payload);
     return walked;
   }
-  std::vector<std::pair<size_t, std::pair<int32_t, int>>> merged_;
+  struct Late {
+    const TimedNetwork::Piece* piece;
+    int payload;
+  };
+  std::vector<Late> late_;
 
   // Sends what a source emits at a time to the cores that it reaches; returns when it was sent.
   int64_t send(int source, int payload, int64_t time, bool at_once) {
@@ -214,14 +246,14 @@ class TimedForward : TimedNeurons<M> {
       const int64_t* recorded = machine_.replay + 3 * replayed_++;
       return messages_.take_recorded(recorded[1], recorded[2], m) ? Status::DONE : Status::NOT_PENDING;
     }
-    m = messages_.take(free_);
+    m = messages_.take();
     return Status::DONE;
   }
 
   void process(const Message& m) {
     const Machine::Times& times = machine_.times;
     Sample<Num, float>& s = *sample_;
-    const int64_t start = std::max(m.arrival, free_[m.core]);
+    const int64_t start = std::max(m.arrival, messages_.free(m.core));
     if (s.record && s.record->groups) {
       s.record->group_t.push_back(t_);
       s.record->group_k.push_back(k_ - 1);
@@ -230,7 +262,7 @@ class TimedForward : TimedNeurons<M> {
       if (log_) log_->insert(log_->end(), {m.core, m.arrival, start});
     }
     const TimedNetwork::Reach& reach = cores_.reaches[m.reach];
-    for (size_t e = reach.first; e < reach.last; e++) add(cores_.target[e], cores_.weight[e], m.payload);
+    for (size_t e = reach.first; e < reach.last; e++) add(cores_.pieces[e], m.payload);
     Arrivals<Num>& a = ws_.arrivals;
     int64_t touched = 0;
     fired_.clear();
@@ -240,17 +272,17 @@ class TimedForward : TimedNeurons<M> {
       a.touched[a.blocks[e]] = 0;
     }
     a.n = 0;
-    const int64_t walked = static_cast<int64_t>(reach.last - reach.first);
-    s.tally.operations += walked;
+    s.tally.operations += reach.synapses;
     s.tally.updates += touched;
-    free_[m.core] = start + times.arrival + times.synaptic_operation * walked + times.active_update * touched;
+    messages_.set_free(m.core, start + times.arrival + times.synaptic_operation * reach.synapses + times.active_update * touched);
   }
 
-  // Lets all that fired emit, by ascending number; returns when the first output neuron had emitted.
-  int64_t emit_all() {
+  // Lets all that fired emit, by ascending number.
+  void emit_all() {
     std::sort(fired_.begin(), fired_.end());
     output_fired_ = false;
-    int64_t earliest = INT64_MAX;
+    earliest_ = INT64_MAX;
+    latest_ = -1;
     for (int neuron : fired_) {
       const int at = net_.place_of[neuron], block = at / BLOCK;
       const Bits bit = static_cast<Bits>(1 << at % BLOCK);
@@ -258,15 +290,15 @@ class TimedForward : TimedNeurons<M> {
       const double q = rules_.refractory_dropout;
       const bool free = !rules_.refractory || (q > 0 && unit(fold(drop_, neuron)) < q);
       ws_.free[block] = static_cast<Bits>(free ? ws_.free[block] | bit : ws_.free[block] & ~bit);
-      int64_t& core_free = free_[cores_.core_of[at]];
-      const int64_t emitted = core_free + machine_.times.emission;
-      core_free = send(neuron + net_.n_inputs, 1, emitted, false);
+      const int core = cores_.core_of[at];
+      const int64_t emitted = messages_.free(core) + machine_.times.emission;
+      messages_.set_free(core, send(neuron + net_.n_inputs, 1, emitted, false));
       if (net_.output[block] & bit) {
         output_fired_ = true;
-        earliest = std::min(earliest, emitted);
+        earliest_ = std::min(earliest_, emitted);
+        latest_ = std::max(latest_, emitted);
       }
     }
-    return earliest;
   }
 };
 

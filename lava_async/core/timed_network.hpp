@@ -8,47 +8,56 @@
 namespace lava_async {
 
 struct TimedNetwork {
-  // What a source reaches in a core, with one delay: synapses first .. last - 1.
+  // Synapses of a source onto neurons of one block that lie in one core: those of `lanes`, whose weights follow one
+  // another from that of lane 0 on; `single`: the weight of the only lane.
+  struct Piece {
+    int32_t block;
+    Bits lanes;
+    bool single;
+    size_t weight;
+  };
+  // What a source reaches in a core, with one delay: pieces first .. last - 1.
   struct Reach {
-    int core, delay;
+    int core, delay, synapses;
     size_t first, last;
   };
   std::vector<size_t> begin;  // (C + N + 1,) the reaches of each source, by core, then delay
   std::vector<Reach> reaches;
-  std::vector<int32_t> target;  // place
-  std::vector<size_t> weight;   // place among the weights
-  std::vector<int> core_of;     // by place; -1: nobody
-  std::vector<int64_t> size;    // neurons of each core
+  std::vector<Piece> pieces;
+  std::vector<int> core_of;        // by place; -1: nobody
+  std::vector<int> core_of_block;  // -1: its neurons lie in several cores
+  std::vector<int64_t> size;       // neurons of each core
 
-  TimedNetwork(const Layout& net, const Machine& machine) : core_of(net.n_places(), -1), size(machine.n_cores) {
+  TimedNetwork(const Layout& net, const Machine& machine)
+      : core_of(net.n_places(), -1), core_of_block(net.n_blocks, -1), size(machine.n_cores) {
     for (int i = 0; i < net.n_neurons; i++) {
       core_of[net.place_of[i]] = static_cast<int>(machine.core_of[i]);
       size[machine.core_of[i]]++;
     }
-    struct Synapse {
-      int core, delay;
-      int32_t target;
-      size_t weight;
-    };
-    std::vector<Synapse> found;
+    for (int b = 0; b < net.n_blocks; b++) {
+      if (net.exists[b] == 0) continue;
+      const int core = core_of[BLOCK * b + __builtin_ctz(net.exists[b])];
+      if (in_core(b, net.exists[b], core) == net.exists[b]) core_of_block[b] = core;
+    }
+    std::vector<Found> found;
     begin.push_back(0);
     for (int layer = INPUT; layer < net.n_layers(); layer++) {
       for (int row = 0; row < net.n_source(layer); row++) {
         found.clear();
         for (const Part& p : net.parts) {
           if (p.source != layer) continue;
-          each_synapse(net, p, row, [&](int at, size_t w) { found.push_back({core_of[at], p.delay_of(row), at, w}); });
+          each_piece(net, p, row, [&](Piece piece) { add(found, piece, p.delay_of(row)); });
         }
-        std::stable_sort(found.begin(), found.end(), [](const Synapse& a, const Synapse& b) {
+        std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
           return a.core != b.core ? a.core < b.core : a.delay < b.delay;
         });
-        for (const Synapse& s : found) {
+        for (const Found& f : found) {
           const bool starts =
-              begin.back() == reaches.size() || reaches.back().core != s.core || reaches.back().delay != s.delay;
-          if (starts) reaches.push_back({s.core, s.delay, target.size(), target.size()});
-          target.push_back(s.target);
-          weight.push_back(s.weight);
-          reaches.back().last = target.size();
+              begin.back() == reaches.size() || reaches.back().core != f.core || reaches.back().delay != f.delay;
+          if (starts) reaches.push_back({f.core, f.delay, 0, pieces.size(), pieces.size()});
+          pieces.push_back(f.piece);
+          reaches.back().synapses += __builtin_popcount(f.piece.lanes);
+          reaches.back().last = pieces.size();
         }
         begin.push_back(reaches.size());
       }
@@ -56,24 +65,45 @@ struct TimedNetwork {
   }
 
  private:
+  struct Found {
+    int core, delay;
+    Piece piece;
+  };
+
+  Bits in_core(int block, Bits lanes, int core) const {
+    Bits here = 0;
+    for (Bits left = lanes; left; left &= left - 1) {
+      const int lane = __builtin_ctz(left);
+      if (core_of[BLOCK * block + lane] == core) here |= static_cast<Bits>(1 << lane);
+    }
+    return here;
+  }
+  // Cuts a piece by the cores of its neurons.
+  void add(std::vector<Found>& found, Piece piece, int delay) const {
+    while (piece.lanes) {
+      const int core = core_of[BLOCK * piece.block + __builtin_ctz(piece.lanes)];
+      const Bits here = in_core(piece.block, piece.lanes, core);
+      found.push_back({core, delay, {piece.block, here, piece.single, piece.weight}});
+      piece.lanes &= static_cast<Bits>(~here);
+    }
+  }
   template <class F>
-  static void each_synapse(const Layout& net, const Part& p, int row, F f) {
+  static void each_piece(const Layout& net, const Part& p, int row, F f) {
     const Layer& to = net.layers[p.target];
     if (p.kind == Kind::SPARSE) {
-      for (int64_t e = p.start[row]; e < p.start[row + 1]; e++) f(p.reached[e], p.weights + e);
+      for (int64_t e = p.start[row]; e < p.start[row + 1]; e++) {
+        f({p.reached[e] / BLOCK, static_cast<Bits>(1 << p.reached[e] % BLOCK), true, p.weights + e});
+      }
     } else if (p.kind == Kind::DENSE) {
-      for (int i = 0; i < p.n_target; i++) {
-        f(BLOCK * to.block + to.place_in_layer(i), p.weights + row * p.stride + to.place_in_layer(i));
+      for (int b = 0; b < to.blocks; b++) {
+        f({to.block + b, net.exists[to.block + b], false, p.weights + row * p.stride + b * BLOCK});
       }
     } else {
       const ConvLayout::Walk w = p.there.walk(row);
       for (int r = 0; r < w.rows; r++) {
         for (int b = 0; b < w.blocks; b++) {
-          for (Bits left = w.masks[b]; left; left &= left - 1) {
-            const ptrdiff_t lane = BLOCK * b + __builtin_ctz(left);
-            f(static_cast<int>(BLOCK * (to.block + w.block + r * w.block_step) + lane),
-              p.weights + w.weights + r * w.row_step + lane);
-          }
+          f({static_cast<int32_t>(to.block + w.block + r * w.block_step + b), w.masks[b], false,
+             p.weights + w.weights + r * w.row_step + b * BLOCK});
         }
       }
     }

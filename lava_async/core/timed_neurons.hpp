@@ -3,6 +3,7 @@
 #include "neurons/cuba.hpp"
 #include "neurons/loihi.hpp"
 #include "run.hpp"
+#include "timed_network.hpp"
 #include "workspace.hpp"
 
 namespace lava_async {
@@ -49,9 +50,17 @@ class TimedNeurons {
     }
   }
 
-  LAVA_INLINE void add(int at, size_t weight, int payload) {
-    ws_.arrivals.sum[at] += static_cast<Num>(payload) * p_.weights[weight];
-    ws_.arrivals.touch(at / BLOCK, static_cast<Bits>(1 << at % BLOCK));
+  LAVA_INLINE void add(const TimedNetwork::Piece& piece, int payload) {
+    const size_t i = static_cast<size_t>(piece.block) * BLOCK;
+    Num* sum = &ws_.arrivals.sum[i];
+    const Num* weight = &p_.weights[piece.weight];
+    if (piece.single) {
+      sum[__builtin_ctz(piece.lanes)] += static_cast<Num>(payload) * *weight;
+    } else {
+      const auto brought = splat(static_cast<Num>(payload)) * load_unaligned(weight);
+      store(sum, load(sum) + select(mask(piece.lanes), brought, zero<Num>()));
+    }
+    ws_.arrivals.touch(piece.block, piece.lanes);
   }
 
   // Integrates and checks a block, and lists which neurons fire.

@@ -65,6 +65,10 @@ class State:
         Sums of their payloads; None: the same as `history`, since no neuron is graded.
     inputs : (D_in, C) int32 or float32
         Payloads of the input channels in the last D_in time steps, D_in = longest delay of an input synapse.
+    totals : (n_out,) int32
+        Spikes of the output neurons since the sample began, as far as a stop rule asks.
+    decided : int
+        After how many time steps a stop rule ended the sample; 0: it goes on.
     t : int
         Number of the next time step.
     """
@@ -74,6 +78,8 @@ class State:
     history: NDArray[np.int32]
     sent: NDArray[Any] | None
     inputs: NDArray[Any]
+    totals: NDArray[np.int32]
+    decided: int = 0
     t: int = 0
 
     @property
@@ -108,6 +114,7 @@ class State:
             np.zeros((of_neurons, n), np.int32),
             np.zeros((of_neurons, n), dtype) if network.graded else None,
             np.zeros((of_inputs, network.n_inputs), np.int32),
+            np.zeros(len(network.outputs), np.int32),
         )
 
 
@@ -138,6 +145,8 @@ class Result(Brief):
     state : dict of (N,) float32, int32 or int64
         All numbers of the neuron models at the end, by name: "u" (`current`), "v" (`voltage`), "theta", "sigma", ...;
         zero for neurons whose model has none of the name.
+    decided : int, or None
+        With ``Margin``: after how many time steps the sample was decided and ended; 0: it was not.
     groups : list of [t, k, [neurons]], or None
         With ``record="groups"``: who was picked in which forward step (input channel c is c - C); plain lists, as JSON.
     trace : list of Checked, or None
@@ -146,6 +155,9 @@ class Result(Brief):
         Timed: picoseconds from the opening of each time step to that of the next, the barrier included.
     first_output_ps : (T,) int64, or None
         Timed: picoseconds from the opening of the time step until the first output neuron emitted; -1 where none did.
+    decided_ps : int, or None
+        Timed, with ``Margin``: picoseconds from the opening of the last time step until the output spikes that decided
+        had been emitted; -1 if the sample was decided at the end of that time step, or not at all.
     messages : list of [t, k, source, core, arrival, start], or None
         Timed, with ``record="groups"``: which message was processed in which forward step, when it had arrived and when
         the core began with it, in picoseconds since the time step opened.
@@ -167,6 +179,8 @@ class Result(Brief):
     step_ps: NDArray[np.int64] | None = None
     first_output_ps: NDArray[np.int64] | None = None
     messages: list[list[int]] | None = None
+    decided: int | None = None
+    decided_ps: int | None = None
 
     def facts(self) -> dict[str, str]:
         """Return what is shown of the result."""
@@ -217,6 +231,8 @@ class BatchResult(Brief):
     step_ps: NDArray[np.int64] | None = None
     first_output_ps: NDArray[np.int64] | None = None
     messages: list[list[list[int]]] | None = None
+    decided: NDArray[np.int32] | None = None
+    decided_ps: NDArray[np.int64] | None = None
 
     def facts(self) -> dict[str, str]:
         """Return what is shown of the results."""
@@ -227,11 +243,14 @@ class BatchResult(Brief):
         """Put the results of single samples together."""
         columns: dict[str, Any] = {f.name: [getattr(r, f.name) for r in results] for f in fields(Result)}
         lists = ("groups", "trace", "messages")
+        types = {"decided": np.int32, "decided_ps": np.int64}
         states = columns.pop("state")
         stacked: dict[str, Any] = {"state": {name: np.array([s[name] for s in states]) for name in states[0]}}
         for name, column in columns.items():
-            kept = column if name in lists else np.array(column)
-            stacked[name] = None if column[0] is None else kept
+            if column[0] is None:
+                stacked[name] = None
+                continue
+            stacked[name] = column if name in lists else np.array(column, types.get(name))
         return cls(**stacked)
 
     def __len__(self) -> int:
@@ -240,8 +259,8 @@ class BatchResult(Brief):
     def __getitem__(self, b: int) -> Result:
         own = {name: values for name, values in vars(self).items() if name != "state"}
         one: dict[str, Any] = {name: None if values is None else values[b] for name, values in own.items()}
-        for name in ("synaptic_operations", "neuron_updates", "dropped"):
-            one[name] = int(one[name])
+        for name in ("synaptic_operations", "neuron_updates", "dropped", "decided", "decided_ps"):
+            one[name] = None if one[name] is None else int(one[name])
         one["state"] = {name: values[b] for name, values in self.state.items()}
         return Result(**one)
 

@@ -167,6 +167,8 @@ def rules_of(setup: Setup) -> _core.Rules:
         extra_steps=min(stop.extra_steps, _EVERYTHING),
         limit=min(stop.limit, _EVERYTHING),
         truncate=stop.truncate,
+        margin=stop.margin,
+        at_step=stop.at_step,
         refractory=how.refractory,
         input_first=how.input_first,
         refractory_dropout=float(setup.refractory_dropout),
@@ -216,6 +218,8 @@ class Call:
         self.counts = np.empty((*shape, n_neurons), np.int32)
         self.forward_steps, self.first_output = np.empty(shape, np.int32), np.empty(shape, np.int32)
         self.tally = np.zeros((n, 3), np.int64)
+        self.margin = setup.execution.until.lower().margin > 0
+        self.totals, self.decided = np.zeros((n, len(self.network.outputs)), np.int32), np.zeros(n, np.int32)
         self.recorded: Arrays = {}
         self.u: NDArray[Any]
         self.v: NDArray[Any]
@@ -228,6 +232,7 @@ class Call:
         """Begin at a state."""
         self.start = state.u[None], state.v[None]
         self.history, self.inputs, self.t0 = state.history[None], state.inputs[None], state.t
+        self.totals, self.decided = state.totals[None], np.array([state.decided], np.int32)
         self.from_rest = state.t == 0 and not (state.u.any() or state.v.any())
 
     def run(self) -> None:
@@ -254,6 +259,8 @@ class Call:
         dtype = narrow if engine is vars(self.compiled).get("narrow") else np.int64
         self.u, self.v = (x.astype(dtype) for x in self.start)
         self.tally[:] = 0
+        # Carried on in place by a call, which may fail.
+        self.decisions = (self.totals.copy(), self.decided.copy()) if self.margin else None
         found = self._call(engine, payload)
         if self.setup.record == "counts":
             return found  # type: ignore[no-any-return]
@@ -279,6 +286,7 @@ class Call:
             self.forward_steps,
             self.first_output,
             self.tally,
+            self.decisions,
             self.threads,
             self.setup.record,
         )
@@ -292,6 +300,8 @@ class Call:
         dtype = self.network.params.dtype
         state.fields = {name: x[0].astype(dtype, copy=False) for name, x in (("u", self.u), ("v", self.v))}
         state.t += self.batch.n_steps
+        if self.decisions is not None:
+            state.totals, state.decided = self.decisions[0][0], int(self.decisions[1][0])
         state.history = _last(state.history, self.counts[0])
         if len(state.inputs):
             state.inputs = _last(state.inputs, self.batch[0].to_dense().T)
@@ -316,6 +326,7 @@ class Call:
             {"u": current, "v": voltage},
             groups=None if groups is None else [groups],
             trace=None if trace is None else [trace],
+            decided=None if self.decisions is None else self.decisions[1],
         )
 
     def _groups(self) -> list[list[Any]] | None:
@@ -348,6 +359,7 @@ class TimedCall(Call):
         self.machine: Machine = setup.machine
         shape = self.forward_steps.shape
         self.step_ps, self.first_output_ps = np.zeros(shape, np.int64), np.full(shape, -1, np.int64)
+        self.decided_ps = np.full(len(batch), -1, np.int64)
 
     def _call(self, engine: _core.Engine, payload: int) -> Any:
         batch, machine, times = self.batch, self.machine, self.machine.times
@@ -380,8 +392,10 @@ class TimedCall(Call):
             self.forward_steps,
             self.first_output,
             self.tally,
+            self.decisions,
             self.step_ps,
             self.first_output_ps,
+            self.decided_ps,
             self.threads,
             self.setup.record,
         )
@@ -405,14 +419,16 @@ class TimedCall(Call):
 
     def result(self) -> BatchResult:  # noqa: D102
         found = super().result()
-        times = {"step_ps": self.step_ps, "first_output_ps": self.first_output_ps}
+        times: dict[str, Any] = {"step_ps": self.step_ps, "first_output_ps": self.first_output_ps}
+        if self.decisions is not None:
+            times["decided_ps"] = self.decided_ps
         if found.groups is not None:
             log, cores = self.recorded["log"].reshape(-1, 3).tolist(), self.machine.cores.tolist()
             messages = [
                 [t, k + 1, source, cores[core], arrival, start]
                 for (t, k, (source,)), (core, arrival, start) in zip(found.groups[0], log, strict=True)
             ]
-            times["messages"] = [messages]  # type: ignore[assignment]
+            times["messages"] = [messages]
         return BatchResult(**{**vars(found), **times})
 
 

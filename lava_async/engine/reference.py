@@ -23,7 +23,8 @@ NEVER = -1
 def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State, kind: Callable[..., Run] | None = None) -> Result:
     """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
     fields = {name: x.copy() for name, x in state.fields.items()}
-    ahead = replace(state, fields=fields, held=state.held.copy())  # a run that fails leaves the state as it was
+    # A run that fails leaves the state as it was.
+    ahead = replace(state, fields=fields, held=state.held.copy(), totals=state.totals.copy())
     result = (kind or Run)(setup, spikes, sample, ahead).result()
     vars(state).update(vars(ahead))
     return result
@@ -57,6 +58,7 @@ class Run:
             for name in ("refractory_steps", "sync_threshold")
         )
         self.graded = np.repeat([m.graded for _, m, _ in self.models], [r.stop - r.start for r, _, _ in self.models])
+        self.stop = setup.execution.until.lower()
         self.fan = [net.fan_out(j) for j in range(-self.C, self.N)]
         self.is_complex = any(model.complex_weights for _, model, _ in self.models)
         if self.is_complex:
@@ -84,10 +86,15 @@ class Run:
         state, setup = self.state, self.setup
         for row in range(self.T):
             self.row, self.t = row + self.D, state.t
+            state.t += 1
+            if state.decided:
+                continue
             self.lose_input()
             self.open()
             time_step(row)
-            state.t += 1
+            if self.stop.margin:
+                state.decided = state.t if self.leads() else 0
+                state.totals += self.emitted[self.row, self.C + setup.network.outputs].astype(np.int32)
         neurons, inputs = (len(self.emitted) - len(kept) for kept in (state.history, state.inputs))
         state.history = self.emitted[neurons:, self.C :].astype(np.int32)
         state.sent = None if state.sent is None else self.sent[neurons:, self.C :].copy()
@@ -108,6 +115,7 @@ class Run:
             fields,
             None if setup.record == "counts" else self.groups,
             self.trace if setup.record == "trace" else None,
+            decided=state.decided if self.stop.margin else None,
         )
 
     def open(self) -> None:
@@ -130,7 +138,7 @@ class Run:
     def asynchronous(self, row: int) -> None:
         """Semantics 3: deliver, check, select until nothing is pending."""
         schedule: Any = self.setup.execution.schedule
-        stop = self.setup.execution.until.lower()
+        stop = self.stop
         self.clear_queue()
         group = self.arrivals(now=self.setup.execution.input_first)
         if not self.setup.execution.input_first:
@@ -143,7 +151,7 @@ class Run:
                 self.first_output[row] = k + 1
                 last = k + stop.extra_steps if stop.extra_steps >= 0 else NEVER
             pending = np.flatnonzero(self.waiting)
-            if not len(pending) or k == last or schedule.ends(self.t, k):
+            if not len(pending) or k == last or schedule.ends(self.t, k) or self.is_decided(fired):
                 break
             if k + 1 >= stop.limit:
                 if stop.truncate:
@@ -166,6 +174,18 @@ class Run:
         self.waiting: NDArray[np.int64] = np.zeros(n, np.int64)
         self.payload: NDArray[Any] = np.zeros(n, self.dtype)
         self.momentum, self.emission = np.full(n, np.inf), np.full(n, NEVER)
+
+    def leads(self) -> bool:
+        """Semantics 5, `Margin`: whether the best output leads the second one by enough spikes of the sample so far."""
+        outputs = self.setup.network.outputs
+        counts = np.sort([0, 0, *(self.state.totals + self.emitted[self.row, self.C + outputs])])
+        return bool(counts[-1] - counts[-2] >= self.stop.margin)
+
+    def is_decided(self, fired: NDArray[Any]) -> bool:
+        """Return whether a forward step ends the sample."""
+        if not self.stop.margin or self.stop.at_step:
+            return False
+        return bool(np.isin(fired, self.setup.network.outputs).any()) and self.leads()
 
     def layered(self, row: int) -> None:
         """Semantics 4, `layered`: all spikes of the time step into a layer, then one check of its neurons."""

@@ -28,6 +28,8 @@ class Steps:
     counts : (N,) int32
         Spikes of each neuron in the last time step.
     forward_steps, first_output : (1, 1) int32
+    decided : (1,) int32
+        After how many time steps the sample was decided; 0: it is not, or no stop rule asks.
     tally : (1, 3) int64
         Synaptic operations, neuron updates and dropped spikes of the last time step.
     """
@@ -42,6 +44,9 @@ class Steps:
         self.counts = self._counts[0, 0]
         self.forward_steps, self.first_output = np.zeros((2, 1, 1), np.int32)
         self.tally = np.zeros((1, 3), np.int64)
+        self.decided = np.zeros(1, np.int32)
+        self._totals, self._margin = state.totals[None], setup.execution.until.lower().margin > 0
+        self._decisions: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None
         self._channel, self._count = np.zeros((2, network.n_inputs), np.int32)
         self._start = np.zeros((1, 2), np.int64)
         if self._compiled.integers:
@@ -49,8 +54,8 @@ class Steps:
 
     def reset(self, sample: int) -> None:
         """Begin a sample: everything zero."""
-        self.sample[0], self.state.t = sample, 0
-        for array in (self._u, self._v, self._history, self._inputs):
+        self.sample[0], self.state.t, self.state.decided = sample, 0, 0
+        for array in (self._u, self._v, self._history, self._inputs, self._totals, self.decided):
             array.fill(0)
 
     def step(self, frame: NDArray[Any]) -> None:
@@ -72,7 +77,14 @@ class Steps:
         if failure is not None:
             raise failure_of(self.setup, *failure)
         self.state.t += 1
+        if self._decisions is not None:
+            self._totals[...], self.decided[...] = self._decisions
+            self.state.decided = int(self.decided[0])
         self._remember(n)
+
+    def _before(self) -> None:
+        """Let a call carry on copies: it may fail."""
+        self._decisions = (self._totals.copy(), self.decided.copy()) if self._margin else None
 
     def _run(self, payload: int) -> tuple[Any, ...] | None:
         if not self._compiled.integers:
@@ -86,6 +98,7 @@ class Steps:
         return self._run_on(self._compiled.wide, payload, self._u, self._v)
 
     def _run_on(self, engine: _core.Engine, payload: int, u: NDArray[Any], v: NDArray[Any]) -> tuple[Any, ...] | None:
+        self._before()
         failure: Any = engine.run(
             self._rules,
             self.sample,
@@ -103,6 +116,7 @@ class Steps:
             self.forward_steps,
             self.first_output,
             self.tally,
+            self._decisions,
             1,
             "counts",
         )
@@ -134,4 +148,5 @@ class Steps:
             dropped,
             counts,
             {"u": current, "v": voltage},
+            decided=int(self.decided[0]) if self._margin else None,
         )

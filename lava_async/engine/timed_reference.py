@@ -44,17 +44,24 @@ class TimedRun(Run):
         self.cores_of = [np.unique(self.machine.core_of[fan.target[fan.delay == 0]]).tolist() for fan in self.fan]
         self.step_ps, self.first_output_ps = np.zeros(self.T, np.int64), np.full(self.T, -1, np.int64)
         self.messages: list[list[int]] = []
+        self.decided_ps = -1
         self.recorded = {(t, k): (source, core) for t, k, source, core in schedule.messages or ()}
 
     def result(self) -> Result:
         """Run all time steps."""
         found = super().result()
         messages = None if self.setup.record == "counts" else self.messages
-        return replace(found, step_ps=self.step_ps, first_output_ps=self.first_output_ps, messages=messages)
+        return replace(
+            found,
+            step_ps=self.step_ps,
+            first_output_ps=self.first_output_ps,
+            messages=messages,
+            decided_ps=self.decided_ps if self.stop.margin else None,
+        )
 
     def asynchronous(self, row: int) -> None:
         """Semantics 7: core by core, one message after another, until none waits."""
-        times, stop = self.machine.times, self.setup.execution.until.lower()
+        times, stop = self.machine.times, self.stop
         self.clear_queue()
         self.under_way: list[Message] = []
         self.n_sent = 0
@@ -72,6 +79,9 @@ class TimedRun(Run):
             if self.first_output[row] == 0 and outputs:
                 self.first_output[row], self.first_output_ps[row] = k + 1, min(outputs)
                 last = k + stop.extra_steps if stop.extra_steps >= 0 else NEVER
+            if self.is_decided(fired):
+                self.decided_ps = max(outputs)
+                break
             if not self.under_way or k == last:
                 break
             if k + 1 >= stop.limit:

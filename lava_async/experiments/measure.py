@@ -9,16 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.data.own import labelled
-from lava_async.engine import BatchResult
+from lava_async.decisions import Decisions
 from lava_async.execution import Execution, Fields, chosen
 from lava_async.forms import class_labels
 from lava_async.hardware import GROUPS, cost
-from lava_async.metrics import PS_PER_NS, decided
 from lava_async.network import Network
 from lava_async.silence import Activity
-from lava_async.simulation import simulate_batch
-from lava_async.spikes import SpikeBatch
-from lava_async.tally import Tally, in_parts, take
+from lava_async.tally import Tally, in_parts
 from lava_async.training.history import LabelledSpikes
 
 if TYPE_CHECKING:
@@ -57,7 +54,7 @@ def measure(
     dict
         ``numbers``: means as in :mod:`lava_async.metrics`, per sample unless the name says otherwise; energies in nJ
         (:mod:`lava_async.hardware.cost`: events, and what a chip with time steps pays for each of them); and what it
-        took until the correct decision, see :func:`decided`; of timed runs also nanoseconds.
+        took until the correct decision, see :mod:`lava_async.decisions`; of timed runs also nanoseconds.
         ``layers``: spikes per sample and spike density of each layer. ``neurons``: spikes per sample of each neuron.
         ``first_output_steps``: how many time steps had their first output spike in forward step 1, 2, ...
         ``spikes_histogram``: edges and samples between them.
@@ -67,7 +64,7 @@ def measure(
     how: dict[str, Any] = {"execution": execution, "threads": threads}
     labels, schedule = class_labels("measure: labels", data.labels, len(network.outputs)), execution.schedule
     layered = schedule.layered
-    tally, ends = Tally(), _Decisions()
+    tally, ends = Tally(), Decisions()
     energy, per_neuron = np.zeros(len(GROUPS)), np.zeros(network.n_neurons, np.int64)
     first_steps, per_sample, n_steps = np.zeros(1, np.int64), [], 0
     for part, run in in_parts(network, data.spikes, **how):
@@ -118,66 +115,6 @@ def measure(
         "first_output_steps": first_steps[1:].tolist(),
         "spikes_histogram": {"edges": edges.tolist(), "samples": heights.tolist()},
     }
-
-
-class _Decisions:
-    """What samples that end up correct took until their class was decided, means over these samples.
-
-    A run is a function of what came before, so the samples are run again up to their decision: what was counted then
-    is exact.
-    """
-
-    def __init__(self) -> None:
-        self.correct = 0
-        self.total = dict.fromkeys(
-            (
-                "time_steps_to_decision",
-                "forward_steps_to_decision",
-                "synaptic_operations_to_decision",
-                "spikes_to_decision",
-            ),
-            0,
-        )
-
-    def add(
-        self,
-        network: Network,
-        spikes: Any,
-        labels: NDArray[np.int64],
-        part: NDArray[np.int64],
-        run: BatchResult,
-        how: dict[str, Any],
-    ) -> None:
-        """Add the samples `part` of all."""
-        ends = decided(run.output, labels)
-        self.correct += int((ends > 0).sum())
-        self.total["time_steps_to_decision"] += int(ends.sum())
-        if run.step_ps is not None:
-            until = np.where(np.arange(run.step_ps.shape[1]) < ends[:, None], run.step_ps, 0)
-            self.total["nanoseconds_to_decision"] = self.total.get("nanoseconds_to_decision", 0) + int(until.sum())
-        for end in np.unique(ends[ends > 0]):
-            chosen = np.flatnonzero(ends == end)
-            self.total["forward_steps_to_decision"] += int(run.forward_steps[chosen, :end].sum())
-            self.total["spikes_to_decision"] += int(run.counts[chosen, :, :end].sum())
-            if end == run.output.shape[2]:
-                operations = run.synaptic_operations[chosen]
-            else:
-                cut = SpikeBatch.of(take(spikes, part[chosen]))
-                shorter = SpikeBatch.from_dense(_first_steps(cut, int(end)))
-                operations = simulate_batch(network, shorter, samples=part[chosen], **how).synaptic_operations
-            self.total["synaptic_operations_to_decision"] += int(operations.sum())
-
-    def means(self) -> dict[str, float]:
-        """Return the means; NaN if no sample ends up correct."""
-        means = {name: value / self.correct if self.correct else float("nan") for name, value in self.total.items()}
-        if "nanoseconds_to_decision" in means:
-            means["nanoseconds_to_decision"] /= PS_PER_NS
-        return means
-
-
-def _first_steps(spikes: SpikeBatch, n: int) -> NDArray[np.int32]:
-    """Return the first n time steps of samples as (B, C, n) spike counts."""
-    return np.stack([spikes[b].to_dense()[:, :n] for b in range(len(spikes))])
 
 
 def _longer(total: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:

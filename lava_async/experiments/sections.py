@@ -197,11 +197,15 @@ class ScheduleConfig(Table):
         return schedule(name, **{each: options[each] for each in SCHEDULES[name].options() if each in options})
 
 
+def _rules_of_training() -> list[str]:
+    return [name for name, rule in STOP_RULES.items() if not rule.ends_samples]
+
+
 @dataclass(frozen=True)
 class UntilConfig(Table):
     """When a time step ends."""
 
-    name: str = key("Stop rule.", "Quiescence", options=lambda: STOP_RULES)
+    name: str = key("Stop rule.", "Quiescence", options=_rules_of_training)
     extra_steps: int | None = key("FirstOutput: forward steps after the first output.", None, least=0)
     limit: int | None = key("MaxForwardSteps: most forward steps.", None, least=1)
     truncate: bool | None = key("MaxForwardSteps: whether the limit drops what is pending or is an error.", None)

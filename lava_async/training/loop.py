@@ -48,6 +48,11 @@ class Evaluation:
         With time steps that end as the stop rule says; synaptic operations per sample.
     steps_to_first_output : float
         Mean forward steps per time step until an output neuron emits.
+    share_decided, time_steps_to_decision : float or None
+        With ``Margin``: part of the samples that it ended, and mean number of time steps that ran. Synaptic operations
+        are then those until the decision.
+    nanoseconds_to_decision : float or None
+        With ``Margin``, of timed runs: mean time until the decision, barriers included.
     nanoseconds_per_time_step, nanoseconds_to_first_output : float or None
         Means of timed runs: of a time step, its barrier included, and until its first output neuron emits.
     """
@@ -59,6 +64,9 @@ class Evaluation:
     steps_to_first_output: float
     synaptic_operations: float
     reactivity: float
+    share_decided: float | None = None
+    time_steps_to_decision: float | None = None
+    nanoseconds_to_decision: float | None = None
     nanoseconds_per_time_step: float | None = None
     nanoseconds_to_first_output: float | None = None
 
@@ -134,6 +142,7 @@ def evaluate(
         steps_to_first_output=whole.steps_to_first_output,
         synaptic_operations=whole.synaptic_operations / whole.samples,
         reactivity=whole.reactivity,
+        **whole.decisions,
         **whole.times,
     )
 

@@ -147,6 +147,9 @@ class UnlayeredNetwork(torch.nn.Module):
             "seed": seed,
         }
         self.execution = _execution(execution, fields)
+        if self.execution.until.ends_samples:
+            name = type(self.execution.until).__name__
+            raise InvalidType("UnlayeredNetwork.until", name, "a rule for time steps: training runs whole samples")
         for name, p in (("refractory_dropout", refractory_dropout), ("input_dropout", input_dropout)):
             if not 0 <= p <= 1:
                 raise InvalidValue(f"UnlayeredNetwork.{name}", p, "a probability in 0 .. 1")

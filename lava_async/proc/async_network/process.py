@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 from lava.magma.core.process.ports.ports import InPort, OutPort
@@ -118,7 +119,7 @@ class AsyncNetwork(CheckedProcess):
         seed: int | None = None,
         name: str | None = None,
         log_config: LogConfig | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         self.refuse(kwargs)
         fields: Fields = {

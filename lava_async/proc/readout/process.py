@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
@@ -87,7 +89,7 @@ class Readout(CheckedProcess):
         offset: int = 0,
         name: str | None = None,
         log_config: LogConfig | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         self.refuse(kwargs)
         n_classes = count("Readout.n_classes", n_classes, least=1)

@@ -130,6 +130,12 @@ class SpikeScheduler(CheckedProcess):
         order = _order(schedule, group_size)
         if not isinstance(until, StopRule):
             raise InvalidType("SpikeScheduler.until", until, "a StopRule")
+        if until.ends_samples:
+            raise InvalidType(
+                "SpikeScheduler.until",
+                type(until).__name__,
+                "a rule for time steps; AsyncNetwork on the engine takes any",
+            )
         for field, array in (("layer_of", layer_of), ("queued", queued)):
             if np.shape(array) not in ((), shape):
                 raise InvalidValue(f"SpikeScheduler.{field}.shape", np.shape(array), f"() or {shape}")
