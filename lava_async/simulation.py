@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,6 +94,8 @@ def simulate(
         spikes = SpikeTrain.from_dense(spikes)
     _check_channels(network, spikes.n_channels)
     result: Result = chosen.run(setup, spikes, _key("sample", sample), State.zeros(network))
+    if setup.machine is not None and setup.execution.schedule.layered:
+        result = _timed_by_layer(setup, SpikeBatch.of_one(spikes), BatchResult.stack([result]))[0]
     return result
 
 
@@ -144,10 +147,28 @@ def simulate_batch(
     if threads is not None:
         count("threads", threads, least=1)
     if (record == "counts" and chosen is compiled) or len(batch) == 0:
-        return compiled.run_batch(setup, batch, numbers, threads)
-    return BatchResult.stack(
-        [chosen.run(setup, batch[b], int(numbers[b]), State.zeros(network)) for b in range(len(batch))]
+        return _timed_by_layer(setup, batch, compiled.run_batch(setup, batch, numbers, threads))
+    return _timed_by_layer(
+        setup,
+        batch,
+        BatchResult.stack(
+            [chosen.run(setup, batch[b], int(numbers[b]), State.zeros(network)) for b in range(len(batch))]
+        ),
     )
+
+
+def _timed_by_layer(setup: Setup, batch: SpikeBatch, result: BatchResult) -> BatchResult:
+    """Return a result with the times of a chip that keeps layers in step, if the schedule asks for them."""
+    if setup.machine is None or not setup.execution.schedule.layered or not len(batch):
+        return result
+    from lava_async.hardware.barriers import layered_times
+
+    times = layered_times(setup.network, setup.machine, batch, result.counts)
+    if result.decided is not None:
+        over = np.arange(batch.n_steps) >= np.where(result.decided > 0, result.decided, batch.n_steps)[:, None]
+        times.step_ps[over] = 0
+        return replace(result, **times._asdict(), decided_ps=np.full(len(batch), -1, np.int64))
+    return replace(result, **times._asdict())
 
 
 class Stepper:
@@ -228,10 +249,11 @@ def _setup(network: Network, record: str, execution: Execution | None, **fields:
 def setup_of(network: Network, execution: Execution, record: str = "counts", **dropout: float) -> Setup:
     """Return what engines run; `dropout` as of :class:`~lava_async.engine.Setup`."""
     machine = None
-    if execution.schedule.timed:
+    chip: Any = execution.schedule if execution.schedule.timed else getattr(execution.schedule, "chip", None)
+    if chip is not None:
         from lava_async.hardware import timing  # Nothing else takes the time to import it.
 
-        machine = timing.machine(execution.schedule, network)  # type: ignore[arg-type]  # What is timed is a Timed.
+        machine = timing.machine(chip, network)
     return Setup(network, execution, record, **dropout, machine=machine)
 
 

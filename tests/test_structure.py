@@ -45,7 +45,18 @@ BASE = {
     "terminal",
     "threads",
 }
-CORE = BASE | {"defaults", "engine", "metrics", "probes", "readout", "silence", "simulation", "tally", "thresholds"}
+CORE = BASE | {
+    "decisions",
+    "defaults",
+    "engine",
+    "metrics",
+    "probes",
+    "readout",
+    "silence",
+    "simulation",
+    "tally",
+    "thresholds",
+}
 ADAPTERS = {"data", "hardware", "netx", "nir", "plots", "proc", "training"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),
@@ -55,6 +66,7 @@ MAY_IMPORT = {
     "probes": BASE | {"engine", "simulation"},
     "readout": BASE | {"simulation"},
     "tally": BASE | {"engine", "simulation", "metrics"},
+    "decisions": BASE | {"engine", "simulation", "metrics", "tally"},
     "thresholds": BASE,
     "silence": BASE | {"metrics"},
     "defaults": set(),
@@ -68,9 +80,12 @@ MAY_IMPORT = {
     "training": CORE | {"data", "netx", "progress"},
     "complexity": CORE | {"data"},
     "neurobench": CORE | {"complexity"},
+    "calibration": CORE | {"data", "hardware", "progress"},
     "experiments": CORE | ADAPTERS | {"model_files", "models"},
     "bench": CORE | ADAPTERS | {"experiments"},
-    "commands": CORE | ADAPTERS | {"bench", "complexity", "experiments", "model_files", "models", "progress"},
+    "commands": CORE
+    | ADAPTERS
+    | {"bench", "calibration", "complexity", "experiments", "model_files", "models", "progress"},
     "cli": CORE | {"commands"},
     "__main__": {"cli"},
     "__init__": CORE | {"compat", "models"} | ADAPTERS,  # adapters for type checkers alone

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from lava_async.commands.base import Command, Report, output, table, whole
 from lava_async.commands.bench import COMMAND as BENCH
+from lava_async.commands.calibrate import COMMAND as CALIBRATE
 from lava_async.commands.data import COMMAND as DATA
 from lava_async.commands.demo import COMMAND as DEMO
 from lava_async.commands.doctor import COMMAND as DOCTOR
@@ -25,7 +26,7 @@ COMMANDS: Registry[Command] = Registry(
     "commands",
     {
         command.name: command
-        for command in (DEMO, TRAIN, STUDY, EVALUATE, EXPORT, RUN, INSPECT, MODELS, DATA, BENCH, DOCTOR)
+        for command in (DEMO, TRAIN, STUDY, EVALUATE, CALIBRATE, EXPORT, RUN, INSPECT, MODELS, DATA, BENCH, DOCTOR)
     },
 )
 

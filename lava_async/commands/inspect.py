@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lava_async.chips.targets import TARGETS
 from lava_async.commands.base import Command, Report, output, table, whole
-from lava_async.commands.models import add_model
+from lava_async.commands.models import add_mapping_options, add_model, order_of
+from lava_async.hardware import check, core_rows, hop_rows
+from lava_async.hardware.timing import mapping_of
+from lava_async.schedules import Timed
 
 if TYPE_CHECKING:
     from lava_async.experiments.inspection import Inspection
@@ -21,6 +24,8 @@ BAR, NOTE = 48, 100
 def _arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--target", choices=TARGETS, help="only this chip; exit code 1 if the network does not fit")
+    add_mapping_options(parser)
+    parser.add_argument("--cores", action="store_true", help="Loihi 1: also show every core and the ways of messages")
     parser.add_argument(
         "--html", type=output(".html", ".htm"), metavar="FILE.html", help="write a report for browsers, too"
     )
@@ -50,10 +55,18 @@ def _run(args: Namespace) -> Report:
         parts.append("\n".join(["Noted in the file:", *notes]))
     for fit in found.fits:
         parts.append(f"{fit.mapping.target.title}:\n{table(limit_rows(fit, brief=True))}\n{verdict(fit)}")
+    plain = found.plain()
+    if args.cores or args.mapping or args.neurons_per_core or args.tiles:
+        mapping = mapping_of(cast(Timed, order_of(args, Timed.name)), found.network)
+        fit = check(found.network, mapping=mapping, largest_input=args.largest_input)
+        cores, hops = core_rows(mapping), hop_rows(found.network, mapping)
+        parts += [f"This mapping {fit.verdict}", table(cores)]
+        parts.append("Messages that one spike of each neuron makes:\n" + table(hops))
+        plain["mapping"] = {"verdict": fit.verdict, "core_of": mapping.core_of.tolist(), "cores": cores, "hops": hops}
     if args.html is not None:
         _write(args.html, found)
         parts.append(f"Written to {args.html}")
-    return Report("\n\n".join(parts), found.plain(), ok=not args.target or found.fits[0].ok)
+    return Report("\n\n".join(parts), plain, ok=not args.target or found.fits[0].ok)
 
 
 def _write(file: Path, found: Inspection) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.commands.base import whole
 from lava_async.model_files import BIAS_CHANNEL, Model, load_model
-from lava_async.schedules import SCHEDULES, ExecutionKind, schedule
+from lava_async.schedules import SCHEDULES, ExecutionKind, Timed, schedule
 
 
 def seconds(text: str) -> float:
@@ -65,8 +67,12 @@ def with_bias_channel(noted: dict[str, Any], spikes: NDArray[Any]) -> NDArray[An
 
 def order_of(args: Namespace, name: str) -> ExecutionKind:
     """Return the schedule of a name, with the group size or the preset that the options say."""
-    given = vars(args)
-    return schedule(name, **{each: given[each] for each in SCHEDULES[name].options() if each in given})
+    given = dict(vars(args))
+    if "chip" in SCHEDULES[name].options() and given.get("barriers"):
+        return schedule(name, chip=order_of(args, Timed.name))
+    per_core = given.get("neurons_per_core")
+    given["neurons_per_core"] = per_core[0] if per_core and len(per_core) == 1 else per_core
+    return schedule(name, **{each: given[each] for each in SCHEDULES[name].options() if given.get(each) is not None})
 
 
 def add_schedule_options(parser: ArgumentParser) -> None:
@@ -80,6 +86,45 @@ def add_schedule_options(parser: ArgumentParser) -> None:
         default="sanafe",
         help="timed: whose times of Loihi 1 (default: %(default)s)",
     )
+    add_mapping_options(parser)
+    parser.add_argument(
+        "--barriers",
+        action="store_true",
+        help="layered: tell the time on a chip that keeps layers in step by barriers, with the preset and mapping",
+    )
+
+
+def add_mapping_options(parser: ArgumentParser) -> None:
+    """Add the options that say where neurons lie on a chip."""
+    parser.add_argument(
+        "--neurons-per-core",
+        type=whole(1),
+        nargs="+",
+        metavar="N",
+        help="timed: most neurons of a core, one number or one per layer (default: as many as it holds)",
+    )
+    parser.add_argument(
+        "--tiles",
+        type=whole(1),
+        metavar="N",
+        help="timed: spread the cores over N tiles (default: as few as hold them)",
+    )
+    parser.add_argument(
+        "--mapping", type=core_list, metavar="FILE", help="timed: the core of each neuron, a list in .json or .npy"
+    )
+
+
+def core_list(text: str) -> tuple[int, ...]:
+    """Return the numbers in a file, a type of options."""
+    path = Path(text)
+    try:
+        found: Any = np.load(path, allow_pickle=False) if path.suffix == ".npy" else json.loads(path.read_text())
+        numbers = np.asarray(found)
+    except (OSError, ValueError) as error:
+        raise ArgumentTypeError(f"{text!r} cannot be read as a list of cores: {error}") from None
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        raise ArgumentTypeError(f"{text!r} must be a list of integers, the core of each neuron")
+    return tuple(numbers.tolist())
 
 
 def load(args: Namespace) -> Model:

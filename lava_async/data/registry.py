@@ -95,9 +95,7 @@ def check_options(name: str, given: dict[str, Any]) -> None:
             raise InvalidValue(f"data.options.{key}", None, f"given: {name} needs it")
 
 
-def load(
-    name: str, split: str, *, progress: Callable[[int, int], None] | None = None, **options: object
-) -> SpikeDataset:
+def load(name: str, split: str, *, progress: Callable[[int, int], None] | None = None, **options: Any) -> SpikeDataset:
     """Return a split of a data set.
 
     Parameters

@@ -15,6 +15,8 @@ from lava_async.hardware import summary, timing
 from lava_async.hardware.cost import GROUPS, Cost, Entry, cost, operations_per_core
 from lava_async.hardware.limits import Check, Fit, check
 from lava_async.hardware.mapping import Hops, Load, Mapping, place
+from lava_async.hardware.numbering import renumber
+from lava_async.hardware.report import core_rows, hop_rows
 
 __all__ = [
     "GROUPS",
@@ -31,10 +33,13 @@ __all__ = [
     "Price",
     "Target",
     "check",
+    "core_rows",
     "cost",
+    "hop_rows",
     "operations_per_core",
     "place",
     "preset_of",
+    "renumber",
     "summary",
     "target_of",
     "timing",

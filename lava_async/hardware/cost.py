@@ -227,4 +227,5 @@ def operations_per_core(mapping: Mapping, counts: ArrayLike, inputs: ArrayLike) 
     spikes = np.concatenate([np.count_nonzero(inputs, axis=-1), np.sum(counts, axis=-1)])
     edges, n_inputs = mapping.edges, len(np.asarray(inputs))
     done = spikes[edges.source + n_inputs] * edges.synapses
-    return np.bincount(edges.core, done, mapping.n_cores).astype(np.int64)
+    place = np.searchsorted(mapping.cores, edges.core)
+    return np.bincount(place, done, mapping.n_cores).astype(np.int64)

@@ -22,6 +22,7 @@ PER_CORE = {
     "axons_out": "axons out of a core",
 }
 ADVICE = {
+    "neurons": "put fewer neurons into a core",
     "cores": "use smaller layers, or count on several chips",
     "synaptic_bits": "fewer or narrower weights per neuron",
     "axons_in": "fewer sources per neuron: a smaller kernel, pruned weights, a layer in between",
@@ -112,7 +113,9 @@ class Fit(Brief):
         return f"does not fit {title} ({where}): " + "; ".join(f"{c.title}: {c.advice}" for c in self.broken)
 
 
-def check(network: Network, target: Target | str = "loihi1", *, largest_input: int = 1) -> Fit:
+def check(
+    network: Network, target: Target | str = "loihi1", *, largest_input: int = 1, mapping: Mapping | None = None
+) -> Fit:
     """Place a network and check every limit of a target.
 
     Parameters
@@ -123,13 +126,15 @@ def check(network: Network, target: Target | str = "loihi1", *, largest_input: i
         The chip.
     largest_input : int
         Largest count of an input spike, its payload.
+    mapping : Mapping, optional
+        Where the neurons lie (:func:`lava_async.hardware.place`), whose target counts; default: as placed here.
 
     Raises
     ------
     InvalidValue
         If there is no such target.
     """
-    mapping = place(network, target)
+    mapping = place(network, target) if mapping is None else mapping
     found = [*_resources(mapping), *_numbers(network, mapping.target), _payload(mapping.target, largest_input)]
     return Fit(mapping, tuple(found))
 

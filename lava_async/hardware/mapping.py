@@ -3,29 +3,34 @@
 Layers are placed one after another; each starts with a fresh core, as Lava's compiler does it. The neurons of a layer
 are taken in their order, those of a picture place by place with all channels of a place together (neighbours read the
 same inputs). A core takes as many of them as its limits allow: neurons, memory for the synapses that lead into them,
-lists of synapses (axons in: one per source neuron). Then cores whose neurons reach too many cores (axons out: one per
-neuron and target core) are cut in halves, as long as that helps. A limit that not even a single neuron meets is left
-aside for its layer and reported.
+lists of synapses (axons in: one per source neuron); no more than `neurons_per_core`, if that is given. Then cores whose
+neurons reach too many cores (axons out: one per neuron and target core) are cut in halves, as long as that helps. A
+limit that not even a single neuron meets is left aside for its layer and reported.
 
 Memory is counted as in nengo-loihi (:mod:`lava_async.hardware.lists`). The kernel of a convolution is stored once per
 core (Davies et al. 2018: "population-based hierarchical connectivity"); what kernels at borders need beside that is
-left out. Input channels lie outside the chip; outputs that leave it take no axon.
+left out. Input channels lie outside the chip; outputs that leave it take no axon. Cores are numbered in the order in
+which they are filled, four to a tile; `tiles` spreads them evenly over more tiles than they need. A mapping of one's
+own is taken as it is, and its needs are counted alike.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lava_async.chips.targets import Target, target_of
 from lava_async.display import Brief
 from lava_async.errors import InvalidValue
 from lava_async.hardware.lists import Indices, list_lengths, stored_bits, synapse_bits
 from lava_async.network import Network
-from lava_async.records import integer_array, within
+from lava_async.records import count, integer_array, within
+
+MOST_CORES = 2**20
 
 
 class Hops(NamedTuple):
@@ -48,7 +53,7 @@ class Edges(NamedTuple):
 
 @dataclass(frozen=True)
 class Load:
-    """What a core holds; compare with the limits of its target."""
+    """What a core holds; compare with the limits of its target. `layer` is -1 if it holds neurons of several."""
 
     layer: int
     neurons: int
@@ -68,8 +73,10 @@ class Mapping(Brief):
         The chip.
     core_of : (N,) int
         Core of each neuron; cores are numbered from 0 across chips.
+    cores : (M,) int
+        Numbers of the cores in use, ascending.
     loads : tuple of Load
-        One per core.
+        One per core in use.
     edges : Edges
         Messages that spikes become.
     too_large : tuple of (int, str, int)
@@ -78,6 +85,7 @@ class Mapping(Brief):
 
     target: Target
     core_of: NDArray[np.int64]
+    cores: NDArray[np.int64]
     loads: tuple[Load, ...]
     edges: Edges
     too_large: tuple[tuple[int, str, int], ...]
@@ -93,8 +101,8 @@ class Mapping(Brief):
 
     @property
     def n_chips(self) -> int:
-        """Number of chips with so many cores."""
-        return -(-self.n_cores // (self.target.cores.value or self.n_cores))
+        """Number of chips that these cores are on."""
+        return len(np.unique(self.cores // (self.target.cores.value or int(self.cores.max()) + 1)))
 
     @property
     def n_tiles(self) -> int:
@@ -105,7 +113,7 @@ class Mapping(Brief):
         InvalidValue
             If the mesh of the target is not published.
         """
-        return int(tile_axes(self.target, np.array([self.n_cores - 1]))[2][0]) + 1
+        return len(np.unique(tile_axes(self.target, self.cores)[2]))
 
     def most(self, name: str) -> int:
         """Return the largest value of a field of :class:`Load` over all cores."""
@@ -124,7 +132,9 @@ class Mapping(Brief):
         ends = []
         for name, core in (("core_a", core_a), ("core_b", core_b)):
             cores = integer_array(f"Mapping.hops {name}", core)
-            within(f"Mapping.hops {name}", cores, 0, self.n_cores - 1)
+            if not np.isin(cores, self.cores).all():
+                used = f"{self.cores[0]} .. {self.cores[-1]}" if self.n_cores > 1 else str(self.cores[0])
+                raise InvalidValue(f"Mapping.hops {name}", core, f"a core in use, of {used}")
             ends.append(tile_axes(self.target, cores))
         (xa, ya, _), (xb, yb, _) = ends
         return Hops(np.abs(xa - xb), np.abs(ya - yb))
@@ -160,7 +170,14 @@ class _Core(NamedTuple):
     bits: int
 
 
-def place(network: Network, target: Target | str = "loihi1") -> Mapping:
+def place(
+    network: Network,
+    target: Target | str = "loihi1",
+    *,
+    neurons_per_core: int | Sequence[int | None] | None = None,
+    tiles: int | None = None,
+    cores: ArrayLike | None = None,
+) -> Mapping:
     """Return the mapping of a network to the cores of a chip, or of several.
 
     Parameters
@@ -169,30 +186,132 @@ def place(network: Network, target: Target | str = "loihi1") -> Mapping:
         Any network; weights in floating point are counted with 8 bits.
     target : Target or {"loihi1", "loihi2"}
         Whose limits to keep.
+    neurons_per_core : int or list of int or None, optional
+        Most neurons of a core, for all layers or one number per layer; None: as many as the limits allow. Few neurons
+        per core work side by side on many cores, and each spike becomes a message to more of them.
+    tiles : int, optional
+        Spread the cores evenly over so many tiles; default: as few as hold them.
+    cores : (N,) int, optional
+        A mapping of one's own: the core of each neuron. It is taken as it is; :func:`lava_async.hardware.check` tells
+        which limits it breaks.
 
     Raises
     ------
-    InvalidValue
-        If there is no such target.
+    InvalidValue, InvalidType
+        If there is no such target, the chip has no such cores or tiles, or both rules and cores are given.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams
+    >>> network = Network.feedforward([np.ones((40, 3)), np.ones((10, 40))], CubaParams(du=1, dv=1, vth=1))
+    >>> place(network, neurons_per_core=16).core_of[[0, 15, 16, 39, 40]].tolist()
+    [0, 0, 1, 2, 3]
+    >>> place(network, neurons_per_core=16, tiles=4).cores.tolist()
+    [0, 4, 8, 12]
     """
     chip = target_of(target)
-    cores: list[_Core] = []
+    if cores is not None:
+        if neurons_per_core is not None or tiles is not None:
+            raise InvalidValue("place.cores", "given", "given alone, without neurons_per_core and tiles")
+        return _own(network, chip, cores)
+    filled: list[_Core] = []
     too_large: list[tuple[int, str, int]] = []
+    for layer, most in enumerate(_most_of_layers(network, chip, neurons_per_core)):
+        _fill(network, layer, chip, most, filled, too_large)
+    filled = _split(network, filled, chip)
+    numbers = _spread(chip, len(filled), tiles)
+    core_of, edges, axons_out = _join(network, filled)
+    most_out = chip.axons_out.value
     for layer in range(len(network.layers)):
-        _fill(network, layer, chip, cores, too_large)
-    cores = _split(network, cores, chip)
-    core_of, edges, axons_out = _join(network, cores)
-    most = chip.axons_out.value
-    for layer in range(len(network.layers)):
-        need = max(int(n) for n, core in zip(axons_out, cores, strict=True) if core.layer == layer)
-        if most is not None and need > most:
+        need = max(int(n) for n, core in zip(axons_out, filled, strict=True) if core.layer == layer)
+        if most_out is not None and need > most_out:
             too_large.append((layer, "axons_out", need))
+    return _mapping(chip, filled, numbers, core_of, edges, axons_out, tuple(too_large))
+
+
+def _mapping(
+    chip: Target,
+    filled: list[_Core],
+    numbers: NDArray[np.int64],
+    core_of: NDArray[np.int64],
+    edges: Edges,
+    axons_out: NDArray[np.int64],
+    too_large: tuple[tuple[int, str, int], ...],
+) -> Mapping:
+    """Return what was found with the numbers that cores have on the chip."""
     loads = [
         Load(core.layer, len(core.neurons), int(core.lengths.sum()), core.bits, len(core.source), int(n))
-        for n, core in zip(axons_out, cores, strict=True)
+        for n, core in zip(axons_out, filled, strict=True)
     ]
-    core_of.flags.writeable = False
-    return Mapping(chip, core_of, tuple(loads), edges, tuple(too_large))
+    of = numbers[core_of]
+    for array in (of, numbers):
+        array.flags.writeable = False
+    return Mapping(chip, of, numbers, tuple(loads), edges._replace(core=numbers[edges.core]), too_large)
+
+
+def _most_of_layers(
+    network: Network, chip: Target, neurons_per_core: int | Sequence[int | None] | None
+) -> list[int | None]:
+    """Return the most neurons of a core for each layer."""
+    n_layers, where = len(network.layers), "place.neurons_per_core"
+    given = neurons_per_core if isinstance(neurons_per_core, Sequence) else [neurons_per_core] * n_layers
+    if len(given) != n_layers:
+        raise InvalidValue(f"{where}, length", len(given), f"{n_layers}, one number per layer, or one for all")
+    most = chip.neurons.value
+    for number in given:
+        if number is None:
+            continue
+        if count(where, number, least=1) > (most or number):
+            raise InvalidValue(where, number, f"1 .. {most}, the neurons of a core of {chip.title}")
+    return [None if number is None else int(number) for number in given]
+
+
+def _spread(chip: Target, n_cores: int, tiles: int | None) -> NDArray[np.int64]:
+    """Return the numbers of cores on the chip: one after another, or evenly over some tiles."""
+    if tiles is None:
+        return np.arange(n_cores)
+    grid = chip.grid
+    if grid is None:
+        raise InvalidValue("place.tiles", tiles, f"left out: the mesh of {chip.title} is not published")
+    on_chip = grid.width * grid.height
+    if count("place.tiles", tiles, least=1) > on_chip:
+        raise InvalidValue("place.tiles", tiles, f"1 .. {on_chip}, the tiles of {chip.title}")
+    if n_cores > tiles * grid.cores:
+        needed = -(-n_cores // grid.cores)
+        raise InvalidValue("place.tiles", tiles, f"at least {needed}: {n_cores} cores, {grid.cores} to a tile")
+    parts = np.array_split(np.arange(n_cores), tiles)
+    return np.concatenate([tile * grid.cores + np.arange(len(part)) for tile, part in enumerate(parts)])
+
+
+def _own(network: Network, chip: Target, cores: ArrayLike) -> Mapping:
+    """Return a mapping that is given."""
+    given = integer_array("place.cores", cores)
+    if given.shape != (network.n_neurons,):
+        raise InvalidValue("place.cores, shape", given.shape, f"({network.n_neurons},), a core for each neuron")
+    within("place.cores", given, 0, MOST_CORES)
+    numbers, core_of = np.unique(given, return_inverse=True)
+    filled = []
+    for c in range(len(numbers)):
+        neurons = np.flatnonzero(core_of == c)
+        parts = [
+            _core(network, layer, neurons[here] - network.start_of(layer), chip)
+            for layer in np.unique(network.layer_of[neurons]).tolist()
+            for here in [network.layer_of[neurons] == layer]
+        ]
+        filled.append(_merged(parts, neurons))
+    source = np.concatenate([core.source for core in filled])
+    reached = np.repeat(np.arange(len(filled)), [len(core.source) for core in filled])
+    edges = Edges(source, reached, np.concatenate([core.lengths for core in filled]))
+    axons_out = np.bincount(core_of[source[source >= 0]], minlength=len(filled))
+    return _mapping(chip, filled, numbers.astype(np.int64), core_of, edges, axons_out, ())
+
+
+def _merged(parts: list[_Core], neurons: Indices) -> _Core:
+    """Return a core that holds neurons of one layer or of several, all of them by their numbers in the network."""
+    source, inverse = np.unique(np.concatenate([part.source for part in parts]), return_inverse=True)
+    lengths = np.bincount(inverse, np.concatenate([part.lengths for part in parts]), len(source)).astype(np.int64)
+    layer = parts[0].layer if len(parts) == 1 else -1
+    return _Core(layer, neurons, source, lengths, sum(part.bits for part in parts))
 
 
 def _join(network: Network, cores: list[_Core]) -> tuple[NDArray[np.int64], Edges, NDArray[np.int64]]:
@@ -234,7 +353,12 @@ def _split(network: Network, cores: list[_Core], chip: Target) -> list[_Core]:
 
 
 def _fill(
-    network: Network, layer: int, chip: Target, cores: list[_Core], too_large: list[tuple[int, str, int]]
+    network: Network,
+    layer: int,
+    chip: Target,
+    most: int | None,
+    cores: list[_Core],
+    too_large: list[tuple[int, str, int]],
 ) -> None:
     """Add the cores of a layer."""
     order = _order(network.layers[layer].shape)
@@ -250,7 +374,7 @@ def _fill(
             too_large.append(what)
             limits[what[1]] = None
         # The largest number of neurons that fits; needs grow with it. `low` fits.
-        low, high = 1, min(len(order), chip.neurons.value or len(order)) + 1
+        low, high = 1, min(len(order), most or len(order), chip.neurons.value or len(order)) + 1
         best, tried = alone, high - 1
         while high - low > 1:
             core = _core(network, layer, order[:tried], chip)

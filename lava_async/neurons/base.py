@@ -119,6 +119,12 @@ class NeuronModel(ArrayRecord, ABC):
             **{x: getattr(self, x) if x in self.choices else getattr(self, x)[which] for x in self.names()}
         )
 
+    def at(self, places: NDArray[np.int64]) -> NeuronModel:
+        """Return the parameters of neurons in the order of `places`."""
+        return type(self)(
+            **{x: getattr(self, x) if x in self.choices else getattr(self, x)[places] for x in self.names()}
+        )
+
     def words(self) -> tuple[str, ...]:
         """Return the values of the parameters that are words; layers that differ in them are of different models."""
         return tuple(getattr(self, name) for name in self.choices)

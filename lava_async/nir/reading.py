@@ -62,7 +62,7 @@ class Reading(NamedTuple):
 
 
 def convert(
-    graph: object,
+    graph: Any,
     *,
     dt: float | None = None,
     decay: str = "euler",

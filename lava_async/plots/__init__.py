@@ -6,6 +6,7 @@ What moves is made by :func:`animate`, for GIFs and notebooks, and :func:`wavefr
 from lava_async.extras import needs
 
 with needs("plots", "lava_async.plots"):
+    from lava_async.plots.calibration import calibration_curve
     from lava_async.plots.rasters import delivery_order, raster
     from lava_async.plots.report_page import Section, report_html
     from lava_async.plots.results import activity_histogram, latency_curve, mismatch_matrix
@@ -21,6 +22,7 @@ __all__ = [
     "Wave",
     "activity_histogram",
     "animate",
+    "calibration_curve",
     "delivery_order",
     "latency_curve",
     "mismatch_matrix",

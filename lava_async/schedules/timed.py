@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import index
 from typing import Any, ClassVar, NamedTuple
@@ -54,6 +54,10 @@ class Timed(ExecutionKind):
         picoseconds.
     mapping : (N,) int or Mapping, optional
         Core of each neuron; default: what :func:`lava_async.hardware.place` says.
+    neurons_per_core : int or list of int or None, optional
+        Most neurons of a core, for all layers or per layer, as in :func:`lava_async.hardware.place`.
+    tiles : int, optional
+        Spread the cores over so many tiles, as there.
     messages : list, optional
         Replay: ``Result.messages`` of a recorded run (``record="groups"``). Messages are processed in that order,
         whatever the times say; a time step ends where its record ends.
@@ -68,6 +72,8 @@ class Timed(ExecutionKind):
     target: str = "loihi1"
     preset: str | Times = "sanafe"
     mapping: tuple[int, ...] | None = None
+    neurons_per_core: int | tuple[int | None, ...] | None = None
+    tiles: int | None = None
     messages: tuple[Delivery, ...] | None = None
 
     name: ClassVar[str] = "timed"
@@ -78,12 +84,18 @@ class Timed(ExecutionKind):
         self,
         target: str = "loihi1",
         preset: str | Times | Mapping[str, int] = "sanafe",
-        mapping: object = None,
+        mapping: Any = None,
         messages: Iterable[Any] | None = None,
+        neurons_per_core: int | Sequence[int | None] | None = None,
+        tiles: int | None = None,
     ) -> None:
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "preset", _preset(preset))
         object.__setattr__(self, "mapping", None if mapping is None else _cores(mapping))
+        if mapping is not None and (neurons_per_core is not None or tiles is not None):
+            raise InvalidValue("Timed.mapping", "given", "given alone, without neurons_per_core and tiles")
+        object.__setattr__(self, "neurons_per_core", _per_core(neurons_per_core))
+        object.__setattr__(self, "tiles", None if tiles is None else count("Timed.tiles", tiles, least=1))
         object.__setattr__(self, "messages", None if messages is None else _deliveries(messages))
         known = [name for name, chip in TARGETS.items() if chip.grid is not None]
         if target not in known:
@@ -97,16 +109,24 @@ class Timed(ExecutionKind):
     def title(self) -> str:
         """What tables call it, as in "timed sanafe"."""
         preset = self.preset if isinstance(self.preset, str) else "own times"
-        return (
-            f"{self.name} {preset}" + (", own mapping" if self.mapping else "") + (", replay" if self.messages else "")
-        )
+        placed = ", own mapping" if self.mapping else ""
+        if self.neurons_per_core is not None:
+            each = self.neurons_per_core if isinstance(self.neurons_per_core, tuple) else (self.neurons_per_core,)
+            placed = f", {' '.join(str(n or 'all') for n in each)} per core"
+        placed += f" on {self.tiles} tiles" if self.tiles else ""
+        return f"{self.name} {preset}" + placed + (", replay" if self.messages else "")
 
     def config(self) -> dict[str, Any]:  # noqa: D102
         preset = self.preset if isinstance(self.preset, str) else self.preset._asdict()
-        listed = {
+        listed: dict[str, Any] = {
             name: value if value is None else [list(v) if isinstance(v, tuple) else v for v in value]
             for name, value in (("mapping", self.mapping), ("messages", self.messages))
         }
+        per_core = self.neurons_per_core
+        listed |= (
+            {} if per_core is None else {"neurons_per_core": per_core if isinstance(per_core, int) else [*per_core]}
+        )
+        listed |= {} if self.tiles is None else {"tiles": self.tiles}
         return {"name": self.name, "target": self.target, "preset": preset, **listed}
 
 
@@ -126,6 +146,12 @@ def _preset(preset: Any) -> str | Times:
     if set(values) != set(Times._fields):
         raise InvalidValue("Timed.preset, fields", sorted(values), ", ".join(Times._fields))
     return Times(**{name: count(f"Timed.preset.{name}", time, most=LONGEST) for name, time in values.items()})
+
+
+def _per_core(given: Any) -> int | tuple[int | None, ...] | None:
+    if given is None or not isinstance(given, Sequence):
+        return None if given is None else count("Timed.neurons_per_core", given, least=1)
+    return tuple(None if n is None else count("Timed.neurons_per_core", n, least=1) for n in given)
 
 
 def _cores(mapping: Any) -> tuple[int, ...]:
