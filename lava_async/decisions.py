@@ -48,7 +48,7 @@ class Decisions:
     def add(
         self,
         network: Network,
-        spikes: Any,
+        spikes: object,
         labels: NDArray[np.int64],
         part: NDArray[np.int64],
         run: BatchResult,

@@ -22,7 +22,7 @@ class InvalidValue(ValueError):  # noqa: N818 (reads as what it says)
         What is allowed, completing the sentence "must be ...".
     """
 
-    def __init__(self, where: str, value: Any, allowed: str) -> None:
+    def __init__(self, where: str, value: object, allowed: str) -> None:
         super().__init__(_sentence(where, value, allowed))
         self.where, self.value, self.allowed = where, value, allowed
 
@@ -33,7 +33,7 @@ class InvalidValue(ValueError):  # noqa: N818 (reads as what it says)
 class InvalidType(TypeError):  # noqa: N818
     """A value of a type that cannot be used; parameters as in :class:`InvalidValue`."""
 
-    def __init__(self, where: str, value: Any, allowed: str) -> None:
+    def __init__(self, where: str, value: object, allowed: str) -> None:
         super().__init__(_sentence(where, value, allowed))
         self.where, self.value, self.allowed = where, value, allowed
 
@@ -74,7 +74,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
     return f"; did you mean {names[found[0]]!r}?" if found else ""
 
 
-def unknown_argument(function: str, name: str, value: Any, known: Iterable[str]) -> InvalidType:
+def unknown_argument(function: str, name: str, value: object, known: Iterable[str]) -> InvalidType:
     """Return the error that says that a function takes no argument of a name, and which it takes.
 
     Parameters

@@ -70,7 +70,7 @@ def plain(where: str, value: Any) -> Any:
     return value
 
 
-def class_labels(where: str, labels: Any, n_classes: int | None = None) -> NDArray[np.int64]:
+def class_labels(where: str, labels: object, n_classes: int | None = None) -> NDArray[np.int64]:
     """Return the class of each sample.
 
     Parameters

@@ -64,6 +64,6 @@ class VoltageReadout:
                 found[b] += self._stepper.step(frame).voltage[self._outputs]
         return found
 
-    def classes(self, spikes: Any, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+    def classes(self, spikes: object, samples: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the class of each sample, (B,); arguments as of :meth:`sums`."""
         return np.asarray(np.argmax(self.sums(spikes, samples), axis=1), np.int64)

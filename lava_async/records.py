@@ -46,7 +46,7 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def array_of(where: str, value: Any, kinds: str, what: str) -> NDArray[Any]:
+def array_of(where: str, value: object, kinds: str, what: str) -> NDArray[Any]:
     """Return `value` as an array of one of these kinds of dtype, or raise an error that names `where`."""
     value = plain(where, value)
     try:
@@ -58,7 +58,7 @@ def array_of(where: str, value: Any, kinds: str, what: str) -> NDArray[Any]:
     return array
 
 
-def real_array(where: str, value: Any) -> NDArray[np.float64]:
+def real_array(where: str, value: object) -> NDArray[np.float64]:
     """Return finite numbers as float64, or raise an error that names `where`."""
     array = array_of(where, value, "biuf", "numbers").astype(np.float64)
     if (bad := ~np.isfinite(array)).any():
@@ -66,7 +66,7 @@ def real_array(where: str, value: Any) -> NDArray[np.float64]:
     return array
 
 
-def integer_array(where: str, value: Any) -> NDArray[np.int64]:
+def integer_array(where: str, value: object) -> NDArray[np.int64]:
     """Return integers as int64; floats are refused, since Lava's fixed-point models hang on them."""
     array = array_of(where, value, "iu", "integers")
     if array.dtype.kind == "u":
@@ -74,7 +74,7 @@ def integer_array(where: str, value: Any) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def short_array(where: str, value: Any) -> NDArray[np.int32]:
+def short_array(where: str, value: object) -> NDArray[np.int32]:
     """Return integers as int32, without a copy of those that are; others are refused as by `integer_array`."""
     if isinstance(value, np.ndarray) and value.dtype == np.int32:
         return value
@@ -83,7 +83,7 @@ def short_array(where: str, value: Any) -> NDArray[np.int32]:
     return array.astype(np.int32)
 
 
-def whole_array(where: str, value: Any, low: int, high: int) -> NDArray[np.int64]:
+def whole_array(where: str, value: object, low: int, high: int) -> NDArray[np.int64]:
     """Return whole numbers in low .. high as int64, also of floats and bools: Lava, slayer and HDF5 carry such."""
     array = array_of(where, value, "biuf", "whole numbers")
     if array.dtype.kind == "f":
@@ -124,7 +124,7 @@ def count(where: str, value: Any, *, least: int = 0, most: int = 2**31 - 1) -> i
     return number
 
 
-def member(where: str, members: Mapping[str, Callable[..., Any]], name: Any, options: Mapping[str, Any]) -> Any:
+def member(where: str, members: Mapping[str, Callable[..., Any]], name: object, options: Mapping[str, Any]) -> Any:
     """Return ``members[name](**options)``, or raise an error that says which names and options there are."""
     if not isinstance(name, str) or name not in members:
         raise InvalidValue(f"{where}.name", name, "one of " + ", ".join(members) + nearest(name, members))

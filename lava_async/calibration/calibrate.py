@@ -93,7 +93,7 @@ class Calibration:
 
 def calibrate(
     network: Network,
-    data: Any,
+    data: object,
     execution: Execution | ExecutionKind = Timed(),  # noqa: B008 (frozen)
     *,
     objective: Objective | str = "accuracy",
@@ -284,11 +284,11 @@ def execution_of(where: str, given: Execution | ExecutionKind) -> Execution:
         raise InvalidType(f"{where}.execution", given, "an Execution or a Schedule") from None
 
 
-def samples_of(network: Network, data: Any, most: int) -> Samples:
+def samples_of(network: Network, data: object, most: int) -> Samples:
     """Return the first samples of a data set."""
-    data = labelled(data)
-    labels = class_labels("calibrate: labels", data.labels, len(network.outputs))
-    if len(labels) != len(data.spikes):
-        raise InvalidValue("calibrate: number of labels", len(labels), f"{len(data.spikes)}, one per sample")
+    given = labelled(data)
+    labels = class_labels("calibrate: labels", given.labels, len(network.outputs))
+    if len(labels) != len(given.spikes):
+        raise InvalidValue("calibrate: number of labels", len(labels), f"{len(given.spikes)}, one per sample")
     n = min(most, len(labels))
-    return Samples(take(data.spikes, np.arange(n)), labels[:n])
+    return Samples(take(given.spikes, np.arange(n)), labels[:n])

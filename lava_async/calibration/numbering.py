@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +48,7 @@ class Numbering:
 
 def search_numbering(
     network: Network,
-    data: Any,
+    data: object,
     execution: Execution | ExecutionKind = Timed(),  # noqa: B008 (frozen)
     *,
     objective: Objective | str = "accuracy",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class _DataHelp(argparse.Action):
     """Shows how a user's own data are given, and ends."""
 
-    def __call__(self, parser: ArgumentParser, *_: Any) -> None:
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
         from lava_async.data.folders import HELP
 
         sys.stdout.write(HELP)

@@ -124,7 +124,7 @@ class Folder:
     has_polarity: bool
 
     @classmethod
-    def open(cls, split: str, folder: str | Path | None, **options: Any) -> Folder:
+    def open(cls, split: str, folder: str | Path | None, **options: object) -> Folder:
         """Return a folder, with what options and the file in it say.
 
         Raises

@@ -73,7 +73,7 @@ class Recording:
     per_second: int = UNITS["us"]
 
 
-def window_ns(where: str, window_ms: Any) -> Fraction:
+def window_ns(where: str, window_ms: object) -> Fraction:
     """Return the width of a time step in nanoseconds, exactly as it was written: 0.1 ms is a tenth of a millisecond.
 
     Raises
@@ -198,7 +198,7 @@ def check_planes(where: str, polarity: str) -> None:
         raise InvalidValue(where, polarity, f"{ON_OFF} or {OFF_ON}{nearest(polarity, (ON_OFF, OFF_ON))}")
 
 
-def warn_of_planes(known: Any, given: str | None, name: str) -> None:
+def warn_of_planes(known: object, given: str | None, name: str) -> None:
     """Warn if a network was trained on planes of polarities in another order than that of data.
 
     Parameters

@@ -302,7 +302,7 @@ def from_samples(
     return SpikeDataset(counts, found, whole, name, n_classes or int(found.max(initial=0)) + 1, polarity)
 
 
-def labelled(data: Any) -> Any:
+def labelled(data: object) -> Any:
     """Return what training and evaluation read: `data` itself if it has spikes and labels, else a data set of it.
 
     Parameters
@@ -417,7 +417,7 @@ def entry_point(name: str) -> Any:
     return found
 
 
-def of_entry_point(name: str, split: str, **options: Any) -> SpikeDataset:
+def of_entry_point(name: str, split: str, **options: object) -> SpikeDataset:
     """Return what the function of an entry point gives for a split, whose names are joined by "+"."""
     function = entry_point(name)
     parts = [from_samples(function(split=each, **options), name=f"{name} {each}") for each in split.split("+")]

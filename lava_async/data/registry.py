@@ -95,7 +95,9 @@ def check_options(name: str, given: dict[str, Any]) -> None:
             raise InvalidValue(f"data.options.{key}", None, f"given: {name} needs it")
 
 
-def load(name: str, split: str, *, progress: Callable[[int, int], None] | None = None, **options: Any) -> SpikeDataset:
+def load(
+    name: str, split: str, *, progress: Callable[[int, int], None] | None = None, **options: object
+) -> SpikeDataset:
     """Return a split of a data set.
 
     Parameters

@@ -32,7 +32,7 @@ class TargetDataset:
     labels: NDArray[Any]
 
 
-def with_targets(data: Any) -> Any:
+def with_targets(data: object) -> Any:
     """Return what training with a loss of one's own reads.
 
     Parameters
@@ -70,7 +70,7 @@ def with_targets(data: Any) -> Any:
     return TargetDataset(SpikeBatch.concatenate(batches), target_labels("labels", np.concatenate(targets)))
 
 
-def target_labels(where: str, labels: Any) -> NDArray[Any]:
+def target_labels(where: str, labels: object) -> NDArray[Any]:
     """Return labels as a loss of one's own gets them: integers (B,) as int64, everything else as float32.
 
     Parameters

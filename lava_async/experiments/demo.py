@@ -174,7 +174,7 @@ _TRAIN, _COMPARE = 0.4, 0.1
 
 
 def train_network(
-    config: DemoConfig, data: SpikeDataset, schedule: ExecutionKind, after_epoch: Callable[[], Any] = lambda: None
+    config: DemoConfig, data: SpikeDataset, schedule: ExecutionKind, after_epoch: Callable[[], object] = lambda: None
 ) -> UnlayeredNetwork:
     """Return a trained network; all else being equal, the schedule makes the difference."""
     blocks = dense_blocks(

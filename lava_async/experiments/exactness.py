@@ -70,7 +70,7 @@ def compare(
     network: UnlayeredNetwork,
     file: Path,
     spikes: NDArray[Any],
-    station: Callable[[str], Any] = lambda _: None,
+    station: Callable[[str], object] = lambda _: None,
     *,
     timeout: float | None = None,
 ) -> Exactness:

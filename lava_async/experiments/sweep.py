@@ -22,11 +22,11 @@ LOSSES = 3
 
 def sweep(
     cells: Sequence[T],
-    work: Callable[[T], Any],
+    work: Callable[[T], object],
     *,
     scheduler: str | None = None,
     workers: int = 1,
-    on_done: Callable[[T, Exception | None], Any] | None = None,
+    on_done: Callable[[T, Exception | None], object] | None = None,
 ) -> list[tuple[T, Exception]]:
     """Do the work of all cells; one that fails does not stop the others.
 
@@ -92,7 +92,7 @@ def _processes(workers: int) -> Iterator[Executor]:
     """Let processes of this machine work, each watched over by a thread of this one."""
     mine, started = threading.local(), list[Worker]()
 
-    def do(work: Any, cell: Any) -> None:
+    def do(work: object, cell: object) -> None:
         for last in [False] * LOSSES + [True]:
             if not hasattr(mine, "worker"):
                 mine.worker = Worker()

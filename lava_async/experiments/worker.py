@@ -13,7 +13,7 @@ import sys
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import IO, Any
+from typing import IO
 
 try:  # Comes with Dask, and sends functions of scripts and notebooks as well.
     from cloudpickle import dumps
@@ -43,7 +43,7 @@ class Worker:
             env={**_ONE_THREAD, **os.environ},
         )
 
-    def do(self, work: Any, cell: Any) -> None:
+    def do(self, work: object, cell: object) -> None:
         """Do ``work(cell)`` there, and raise what it raises.
 
         Raises

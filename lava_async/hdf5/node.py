@@ -141,7 +141,7 @@ class Node:
             raise self.fail(name, f" = {array.tolist()}: must describe at most {most} neurons")
         return tuple(array.reshape(-1).tolist())
 
-    def checked(self, name: str, make: Callable[[], Any]) -> Any:
+    def checked(self, name: str, make: Callable[[], object]) -> Any:
         """Return ``make()``; what it finds wrong with its arguments is said of this member."""
         try:
             return make()

@@ -131,7 +131,7 @@ def _read(root: hdf5.Node, path: str | os.PathLike[str]) -> Network:
     return to_network(layers, group)
 
 
-def save(network: Network, path: str | os.PathLike[str], **metadata: Any) -> None:
+def save(network: Network, path: str | os.PathLike[str], **metadata: object) -> None:
     """Write a network into a .net file, all or nothing: a file that was there stays until the new one is complete.
 
     Parameters

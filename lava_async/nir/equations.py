@@ -104,7 +104,7 @@ class Written(NamedTuple):
     constant: Floats
 
 
-def check_dt(dt: Any) -> float:
+def check_dt(dt: object) -> float:
     """Return the length of a time step, a positive number."""
     if isinstance(dt, bool) or not isinstance(dt, (int, float, np.number)):
         raise InvalidType("nir dt", dt, "a number of seconds")
@@ -113,7 +113,7 @@ def check_dt(dt: Any) -> float:
     return float(dt)
 
 
-def check_decay(decay: Any) -> str:
+def check_decay(decay: object) -> str:
     """Return the name of a kind of decay."""
     if decay not in DECAYS:
         raise InvalidValue("nir decay", decay, " or ".join(map(repr, DECAYS)))

@@ -53,7 +53,7 @@ def load(path: str | os.PathLike[str]) -> Graph:
     return graph
 
 
-def save(graph: Any, path: str | os.PathLike[str]) -> None:
+def save(graph: object, path: str | os.PathLike[str]) -> None:
     """Write a `nir.NIRGraph` into a file, all or nothing.
 
     Parameters

@@ -107,7 +107,7 @@ def brief(text: str) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
-def as_text(value: Any) -> str | None:
+def as_text(value: object) -> str | None:
     """Return text that was given as str, bytes or an array of one of them; None if it is no text."""
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(-1)[0]
@@ -119,7 +119,7 @@ def as_text(value: Any) -> str | None:
 def from_package(graph: Any) -> Graph:
     """Return a `nir.NIRGraph` as plain data, whatever version of `nir` made it."""
 
-    def node_of(name: str, node: Any) -> Node:
+    def node_of(name: str, node: object) -> Node:
         kind, fields = type(node).__name__, dict(vars(node))
         metadata = fields.pop("metadata", None)
         if kind in ("Input", "Output"):

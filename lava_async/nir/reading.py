@@ -62,7 +62,7 @@ class Reading(NamedTuple):
 
 
 def convert(
-    graph: Any,
+    graph: object,
     *,
     dt: float | None = None,
     decay: str = "euler",

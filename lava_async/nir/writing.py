@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import lava_async
 from lava_async.errors import InvalidType
@@ -126,7 +128,7 @@ def as_float(network: Network) -> Network:
             factor = 2.0 ** each[:, 0].reshape(-1, 1, 1, 1)
         else:
             factor = 2.0 ** exponent[:, None]
-        parts.append(s.map_weights(lambda _, weights, factor=factor: weights * factor))
+        parts.append(s.map_weights(partial(_multiplied, factor)))
     how = network.execution
     if how is not None:
         how = how.but(schedule=how.schedule.for_voltages(1 / scale))
@@ -206,6 +208,11 @@ def _chain(
     if len(shapes[s.target]) > 1:
         raise NirError(f"{where}: a convolution reaches the layer too: NIR has all-to-all into vectors only")
     return [*chain, ("affine", node)]
+
+
+def _multiplied(factor: NDArray[np.float64], where: str, weights: NDArray[Any]) -> NDArray[Any]:
+    """Return weights times what their neurons add to them."""
+    return np.asarray(weights * factor)
 
 
 def _times(weights: Any, factor: Any = 1.0) -> Any:

@@ -76,7 +76,7 @@ class ReceivingEnd(CspRecvPort):
         return self._observer
 
     @observer.setter
-    def observer(self, call: Callable[[], Any] | None) -> None:
+    def observer(self, call: Callable[[], object] | None) -> None:
         self._observer = call
         if call is not None and self.thread is None:
             self._queue = CspRecvQueue(self._size)

@@ -69,7 +69,7 @@ class Clock:
         return Moment(sample, np.where(sample < 0, -1, t), k)
 
 
-def lava_shape(where: str, shape: Any) -> tuple[int, ...]:
+def lava_shape(where: str, shape: object) -> tuple[int, ...]:
     """Return a shape as a tuple, which Lava's ports need."""
     sizes = tuple(count(f"{where}.shape", size, least=1) for size in np.atleast_1d(np.asarray(shape, dtype=object)))
     if not sizes:

@@ -8,8 +8,6 @@ test of schedules covers it. What others need to know of it are its capabilities
 
 from __future__ import annotations
 
-from typing import Any
-
 from lava_async.records import member
 from lava_async.registry import Registry
 from lava_async.schedules.base import ExecutionKind, Lowered, Order, Pending, Schedule, Term, checked, no_single_queue
@@ -38,7 +36,7 @@ def by_name(*, trainable: bool = False) -> list[str]:
     return [name for name, kind in SCHEDULES.items() if not kind.recorded and (kind.trainable or not trainable)]
 
 
-def schedule(name: str, **options: Any) -> ExecutionKind:
+def schedule(name: str, **options: object) -> ExecutionKind:
     """Return the schedule of that name, for example ``schedule("momentum", group_size=8)``.
 
     A `group_size` of None is taken by those without a queue too.

@@ -84,7 +84,7 @@ class Timed(ExecutionKind):
         self,
         target: str = "loihi1",
         preset: str | Times | Mapping[str, int] = "sanafe",
-        mapping: Any = None,
+        mapping: object = None,
         messages: Iterable[Any] | None = None,
         neurons_per_core: int | Sequence[int | None] | None = None,
         tiles: int | None = None,

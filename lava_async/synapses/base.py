@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +16,10 @@ from lava_async.records import ArrayRecord, frozen, integer_array, within
 INPUT = -1
 """Source 'layer' of the input channels."""
 MAX_DELAY = 2**15 - 1
+
+
+OnWeights = Callable[[str, NDArray[Any]], NDArray[Any]]
+"""``function(where, weights)`` returns weights of the same shape."""
 
 
 class Fan(NamedTuple):
@@ -60,7 +65,7 @@ class Synapses(ArrayRecord, ABC):
         """Return the synapses of source neuron j."""
 
     @abstractmethod
-    def map_weights(self, function: Any) -> Synapses:
+    def map_weights(self, function: OnWeights) -> Synapses:
         """Return the same synapses with ``function(where, weights)`` as weights."""
 
 
@@ -76,7 +81,7 @@ def weights_of(synapses: Synapses) -> NDArray[Any]:
     return found[0]
 
 
-def axonal(where: str, delay: Any, n_source: int) -> NDArray[np.int32] | None:
+def axonal(where: str, delay: object, n_source: int) -> NDArray[np.int32] | None:
     """Return a delay per source neuron, None if there is no delay at all."""
     if delay is None:
         return None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.records import array_of, count, frozen
-from lava_async.synapses.base import Fan, Synapses, axonal
+from lava_async.synapses.base import Fan, OnWeights, Synapses, axonal
 from lava_async.synapses.geometry import Axis, Pair, axes, neurons
 
 
@@ -120,6 +120,6 @@ class Conv(Synapses):
         """(16,) source and target (C, H, W), channels per group, kernel, stride, padding, dilation (H, W), groups."""
         return (*self.input_shape, *self.output_shape, *self.weights.shape[1:], *sum(self._pairs, ()), self.groups)
 
-    def map_weights(self, function: Any) -> Conv:  # noqa: D102
+    def map_weights(self, function: OnWeights) -> Conv:  # noqa: D102
         weights = function("Conv.weights", self.weights)
         return self if weights is self.weights else replace(self, weights=weights)

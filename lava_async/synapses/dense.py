@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.records import array_of, frozen
-from lava_async.synapses.base import Fan, Synapses, axonal
+from lava_async.synapses.base import Fan, OnWeights, Synapses, axonal
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,6 @@ class Dense(Synapses):
         delay = 0 if self.delay is None else int(self.delay[j])
         return Fan(np.arange(self.n_target), self.weights[:, j], np.full(self.n_target, delay))
 
-    def map_weights(self, function: Any) -> Dense:  # noqa: D102
+    def map_weights(self, function: OnWeights) -> Dense:  # noqa: D102
         weights = function("Dense.weights", self.weights)
         return self if weights is self.weights else replace(self, weights=weights)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.records import array_of, count, frozen, integer_array, short_array, within
-from lava_async.synapses.base import MAX_DELAY, Fan, Synapses
+from lava_async.synapses.base import MAX_DELAY, Fan, OnWeights, Synapses
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class Sparse(Synapses):
         post, delay = (x[here].astype(np.int64) for x in (self.post, self.delay))
         return Fan(post, self.weights[here], delay)
 
-    def map_weights(self, function: Any) -> Sparse:  # noqa: D102
+    def map_weights(self, function: OnWeights) -> Sparse:  # noqa: D102
         weights = function("Sparse.weights", self.weights)
         return self if weights is self.weights else replace(self, weights=weights)
 

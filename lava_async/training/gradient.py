@@ -97,7 +97,7 @@ class Parameters(NamedTuple):
     """(N,) each."""
 
     @classmethod
-    def of(cls, network: Network, dtype: torch.dtype = torch.float32, device: Any = None) -> Parameters:
+    def of(cls, network: Network, dtype: torch.dtype = torch.float32, device: object = None) -> Parameters:
         """Return the parameters of a network."""
         check_trainable(network)
         weights: list[Any] = [weights_of(s) for s in network.synapses]

@@ -70,7 +70,7 @@ class Objective:
         penalty = defaults.PENALTY / n_steps if penalty is None else penalty
         self._activity = activity_weights(network.to_network(), penalty)
 
-    def read(self, data: Any) -> Any:
+    def read(self, data: object) -> Any:
         """Return samples in a form that can be indexed by arrays; None stays None."""
         return labelled(data) if self.classes else with_targets(data)
 

@@ -47,7 +47,7 @@ def chosen_optimizer(where: str, name: str) -> type[torch.optim.Optimizer]:
 
 
 def make_optimizer(
-    where: str, name: str, groups: Any, learning_rate: float, options: Mapping[str, Any] | None = None
+    where: str, name: str, groups: object, learning_rate: float, options: Mapping[str, Any] | None = None
 ) -> torch.optim.Optimizer:
     """Return an optimizer of torch.
 

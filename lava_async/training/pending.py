@@ -102,7 +102,7 @@ class Queue:
 
 
 def dropped(
-    probability: float, seed: int, stream: int, samples: NDArray[Any], t: Any, k: int, i: NDArray[Any]
+    probability: float, seed: int, stream: int, samples: NDArray[Any], t: object, k: int, i: NDArray[Any]
 ) -> NDArray[np.bool_]:
     """Return which of `i` a dropout takes; `samples`, `t` and `i` broadcast."""
     return np.asarray(draws.unit(draws.key(seed, stream, samples, t, k, i)) < probability)

@@ -103,7 +103,7 @@ class AsyncLIF(CheckedProcess):
         reset_interval: int | None = None,
         name: str | None = None,
         log_config: LogConfig | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self.refuse(kwargs)
         shape = lava_shape("AsyncLIF", shape)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 from lava.magma.core.process.ports.ports import InPort, OutPort
@@ -119,7 +118,7 @@ class AsyncNetwork(CheckedProcess):
         seed: int | None = None,
         name: str | None = None,
         log_config: LogConfig | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self.refuse(kwargs)
         fields: Fields = {

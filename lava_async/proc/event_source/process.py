@@ -77,7 +77,7 @@ class EventSource(CheckedProcess):
         offset: int = 0,
         name: str | None = None,
         log_config: LogConfig | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self.refuse(kwargs)
         batch = _batch(spikes)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
@@ -96,7 +94,7 @@ class NetworkSynapses(CheckedProcess):
         input_first: bool = True,
         name: str | None = None,
         log_config: LogConfig | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self.refuse(kwargs)
         if not isinstance(network, Network):

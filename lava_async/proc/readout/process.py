@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
@@ -89,7 +87,7 @@ class Readout(CheckedProcess):
         offset: int = 0,
         name: str | None = None,
         log_config: LogConfig | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self.refuse(kwargs)
         n_classes = count("Readout.n_classes", n_classes, least=1)

@@ -1,0 +1,56 @@
+"""Public signatures say what they take and give: no `Any` where a type can be named.
+
+`NDArray[Any]` is an array of any type of numbers, and ``dict[str, Any]`` is plain data, as of JSON: both say what they
+are. What is counted is `Any` for a whole argument or result.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import lava_async
+
+ROOT = Path(lava_async.__file__).parent
+OUTSIDE = ("bench", "compat", "proc", "training/blocks")
+"""Parts that hold objects of Lava, slayer and NIR, which have no types."""
+MOST = 144
+"""How many there are in the other parts; whoever names a type may lower it."""
+
+
+def untyped() -> Iterator[str]:
+    """Yield the public arguments and results that are annotated as `Any`, or as `Any` or something else."""
+    for path in sorted(ROOT.rglob("*.py")):
+        part = path.relative_to(ROOT).as_posix()
+        if part.startswith(OUTSIDE):
+            continue
+        for scope, function in _public(ast.parse(path.read_text())):
+            a = function.args
+            arguments = [*a.posonlyargs, *a.args, *a.kwonlyargs, *(x for x in (a.vararg, a.kwarg) if x)]
+            annotated = [*((x.arg, x.annotation) for x in arguments), ("return", function.returns)]
+            for name, annotation in annotated:
+                if annotation is not None and "Any" in ast.unparse(annotation).split(" | "):
+                    yield f"{part}: {scope}{function.name}: {name}"
+
+
+def _public(tree: ast.AST, scope: str = "") -> Iterator[tuple[str, ast.FunctionDef]]:
+    for node in ast.iter_child_nodes(tree):
+        name = getattr(node, "name", "_")
+        if isinstance(node, ast.ClassDef) and not name.startswith("_"):
+            yield from _public(node, f"{scope}{name}.")
+        elif isinstance(node, ast.FunctionDef) and (not name.startswith("_") or name in ("__init__", "__call__")):
+            yield scope, node
+
+
+def test_hardly_an_argument_or_result_is_any():
+    found = [*untyped()]
+    assert len(found) <= MOST, found
+
+
+def test_the_front_door_has_types():
+    """What `from lava_async import *` gives; of neurons, engines call the methods, with arrays of each model's own."""
+    neurons = {name for name in lava_async.__all__ if "neurons" in getattr(lava_async, name).__module__}
+    at_the_door = set(lava_async.__all__) - neurons
+    found = {each for each in untyped() if at_the_door & set(each.split(": ")[1].split("."))}
+    assert found <= {"probes.py: probe: fields"}  # which are handed on to Execution.but
