@@ -18,7 +18,11 @@ from typing import Any
 PROGRAM = Path(__file__).with_name("reader.py")
 PATIENCE = 60.0
 """Seconds without a message after which the reader is given up; it gives up a file itself before."""
-MEANING = {"SIGXCPU": "reading takes too long", "SIGALRM": "reading makes no progress"}
+MEANING = {
+    "SIGPROF": "reading takes too long",
+    "SIGXCPU": "reading takes too long",
+    "SIGALRM": "reading makes no progress",
+}
 """What the signals say by which the reader ends itself."""
 
 

@@ -71,7 +71,7 @@ class Sparse(Synapses):
         matrix = array_of("Sparse.weights", weights, "biufc", "numbers")
         if matrix.ndim != 2:
             raise InvalidValue("Sparse.weights.shape", matrix.shape, "(post, pre)")
-        post, pre = np.nonzero(matrix)
+        pre, post = (x.astype(np.int32) for x in np.nonzero(matrix.T))  # In the order in which synapses are kept.
         each = None if delay is None else integer_array("Sparse.delay", delay)
         if each is not None:
             if each.shape not in ((), matrix.shape):
