@@ -10,6 +10,7 @@ import pytest
 import lava_async
 from lava_async import cli, extras
 from lava_async.commands import doctor
+from lava_async.engine.config import processor
 
 
 def call(capsys, *argv):
@@ -31,7 +32,8 @@ def test_versions_and_processor_are_shown(capsys):
 
 def test_the_instruction_set_is_the_one_that_is_used(capsys, monkeypatch):
     monkeypatch.setenv("LAVA_ASYNC_ISA", "baseline")
-    assert json.loads(call(capsys, "--json")[1])["processor"]["instruction set"] == "baseline"
+    found = json.loads(call(capsys, "--json")[1])["processor"]
+    assert (found["instruction set"], found["processor"]) == ("baseline", processor())
 
 
 def test_it_fits_80_columns(capsys, monkeypatch):

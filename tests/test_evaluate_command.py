@@ -7,6 +7,7 @@ import pytest
 
 from lava_async import FirstOutput, LoihiParams, Network, Random, cli, netx
 from lava_async.data.digits import digits
+from lava_async.engine.config import machine
 from lava_async.training import evaluate
 
 rng = np.random.default_rng(0)
@@ -38,6 +39,7 @@ def test_every_schedule_asked_for_has_a_row_with_what_evaluate_finds(files, caps
     expected = evaluate(NETWORK, digits("test").subset(np.arange(40)), schedule=Random(2))
     assert {name: found["rows"][1][name] for name in vars(expected)} == vars(expected)
     assert found["samples"] == 40
+    assert found["machine"] == machine()
 
 
 def test_the_file_says_how_it_is_run_unless_told_otherwise(files, capsys):

@@ -20,6 +20,7 @@ import pytest
 from lava_async import CubaParams, Network, Random, simulate
 from lava_async.cli import main
 from lava_async.data import SpikeDataset
+from lava_async.engine.config import machine
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments import measure as measuring
 from lava_async.experiments import study as studies
@@ -288,6 +289,8 @@ def test_the_report_is_one_page_that_loads_nothing_and_tables_for_programs(done)
     written = json.loads((out / "results.json").read_text())
     assert parse(StudyConfig, written["study"], "study: ") == study
     assert written["versions"]
+    assert set(written["machines"]) == set(written["versions"])
+    assert all(each == machine() for each in written["machines"].values())
 
 
 def test_a_study_that_has_just_begun_has_a_report(tmp_path):

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lava_async import CubaParams, LoihiParams, Network, netx
+from lava_async.engine.config import machine
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.build import build_network, build_trainer, read_data
 from lava_async.experiments.config import Config, shipped
@@ -207,6 +208,8 @@ def test_the_folder_holds_config_history_network_and_results(trained):
     results = json.loads((trained.folder / "results.json").read_text())
     assert results["test"]["samples"] == 48
     assert results["validation"] == max(epoch.validation for epoch in trained.history)
+    assert results["machine"] == machine()
+    assert {row["machine"] for row in rows} == {", ".join(machine().values())}
     noted = netx.metadata(trained.folder / "network.net")
     assert noted["config"] == SMALL.plain()
     assert noted["test"]["accuracy"] == results["test"]["accuracy"]

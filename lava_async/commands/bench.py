@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import platform
 from argparse import ArgumentParser, Namespace
 from importlib.util import find_spec
 from typing import Any
@@ -49,17 +48,9 @@ def _run(args: Namespace) -> Report:
 def _machine() -> dict[str, Any]:
     import torch
 
-    from lava_async.engine.config import show_config
+    from lava_async.engine.config import processor, show_config
 
-    return {"processor": _processor(), "cores": os.cpu_count(), **show_config(), "torch": torch.__version__}
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    return {"processor": processor(), "cores": os.cpu_count(), **show_config(), "torch": torch.__version__}
 
 
 def _text(data: dict[str, Any]) -> str:

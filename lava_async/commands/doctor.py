@@ -13,7 +13,7 @@ import lava_async
 from lava_async import extras
 from lava_async.commands.base import Command, Report, table
 from lava_async.data.places import DATA_VARIABLE, SOURCES, find
-from lava_async.engine.config import instruction_set
+from lava_async.engine.config import instruction_set, processor
 from lava_async.errors import InvalidValue
 
 #: Packages whose versions matter in a report of a problem.
@@ -28,7 +28,8 @@ def _run(args: Namespace) -> Report:
     del args
     versions = {"lava-async": lava_async.__version__, "Python": platform.python_version()}
     versions |= {name: found for name in PACKAGES if (found := _version(name))}
-    processor = {
+    here = {
+        "processor": processor(),
         "machine": f"{platform.system()} {platform.machine()}",
         "cores": _cores(),
         "instruction set": instruction_set(),
@@ -39,14 +40,14 @@ def _run(args: Namespace) -> Report:
     to_do = list(_advice(missing, folders, wrong))
     sections = [
         table([["package", "version"], *map(list, versions.items())]),
-        table([["processor", ""], *([key, str(value)] for key, value in processor.items())]),
+        table([["processor", ""], *([key, str(value)] for key, value in here.items())]),
         table([["extra", "installed"], *([extra, _state(modules)] for extra, modules in missing.items())]),
         table([["data set", "folder"], *([name, folder or "not found"] for name, folder in folders.items())]),
         "\n".join(["to do", "-----", *to_do]) if to_do else "Nothing is missing.",
     ]
     data = {
         "versions": versions,
-        "processor": processor,
+        "processor": here,
         "data": folders,
         "to_do": to_do,
         "extras": {extra: {"missing": [*map(extras.distribution, modules)]} for extra, modules in missing.items()},

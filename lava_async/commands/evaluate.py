@@ -10,6 +10,7 @@ from lava_async.commands.base import Command, Report, table, whole
 from lava_async.commands.inputs import add_data_options, load_data
 from lava_async.commands.models import add_model, add_schedule_options, order_of, with_bias_channel
 from lava_async.complexity import complexity
+from lava_async.engine.config import machine
 from lava_async.execution import Fields, chosen
 from lava_async.model_files import BIAS_CHANNEL, load_model
 from lava_async.readout import READOUTS
@@ -111,6 +112,7 @@ def _run(args: Namespace) -> Report:
         "samples": len(data),
         **{name: value for name, value in how.config().items() if name != "schedule"},
         "readout": args.readout,
+        "machine": machine(),
         "rows": rows,
     }
     head = f"{args.model}, {len(data)} samples of {data.name}:"

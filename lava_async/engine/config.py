@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
+from functools import cache
 
 import numpy as np
 
@@ -30,6 +33,38 @@ def instruction_set() -> str:
     if wanted not in here:
         raise InvalidValue(f"environment variable {VARIABLE}", wanted, "one that this machine runs: " + ", ".join(here))
     return wanted
+
+
+@cache
+def processor() -> str:
+    """Return the name of the processor, as the system tells it."""
+    if sys.platform == "darwin":
+        asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        try:
+            return subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            return platform.machine()
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def machine() -> dict[str, str]:
+    """Return what results are noted with: the processor, and the instruction sets of the core and of torch.
+
+    What the core computes does not depend on them; what torch adds up in training does.
+
+    Returns
+    -------
+    dict of str
+        ``processor``, ``instruction_set`` and, if torch is in use, ``torch_kernels``.
+    """
+    found = {"processor": processor(), "instruction_set": instruction_set()}
+    if "torch" in sys.modules:
+        found["torch_kernels"] = str(sys.modules["torch"].backends.cpu.get_cpu_capability())
+    return found
 
 
 def show_config() -> dict[str, str]:

@@ -64,7 +64,7 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
         shutil.copyfile(cell.network(out), temporary)
     executions = [noted(each) for each in cell.executions]
     kept = [
-        {name: each[name] for name in ("split", "execution", "samples", "numbers", "layers")}
+        {name: each[name] for name in ("split", "execution", "machine", "samples", "numbers", "layers") if name in each}
         for each in found["evaluations"]
         if each["execution"] in executions
     ]
@@ -142,7 +142,8 @@ def _card(cell: Cell, found: dict[str, Any], kept: list[dict[str, Any]], name: s
 **Training.** Schedule {order}; {config.training.epochs} epochs, batches of {config.training.batch_size}, seed
 {config.training.seed}; voltage decay {config.network.voltage_decay}, penalty on spikes {config.loss.penalty}, reset
 {config.gradient.reset}. The weights are those of epoch {trained["kept_epoch"]}, the best on the validation samples
-({trained["validation"]:.1%}). All settings: `config.toml`; again: `lava-async train config.toml`.
+({trained["validation"]:.1%}). Trained on {_machine(trained)}. All settings: `config.toml`; again: `lava-async train
+config.toml`.
 
 **Results**, {samples} {cell.split} samples, one network; read out at quiescence unless said otherwise. More numbers:
 `results.json`.
@@ -164,6 +165,11 @@ run(net, {steps}, Loihi2SimCfg(select_tag="fixed_pt"))  # spikes go into net.inp
 
 `{SAMPLES}` holds {RECORDED} samples and the spikes of all neurons that they make.
 """
+
+
+def _machine(trained: dict[str, Any]) -> str:
+    """Return on which processor a network was trained: sums of floats depend on it."""
+    return ", ".join(trained.get("machine", {}).values()) or "a machine that was not noted"
 
 
 def _place(cell: Cell, evaluation: dict[str, Any]) -> tuple[str, str]:

@@ -92,7 +92,8 @@ def write_report(study: StudyConfig, out: Path, name: str) -> list[dict[str, Any
     for path, content in ((out / CSV, text.getvalue()), (out / REPORT, page), (out / MARKDOWN, markdown(rows))):
         with replacing(path) as temporary:
             temporary.write_text(content, encoding="utf-8")
-    write_json(out / JSON, {"study": study.plain(), "versions": versions, "rows": rows})
+    machines = {cell.name: data["trained"].get("machine") for cell, _, data in found}  # Of 0.1: not known.
+    write_json(out / JSON, {"study": study.plain(), "versions": versions, "machines": machines, "rows": rows})
     return rows
 
 

@@ -272,6 +272,7 @@ def run_cell(cell: Cell, out: Path) -> None:
     if not missing:
         return
     from lava_async import netx  # torch takes seconds: only if there is something to do
+    from lava_async.engine.config import machine
     from lava_async.experiments import build
     from lava_async.experiments.measure import measure
     from lava_async.experiments.train import train
@@ -281,7 +282,9 @@ def run_cell(cell: Cell, out: Path) -> None:
     if found is None:
         results = train(cell.config, folder / TRAINING).results
         assert results is not None
-        kept = {name: results[name] for name in ("lava_async", "history", "seconds", "kept_epoch", "validation")}
+        kept = {
+            name: results[name] for name in ("lava_async", "machine", "history", "seconds", "kept_epoch", "validation")
+        }
         found = {
             "setting": cell.setting,
             "training": cell.training,
@@ -295,7 +298,8 @@ def run_cell(cell: Cell, out: Path) -> None:
     data = build.read_split(cell.config.data, cell.split)
     for execution in missing:
         measured = measure(network, data, execution=execution, seed=cell.seed, threads=cell.config.training.threads)
-        found["evaluations"].append({"split": cell.split, "execution": noted(execution), **measured})
+        where = {"split": cell.split, "execution": noted(execution), "machine": machine()}
+        found["evaluations"].append({**where, **measured})
         write_json(folder / CELL, found)
 
 

@@ -29,6 +29,7 @@ import numpy as np
 
 from lava_async import __version__
 from lava_async.data.frames import warn_of_planes
+from lava_async.engine.config import machine
 from lava_async.errors import InvalidValue
 from lava_async.experiments import build
 from lava_async.experiments.config import Config
@@ -177,6 +178,7 @@ def _finish(config: Config, folder: Path, trainer: Trainer, group: Ranks) -> dic
     results: dict[str, Any] = {
         "config": config.plain(),
         "lava_async": __version__,
+        "machine": machine(),
         "processes": group.size,
         "history": [asdict(epoch) for epoch in trainer.history],
         "seconds": sum(epoch.seconds for epoch in trainer.history),

@@ -33,6 +33,9 @@ class Epoch:
         Accuracy (or score) on the validation samples after the epoch; NaN without any.
     seconds : float
         Time that it took, validation included.
+    machine : str
+        Processor, and instruction sets of the core and of torch (:func:`lava_async.engine.config.machine`): another
+        epoch may have run elsewhere.
     """
 
     number: int
@@ -41,6 +44,7 @@ class Epoch:
     spikes_per_sample: float
     validation: float
     seconds: float = 0.0
+    machine: str = ""
 
 
 @dataclass(frozen=True)

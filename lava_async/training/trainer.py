@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from lava_async import defaults
+from lava_async.engine.config import machine
 from lava_async.errors import InvalidValue
 from lava_async.records import count
 from lava_async.schedules import ExecutionKind
@@ -345,7 +346,8 @@ class Trainer:
             self.best, self.best_weights = accuracy, copy.deepcopy(self.network.state_dict())
         seconds = self._seconds + time.monotonic() - started
         loss, good, spikes = (self._sums / len(self._labels)).tolist()
-        self.history.append(Epoch(number, loss, good, spikes, accuracy, seconds))
+        here = ", ".join(machine().values())
+        self.history.append(Epoch(number, loss, good, spikes, accuracy, seconds, here))
         self._rates.end_epoch(loss, accuracy)
         if self.ranks.writes:
             self._watch.end_epoch(number, good)
