@@ -27,7 +27,7 @@ needs_neurobench = pytest.mark.skipif(importlib.util.find_spec("neurobench") is 
 def shipped(name: str) -> tuple[Network, Any, dict[str, Any]]:
     """Return a shipped network, the samples beside it, and how it runs."""
     network = netx.load(SHIPPED / name / "network.net")
-    how = netx.execution(netx.metadata(SHIPPED / name / "network.net"), name, ("schedule", "until", "seed"))
+    how = {"execution": network.execution}
     with np.load(SHIPPED / name / "samples.npz") as z:
         batch = SpikeBatch(z["channel"], z["count"], z["start"], int(z["n_channels"]))
         return network, SimpleNamespace(spikes=batch, labels=z["labels"]), how
