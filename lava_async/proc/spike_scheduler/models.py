@@ -40,7 +40,10 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
         layer, queued = (np.broadcast_to(proc_params[x], proc_params["shape"]).ravel() for x in ("layer_of", "queued"))
         self.layer = np.concatenate([np.full(self.C, -1), layer])
         self.queued = np.concatenate([np.broadcast_to(proc_params["queued_inputs"], self.C), queued])
-        self.payload, self.emitted = np.zeros(self.C + n, np.int64), np.zeros(self.C + n, np.int64)
+        self.graded = proc_params["graded"]
+        self.waiting, self.emitted = np.zeros((2, self.C + n), np.int64)
+        # What is released: as many spikes as wait, or the sum of numbers.
+        self.payload = np.zeros(self.C + n, np.int64 if "fixed_pt" in self.tags else float)
         self.momentum = np.zeros(self.C + n)
         self.last: int | None = None  # forward step at which a stop rule ends the time step
         self.active = False  # something was pending after the last forward step
@@ -53,9 +56,10 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
         spikes = np.concatenate([self.inp.recv()[: self.C], self.s_in.recv().ravel()])
         self.take(spikes, now.k)
         group = self.choose(spikes, now)
-        released = np.zeros(len(self.payload), np.int64)
-        released[group], self.payload[group] = self.payload[group], 0
-        self.pending[:] = self.payload[self.C :].reshape(self.pending.shape)
+        released = np.zeros_like(self.payload)
+        released[group] = self.payload[group]
+        self.payload[group] = self.waiting[group] = 0
+        self.pending[:] = self.waiting[self.C :].reshape(self.pending.shape)
         self.inp_out.send(np.resize(released[: self.C], self.proc_params["n_inputs"] or 1))
         self.s_out.send(released[self.C :].reshape(self.pending.shape))
 
@@ -65,16 +69,23 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
         self.emitted -= self.clock.steps_per_bin
         if now.begins:
             self.active = False
-            for array in (self.payload, self.counts, self.forward_steps, self.dropped, self.carried):
+            for array in (self.payload, self.waiting, self.counts, self.forward_steps, self.dropped, self.carried):
                 array[:] = 0
 
     def take(self, spikes: np.ndarray, k: int) -> None:
         """Queue what was emitted."""
         here = np.flatnonzero(spikes)
-        first, is_input = here[self.payload[here] == 0], here < self.C
-        self.momentum[first] = np.where(first < self.C, np.inf, spikes[first])
+        first, is_input = here[self.waiting[here] == 0], here < self.C
+        size = np.abs(spikes[first]) if self.graded else spikes[first]
+        self.momentum[first] = np.where(first < self.C, np.inf, size)
         self.emitted[first] = np.where(first < self.C, NEVER, k)
-        self.payload[here] += np.where(is_input, spikes[here], 1).astype(np.int64) * self.queued[here]
+        spikes_here = np.where(is_input, spikes[here], 1).astype(np.int64) * self.queued[here]
+        if self.graded:
+            self.waiting[here] = self.queued[here]
+            self.payload[here] += (spikes[here] * self.queued[here]).astype(self.payload.dtype)
+        else:
+            self.waiting[here] += spikes_here
+            self.payload[here] += spikes_here
         self.counts.ravel()[here[~is_input] - self.C] += 1
 
     def choose(self, spikes: np.ndarray, now: Moment) -> np.ndarray:
@@ -84,7 +95,7 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
             self.forward_steps += self.layer.max() + 1 if layered else 1
         if self.stop.extra_steps >= 0 and self.last is None and spikes[self.outputs].any():
             self.last = now.k + self.stop.extra_steps
-        waiting = np.flatnonzero(self.payload)
+        waiting = np.flatnonzero(self.waiting)
         self.active = False
         if layered or not len(waiting):
             return waiting
@@ -92,12 +103,12 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
         if over or now.k + 1 >= self.stop.limit:
             if not over and not self.stop.truncate:
                 raise not_ended(now.t, now.sample, self.stop.limit)
-            self.dropped += self.payload.sum()
-            self.payload[:] = 0
+            self.dropped += self.waiting.sum()
+            self.payload[:] = self.waiting[:] = 0
             return waiting[:0]
         self.active = True
         if now.k == self.clock.steps_per_bin - 1:
-            self.carried += self.payload.sum()
+            self.carried += self.waiting.sum()
         i = self.index[waiting]
         pending = Pending(
             i,

@@ -60,19 +60,22 @@ class SpikeScheduler(CheckedProcess):
         Input channels whose spike counts queue here too, through `inp` and `inp_out`, ahead of every neuron.
     queued_inputs : bool or array of bool
         As `queued`, of the input channels.
+    graded : bool
+        What is emitted are numbers, as AsyncSigmaDelta sends them: they are ranked by their size, add up while they
+        wait, and are released as they are.
     name, log_config
         As in every Lava Process.
 
     Attributes
     ----------
     s_in : InPort
-        Emitted spikes: the momentum, as AsyncLIF sends it, or 1; 0 where there is no spike.
+        Emitted spikes: the momentum, as AsyncLIF sends it, or 1; the number, if `graded`; 0 where there is no spike.
     s_out : OutPort
-        Released spikes: their payload.
+        Released spikes: their payload; their sum, if `graded`.
     inp, inp_out : InPort, OutPort
         The same for `n_inputs` input channels; shape (1,) without any.
     pending : Var
-        Spikes of each neuron that wait.
+        Spikes of each neuron that wait; what waits counts once, if `graded`.
     counts : Var
         Spikes of each neuron since the sample began, as are the counters below.
     forward_steps, dropped, carried : Var (1,)
@@ -121,6 +124,7 @@ class SpikeScheduler(CheckedProcess):
         queued: ArrayLike = True,
         n_inputs: int = 0,
         queued_inputs: ArrayLike = True,
+        graded: bool = False,
         name: str | None = None,
         log_config: LogConfig | None = None,
         **kwargs: Any,
@@ -159,6 +163,7 @@ class SpikeScheduler(CheckedProcess):
             queued=np.asarray(queued, bool),
             n_inputs=n_inputs,
             queued_inputs=np.asarray(queued_inputs, bool),
+            graded=bool(graded),
             name=name,
             log_config=log_config,
         )

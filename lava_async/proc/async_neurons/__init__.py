@@ -1,0 +1,1 @@
+"""Asynchronous neurons of every model besides LIF."""

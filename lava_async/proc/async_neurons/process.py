@@ -1,0 +1,322 @@
+"""The Processes of asynchronous neurons that Lava has as synchronous ones: one Lava time step is one forward step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import LogConfig
+from lava.magma.core.process.variable import Var
+from numpy.typing import ArrayLike
+
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.neurons import (
+    AlifParams,
+    CubaParams,
+    DeltaParams,
+    LoihiAlifParams,
+    LoihiDeltaParams,
+    LoihiParams,
+    LoihiResonateParams,
+    LoihiSigmaDeltaParams,
+    NeuronModel,
+    ResonateParams,
+    SigmaDeltaParams,
+)
+from lava_async.neurons.loihi import DECAY_BITS, STATE_SHIFT
+from lava_async.proc.checked import CheckedProcess
+from lava_async.proc.clock import Clock, lava_shape
+from lava_async.records import count
+
+
+class AsyncNeurons(CheckedProcess):
+    """Neurons that fire whenever input reached them; the base of all Processes in this file.
+
+    Decays and biases act only as a time step opens, every `steps_per_bin` Lava time steps. What arrives is integrated
+    in every Lava time step, and a neuron that was reached (or whose time step opens) may fire. With
+    ``steps_per_bin=1`` these are the dynamics of the Process of Lava with the same name.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Number and topology of the neurons.
+    steps_per_bin : int
+        Forward steps of one time step.
+    offset : int or array
+        Lava time steps before the first time step opens, for all neurons or one per neuron: 1 behind one stock
+        connection, which delays the input by one.
+    refractory : bool
+        At most one spike per neuron and time step.
+    reset_interval : int, optional
+        Time steps after which the state begins anew; None: never.
+    name, log_config
+        As in every Lava Process.
+    **numbers
+        Parameters of the neurons, in the words of Lava's Process, for all neurons or one per neuron.
+
+    Attributes
+    ----------
+    s_out : OutPort
+        Neurons that send numbers: the number. Others: their momentum, by which a SpikeScheduler sorts (1 where that is
+        0); stock connections with ``num_message_bits=0`` take any nonzero value as one spike.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        If an argument cannot be used; when the network is compiled, if a fixed-point model was chosen for floats.
+    """
+
+    input_names: ClassVar[tuple[str, ...]] = ("a_in",)
+    var_names: ClassVar[dict[str, str]]
+    """Var of each number of the state of the neuron model."""
+    params: ClassVar[Callable[..., NeuronModel]]
+    """Returns the parameters in fixed or floating point, given those in Lava's words."""
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, ...],
+        steps_per_bin: int = 1,
+        offset: ArrayLike = 0,
+        refractory: bool = True,
+        reset_interval: int | None = None,
+        name: str | None = None,
+        log_config: LogConfig | None = None,
+        **numbers: Any,
+    ) -> None:
+        shape, where = lava_shape(type(self).__name__, shape), type(self).__name__
+        for field, value in {**numbers, "offset": offset}.items():
+            if not isinstance(value, str) and np.shape(value) not in ((), (1,), shape):
+                raise InvalidValue(f"{where}.{field}.shape", np.shape(value), f"(), (1,) or {shape}")
+        super().__init__(
+            shape=shape,
+            numbers=numbers,
+            refractory=bool(refractory),
+            steps_per_bin=steps_per_bin,
+            name=name,
+            log_config=log_config,
+        )
+        self.proc_params["clock"] = Clock.checked(where, steps_per_bin, offset, reset_interval)
+        for port in self.input_names:
+            setattr(self, port, InPort(shape=shape))
+        self.s_out = OutPort(shape=shape)
+        for var in self.var_names.values():
+            setattr(self, var, Var(shape=shape, init=0))
+
+    def check_model(self, model: Any) -> None:
+        """Raise if a ProcessModel has the wrong arithmetic or cannot work with the numbers given."""
+        super().check_model(model)
+        try:
+            self.params("fixed_pt" in model.tags, **self.proc_params["numbers"])
+        except (InvalidValue, InvalidType) as error:
+            field = error.where.rpartition(".")[2]
+            raise type(error)(f"{type(self).__name__} {self.name!r}.{field}", error.value, error.allowed) from None
+
+
+class AsyncLIFRefractory(AsyncNeurons):
+    """Leaky integrate-and-fire neurons with a refractory period of time steps: Lava's LIFRefractory.
+
+    Parameters as of :class:`AsyncNeurons`, and as of :class:`~lava_async.proc.async_lif.process.AsyncLIF`: du, dv, vth,
+    bias_mant, bias_exp. `refractory_period` (int, at least 1): a neuron that fires in a time step is held in so many
+    time steps after it. Lava has it in floating point, this also in integers.
+    """
+
+    var_names: ClassVar[dict[str, str]] = {"u": "u", "v": "v"}
+
+    def __init__(
+        self,
+        *,
+        du: ArrayLike = 0,
+        dv: ArrayLike = 0,
+        bias_mant: ArrayLike = 0,
+        bias_exp: ArrayLike = 0,
+        vth: ArrayLike = 10,
+        refractory_period: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        count("AsyncLIFRefractory.refractory_period", refractory_period, least=1)
+        numbers: dict[str, Any] = {"du": du, "dv": dv, "vth": vth, "bias_mant": bias_mant, "bias_exp": bias_exp}
+        super().__init__(**numbers, refractory_period=refractory_period, **checked(self, kwargs))
+
+    @staticmethod
+    def params(  # noqa: D102
+        fixed: bool, *, du: Any, dv: Any, vth: Any, bias_mant: Any, bias_exp: Any, refractory_period: int
+    ) -> NeuronModel:
+        if fixed:
+            return LoihiParams(du, dv, vth, bias_mant, bias_exp, refractory_steps=refractory_period)
+        return CubaParams(du, dv, vth, bias_mant, refractory_steps=refractory_period)
+
+
+class AsyncATRLIF(AsyncNeurons):
+    """Neurons whose threshold adapts: Lava's ATRLIF, slayer's alif.
+
+    Parameters as of :class:`AsyncNeurons`; delta_i, delta_v, delta_theta, delta_r, theta_0, theta_step, bias_mant,
+    bias_exp as of Lava's ATRLIF, whose fixed point takes decays as fractions, in 4096ths, and adds one to that of the
+    current. Vars i, v, theta and r as there.
+    """
+
+    var_names: ClassVar[dict[str, str]] = {"u": "i", "v": "v", "theta": "theta", "rho": "r"}
+
+    def __init__(
+        self,
+        *,
+        delta_i: ArrayLike = 0.4,
+        delta_v: ArrayLike = 0.4,
+        delta_theta: ArrayLike = 0.2,
+        delta_r: ArrayLike = 0.2,
+        theta_0: ArrayLike = 5,
+        theta_step: ArrayLike = 3.75,
+        bias_mant: ArrayLike = 0,
+        bias_exp: ArrayLike = 0,
+        **kwargs: Any,
+    ) -> None:
+        numbers: dict[str, Any] = {
+            "delta_i": delta_i,
+            "delta_v": delta_v,
+            "delta_theta": delta_theta,
+            "delta_r": delta_r,
+        }
+        more: dict[str, Any] = {
+            "theta_0": theta_0,
+            "theta_step": theta_step,
+            "bias_mant": bias_mant,
+            "bias_exp": bias_exp,
+        }
+        super().__init__(**numbers, **more, **checked(self, kwargs))
+
+    @staticmethod
+    def params(  # noqa: D102
+        fixed: bool,
+        *,
+        delta_i: Any,
+        delta_v: Any,
+        delta_theta: Any,
+        delta_r: Any,
+        theta_0: Any,
+        theta_step: Any,
+        bias_mant: Any,
+        bias_exp: Any,
+    ) -> NeuronModel:
+        if not fixed:
+            return AlifParams(delta_i, delta_v, delta_theta, delta_r, theta_0, theta_step, bias_mant)
+        decays = {"delta_i": delta_i, "delta_v": delta_v, "delta_theta": delta_theta, "delta_r": delta_r}
+        whole = {name: np.asarray(delta, np.float64) * (1 << DECAY_BITS) for name, delta in decays.items()}
+        for name, delta in whole.items():
+            if (delta != np.rint(delta)).any():
+                raise InvalidValue(name, decays[name], f"multiples of 1/{1 << DECAY_BITS} in fixed point")
+        du, dv, dth, drho = (delta.astype(np.int64) for delta in whole.values())
+        return LoihiAlifParams(du, dv, dth, drho, theta_0, theta_step, bias_mant, bias_exp)
+
+
+class AsyncSigmaDelta(AsyncNeurons):
+    """Sigma-delta neurons, which send by how much their activation has changed: Lava's SigmaDelta.
+
+    Parameters as of :class:`AsyncNeurons`; vth, bias, act_mode (0: unit, 1: relu), spike_exp and state_exp as of Lava's
+    SigmaDelta: in fixed point, vth and bias are shifted by both exponents, and what is sent is shifted back by
+    `state_exp`, which must be 6. Vars sigma, and sent: what the receivers believe.
+    """
+
+    var_names: ClassVar[dict[str, str]] = {"sigma": "sigma", "sent": "sent"}
+
+    def __init__(
+        self,
+        *,
+        vth: ArrayLike,
+        bias: ArrayLike = 0,
+        act_mode: int = 1,
+        spike_exp: int = 0,
+        state_exp: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        count("AsyncSigmaDelta.act_mode", int(act_mode), most=1)
+        exponents: dict[str, Any] = {"spike_exp": spike_exp, "state_exp": state_exp}
+        super().__init__(vth=vth, bias=bias, act_mode=int(act_mode), **exponents, **checked(self, kwargs))
+
+    @staticmethod
+    def params(  # noqa: D102
+        fixed: bool, *, vth: Any, bias: Any, act_mode: int, spike_exp: int, state_exp: int
+    ) -> NeuronModel:
+        activation = ("unit", "relu")[act_mode]
+        if not fixed:
+            return SigmaDeltaParams(vth, bias, activation=activation)
+        exponent = exponent_of(spike_exp, state_exp)
+        return LoihiSigmaDeltaParams(np.asarray(vth) << exponent, bias, exponent, activation=activation)
+
+
+class AsyncDelta(AsyncNeurons):
+    """Neurons that send by how much their input has changed, the input of sigma-delta networks: Lava's Delta.
+
+    Parameters as of :class:`AsyncNeurons`; vth, spike_exp and state_exp as of Lava's Delta: in fixed point, input and
+    vth are shifted by both exponents, and what is sent is shifted back by `state_exp`, which must be 6. The input of a
+    time step is all that arrives in its forward steps.
+    """
+
+    var_names: ClassVar[dict[str, str]] = {"x": "x", "sent": "sent"}
+
+    def __init__(self, *, vth: ArrayLike, spike_exp: int = 0, state_exp: int = 0, **kwargs: Any) -> None:
+        super().__init__(vth=vth, spike_exp=spike_exp, state_exp=state_exp, **checked(self, kwargs))
+
+    @staticmethod
+    def params(fixed: bool, *, vth: Any, spike_exp: int, state_exp: int) -> NeuronModel:  # noqa: D102
+        if not fixed:
+            return DeltaParams(vth)
+        exponent = exponent_of(spike_exp, state_exp)
+        return LoihiDeltaParams(np.asarray(vth) << exponent, weight_exp=exponent)
+
+
+class AsyncRF(AsyncNeurons):
+    """Resonate and fire neurons, which fire as their phase passes zero: Lava's RF.
+
+    Parameters as of :class:`AsyncNeurons`; period, alpha, vth, state_exp and decay_bits as of Lava's RF; in fixed point
+    these are 6 and 12. Ports a_real_in and a_imag_in, Vars real and imag as there.
+    """
+
+    input_names: ClassVar[tuple[str, ...]] = ("a_real_in", "a_imag_in")
+    var_names: ClassVar[dict[str, str]] = {"x": "real", "y": "imag", "before": "imag_before"}
+    variant: ClassVar[str] = "rf"
+
+    def __init__(
+        self,
+        *,
+        period: ArrayLike,
+        alpha: ArrayLike,
+        vth: ArrayLike = 1,
+        state_exp: int = 0,
+        decay_bits: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        exponents: dict[str, Any] = {"state_exp": state_exp, "decay_bits": decay_bits, "variant": self.variant}
+        super().__init__(period=period, alpha=alpha, vth=vth, **exponents, **checked(self, kwargs))
+
+    @staticmethod
+    def params(  # noqa: D102
+        fixed: bool, *, period: Any, alpha: Any, vth: Any, state_exp: int, decay_bits: int, variant: str
+    ) -> NeuronModel:
+        if not fixed:
+            return ResonateParams(alpha, period, vth, variant=variant)
+        for name, value, wanted in (("state_exp", state_exp, STATE_SHIFT), ("decay_bits", decay_bits, DECAY_BITS)):
+            if value != wanted:
+                raise InvalidValue(name, value, f"{wanted} in fixed point")
+        return LoihiResonateParams(alpha, period, vth, variant=variant)
+
+
+class AsyncRF_IZ(AsyncRF):  # noqa: N801 (Lava's name)
+    """Resonate and fire neurons with a threshold and a reset: Lava's RF_IZ; parameters as of :class:`AsyncRF`."""
+
+    variant: ClassVar[str] = "rf_iz"
+
+
+def exponent_of(spike_exp: int, state_exp: int) -> int:
+    """Return by how much thresholds of sigma-delta neurons are shifted in fixed point."""
+    if state_exp != STATE_SHIFT:
+        raise InvalidValue("state_exp", state_exp, f"{STATE_SHIFT} in fixed point")
+    return count("spike_exp", spike_exp, most=9) + state_exp
+
+
+def checked(process: AsyncNeurons, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments of every Process here, after refusing all others."""
+    common = ("shape", "steps_per_bin", "offset", "refractory", "reset_interval", "name", "log_config")
+    process.refuse({name: value for name, value in kwargs.items() if name not in common})
+    return kwargs
