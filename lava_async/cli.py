@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import os
 import re
 import sys
 import warnings
@@ -18,7 +19,7 @@ import lava_async
 from lava_async.commands import COMMANDS, Report
 from lava_async.errors import DataWarning, nearest
 from lava_async.extras import explain
-from lava_async.files import as_json
+from lava_async.files import as_csv, as_json
 from lava_async.terminal import INTERRUPTED, Messages, discard, interruptible, open_standard_streams, printable
 
 #: Errors of the surroundings, which say what is wrong by themselves, as all errors of this package do.
@@ -30,7 +31,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:  # noqa: D102
         if found := re.match(r"unrecognized arguments: (\S+)", message):
-            message += nearest(found[1].partition("=")[0], self._options())
+            given = found[1].partition("=")[0]
+            message += nearest(given, [option for option in self._options() if option != given])
         elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)$", message):
             message += nearest(found[1], re.findall(r"[^\s,']+", found[2]))
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -45,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (default: that of the process) and return its exit code."""
     open_standard_streams()
     with contextlib.redirect_stderr(Messages(sys.stderr)), interruptible() as interrupted:
-        args = build_parser().parse_args(argv)
+        parser = build_parser()
+        _complete(parser)
+        args = parser.parse_args(argv)
         logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s")
         try:
             # What libraries print is no result.
@@ -70,7 +74,9 @@ def _show(args: argparse.Namespace, report: Report | None) -> int:
     if report is None:  # Another process reports.
         return 0
     try:
-        print(as_json(report.data) if args.json else printable(report.text), flush=True)
+        for line in _lines(args, report):
+            print(line)
+        sys.stdout.flush()
     except BrokenPipeError:  # The reader, such as `head`, has seen enough.
         discard(sys.stdout)
         return 1
@@ -78,6 +84,23 @@ def _show(args: argparse.Namespace, report: Report | None) -> int:
         discard(sys.stdout)
         raise
     return 0 if report.ok else 1
+
+
+def _lines(args: argparse.Namespace, report: Report) -> Iterator[str]:
+    """Yield what a command prints, in the form that is wanted."""
+    if getattr(args, "csv", False):
+        yield from map(printable, as_csv(report.rows))
+    else:
+        yield as_json(report.data) if args.json else printable(report.text)
+
+
+def _complete(parser: Parser) -> None:
+    """Answer a shell that asks how a command line may go on, and end; see docs/install.md."""
+    if "_ARGCOMPLETE" in os.environ:
+        with contextlib.suppress(ModuleNotFoundError):
+            from argcomplete import autocomplete
+
+            autocomplete(parser)
 
 
 def build_parser() -> Parser:
@@ -96,7 +119,10 @@ def build_parser() -> Parser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.arguments(sub)
-        sub.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
+        form = sub.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
+        if command.rows:
+            form.add_argument("--csv", action="store_true", help=f"print them as CSV on stdout, {command.rows}")
         sub.add_argument("-v", "--verbose", action="store_true", help="show log messages, and errors with their trace")
     return parser
 

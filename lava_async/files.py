@@ -1,14 +1,16 @@
-"""Files that appear whole or not at all, and standard JSON."""
+"""Files that appear whole or not at all, standard JSON, and CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,47 @@ def write_bytes(path: Path, content: bytes | memoryview, *, durable: bool = Fals
 def as_json(data: Any) -> str:
     """Return data as standard JSON, which knows no NaN: it becomes null."""
     return json.dumps(_without_nan(data), indent=2, allow_nan=False)
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of rows as CSV: a head, then a line each.
+
+    Parameters
+    ----------
+    rows : sequence or iterator of mappings
+        Those of an iterator have the keys of the first all. What is in a mapping of its own is in columns such as
+        ``schedule.name``, the numbers of a list stand behind one another, and None is nothing.
+
+    Examples
+    --------
+    >>> list(as_csv([{"a": {"b": 1, "c": None}, "d": [1, 2]}]))
+    ['a.b,a.c,d', '1,,1 2']
+    """
+    names: list[str] | None = None
+    if isinstance(rows, Sequence):
+        names = list(dict.fromkeys(name for row in map(_flat, rows) for name in row))
+        yield from [_csv_line(names)] if names else []
+    for row in map(_flat, rows):
+        if names is None:
+            names = list(row)
+            yield _csv_line(names)
+        yield _csv_line([row.get(name) for name in names])
+
+
+def _csv_line(values: Iterable[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(values)
+    return text.getvalue()
+
+
+def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+    return found
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lava_async import cli, models, netx, simulate_batch
 from lava_async.errors import InvalidValue
-from lava_async.experiments.cards import CARD, CONFIG, NETWORK, RESULTS, SAMPLES, SCHEDULES
+from lava_async.experiments.cards import CARD, CONFIG, NETWORK, ORDERS, RESULTS, SAMPLES
 from lava_async.experiments.config import Config
 from lava_async.model_files import load_model
 from lava_async.spikes import SpikeBatch
@@ -32,7 +32,7 @@ def test_a_network_answers_with_the_recorded_spikes(folder):
     network = netx.load(folder / NETWORK)
     with np.load(folder / SAMPLES) as recorded:
         events = SpikeBatch(recorded["channel"], recorded["count"], recorded["start"], int(recorded["n_channels"]))
-        for name, schedule in SCHEDULES.items():
+        for name, schedule in ORDERS.items():
             found = simulate_batch(network, events, schedule=schedule, threads=1)
             np.testing.assert_array_equal(found.counts, recorded[f"counts_{name}"])
             assert found.counts.any()

@@ -119,7 +119,7 @@ def test_a_progress_bar_is_shown_only_when_asked(capsys):
     fit(network(), toy(16), epochs=1, progress=True)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "1/1" in err
+    assert "epoch 1 of 1" in err
 
 
 def test_evaluate_takes_the_deployed_network_as_well():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 
@@ -19,12 +21,15 @@ class Report:
         For people.
     data : dict or list
         The same for programs: what ``--json`` prints.
+    rows : iterable of mappings
+        The main table of it: what ``--csv`` prints.
     ok : bool
         False: what was to be shown does not hold; the exit code is 1.
     """
 
     text: str
     data: Any
+    rows: Iterable[Mapping[str, Any]] = ()
     ok: bool = True
 
 
@@ -42,6 +47,8 @@ class Command:
         Adds its options.
     run : function of the parsed options
         Does the work, with progress on stderr if it takes long. None: another process reports.
+    rows : str
+        What its reports have a row for, as in "a row per schedule"; empty: they have none.
     """
 
     name: str
@@ -50,6 +57,7 @@ class Command:
     examples: str
     arguments: Callable[[ArgumentParser], None]
     run: Callable[[Namespace], Report | None]
+    rows: str = ""
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -89,13 +97,88 @@ def output(*endings: str) -> Callable[[str], Path]:
     return parse
 
 
-def table(rows: list[list[str]]) -> str:
-    """Return rows, the first of them the head, as aligned text: words to the left, numbers to the right."""
+def complete(action: Action, names: Callable[[], Iterable[str]]) -> None:
+    """Let a shell complete an argument by names and files; argcomplete reads what is noted here.
+
+    Parameters
+    ----------
+    action : Action
+        What ``add_argument`` returned.
+    names : function
+        Returns the names.
+    """
+
+    def completer(prefix: str, **_: object) -> list[str]:
+        return [*(name for name in names() if name.startswith(prefix)), *sorted(glob(prefix + "*"))]
+
+    action.completer = completer  # type: ignore[attr-defined]
+
+
+#: Columns of a terminal that a table fits, if its numbers and words do.
+COLUMNS = 80
+
+
+def table(rows: list[list[str]], width: int = COLUMNS) -> str:
+    """Return rows as aligned text: words to the left, numbers to the right.
+
+    Parameters
+    ----------
+    rows : list of list of str
+        The first of them is the head.
+    width : int
+        Wider tables get heads of several lines, then words of several lines.
+
+    Examples
+    --------
+    >>> print(table([["trained", "forward steps"], ["layered", "3"]], width=16))
+             forward
+    trained    steps
+    ----------------
+    layered        3
+    """
     columns = list(zip(*rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
     numeric = [all(cell.lstrip("-")[:1].isdigit() or cell in ("", "-") for cell in column[1:]) for column in columns]
-    lines = []
-    for row in rows:
-        cells = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+    whole = [max(map(len, column)) for column in columns]
+    heads = [_least([column[0]], max(map(len, column[1:]), default=0)) for column in columns]
+    words = [w if n else _least(column) for w, n, column in zip(heads, numeric, columns, strict=True)]
+    # In this order: heads are broken, gaps are narrower, words are broken.
+    tried = [(gap, _narrowed(whole, heads, width, gap)) for gap in (2, 1)]
+    tried += [(gap, _narrowed(widths, words, width, gap)) for gap, widths in tried]
+    gap, widths = next((each for each in tried if _total(each[1], each[0]) <= width), (2, whole))
+    head, *body = ([wrap(cell, w) or [""] for cell, w in zip(row, widths, strict=True)] for row in rows)
+    lines = _lines(head, widths, numeric, gap, bottom=True)
+    below = [line for row in body for line in _lines(row, widths, numeric, gap, bottom=False)]
+    return "\n".join([*lines, "-" * max(map(len, [*lines, *below])), *below])
+
+
+def _least(cells: Sequence[str], least: int = 0) -> int:
+    """Return the width to which cells can be broken between words."""
+    return max([least, *(len(word) for cell in cells for word in cell.split())])
+
+
+def _total(widths: Sequence[int], gap: int) -> int:
+    return sum(widths) + gap * (len(widths) - 1)
+
+
+def _narrowed(widths: Sequence[int], least: Sequence[int], width: int, gap: int) -> list[int]:
+    """Return widths of which the widest that can be are narrower, until all of them fit."""
+    found = list(widths)
+    while _total(found, gap) > width:
+        wide = [i for i, low in enumerate(least) if found[i] > low]
+        if not wide:
+            break
+        found[max(wide, key=lambda i: found[i])] -= 1
+    return found
+
+
+def _lines(cells: list[list[str]], widths: list[int], numeric: list[bool], gap: int, *, bottom: bool) -> list[str]:
+    """Return the lines of a row; shorter cells are at its bottom, or at its top."""
+    height = max(map(len, cells))
+    blank = [[""] * (height - len(cell)) for cell in cells]
+    filled = [[*b, *cell] if bottom else [*cell, *b] for b, cell in zip(blank, cells, strict=True)]
+    return [
+        (" " * gap)
+        .join(cell[k].rjust(w) if n else cell[k].ljust(w) for cell, w, n in zip(filled, widths, numeric, strict=True))
+        .rstrip()
+        for k in range(height)
+    ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from argparse import ArgumentParser, Namespace
 from importlib.util import find_spec
@@ -26,7 +24,6 @@ def _arguments(parser: ArgumentParser) -> None:
     add("--suite", "what to measure", choices=[*SUITES, "all"], default="forward")
     add("--repeats", "measured rounds", type=whole(1), default=7, metavar="N")
     add("--threads", "threads of every contender", type=whole(1), default=1, metavar="N")
-    parser.add_argument("--csv", action="store_true", help="print the results as CSV")
 
 
 def _run(args: Namespace) -> Report:
@@ -39,10 +36,10 @@ def _run(args: Namespace) -> Report:
     measured: list[dict[str, Any]] = []
     for suite in SUITES if args.suite == "all" else [args.suite]:
         for case in cases(suite, args.threads):
-            with ProgressBar(total=args.repeats + 1, desc=case.name, unit="round", leave=False) as bar:
+            with ProgressBar(total=args.repeats + 1, desc=f"{case.name}, {args.repeats} rounds", leave=False) as bar:
                 measured.append({"suite": suite, **measure(case, args.repeats, bar.update)})
     data = {"machine": _machine(), "threads": args.threads, "cases": measured}
-    return Report(_csv(measured) if args.csv else _text(data), data)
+    return Report(_text(data), data, _rows(measured))
 
 
 def _machine() -> dict[str, Any]:
@@ -78,26 +75,13 @@ def _text(data: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _csv(measured: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    fields = [
-        "suite",
-        "case",
-        "contender",
-        "seconds",
-        "fastest",
-        "slowest",
-        "ratio",
-        "ratio_of_fastest",
-        "target",
-        "peak_bytes",
+def _rows(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    names = ("contender", "seconds", "fastest", "slowest", "ratio", "ratio_of_fastest", "target", "peak_bytes")
+    return [
+        {"suite": case["suite"], "case": case["case"], **{name: result[name] for name in names}}
+        for case in measured
+        for result in case["results"]
     ]
-    writer = csv.DictWriter(out, fields, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for case in measured:
-        for result in case["results"]:
-            writer.writerow({"suite": case["suite"], "case": case["case"], **result})
-    return out.getvalue().rstrip("\n")
 
 
 COMMAND = Command(
@@ -110,4 +94,5 @@ COMMAND = Command(
     "  lava-async bench --threads 2 --csv     on two threads, as a table for a spreadsheet",
     _arguments,
     _run,
+    rows="a row per contender",
 )

@@ -96,7 +96,8 @@ def _run(args: Namespace) -> Report:
     netx.save(found.network, args.out, **{**kept, "calibration": found.notes()})
     if args.picture is not None:
         _draw(found, args)
-    return Report(_text(found, args), {"model": str(args.model), "out": str(args.out), **_data(found)})
+    data = _data(found)
+    return Report(_text(found, args), {"model": str(args.model), "out": str(args.out), **data}, data["tried"])
 
 
 def _draw(found: Calibration, args: Namespace) -> None:
@@ -152,4 +153,5 @@ COMMAND: Command = Command(
     "  lava-async calibrate model.net --data mnist --out calibrated.net --search layers --picture factors.png",
     _arguments,
     _run,
+    rows="a row per choice of factors that was tried",
 )

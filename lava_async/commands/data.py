@@ -100,7 +100,7 @@ def _list(args: Namespace) -> Report:
     lines = [table(rows), "", f"Files are looked for in --folder or ${DATA_VARIABLE}. Cache: {cache}"]
     lines += [entry["missing"] for entry in data if entry["missing"]]
     lines.append("Your own data: lava-async data --data-help")
-    return Report("\n".join(lines), {"cache": str(cache), "data": data})
+    return Report("\n".join(lines), {"cache": str(cache), "data": data}, data)
 
 
 # ---------------------------------------------------------------------------------------------- build, show
@@ -120,7 +120,7 @@ def _load(args: Namespace, split: str) -> SpikeDataset:
         if bar is None or done <= bar.n:  # The next file.
             if bar is not None:
                 bar.close()
-            bar = ProgressBar(total=of, desc=f"{args.name} {split}", unit=" samples", leave=False)
+            bar = ProgressBar(total=of, desc=f"read {args.name}, {split} samples", leave=False)
         bar.update(done - bar.n)
 
     try:
@@ -149,7 +149,11 @@ def _build(args: Namespace) -> Report:
         seconds = time.perf_counter() - started
         data[split] = {**_facts(found), "seconds": seconds}
         rows.append([split, *_cells(data[split]), f"{seconds:.1f}"])
-    return Report("\n".join([f"{args.name}:", table(rows), *empty]), {"name": args.name, "splits": data})
+    return Report(
+        "\n".join([f"{args.name}:", table(rows), *empty]),
+        {"name": args.name, "splits": data},
+        [{"split": split, **facts} for split, facts in data.items()],
+    )
 
 
 _HEADS = ["samples", "channels", "time steps", "events per sample", "density"]
@@ -200,7 +204,8 @@ def _show(args: Namespace) -> Report:
     if args.out is not None:
         _draw_sample(args, data, label)
         lines.append(f"Drawn to {args.out}")
-    return Report("\n".join(lines), {"name": data.name, **facts, "sample": args.sample, "label": label})
+    shown = {"name": data.name, **facts, "sample": args.sample, "label": label}
+    return Report("\n".join(lines), shown, [shown])
 
 
 def _characters(dense: np.ndarray[Any, Any]) -> str:
@@ -242,7 +247,7 @@ def _encoders(args: Namespace) -> Report:
     panels = figure.subplots(1, 5, width_ratios=[0.8, 1, 1, 1, 1])
     draw_encoders(list(panels), load_digits().images[0] / 16.0)
     _save(figure, args.out)
-    return Report(f"Drawn to {args.out}", {"file": str(args.out)})
+    return Report(f"Drawn to {args.out}", {"file": str(args.out)}, [{"file": str(args.out)}])
 
 
 def _example(args: Namespace) -> Report:
@@ -254,7 +259,11 @@ def _example(args: Namespace) -> Report:
         f"  lava-async data show {args.name}",
         f"  lava-async train {args.name}/train.toml",
     ]
-    return Report("\n".join(lines), {"folder": args.name, "files": [str(file) for file in files]})
+    return Report(
+        "\n".join(lines),
+        {"folder": args.name, "files": [str(file) for file in files]},
+        [{"file": str(file)} for file in files],
+    )
 
 
 def _figure(inches: tuple[float, float]) -> Any:
@@ -287,4 +296,5 @@ COMMAND = Command(
     "  lava-async data example mine                          a small folder of your own data",
     _arguments,
     _run,
+    rows="a row per data set or split",
 )

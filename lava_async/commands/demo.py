@@ -28,7 +28,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Report:
     from lava_async.progress import ProgressBar
 
-    with ProgressBar(total=1.0, bar_format="{desc:32}{percentage:3.0f} %|{bar}| {elapsed}") as bar:
+    with ProgressBar(total=1.0, desc="load torch and Lava") as bar:
 
         def progress(what: str, share: float) -> None:
             bar.set_description_str(what, refresh=False)
@@ -41,7 +41,7 @@ def _run(args: Namespace) -> Report:
         config = DemoConfig(seed=args.seed)
         demo = run_demo(config.fast() if args.fast else config, args.out, progress)
         progress("done", 1.0)
-    return Report(_text(demo, fast=args.fast), demo.data(), demo.exact)
+    return Report(_text(demo, fast=args.fast), demo.data(), demo.data()["rows"], demo.exact)
 
 
 def _text(demo: Demo, *, fast: bool) -> str:
@@ -73,4 +73,5 @@ COMMAND = Command(
     "  lava-async demo --seed 1 --json        other random numbers, results for programs",
     _arguments,
     _run,
+    rows="a row per training and execution",
 )

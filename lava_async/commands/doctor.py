@@ -52,7 +52,16 @@ def _run(args: Namespace) -> Report:
         "to_do": to_do,
         "extras": {extra: {"missing": [*map(extras.distribution, modules)]} for extra, modules in missing.items()},
     }
-    return Report("\n\n".join(sections), data, ok=not wrong)
+    parts: dict[str, Mapping[str, object]] = {
+        "package": versions,
+        "processor": here,
+        "extra": {extra: _state(modules) for extra, modules in missing.items()},
+        "data set": folders,
+    }
+    rows = [
+        {"kind": kind, "name": name, "value": value} for kind, part in parts.items() for name, value in part.items()
+    ]
+    return Report("\n\n".join(sections), data, rows, ok=not wrong)
 
 
 def _version(name: str) -> str | None:
@@ -100,4 +109,5 @@ COMMAND = Command(
     examples="  lava-async doctor          for people\n  lava-async doctor --json   the same for programs",
     arguments=_arguments,
     run=_run,
+    rows="a row per package, extra and data set",
 )

@@ -119,7 +119,7 @@ def _run(args: Namespace) -> Report:
     text = [head, table(table_rows), UNITS]
     if args.neurobench:
         text += ["", "As NeuroBench measures it; operations per sample:", table(_as_neurobench(table_rows, rows))]
-    return Report("\n".join(text), summary)
+    return Report("\n".join(text), summary, rows)
 
 
 def _as_neurobench(table_rows: list[list[str]], rows: list[dict[str, Any]]) -> list[list[str]]:
@@ -150,4 +150,5 @@ COMMAND = Command(
     "  lava-async evaluate model.net --data my_data                            your own: see --data-help",
     _arguments,
     _run,
+    rows="a row per schedule",
 )

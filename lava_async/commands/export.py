@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from lava_async.commands.base import Command, Report, output
+from lava_async import models
+from lava_async.commands.base import Command, Report, complete, output
 from lava_async.commands.models import add_decay, seconds
 from lava_async.errors import InvalidValue
 from lava_async.model_files import is_nir, load_model
@@ -13,9 +14,10 @@ from lava_async.neurons import LoihiParams
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
+    model = parser.add_argument(
         "model", type=Path, metavar="MODEL", help="a .net file, one of NIR (.nir), or the name of a model"
     )
+    complete(model, models.names)
     parser.add_argument("--nir", type=output(".nir"), metavar="FILE.nir", help="write it as NIR")
     parser.add_argument(
         "--net",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from lava_async.hardware.summary import Histogram
 
 #: Longest bar of the histogram, and longest note of a file, in characters.
-BAR, NOTE = 48, 100
+BAR, NOTE = 44, 100
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -66,7 +67,16 @@ def _run(args: Namespace) -> Report:
     if args.html is not None:
         _write(args.html, found)
         parts.append(f"Written to {args.html}")
-    return Report("\n\n".join(parts), plain, ok=not args.target or found.fits[0].ok)
+    return Report("\n\n".join(parts), plain, _rows(found), ok=not args.target or found.fits[0].ok)
+
+
+def _rows(found: Inspection) -> list[dict[str, object]]:
+    """Return a row for what leads into a layer from each of its sources."""
+    return [
+        {"layer": layer.name, "shape": layer.shape, "neurons": layer.neurons, **asdict(source)}
+        for layer in found.layers
+        for source in layer.incoming
+    ]
 
 
 def _write(file: Path, found: Inspection) -> None:
@@ -101,4 +111,5 @@ COMMAND: Command = Command(
     "  lava-async inspect model.net --json",
     _arguments,
     _run,
+    rows="a row per layer and source",
 )

@@ -5,17 +5,18 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from lava_async import models
-from lava_async.commands.base import Command, Report, table
+from lava_async.commands.base import Command, Report, complete, table
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", metavar="NAME", help="show the card of this one")
+    name = parser.add_argument("name", nargs="?", metavar="NAME", help="show the card of this one")
+    complete(name, models.names)
 
 
 def _run(args: Namespace) -> Report:
     if args.name is not None:
         about = models.about(args.name)
-        return Report(f"{about.card}\nFile: {about.path}", _plain(about))
+        return Report(f"{about.card}\nFile: {about.path}", _plain(about), [_plain(about)])
     found = [models.about(name) for name in models.names()]
     rows = [["model", "accuracy", "trained to run", "layers", "size"]]
     for each in found:
@@ -27,7 +28,8 @@ def _run(args: Namespace) -> Report:
         "Accuracy on test samples, executed as it was trained to run. Commands take a",
         "name wherever they take a file; lava-async models NAME shows all about one.",
     ]
-    return Report("\n".join(lines), [_plain(each) for each in found])
+    plain = [_plain(each) for each in found]
+    return Report("\n".join(lines), plain, plain)
 
 
 def _schedule(about: models.About) -> str:
@@ -58,4 +60,5 @@ COMMAND = Command(
     "  lava-async evaluate digits_robust --data digits --schedule layered random",
     _arguments,
     _run,
+    rows="a row per model",
 )

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.commands.base import whole
+from lava_async import models
+from lava_async.commands.base import complete, whole
 from lava_async.model_files import BIAS_CHANNEL, Model, load_model
 from lava_async.schedules import SCHEDULES, ExecutionKind, Timed, schedule
 
@@ -28,9 +29,10 @@ def seconds(text: str) -> float:
 
 def add_model(parser: ArgumentParser) -> None:
     """Add the file of a network, and how one of NIR is read."""
-    parser.add_argument(
+    model = parser.add_argument(
         "model", type=Path, metavar="MODEL", help="a .net file, one of NIR (.nir), or the name of a model"
     )
+    complete(model, models.names)
     parser.add_argument(
         "--dt",
         type=seconds,

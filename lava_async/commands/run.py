@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -78,7 +77,6 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--cost", choices=("davies2018", "sanafe"), help="add energy and time on Loihi 1, at these prices"
     )
-    parser.add_argument("--csv", action="store_true", help="print every spike as a line: sample, step, neuron, count")
 
 
 def _run(args: Namespace) -> Report:
@@ -113,7 +111,7 @@ def _run(args: Namespace) -> Report:
             "entries": {e.name: {"count": e.count, "energy": e.energy, "serial_time": e.time} for e in found.entries},
         }
         parts.append(f"Cost, {found.preset.source}:\n{table(found.rows())}")
-    return Report(_csv(result) if args.csv else "\n\n".join(parts), data)
+    return Report("\n\n".join(parts), data, _spikes(result))
 
 
 def _input(args: Namespace, n_inputs: int, noted: dict[str, Any], seed: int) -> Input:
@@ -202,16 +200,11 @@ def _list(values: list[int]) -> str:
     return " ".join(map(str, values[:SHOWN])) + (" ..." if len(values) > SHOWN else "")
 
 
-def _csv(result: BatchResult) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["sample", "step", "neuron", "count"])
+def _spikes(result: BatchResult) -> Iterator[dict[str, int]]:
+    """Yield every spike count that is not 0."""
     for b, counts in enumerate(result.counts):
-        steps, neurons = np.nonzero(counts.T)
-        writer.writerows(
-            zip([b] * len(steps), steps.tolist(), neurons.tolist(), counts[neurons, steps].tolist(), strict=True)
-        )
-    return text.getvalue().rstrip("\n")
+        for step, neuron in np.argwhere(counts.T).tolist():
+            yield {"sample": b, "step": step, "neuron": neuron, "count": int(counts[neuron, step])}
 
 
 COMMAND: Command = Command(
@@ -225,4 +218,5 @@ COMMAND: Command = Command(
     "  lava-async run model.nir --spikes mine.npy --json",
     _arguments,
     _run,
+    rows="a row per spike: sample, step, neuron, count",
 )

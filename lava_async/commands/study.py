@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lava_async.commands.base import Command, Report, table, whole
+from lava_async.commands.base import Command, Report, complete, table, whole
 from lava_async.commands.inputs import add_data_help
 from lava_async.errors import InvalidValue
 from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped
@@ -17,10 +17,16 @@ from lava_async.terminal import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: Cells that are named where several failed for one reason.
+NAMED = 3
+
 
 def _arguments(parser: ArgumentParser) -> None:
     names = ", ".join(shipped())
-    parser.add_argument("study", metavar="CONFIG.toml", help=f"the study; or the name of one that is shipped: {names}")
+    study = parser.add_argument(
+        "study", metavar="CONFIG.toml", help=f"the study; or the name of one that is shipped: {names}"
+    )
+    complete(study, shipped)
     parser.add_argument(
         "--out",
         type=Path,
@@ -66,13 +72,12 @@ def _run(args: Namespace) -> Report:
     with ProgressBar(
         total=len(study.cells()),
         initial=len(study.cells()) - len(cells),
-        unit="cell",
-        dynamic_ncols=True,
+        desc=f"{len(cells)} of {len(study.cells())} trainings to do",
         disable=not cells,
     ) as bar:
 
         def on_done(cell: Cell, error: Exception | None) -> None:
-            bar.set_postfix_str(printable(cell.name if error is None else f"{cell.name}: {error}"))
+            bar.set_postfix_str(printable(cell.name if error is None else f"{cell.name} failed"), refresh=False)
             bar.update()
 
         work = partial(run_cell, out=out)
@@ -85,10 +90,11 @@ def _run(args: Namespace) -> Report:
     data = {
         "study": study.plain(),
         "rows": rows,
+        "cells": len(study.cells()),
         "failed": {cell.name: str(error) for cell, error in failed},
         "missing": missing,
     }
-    return Report(_text(rows, data, out), data, ok=not failed)
+    return Report(_text(rows, data, out), data, rows, ok=not failed)
 
 
 def _export(study: StudyConfig, out: Path, wanted: list[list[str]]) -> None:
@@ -131,7 +137,10 @@ def _text(rows: list[dict[str, Any]], data: Mapping[str, Any], out: Path) -> str
             ]
         )
     text = [table(lines)] if rows else []
-    text += [f"Failed: {name}: {error}" for name, error in data["failed"].items()]
+    for error in dict.fromkeys(data["failed"].values()):  # One line for each, however many cells it ended.
+        names = [name for name, each in data["failed"].items() if each == error]
+        others = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        text.append(f"Failed, {len(names)} of {data['cells']}: {error} ({', '.join(names[:NAMED])}{others})")
     if data["missing"]:
         text.append(f"{len(data['missing'])} cells are not finished; the same command goes on with them.")
     return "\n".join([*text, f"In {out}: report.html, results.csv, results.json, cells"])
@@ -149,4 +158,5 @@ COMMAND = Command(
     "  lava-async study my.toml --scheduler tcp://host:8786       on a cluster",
     _arguments,
     _run,
+    rows="a row per training, execution and read-out",
 )

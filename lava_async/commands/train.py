@@ -8,7 +8,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lava_async.commands.base import Command, Report, table
+from lava_async.commands.base import Command, Report, complete, table
 from lava_async.commands.inputs import add_data_help
 from lava_async.errors import InvalidValue
 from lava_async.experiments.config import Config, shipped
@@ -33,9 +33,10 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _arguments(parser: ArgumentParser) -> None:
     names = ", ".join(shipped())
-    parser.add_argument(
+    config = parser.add_argument(
         "config", metavar="CONFIG.toml", help=f"what to do; or the name of one that is shipped: {names}"
     )
+    complete(config, shipped)
     parser.add_argument(
         "--out",
         type=Path,
@@ -62,8 +63,8 @@ def _run(args: Namespace) -> Report | None:
     from lava_async.experiments.train import train  # torch takes seconds: only when all else is fine
     from lava_async.progress import ProgressBar
 
-    validation, first = "", os.environ.get("RANK", "0") == "0"
-    with ProgressBar(disable=not first, unit="batch", dynamic_ncols=True) as bar:
+    validation, epochs, first = "", config.training.epochs, os.environ.get("RANK", "0") == "0"
+    with ProgressBar(disable=not first, desc="load torch") as bar:
 
         def on_read(done: int, of: int) -> None:
             bar.set_description_str("read data", refresh=False)
@@ -71,11 +72,12 @@ def _run(args: Namespace) -> Report | None:
             bar.refresh()
 
         def on_start(trainer: Trainer) -> None:
+            bar.initial = trainer.step  # What was done before says nothing about the time that is left.
             bar.reset(trainer.epochs * trainer.n_batches)
             bar.update(trainer.step)
 
         def on_batch(batch: Batch) -> None:
-            bar.set_description_str(f"epoch {batch.epoch}", refresh=False)
+            bar.set_description_str(f"epoch {batch.epoch} of {epochs}", refresh=False)
             bar.set_postfix_str(_numbers(batch) + validation, refresh=False)
             bar.update()
 
@@ -86,7 +88,7 @@ def _run(args: Namespace) -> Report | None:
 
         out = args.out or Path("lava-async-train") / path.stem
         trained = train(config, out, on_read=on_read, on_start=on_start, on_batch=on_batch, on_epoch=on_epoch)
-    return None if trained.results is None else Report(_text(trained), trained.results)
+    return None if trained.results is None else Report(_text(trained), trained.results, trained.results["history"])
 
 
 def _path(name: str) -> Path:
@@ -143,4 +145,5 @@ COMMAND = Command(
     "  torchrun --nproc-per-node 2 -m lava_async train my.toml      two processes share each batch",
     _arguments,
     _run,
+    rows="a row per epoch",
 )

@@ -266,7 +266,7 @@ def fit(
         patience=patience,
         seed=seed,
     )
-    with ProgressBar(total=epochs * trainer.n_batches, disable=not progress, unit="batch") as bar:
+    with ProgressBar(total=epochs * trainer.n_batches, disable=not progress, desc=f"epoch 1 of {epochs}") as bar:
 
         def look(epoch: Epoch) -> object:
             bar.set_postfix(loss=epoch.loss, validation=epoch.validation, spikes=epoch.spikes_per_sample)
@@ -276,6 +276,7 @@ def fit(
             return callback(epoch) if callback else None
 
         def step(batch: Batch) -> object:
+            bar.set_description_str(f"epoch {batch.epoch} of {epochs}", refresh=False)
             bar.update()
             return on_batch(batch) if on_batch else None
 
