@@ -21,7 +21,7 @@ GREY = "0.88"
 
 @dataclass(frozen=True)
 class Box:
-    """A Process: where its middle is, what stands in it, and below it."""
+    """A Process: where its middle is, what is in it, and below it."""
 
     x: float
     y: float
@@ -194,7 +194,7 @@ ALONE = Wiring(
         Arrow("dense", "lif"),
     ],
     [
-        (5.5, 2.1, 3.2, 1.65, "AsyncProtocol: in step with nobody"),
+        (5.5, 2.1, 3.2, 1.65, "AsyncProtocol: no common time steps"),
         (0.15, 0.15, 13.9, 1.7, "LoihiProtocol: in step with each other"),
     ],
 )

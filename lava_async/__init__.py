@@ -46,6 +46,7 @@ from lava_async.spikes import SpikeTrain  # noqa: E402
 from lava_async.stopping import FirstOutput, Margin, MaxForwardSteps, Quiescence  # noqa: E402
 
 if TYPE_CHECKING:
+    from lava_async import calibration as calibration
     from lava_async import data as data
     from lava_async import hardware as hardware
     from lava_async import metrics as metrics
@@ -99,6 +100,7 @@ __all__ = [
 ]
 
 LAZY = {
+    "calibration": None,
     "data": None,
     "hardware": None,
     "metrics": None,

@@ -1,4 +1,4 @@
-"""What a run was worth: pure functions of results and labels. Time is the last axis, B the number of samples.
+"""Metrics of a run: pure functions of results and labels. Time is the last axis, B the number of samples.
 
 Terms as in Koopman et al., "Exploring the Limitations of Layer Synchronization in Spiking Neural Networks", TMLR 2025.
 """

@@ -1,4 +1,4 @@
-"""The noun that everyone shares: a network of neurons, frozen and validated."""
+"""Network: layers and synapses, immutable and validated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Layer:
     shape : tuple of int
         ``(n,)`` or, as slayer's C, H, W, ``(channels, height, width)``; neurons are numbered in C order.
     name : str
-        For people.
+        Display name; no effect on the simulation.
     """
 
     shape: tuple[int, ...]

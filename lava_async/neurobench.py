@@ -62,7 +62,7 @@ class NeuroBenchNetwork(NeuroBenchModel):
     Attributes
     ----------
     samples_seen : int
-        Samples that ran: the next one has this number, which keys random schedules. Set it to 0 to begin anew.
+        Samples that ran: the next one has this number, which keys random schedules. Set it to 0 to begin again.
 
     Notes
     -----

@@ -84,12 +84,12 @@ def short_array(where: str, value: object) -> NDArray[np.int32]:
 
 
 def whole_array(where: str, value: object, low: int, high: int) -> NDArray[np.int64]:
-    """Return whole numbers in low .. high as int64, also of floats and bools: Lava, slayer and HDF5 carry such."""
-    array = array_of(where, value, "biuf", "whole numbers")
+    """Return integers in low .. high as int64, also of floats and bools: Lava, slayer and HDF5 carry such."""
+    array = array_of(where, value, "biuf", "integers")
     if array.dtype.kind == "f":
         bad = ~np.isfinite(array) | (array != np.rint(array))
         if bad.any():
-            raise InvalidValue(*_first(where, array, bad), f"whole numbers in {low} .. {high}")
+            raise InvalidValue(*_first(where, array, bad), f"integers in {low} .. {high}")
     within(where, array, low, high)
     return array.astype(np.int64)
 

@@ -73,12 +73,12 @@ def test_the_version_is_shown(capsys):
     [
         ([], "required: COMMAND"),
         (["dance"], "invalid choice: 'dance'"),
-        (["demo", "--seed", "-1"], "argument --seed: '-1' is no whole number of at least 0"),
-        (["demo", "--seed", "1.5"], "'1.5' is no whole number"),
-        (["demo", "--seed", str(2**63)], "is no whole number"),
+        (["demo", "--seed", "-1"], "argument --seed: '-1' must be an integer of at least 0"),
+        (["demo", "--seed", "1.5"], "'1.5' must be an integer"),
+        (["demo", "--seed", str(2**63)], "must be an integer"),
         (["demo", "extra"], "unrecognized arguments: extra"),
         (["bench", "--suite", "all of them"], "argument --suite: invalid choice"),
-        (["bench", "--repeats", "0"], "argument --repeats: '0' is no whole number of at least 1"),
+        (["bench", "--repeats", "0"], "argument --repeats: '0' must be an integer of at least 1"),
     ],
     ids=" ".join,
 )

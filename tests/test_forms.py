@@ -106,11 +106,11 @@ EVENTS = np.array([(1, 0, 5, 1)], np.dtype([("x", int), ("y", int), ("t", int), 
     [
         (
             lambda: simulate(NETWORK, np.full((4, 2), 0.25)),
-            f"SpikeTrain.spikes [0, 0] = 0.25: must be whole numbers in 0 .. 16777215: {ENCODE}",
+            f"SpikeTrain.spikes [0, 0] = 0.25: must be integers in 0 .. 16777215: {ENCODE}",
         ),
         (
             lambda: SpikeBatch.of(torch.full((1, 2, 2), 0.5)),
-            f"SpikeBatch.spikes [0, 0, 0] = 0.5: must be whole numbers in 0 .. 16777215: {ENCODE}",
+            f"SpikeBatch.spikes [0, 0, 0] = 0.5: must be integers in 0 .. 16777215: {ENCODE}",
         ),
         (
             lambda: SpikeTrain.from_dense(EVENTS),

@@ -1,4 +1,4 @@
-"""`lava-async inspect`: what stands in a file and whether it fits."""
+"""`lava-async inspect`: what is in a file and whether it fits."""
 
 import json
 

@@ -265,11 +265,11 @@ sized = {"source": INPUT, "target": 0, "size": (2, 1)}
         ),
         (
             lambda: matrix([[0.5], [1]], params=loihi),
-            "Network.input_weights [0, 0] = 0.5: must be whole numbers in -256 .. 255",
+            "Network.input_weights [0, 0] = 0.5: must be integers in -256 .. 255",
         ),
         (
             lambda: matrix([[np.nan], [1]], params=loihi),
-            "Network.input_weights [0, 0] = nan: must be whole numbers in -256 .. 255",
+            "Network.input_weights [0, 0] = nan: must be integers in -256 .. 255",
         ),
         (
             lambda: matrix(layer_of=[0, 2]),

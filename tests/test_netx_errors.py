@@ -136,7 +136,7 @@ BROKEN = {
     "/layer/2/weight: missing": {"layer2__weight": None},
     "/layer/2/weight = nan: must be finite": {"layer2__weight": np.full((3, 4), np.nan)},
     "/layer/2/weight = inf: must be finite": {"layer2__weight": np.full((3, 4), np.inf)},
-    "/layer/2/weight = 0.5: must be whole numbers": {"layer2__weight": np.full((3, 4), 0.5)},
+    "/layer/2/weight = 0.5: must be integers": {"layer2__weight": np.full((3, 4), 0.5)},
     "/layer/2/weight = 256.0: must be in -256 .. 255": {"layer2__weight": np.full((3, 4), 256.0)},
     "/layer/2/weight = -257: must be in -256 .. 255": {"layer2__weight": np.full((3, 4), -257)},
     "/layer/2/weight: must be numbers, is |S3": {"layer2__weight": np.full((3, 4), b"one")},

@@ -302,7 +302,7 @@ class TestSeveralThreads:
                 thread.join(0.01)
             session.stop()
             thread.join(20)
-        assert said == ["this network was stopped by another thread; run(...) or running(...) starts it anew"]
+        assert said == ["this network was stopped by another thread; run(...) or running(...) starts it again"]
         assert faulty.steps.get() > 2  # Vars keep the values of the time step at which it stopped.
 
     def test_stop_ends_a_wait_for_an_extractor(self):
@@ -321,7 +321,7 @@ class TestSeveralThreads:
             thread.join(0.1)
             session.stop()
             thread.join(20)
-        assert said == ["this network has ended; run(...) or running(...) starts it anew"]
+        assert said == ["this network has ended; run(...) or running(...) starts it again"]
 
     def test_a_run_of_two_threads_is_refused(self):
         faulty, _ = chain()

@@ -176,7 +176,7 @@ def test_what_stock_netx_will_not_read_is_said(files, capsys, tmp_path):
 def test_a_place_to_write_must_be_given(files, capsys):
     code, shown = call(capsys, "export", files / "plain.net")
     assert code == 1
-    assert "--nir, --net" in shown.err
+    assert "give --nir FILE or --net FILE" in shown.err
 
 
 def test_momentum_is_noted_too(files, capsys, tmp_path):

@@ -144,7 +144,7 @@ def test_every_order_of_delivery_is_equally_likely(engine):
 @pytest.mark.parametrize("order", [Random(1), Momentum(1, noise=1e6)])
 @pytest.mark.parametrize(("engine", "n"), [("compiled", 4000), ("reference", 400)])
 def test_a_newcomer_and_one_that_was_passed_over_are_equally_likely(order, engine, n):
-    """Keys are drawn anew at each forward step; with one key per spike the newcomer would win 2 times of 3."""
+    """Keys are drawn again at each forward step; with one key per spike the newcomer would win 2 times of 3."""
     net = excited(2, children=True)
     batch = simulate_batch(net, np.ones((n, 1, 1), int), schedule=order, record="groups", engine=engine)
     newcomers = [groups[1][2][0] >= 2 for groups in batch.groups]

@@ -97,9 +97,9 @@ net_shape = np.ones((1, 3, 2), int)
         (lambda: SpikeTrain.from_dense([[1e30]]), "SpikeTrain.spikes = 1e+30: must be in 0 .. 16777215"),
         (
             lambda: SpikeTrain.from_dense([[0.5]]),
-            "SpikeTrain.spikes = 0.5: must be whole numbers in 0 .. 16777215: " + ENCODE,
+            "SpikeTrain.spikes = 0.5: must be integers in 0 .. 16777215: " + ENCODE,
         ),
-        (lambda: SpikeTrain.from_dense([[np.nan]]), "SpikeTrain.spikes = nan: must be whole numbers in 0 .. 16777215"),
+        (lambda: SpikeTrain.from_dense([[np.nan]]), "SpikeTrain.spikes = nan: must be integers in 0 .. 16777215"),
         (lambda: SpikeTrain.from_events([3], [0], **one_event), "SpikeTrain.channel = 3: must be in 0 .. 2"),
         (lambda: SpikeTrain.from_events([0], [1], **one_event), "SpikeTrain.time = 1: must be in 0 .. 0"),
         (
@@ -132,11 +132,11 @@ net_shape = np.ones((1, 3, 2), int)
         (lambda: SpikeBatch.from_dense(-net_shape), "SpikeBatch.spikes [0, 0, 0] = -1: must be in 0 .. 16777215"),
         (
             lambda: SpikeBatch.from_dense(net_shape * 0.5),
-            "SpikeBatch.spikes [0, 0, 0] = 0.5: must be whole numbers in 0 .. 16777215: " + ENCODE,
+            "SpikeBatch.spikes [0, 0, 0] = 0.5: must be integers in 0 .. 16777215: " + ENCODE,
         ),
         (
             lambda: SpikeBatch.from_dense(net_shape * np.nan),
-            "SpikeBatch.spikes [0, 0, 0] = nan: must be whole numbers in 0 .. 16777215",
+            "SpikeBatch.spikes [0, 0, 0] = nan: must be integers in 0 .. 16777215",
         ),
         (
             lambda: SpikeBatch.of([SpikeTrain.from_dense([[1]]), None]),

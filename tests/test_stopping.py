@@ -69,7 +69,7 @@ def test_a_rule_is_plain_data_and_back(rule):
 
 
 def test_numpy_numbers_become_plain_ones():
-    """Kernels are compiled for plain numbers; another type would compile them anew."""
+    """Kernels are compiled for plain numbers; another type would compile them again."""
     assert FirstOutput(np.int8(3)).config() == FirstOutput(3).config()
     rule = MaxForwardSteps(np.int16(3), truncate=np.bool_(True))
     assert (type(rule.limit), type(rule.truncate)) == (int, bool)

@@ -364,7 +364,7 @@ def head(text, more=b""):
 def test_a_checkpoint_that_is_made_to_hurt_is_an_error(tmp_path, content):
     made(tmp_path / "checkpoint.pt", content)
     with pytest.raises(
-        InvalidValue, match=r"checkpoint\.pt: content = .*: must be a checkpoint; to train anew, delete it"
+        InvalidValue, match=r"checkpoint\.pt: content = .*: must be a checkpoint; to train from the start, delete it"
     ):
         read_checkpoint(tmp_path / "checkpoint.pt")
 

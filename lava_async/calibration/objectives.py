@@ -20,7 +20,7 @@ class Objective:
     Parameters
     ----------
     goal : {"accuracy", "operations", "nanoseconds"}
-        Accuracy is made large. Synaptic operations, or nanoseconds of a chip, until the decision are made small.
+        Accuracy is maximized. Synaptic operations, or nanoseconds of a chip, until the decision are minimized.
     until : StopRule
         When time steps end: at ``Quiescence()``, at ``FirstOutput()``, or at another rule.
     at_least : float, optional

@@ -18,7 +18,7 @@ class Report:
     Parameters
     ----------
     text : str
-        For people.
+        For terminals.
     data : dict or list
         The same for programs: what ``--json`` prints.
     rows : iterable of mappings
@@ -61,7 +61,7 @@ class Command:
 
 
 def whole(least: int) -> Callable[[str], int]:
-    """Return a type of options: a whole number of at least `least`."""
+    """Return a type of options: an integer of at least `least`."""
 
     def parse(text: str) -> int:
         try:
@@ -69,7 +69,7 @@ def whole(least: int) -> Callable[[str], int]:
         except ValueError:
             value = least - 1
         if not least <= value < 2**63:
-            raise ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+            raise ArgumentTypeError(f"{text!r} must be an integer of at least {least}")
         return value
 
     return parse

@@ -87,7 +87,7 @@ def _run(args: Namespace) -> Report:
     if noted.get(BIAS_CHANNEL):
         spikes = with_bias_channel(noted, data.dense())
         data = replace(data, spikes=spikes, shape=(1, 1, spikes.shape[1]))
-    from lava_async.training.loop import evaluate  # torch takes seconds: only when all else is fine
+    from lava_async.training.loop import evaluate  # imported last: torch takes seconds
 
     rows, table_rows = [], [["executed", *COLUMNS]]
     for order in orders or [how.schedule]:

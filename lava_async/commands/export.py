@@ -13,6 +13,10 @@ from lava_async.model_files import is_nir, load_model
 from lava_async.neurons import LoihiParams
 
 
+class NothingToWrite(ValueError):  # noqa: N818 (reads as what it says)
+    """No file was named."""
+
+
 def _arguments(parser: ArgumentParser) -> None:
     model = parser.add_argument(
         "model", type=Path, metavar="MODEL", help="a .net file, one of NIR (.nir), or the name of a model"
@@ -41,7 +45,7 @@ def _run(args: Namespace) -> Report:
     from lava_async import netx, nir
 
     if args.nir is None and args.net is None:
-        raise InvalidValue("--nir, --net", None, "one of them given: where to write")
+        raise NothingToWrite("give --nir FILE or --net FILE: what to write")
     dt = args.dt if is_nir(args.model) else None  # else of the file that is written
     network, noted = load_model(args.model, dt=dt, decay=args.decay, reset=args.reset)
     if args.float:

@@ -41,7 +41,7 @@ def _share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise ArgumentTypeError(f"{text!r} is no share of 0 .. 1")
+        raise ArgumentTypeError(f"{text!r} must be a probability between 0 and 1")
     return value
 
 

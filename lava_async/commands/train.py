@@ -60,7 +60,7 @@ def _run(args: Namespace) -> Report | None:
     config = Config.load(path)
     if args.settings:
         config = config.with_values(dict(args.settings))
-    from lava_async.experiments.train import train  # torch takes seconds: only when all else is fine
+    from lava_async.experiments.train import train  # imported last: torch takes seconds
     from lava_async.progress import ProgressBar
 
     validation, epochs, first = "", config.training.epochs, os.environ.get("RANK", "0") == "0"

@@ -41,13 +41,13 @@ class Augmentation:
     Parameters
     ----------
     shift : float
-        Most pixels, along each axis with more than one, by which a sample is moved: whole numbers up to it.
+        Most pixels, along each axis with more than one, by which a sample is moved: integers up to it.
     zoom : float
         Largest factor of its size, minus 1: factors are 1/(1 + zoom) .. 1 + zoom, uniform in their logarithm.
     rotate : float
         Largest angle, degrees, either way.
     delay : float
-        Most time steps by which a sample is moved, either way: whole numbers up to it.
+        Most time steps by which a sample is moved, either way: integers up to it.
     stretch : float
         As `zoom`, of time; time 0 stays.
     jitter : float

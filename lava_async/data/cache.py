@@ -1,8 +1,8 @@
-"""A cache on disk of what takes long to read or encode. A crash leaves no half of a file, damage is seen.
+"""A cache on disk of what takes long to read or encode. Writes are atomic; corrupt entries are detected and rebuilt.
 
 A file holds plain arrays (npz, nothing pickled) and the key that it was made for: name, parameters, and name, size and
 time of change of every source file. It is written under a temporary name and renamed; the archive has a checksum of
-each array, which is verified whenever it is read. What is damaged or of another key is made anew.
+each array, which is verified whenever it is read. What is damaged or of another key is made again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 #: Environment variable that says where the cache is.
 FOLDER_VARIABLE = "LAVA_ASYNC_CACHE"
-#: Changes when files or encoders change: older files are then made anew.
+#: Changes when files or encoders change: older files are then made again.
 _FORMAT = 2
 
 

@@ -34,7 +34,7 @@ def rate(
 ) -> NDArray[np.uint8]:
     """Encode values as rates: in each time step, a channel spikes with a probability that its value says.
 
-    With U uniform in [0, 1), drawn anew for every sample b, channel c and time step t::
+    With U uniform in [0, 1), drawn for every sample b, channel c and time step t::
 
         s_c(t) = 1 if U(b, t, c) < most * x_c, else 0
 

@@ -70,7 +70,7 @@ def data_loader(
     batch_size : int
         Samples per batch, at least 1.
     shuffle : bool
-        In an order drawn anew each time, from `seed` on.
+        In an order drawn again each time, from `seed` on.
     seed : int
         Of the order; no global random state is read or changed.
     drop_last : bool

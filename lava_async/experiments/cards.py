@@ -4,7 +4,7 @@
 
     network.net       for netx and Lava
     config.toml       how it was trained, and will be again by `lava-async train config.toml`
-    results.json      what it is worth under every execution of the study
+    results.json      metrics under every execution of the study
     samples.npz       some samples with the spikes that the network answers, to check a run against
     card.md           all that in words
 """

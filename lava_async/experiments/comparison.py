@@ -31,7 +31,7 @@ _TIMED: tuple[str, str, float, int] = ("ns to decision", "nanoseconds_to_decisio
 
 @dataclass(frozen=True)
 class Gain:
-    """What a training is worth under one execution and read-out, compared with the baseline of its setting.
+    """Metrics of a training under one execution and read-out, compared with the baseline of its setting.
 
     Parameters
     ----------

@@ -58,8 +58,8 @@ class Config(Table):
     schedule: ScheduleConfig = key("Which pending neurons are delivered next.", ScheduleConfig())
     until: UntilConfig = key("When a time step ends.", UntilConfig())
     gradient: GradientConfig = key("How a run is differentiated.", GradientConfig())
-    loss: LossConfig = key("What is made small.", LossConfig())
-    optimizer: OptimizerConfig = key("How it is made small.", OptimizerConfig())
+    loss: LossConfig = key("Loss function of spike counts.", LossConfig())
+    optimizer: OptimizerConfig = key("Optimizer.", OptimizerConfig())
     training: TrainingConfig = key("How long, in which order.", TrainingConfig())
 
     def with_values(self, values: Mapping[str, Any]) -> Config:

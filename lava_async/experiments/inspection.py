@@ -1,4 +1,4 @@
-"""What stands in a network file: as rows of tables, for terminals and browsers, and as data for programs."""
+"""What is in a network file: as rows of tables, for terminals and browsers, and as data for programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Inspection:
     network : Network
         What is inspected.
     layers : tuple of LayerSummary
-        What stands in each layer.
+        What is in each layer.
     weights : Histogram
         Of the stored weights.
     fits : tuple of Fit

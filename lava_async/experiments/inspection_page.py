@@ -1,4 +1,4 @@
-"""What stands in a network, as a report for browsers."""
+"""What is in a network, as a report for browsers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network does and is worth under one execution and one read-out, in numbers and in distributions."""
+"""Activity and metrics of a network under one execution and one read-out, as numbers and distributions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a study: a page for browsers, CSV and JSON, all made anew from its cells.
+"""The report of a study: a page for browsers, CSV and JSON, all made again from its cells.
 
 ::
 

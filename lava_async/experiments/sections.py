@@ -65,7 +65,7 @@ class LayerConfig(Table):
 
 @dataclass(frozen=True)
 class NetworkConfig(Table):
-    """What is trained: dense layers of some sizes, or other layers, or a network that is there already."""
+    """What is trained: dense layers of some sizes, or other layers, or an existing network."""
 
     sizes: tuple[int, ...] | None = key("Input channels, then neurons of each dense layer.", None, least=1)
     layers: tuple[LayerConfig, ...] | None = key("The layers, if not all are dense: see network.layers.", None)
@@ -139,7 +139,7 @@ class DataConfig(Table):
 
 @dataclass(frozen=True)
 class AugmentationConfig(Table):
-    """How far variants of training samples differ from them, drawn anew in each epoch; see data.Augmentation."""
+    """How far variants of training samples differ from them, drawn again in each epoch; see data.Augmentation."""
 
     shift: float = key(
         "Most pixels by which a sample is moved, along each axis; channels of 1-D sensors.", 0.0, least=0.0
@@ -239,7 +239,7 @@ class GradientConfig(Table):
 
 @dataclass(frozen=True)
 class LossConfig(Table):
-    """What is made small."""
+    """Loss function of spike counts."""
 
     name: Literal["cross_entropy", "anytime", "spike_rate", "spike_max"] = key(
         "Cross-entropy of scaled output counts, of all or after every time step, or slayer's SpikeRate or SpikeMax.",
@@ -268,7 +268,7 @@ class LossConfig(Table):
 
 @dataclass(frozen=True)
 class OptimizerConfig(Table):
-    """How it is made small."""
+    """Optimizer."""
 
     name: str = key("Optimizer of torch, as AdamW or SGD, in letters of any case.", "adam")
     learning_rate: float | None = key(

@@ -27,9 +27,9 @@
     schedule = "timed"
     options = { preset = "davies2018" }
 
-A *cell* is one network: a setting, a training and a seed. Its folder holds the training and ``cell.json`` with what the
-network is worth under every execution. A study that was stopped goes on; what is finished is not done again, also if
-executions, seeds, settings or trainings are added later.
+A *cell* is one network: a setting, a training and a seed. Its folder holds the training and ``cell.json`` with the
+metrics of the network under every execution. A study that was stopped goes on; what is finished is not done again, also
+if executions, seeds, settings or trainings are added later.
 """
 
 # ruff: noqa: RUF009 (key() makes a dataclass field)

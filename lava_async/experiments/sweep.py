@@ -30,7 +30,7 @@ def sweep(
 ) -> list[tuple[T, Exception]]:
     """Do the work of all cells; one that fails does not stop the others.
 
-    A worker that is lost costs what it was at: its cell begins anew on another one. If the work keeps files it can go
+    A worker that is lost costs what it was at: its cell begins again on another one. If the work keeps files it can go
     on from them, so workers on other machines need the same file system.
 
     Parameters

@@ -83,12 +83,12 @@ class Table:
 
     @classmethod
     def load(cls: type[T], path: str | Path) -> T:
-        """Return what stands in a file; errors begin with its path."""
+        """Return what is in a file; errors begin with its path."""
         return parse(cls, read_toml(Path(path)), f"{path}: ")
 
     @classmethod
     def from_toml(cls: type[T], text: str, where: str | None = None) -> T:
-        """Return what stands in a text; errors begin with `where`."""
+        """Return what is in a text; errors begin with `where`."""
         where = where or cls.title
         return parse(cls, parse_toml(text, where), f"{where}: ")
 

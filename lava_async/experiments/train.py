@@ -6,7 +6,7 @@
     checkpoint.pt     the state of the training
     history.csv       a line per epoch
     network.net       the trained network, for netx and Lava
-    results.json      what it is worth, written last
+    results.json      metrics, written last
     bad_batch.npz     only if the loss was not finite: the batch that made it so
 """
 
@@ -70,7 +70,7 @@ class Trained:
     history : list of Epoch
         All epochs, those before an interruption included.
     results : dict or None
-        What stands in results.json; None in processes that write no files.
+        What is in results.json; None in processes that write no files.
     folder : Path
         Where the files are.
     """
@@ -129,7 +129,8 @@ def train(
             trainer.load_state_dict(state)
         except InvalidValue as error:
             where = f"checkpoint {folder / CHECKPOINT}: {error.where}"
-            raise InvalidValue(where, error.value, f"{error.allowed}; to train anew, delete the file") from None
+            allowed = f"{error.allowed}; to train from the start, delete the file"
+            raise InvalidValue(where, error.value, allowed) from None
         curves = Curves.of(config, folder, group)
         if group.writes:
             _write(folder / CONFIG, config.to_toml())
@@ -202,7 +203,8 @@ def _state(config: Config, folder: Path, identity: dict[str, int], group: Ranks)
         return None
     found = read_checkpoint(path)
     if not isinstance(found.get("trainer"), dict):
-        raise InvalidValue(f"checkpoint {path}: state", found, "with a table trainer; to train anew, delete the file")
+        allowed = "with a table trainer; to train from the start, delete the file"
+        raise InvalidValue(f"checkpoint {path}: state", found, allowed)
     note = {name: each for name, each in found.items() if name != "trainer"}
     check_alike(f"checkpoint {path}: state", note, {"config": "", "data": identity, "processes": 1})
     there = _flat(Config.from_toml(found["config"], f"config in {path}").plain())
@@ -217,7 +219,7 @@ def _state(config: Config, folder: Path, identity: dict[str, int], group: Ranks)
         if found["data"].get(name) != value
     ]
     if other:
-        remedy = "that of this config; to train anew, choose another folder or delete the file"
+        remedy = "that of this config; to train again, choose another folder or delete the file"
         raise InvalidValue(f"checkpoint {path}: differs in", "; ".join(other), remedy)
     if differing or found["processes"] != group.size:
         log.warning("%s: other threads or processes than before: the last bits of sums may differ", path)

@@ -143,7 +143,7 @@ class Mapping(Brief):
 def tile_axes(
     target: Target, cores: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return column, row and number of the tile of each core; rows are filled to and fro, so that tiles adjoin.
+    """Return column, row and number of the tile of each core; rows are filled in serpentine order: tiles adjoin.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What stands in a network: per layer its neurons, synapses, weights and the bits that they use."""
+"""What is in a network: per layer its neurons, synapses, weights and the bits that they use."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class Histogram(NamedTuple):
     edges: NDArray[np.float64]
     counts: NDArray[np.int64]
     whole: bool
-    """Whether the weights are whole numbers: the upper edge is then in no bin."""
+    """Whether the weights are integers: the upper edge is then in no bin."""
 
 
 def summarize(network: Network) -> tuple[LayerSummary, ...]:
-    """Return what stands in each layer."""
+    """Return what is in each layer."""
     return tuple(_layer(network, index) for index in range(len(network.layers)))
 
 

@@ -107,11 +107,11 @@ class Node:
         return array
 
     def integers(self, name: str, low: int, high: int) -> NDArray[np.int64]:
-        """Return whole numbers of low .. high in any shape; floats are welcome if they are whole."""
+        """Return integers of low .. high in any shape; floats are welcome if they are whole."""
         array = self.numbers(name)
         bad = (array != np.trunc(array)) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
         if bad.any():
-            raise self.fail(name, f" = {array[bad].flat[0]}: must be whole numbers")
+            raise self.fail(name, f" = {array[bad].flat[0]}: must be integers")
         if array.dtype.kind != "b":
             bad = (array < low) | (array > high)
             if bad.any():
@@ -119,14 +119,14 @@ class Node:
         return array.astype(np.int64)
 
     def plain(self, name: str) -> int | tuple[int, ...]:
-        """Return a whole number or a tuple of a few."""
+        """Return an integer or a tuple of a few."""
         array = self.integers(name, 0, 2**31)
         if array.ndim > 1 or array.size > 8:
             raise self.fail(name, f".shape = {array.shape}: must be a number or a few")
         return tuple(array.tolist()) if array.ndim else int(array)
 
     def integer(self, name: str, low: int, high: int) -> int:
-        """Return one whole number, given as a scalar or as an array of one."""
+        """Return one integer, given as a scalar or as an array of one."""
         array = self.integers(name, low, high)
         if array.size != 1:
             raise self.fail(name, f".shape = {array.shape}: must be one number")

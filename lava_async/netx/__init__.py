@@ -26,8 +26,8 @@ ALIF                        `LoihiAlifParams`                  conv, dense: slay
 that ``/layer`` cannot say (skip connections, arbitrary graphs, floats) is in ``/async`` alone; the file then has no
 ``/layer``, stock netx refuses it, and ``metadata(path)["stock_reason"]`` tells why.
 
-:func:`load` gives what stock netx on Lava runs. In the rare cases where Lava would run something else than stands in
-the file, it gives what stands in the file and warns (:class:`NetxWarning`).
+:func:`load` gives what stock netx on Lava runs. In the rare cases where Lava would run something else than the file
+says, it gives what the file says and warns (:class:`NetxWarning`).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def load(path: str | os.PathLike[str], *, execution: Execution | None = None, **
     Warns
     -----
     NetxWarning
-        If stock netx or slayer would run the file differently from what stands in it, or delays are clipped to 62.
+        If stock netx or slayer would run the file differently from what it contains, or delays are clipped to 62.
 
     Notes
     -----

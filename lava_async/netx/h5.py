@@ -27,7 +27,7 @@ class NetxError(ValueError):
 
 
 class NetxWarning(UserWarning):
-    """Stock netx or slayer would run a .net file differently from what stands in it."""
+    """Stock netx or slayer would run a .net file differently from what it contains."""
 
 
 def warn(node: Node, name: str, text: str) -> None:

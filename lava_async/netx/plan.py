@@ -1,4 +1,4 @@
-"""What stands in the way of a network into a .net file that stock netx runs, and its layers if nothing does."""
+"""Whether stock netx can run a network, and as which layers."""
 
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ def combine(parts: Sequence[NeuronModel]) -> Params:
 def unknown(params: Params, *known: type[NeuronModel], extras: bool = False) -> str | None:
     """Return how parameters are called that are not plainly of a model in `known`, None if they are.
 
-    Who works on the equations of a model (files, gradients, ProcessModels) refuses all others by this name. `extras`:
+    Code that uses the equations of a model (files, gradients, ProcessModels) refuses all others by this name. `extras`:
     whether it knows resets, refractory steps and synchronization thresholds as well.
     """
     plain = type(params) in known and (extras or not params.extras)  # type: ignore[union-attr]

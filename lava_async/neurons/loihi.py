@@ -91,7 +91,7 @@ class LoihiArithmetic(NeuronModel):
 
     @staticmethod
     def check_weights(where: str, weights: ArrayLike) -> NDArray[Any]:
-        """Return weights as int32 after checking that they are whole numbers of 9 bits."""
+        """Return weights as int32 after checking that they are integers of 9 bits."""
         if isinstance(weights, np.ndarray) and weights.dtype == np.int32:
             within(where, weights, MIN_WEIGHT, MAX_WEIGHT)
             return weights

@@ -169,7 +169,7 @@ class LoihiResonateParams(Resonating, LoihiArithmetic):
 
     @staticmethod
     def check_weights(where: str, weights: ArrayLike) -> NDArray[np.complex64]:
-        """Return weights as complex64 after checking that both parts are whole numbers of 9 bits."""
+        """Return weights as complex64 after checking that both parts are integers of 9 bits."""
         array = array_of(where, weights, "biufc", "complex numbers")
         parts = LoihiArithmetic.check_weights(where, array.real), LoihiArithmetic.check_weights(where, array.imag)
         return _complex(*parts)

@@ -1,4 +1,4 @@
-"""When a Process is: which Lava time step belongs to which sample, time step and forward step."""
+"""Maps Lava time steps to (sample, time step, forward step)."""
 
 from __future__ import annotations
 

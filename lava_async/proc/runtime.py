@@ -1,7 +1,7 @@
 """Runs that cannot hang: what goes wrong in a ProcessModel is raised in the caller, and nothing is left behind.
 
 Lava's own `run` waits for ever when a ProcessModel raises while another one waits for its data, when an actor is
-killed, or when Processes are wired into a deadlock. Here every wait has a limit and an eye on the actors::
+killed, or when Processes are wired into a deadlock. Here every wait has a timeout, and actors are supervised::
 
     run(process, 100, Loihi2SimCfg(select_tag="fixed_pt"))       # runs, ends; Vars stay readable
     process.v.get()
@@ -75,7 +75,7 @@ def _compiled(process: AbstractProcess, run_cfg: RunConfig) -> Any:
         if earlier._end is None:
             raise RuntimeError(f"{process.name!r} is running: stop its session first")
         if _settings(earlier.run_cfg) != _settings(run_cfg):
-            raise RuntimeError(f"{process.name!r} was compiled for another run_cfg: build the Processes anew")
+            raise RuntimeError(f"{process.name!r} was compiled for another run_cfg: build the Processes again")
         return earlier._executable
     try:
         return process.compile(run_cfg)

@@ -1,4 +1,4 @@
-"""A network of Processes that is alive: Lava's Runtime, with a limit to every wait and an eye on the actors."""
+"""A running network: Lava's runtime with timeouts and supervised actors."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ class Session(Runtime):
 
     def _ended(self) -> None:
         if self._end:
-            raise RuntimeError(f"this network {self._end}; run(...) or running(...) starts it anew")
+            raise RuntimeError(f"this network {self._end}; run(...) or running(...) starts it again")
 
     # Parts -----------------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ class Term(IntEnum):
 
     NONE = 0
     DRAW = 1
-    """A random key, drawn anew at each forward step."""
+    """A random key, drawn again at each forward step."""
     MOMENTUM = 2
     """Voltage just before the reset, of the first pending spike."""
     EMITTED = 3

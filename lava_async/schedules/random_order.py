@@ -10,7 +10,7 @@ from lava_async.schedules.base import Order, Schedule, Term
 
 @dataclass(frozen=True)
 class Random(Schedule):
-    """Pick uniformly among the pending neurons, anew at each forward step: ascending key(seed, 0, sample, t, k, i)."""
+    """Pick uniformly among the pending neurons, again at each forward step: ascending key(seed, 0, sample, t, k, i)."""
 
     name: ClassVar[str] = "random"
     order: ClassVar[Order] = Order(Term.DRAW)

@@ -109,7 +109,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     InvalidValue
         If the file is none of these, is cut off or damaged, or another version wrote it.
     """
-    where, remedy = f"file {path}", "; to train anew, delete it"
+    where, remedy = f"file {path}", "; to train from the start, delete it"
     problem = why_unreadable(path)
     if problem:
         raise InvalidValue(f"{where}: content", problem, f"a checkpoint{remedy}")

@@ -1,4 +1,4 @@
-"""Blocks of a network that is there already, to go on training it: fine-tuning."""
+"""slayer blocks from an existing network, for fine-tuning."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Gradient:
         the check with its highest voltage (ties: all of them).
     reset : {"detached", "differentiated"}
         Whether the spike in the reset ``v (1 - s)`` is a constant. With the layered schedule "detached" takes the whole
-        reset as one, so that voltage passes it backwards as if there was none: slayer's own gradient does that.
+        reset as one, so that the gradient of the voltage ignores the reset, as slayer's own gradient does.
     surrogate : ATan, Exponential or alike
         Slope of the threshold.
     """

@@ -1,4 +1,4 @@
-"""Fit and evaluate: the training loop, and what a network is worth under a schedule."""
+"""Fit and evaluate: the training loop, and the metrics of a network under a schedule."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = ["Epoch", "Evaluation", "LabelledSpikes", "evaluate", "fit"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network is worth under one schedule; see :mod:`lava_async.metrics`.
+    """Metrics of a network under one schedule; see :mod:`lava_async.metrics`.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def evaluate(
     threads: int | None = None,
     readout: str = "spikes",
 ) -> Evaluation:
-    """Return what a network is worth under an execution, on the compiled engine.
+    """Return the metrics of a network under an execution, on the compiled engine.
 
     Samples run some at a time and are summed up, so that the memory that it takes does not grow with their number.
 

@@ -85,7 +85,7 @@ class Objective:
         return labels
 
     def of(self, counts: Tensor, batch: NDArray[np.int64]) -> tuple[Tensor, float]:
-        """Return what is made small, differentiable, and the summed score.
+        """Return what is minimized, differentiable, and the summed score.
 
         Parameters
         ----------

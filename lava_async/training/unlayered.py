@@ -97,7 +97,7 @@ class UnlayeredNetwork(torch.nn.Module):
 
     A block's MeanOnlyBatchNorm is the constant bias that it is exported as: its running mean is used and not updated.
     Decays are learned where the block's neuron was made with ``requires_grad=True``, delays where the block was made
-    with ``delay=True``. Whole delays are part of the topology: when one changes, the next run prepares the engine anew.
+    with ``delay=True``. Whole delays are part of the topology: a change prepares the engine again.
 
     Examples
     --------
@@ -497,7 +497,7 @@ def _checked(spikes: Tensor) -> Tensor:
 
 
 def _whole(where: str, x: Tensor, scale: int) -> NDArray[np.int64]:
-    """Return x * scale, which must be whole numbers, as integers."""
+    """Return x * scale, which must be integers, as int64."""
     scaled = x.detach().cpu().double() * scale
     if not torch.equal(scaled, scaled.round()):
         raise InvalidValue(where, "between grid points", f"multiples of 1/{scale}, as slayer's quantization makes them")

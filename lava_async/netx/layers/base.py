@@ -17,7 +17,7 @@ from lava_async.records import ArrayRecord
 
 @dataclass(frozen=True, eq=False)
 class LayerType(ArrayRecord, ABC):
-    """A layer as it stands in a file.
+    """A layer as it is in a file.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class AsyncLIF(CheckedProcess):
     refractory : bool
         At most one spike per neuron and time step.
     reset_interval : int, optional
-        Time steps after which u and v begin anew at zero; None: never.
+        Time steps after which u and v begin again at zero; None: never.
     name, log_config
         As in every Lava Process.
 

@@ -126,7 +126,7 @@ class PyAsyncNetworkModelFixed(AbstractPyAsyncNetworkModel):
 @requires(CPU)
 @tag("floating_pt", "fixed_pt")
 class PyAsyncNetworkModelAsync(Answering, PyAsyncProcessModel):
-    """Networks of both arithmetics that answer a frame when it comes, in step with nobody.
+    """Networks of both arithmetics that answer a frame when it comes, under the AsyncProtocol.
 
     Select it with ``exception_proc_model_map={AsyncNetwork: PyAsyncNetworkModelAsync}``. A run of n steps answers n
     frames.

@@ -50,7 +50,7 @@ class AsyncNeurons(CheckedProcess):
     refractory : bool
         At most one spike per neuron and time step.
     reset_interval : int, optional
-        Time steps after which the state begins anew; None: never.
+        Time steps after which the state begins again; None: never.
     name, log_config
         As in every Lava Process.
     **numbers

@@ -264,7 +264,7 @@ def kept(decay: Tensor) -> Tensor:
 
 
 def current_weight(synapse: Any) -> Tensor:
-    """Return the weight of a synapse, worked out anew if weight normalization makes it."""
+    """Return the weight of a synapse, worked out again if weight normalization makes it."""
     for hook in synapse._forward_pre_hooks.values():
         hook(synapse, None)
     weight: Tensor = synapse.weight

@@ -1,4 +1,4 @@
-"""Blocks for a start."""
+"""Freshly initialised dense chains."""
 
 from __future__ import annotations
 
