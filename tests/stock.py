@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,3 +41,25 @@ def run_stock(path: Path, spikes: np.ndarray, *, into: str = "inp", **options: o
     output = np.asarray(sink.data.get()).astype(int)
     network.net_config.f.close()  # stock netx never does
     return output, len(network)
+
+
+def arriving(seed: int, size: int, density: float = 0.3, shape: tuple[int, int] = (12, 60)) -> np.ndarray:
+    """Return what arrives at neurons in time steps: integers of both signs, (n, T)."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(-size // 3, size, shape) * (rng.random(shape) < density)
+
+
+def run_process(process: Any, fixed: bool, **driven: np.ndarray) -> np.ndarray:
+    """Run a Process whose ports are driven by arrays (n, T); return what it sends, (n, T)."""
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc import io
+
+    from lava_async.proc import runtime
+
+    n, steps = next(iter(driven.values())).shape
+    for port, data in driven.items():
+        io.source.RingBuffer(data=data if fixed else data.astype(float)).s_out.connect(getattr(process, port))
+    sink = io.sink.RingBuffer(shape=(n,), buffer=steps)
+    process.s_out.connect(sink.a_in)
+    runtime.run(process, steps, Loihi2SimCfg(select_tag="fixed_pt" if fixed else "floating_pt"), timeout=60)
+    return np.asarray(sink.data.get())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_models_lava import N, arriving, lavas
+from stock import arriving, run_process
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.proc.async_neurons.process import (
@@ -20,6 +20,7 @@ from lava_async.proc.async_neurons.process import (
 )
 
 pytestmark = pytest.mark.lava
+N = 12
 
 
 def stock():
@@ -56,15 +57,15 @@ NAMES += [f"{name}{fixed}" for name in ("ATRLIF", "SigmaDelta", "Delta", "RF", "
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_with_one_forward_step_per_time_step_it_is_lavas(name):
+def test_with_one_forward_step_per_time_step_it_is_run_process(name):
     ours, theirs, numbers, initial, fixed = stock()[name]
     if name.startswith("RF"):
         driven = {"a_real_in": arriving(5, 60, 0.1), "a_imag_in": arriving(6, 60, 0.1)}
     else:
         scale = 200 if name == "SigmaDelta fixed" else 1
         driven = {"a_in": scale * arriving(1, 30, 0.5)}
-    found = lavas(ours(shape=(N,), **numbers), fixed, **driven)
-    expected = lavas(theirs(shape=(N,), **numbers, **initial), fixed, **driven)
+    found = run_process(ours(shape=(N,), **numbers), fixed, **driven)
+    expected = run_process(theirs(shape=(N,), **numbers, **initial), fixed, **driven)
     assert np.count_nonzero(expected) > 20
     graded = "Delta" in name
     np.testing.assert_array_equal(found if graded else found != 0, expected)
@@ -74,15 +75,15 @@ def test_neurons_fire_as_input_reaches_them_and_once_per_time_step():
     """Forward steps 0 .. 2 of two time steps; what comes while a neuron is refractory is sent as the next one opens."""
     process = AsyncSigmaDelta(shape=(2,), vth=3, steps_per_bin=3)
     x = np.array([[0, 5, 4, 0, 0, 0], [2, 2, 0, 0, 3, 0]])
-    np.testing.assert_array_equal(lavas(process, False, a_in=x), [[0, 5, 0, 4, 0, 0], [0, 4, 0, 0, 3, 0]])
+    np.testing.assert_array_equal(run_process(process, False, a_in=x), [[0, 5, 0, 4, 0, 0], [0, 4, 0, 0, 3, 0]])
     again = AsyncSigmaDelta(shape=(2,), vth=3, steps_per_bin=3, refractory=False)
-    np.testing.assert_array_equal(lavas(again, False, a_in=x), [[0, 5, 4, 0, 0, 0], [0, 4, 0, 0, 3, 0]])
+    np.testing.assert_array_equal(run_process(again, False, a_in=x), [[0, 5, 4, 0, 0, 0], [0, 4, 0, 0, 3, 0]])
 
 
 def test_a_sample_begins_at_rest():
     process = AsyncATRLIF(shape=(N,), theta_0=5, theta_step=3, reset_interval=20)
     x = np.tile(arriving(1, 30, 0.5)[:, :20], 3)
-    found = lavas(process, False, a_in=x).reshape(N, 3, 20)
+    found = run_process(process, False, a_in=x).reshape(N, 3, 20)
     assert found[:, 0].any()
     np.testing.assert_array_equal(found[:, 1:], found[:, [0, 0]])
 
@@ -125,7 +126,7 @@ def test_a_scheduler_ranks_numbers_by_their_size_and_adds_up_what_waits():
     released = [[0, 0, 0, 2, 0, 0], [-9, 0, 0, 0, 0, 0], [0, -2, 3, 0, 0, 0]]
     for fixed in (False, True):
         process = SpikeScheduler(shape=(3,), schedule="momentum", group_size=1, steps_per_bin=6, graded=True)
-        np.testing.assert_array_equal(lavas(process, fixed, s_in=sent), released)
+        np.testing.assert_array_equal(run_process(process, fixed, s_in=sent), released)
 
 
 def test_sigma_delta_layers_with_a_queue_between_them_send_what_the_engine_sends():
@@ -187,7 +188,7 @@ def test_sigma_delta_layers_with_a_queue_between_them_send_what_the_engine_sends
 def test_what_cannot_be_is_named(make, fixed, message):
     def run():
         process = make()
-        lavas(process, fixed, **dict.fromkeys(process.input_names, np.zeros((2, 3), int)))
+        run_process(process, fixed, **dict.fromkeys(process.input_names, np.zeros((2, 3), int)))
 
     with pytest.raises((InvalidValue, InvalidType)) as caught:
         run()
