@@ -96,6 +96,17 @@ class Execution:
         given = _given(fields)
         return replace(self, **given) if given else self
 
+    @property
+    def title(self) -> str:
+        """What it says in words, defaults left out, as in "random, F = 8; FirstOutput(extra_steps=0); seed 3"."""
+        usual = type(self)()
+        parts = [self.schedule.title]
+        parts += [repr(self.until)] if self.until != usual.until else []
+        parts += [] if self.refractory else ["any number of spikes per time step"]
+        parts += [] if self.input_first else ["input queues"]
+        parts += [f"seed {self.seed}"] if self.seed else []
+        return "; ".join(parts)
+
     def fields(self) -> Fields:
         """Return its fields by name, as keywords."""
         return {

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lava_async import FirstOutput, Layered, Momentum, Quiescence, Random
+from lava_async import Execution, FirstOutput, Layered, MaxForwardSteps, Momentum, Quiescence, Random
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.build import build_network
 from lava_async.experiments.config import Config
@@ -70,13 +70,12 @@ configs = st.builds(
         ScheduleConfig,
         name=st.sampled_from(["layered", "fifo", ("random", "momentum")]),
         group_size=group_size | st.lists(group_size, min_size=1, max_size=3),
-        noise=finite,
     ),
     until=st.sampled_from(
         [
             UntilConfig(),
-            UntilConfig("FirstOutput", extra_steps=2),
-            UntilConfig("MaxForwardSteps", limit=9, truncate=True),
+            UntilConfig("FirstOutput", {"extra_steps": 2}),
+            UntilConfig("MaxForwardSteps", {"limit": 9, "truncate": True}),
         ]
     ),
     gradient=mostly(GradientConfig, peak=st.booleans(), alpha=st.floats(1e-6, 1e3), refractory_dropout=part),
@@ -142,8 +141,16 @@ def test_a_config_loads_from_a_file_and_keys_have_defaults(tmp_path):
         ({"schedule.group_size": []}, r"schedule\.group_size = \(\): must be at least one"),
         ({"schedule.group_size": "all", "schedule.anneal_from": 9}, r"schedule\.anneal_from = 9: must be left out"),
         ({"gradient.credit": "first"}, r"gradient\.credit = 'first': must be 'last' or 'keep' or 'all' or 'delivered'"),
-        ({"until": {"limit": 3}}, r"until\.name = 'Quiescence': must be one that has these options"),
-        ({"until.name": "MaxForwardSteps"}, r"until\.name = 'MaxForwardSteps': must be one that has these options"),
+        ({"until": {"limit": 3}}, r"until\.limit = 3: must be left out: the keys here are name$"),
+        ({"until.name": "MaxForwardSteps"}, r"until\.limit = None: must be given: MaxForwardSteps needs it"),
+        (
+            {"until": {"name": "FirstOutput", "extra_step": 3}},
+            r"until\.extra_step = 3: .* did you mean 'extra_steps'\?",
+        ),
+        ({"until": {"name": "FirstOutput", "extra_steps": -1}}, r"until\.extra_steps = -1: must be >= 0"),
+        ({"schedule.noise": 1.0}, r"schedule\.noise = 1\.0: must be left out: the keys here are name, group_size"),
+        ({"schedule": {"name": "momentum", "noise": -1.0}}, r"schedule\.noise = -1\.0: must be one number >= 0"),
+        ({"execution": {"refractory": 0}}, r"execution\.refractory = 0: must be true or false"),
         ({"data.name": "digitz"}, r"data\.name = 'digitz': must be one of digits, mnist"),
         ({"data.options": {"folder": "x"}}, r"data\.options\.folder = 'x': must be left out: digits takes polarity"),
         (
@@ -206,7 +213,7 @@ def test_in_python_errors_name_the_class():
 
 
 def test_a_batch_draws_its_schedule_and_group_size_from_the_lists():
-    several = ScheduleConfig(name=("random", "momentum", "layered"), group_size=(2, "all"), noise=0.5)
+    several = ScheduleConfig(name=("random", "momentum", "layered"), group_size=(2, "all"), options={"noise": 0.5})
     drawn = [several.at(seed=1, step=step, steps=200) for step in range(200)]
     assert {*drawn} == {Random(2), Random(None), Momentum(2, 0.5), Momentum(None, 0.5), Layered()}
     assert drawn == [several.at(seed=1, step=step, steps=200) for step in range(200)]
@@ -221,8 +228,26 @@ def test_the_group_size_is_annealed_by_equal_factors():
     assert config.deployed == Random(2)
 
 
+def test_defaults_of_schedules_that_are_not_chosen_may_stay():
+    """0.1 wrote all of them into each config.toml."""
+    assert ScheduleConfig("random", options={"noise": 0.0}) == ScheduleConfig("random")
+    assert ScheduleConfig("momentum", options={"noise": 0.5}).deployed == Momentum(8, noise=0.5)
+
+
+def test_the_execution_of_a_config_is_one():
+    config = Config.from_toml(SMALLEST).with_values(
+        {
+            "until": {"name": "MaxForwardSteps", "limit": 9, "truncate": True},
+            "execution": {"refractory": False, "input_first": False},
+            "training.seed": 3,
+        }
+    )
+    assert config.deployed == Execution(Random(8), MaxForwardSteps(9, True), False, False, 3)
+    assert Config.from_toml(SMALLEST).deployed == Execution(Random(8))
+
+
 def test_a_stop_rule_takes_its_options():
-    assert UntilConfig("FirstOutput", extra_steps=2).rule() == FirstOutput(2)
+    assert UntilConfig("FirstOutput", {"extra_steps": 2}).rule() == FirstOutput(2)
 
 
 def test_every_key_says_what_it_means():

@@ -18,11 +18,13 @@ from lava_async import (
     Fifo,
     FirstOutput,
     Layered,
+    LoihiParams,
     MaxForwardSteps,
     Momentum,
     Network,
     Quiescence,
     Random,
+    netx,
     simulate,
     simulate_batch,
 )
@@ -144,3 +146,104 @@ def test_a_network_runs_as_it_knows_unless_an_argument_says_otherwise():
 def test_networks_are_equal_whatever_their_executions():
     assert network(OTHER) == network(Execution()) == network()
     assert pickle.loads(pickle.dumps(network(OTHER))).execution == OTHER
+
+
+# --------------------------------------------------------------------------------- everywhere a network is executed
+
+
+def integers(execution: Execution | None = None) -> Network:
+    rng = np.random.default_rng(0)
+    weights = [rng.integers(-60, 120, (12, 8)), rng.integers(-60, 120, (3, 12))]
+    return replace(Network.feedforward(weights, LoihiParams(2048, 512, 90)), execution=execution)
+
+
+#: Each field alone, and all of them: whoever drops one gives other spikes.
+TOLD = [Execution().but(**{name: getattr(OTHER, name)}) for name in FIELDS if name != "seed"]
+TOLD += [Execution(Random(2), seed=9), OTHER]
+
+
+@pytest.mark.parametrize("how", TOLD, ids=lambda how: how.title)
+def test_a_graph_of_nir_carries_the_execution(tmp_path, how):
+    """In other units of the voltage, the noise of momentum is in other units too: the same neurons are picked."""
+    pytest.importorskip("nir")
+    from lava_async import nir
+
+    # No decay, so that integers do not round: the spikes are the same.
+    net = replace(integers(how), params=LoihiParams(*(np.full(15, x) for x in (4095, 0, 90))))
+    nir.write(nir.as_float(net), tmp_path / "a.nir")
+    there = nir.read(tmp_path / "a.nir")
+    spikes = np.random.default_rng(1).integers(0, 2, (8, 9))
+    here, again = (simulate(each, spikes, record="groups") for each in (net, there))
+    assert here.groups == again.groups
+    np.testing.assert_array_equal(here.counts, again.counts)
+    assert nir.read(tmp_path / "a.nir", execution=Execution(Fifo(2))).execution == Execution(Fifo(2))
+
+
+def test_a_graph_of_nir_that_notes_what_cannot_run_is_an_error_that_names_the_field(tmp_path):
+    NIR = pytest.importorskip("nir")
+    from lava_async import nir
+
+    graph = nir.export(nir.as_float(integers(Execution(Random(2)))))
+    graph.metadata["execution"] = '{"seed": -1}'
+    NIR.write(tmp_path / "a.nir", graph)
+    with pytest.raises(nir.NirError, match=r"a\.nir: metadata: execution: seed = -1: must be .* give seed"):
+        nir.read(tmp_path / "a.nir")
+    assert nir.read(tmp_path / "a.nir", seed=4).execution == Execution(seed=4)
+
+
+@pytest.mark.parametrize("how", TOLD, ids=lambda how: how.title)
+def test_evaluate_and_measure_run_what_is_noted(tmp_path, how):
+    pytest.importorskip("torch")
+    from lava_async.data import SpikeDataset
+    from lava_async.experiments.measure import measure
+    from lava_async.training import evaluate
+
+    netx.save(integers(), tmp_path / "a.net", execution=how)
+    loaded = netx.load(tmp_path / "a.net")
+    spikes = np.random.default_rng(1).integers(0, 2, (6, 8, 9)).astype(np.uint8)
+    data = SpikeDataset(spikes, np.arange(6) % 3, (1, 2, 4), "made up", 3)
+    expected = simulate_batch(integers(), spikes, execution=how)
+    assert evaluate(loaded, data).spikes_per_sample == expected.counts.sum() / 6
+    assert measure(loaded, data)["numbers"]["dropped"] == expected.dropped.sum() / 6
+    assert evaluate(loaded, data, schedule=Fifo(1)) == evaluate(integers(), data, execution=how.but(schedule=Fifo(1)))
+
+
+@pytest.mark.parametrize("how", TOLD, ids=lambda how: how.title)
+def test_a_network_is_trained_exported_and_run_under_one_execution(tmp_path, how):
+    torch = pytest.importorskip("torch")
+    from lava_async.training import UnlayeredNetwork, dense_blocks
+
+    how = how.but(until=MaxForwardSteps(30, truncate=True)) if how.until == Quiescence() else how
+    net = UnlayeredNetwork(dense_blocks([8, 12, 3], gain=4.0), execution=how).eval()
+    spikes = np.random.default_rng(1).integers(0, 2, (4, 8, 9))
+    net.export_hdf5(tmp_path / "a.net")
+    deployed = netx.load(tmp_path / "a.net")
+    assert deployed.execution == net.execution == how
+    counts = net.run(torch.tensor(spikes)).counts.detach().numpy()
+    np.testing.assert_array_equal(counts, simulate_batch(deployed, spikes).counts)
+    assert counts.any()
+
+
+def test_a_network_is_not_trained_under_an_execution_that_nobody_chose():
+    pytest.importorskip("torch")
+    from lava_async.training import UnlayeredNetwork, dense_blocks
+
+    complains(
+        lambda: UnlayeredNetwork(dense_blocks([4, 3])),
+        "UnlayeredNetwork.schedule = None: must be given, as Random(8), or an execution instead",
+    )
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("how", TOLD, ids=lambda how: how.title)
+def test_lava_runs_what_is_noted(tmp_path, how):
+    pytest.importorskip("lava.magma")
+    from lava_async.proc.async_network.process import AsyncNetwork
+
+    netx.save(integers(), tmp_path / "a.net", execution=how)
+    process = AsyncNetwork(net_config=tmp_path / "a.net")
+    assert process.execution == how
+    steps = process.proc_params["execution"], process.proc_params["network"].execution
+    assert steps == (how, how)
+    assert AsyncNetwork(net_config=tmp_path / "a.net", seed=4).execution == how.but(seed=4)
+    assert AsyncNetwork(net_config=tmp_path / "a.net", execution=Execution()).execution == Execution()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -75,6 +76,41 @@ def test_a_run_is_what_simulate_gives_under_the_rules_in_the_file(files, capsys)
 def test_options_come_before_what_is_noted(files, capsys):
     data = found(capsys, "run", files / "noted.net", "--schedule", "momentum", "--group-size", "2", "--seed", "1")
     assert (data["schedule"]["name"], data["schedule"]["group_size"], data["seed"]) == ("momentum", 2, 1)
+
+
+def test_schedules_and_stop_rules_take_their_options_by_their_signatures(files, capsys):
+    data = found(
+        capsys,
+        "run",
+        files / "noted.net",
+        "--schedule",
+        "momentum:noise=2.5,group_size=2",
+        "--until",
+        "MaxForwardSteps:limit=9,truncate=true",
+    )
+    assert data["schedule"] == {"name": "momentum", "group_size": 2, "noise": 2.5}
+    assert data["until"] == {"name": "MaxForwardSteps", "limit": 9, "truncate": True}
+    assert (data["seed"], data["input_first"], data["refractory"]) == (7, False, True)
+    data = found(capsys, "run", files / "plain.net", "--schedule", "timed:preset=davies2018", "--samples", "1")
+    assert data["schedule"]["preset"] == "davies2018"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--schedule", "momentun"), "'momentun' is none of layered, .*did you mean 'momentum'"),
+        (("--schedule", "momentum:nois=1"), "did you mean 'noise'"),
+        (("--until", "FirstOutput:3"), "'FirstOutput:3' is not NAME or NAME:OPTION=VALUE"),
+        (("--until", "FirstOutput:extra_steps=-1"), "FirstOutput.extra_steps = -1: must be >= 0"),
+    ],
+)
+def test_options_that_there_are_not_are_named(files, capsys, options, said):
+    try:
+        code, shown = call(capsys, "run", files / "plain.net", *options)
+    except SystemExit as ended:
+        code, shown = ended.code, capsys.readouterr()
+    assert code
+    assert re.search(said, shown.err)
 
 
 def test_a_timed_run_tells_microseconds(files, capsys):

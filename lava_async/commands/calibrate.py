@@ -11,7 +11,7 @@ from lava_async.commands.models import add_model, add_schedule_options, load
 from lava_async.errors import InvalidValue
 from lava_async.execution import Fields, chosen
 from lava_async.model_files import BIAS_CHANNEL
-from lava_async.schedules import Timed, by_name
+from lava_async.schedules import Timed
 
 if TYPE_CHECKING:
     from lava_async.calibration import Calibration, Point
@@ -31,7 +31,6 @@ def _accuracy(text: str) -> float:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    names = by_name()
     add_model(parser)
     parser.add_argument(
         "--out", type=output(".net", ".h5", ".hdf5"), metavar="FILE.net", required=True, help="where to write it"
@@ -41,14 +40,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--samples", type=whole(1), default=2000, metavar="N", help="use the first N samples (default: %(default)s)"
     )
-    parser.add_argument(
-        "--schedule",
-        choices=names,
-        default=Timed.name,
-        metavar="NAME",
-        help=f"how the network will run: one of {', '.join(names)} (default: %(default)s)",
-    )
-    add_schedule_options(parser)
+    add_schedule_options(parser, default=Timed.name)
     parser.add_argument(
         "--objective",
         choices=GOALS,
@@ -106,7 +98,7 @@ def _draw(found: Calibration, args: Namespace) -> None:
     from matplotlib.figure import Figure  # isort: skip
 
     figure = Figure(figsize=(5.0, 3.2), layout="constrained")
-    calibration_curve(figure.add_subplot(), found.curves()).set_title(f"{args.model.stem}, {args.schedule}")
+    calibration_curve(figure.add_subplot(), found.curves()).set_title(f"{args.model.stem}, {args.schedule.name}")
     figure.savefig(args.picture, dpi=150)
 
 
@@ -122,7 +114,8 @@ def _text(found: Calibration, args: Namespace) -> str:
     best = f"{args.out}: thresholds times {', '.join(f'{factor:.3g}' for factor in found.factors)}, layer by layer."
     return "\n".join(
         [
-            f"{args.model}, {found.samples} {args.split} samples, {args.schedule}; wanted: {found.objective.title}",
+            f"{args.model}, {found.samples} {args.split} samples, {args.schedule.name}; "
+            f"wanted: {found.objective.title}",
             table(rows),
             f"Before: {_words(found.before)}.",
             f"After:  {_words(found.after)}.",

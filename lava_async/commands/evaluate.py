@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from lava_async.commands.base import Command, Report, table, whole
 from lava_async.commands.inputs import add_data_options, load_data
-from lava_async.commands.models import add_model, add_schedule_options, order_of, with_bias_channel
+from lava_async.commands.models import Named, add_model, add_schedule_options, load, order_of, with_bias_channel
 from lava_async.complexity import complexity
 from lava_async.engine.config import machine
-from lava_async.execution import Fields, chosen
-from lava_async.model_files import BIAS_CHANNEL, load_model
+from lava_async.errors import InvalidValue
+from lava_async.execution import chosen
+from lava_async.model_files import BIAS_CHANNEL
 from lava_async.readout import READOUTS
-from lava_async.schedules import by_name
 from lava_async.stopping import MARGIN_AT, Margin
 
 if TYPE_CHECKING:
@@ -44,18 +44,10 @@ def cells(found: Evaluation) -> list[str]:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    names = by_name()
     add_model(parser)
     add_data_options(parser)
     parser.add_argument("--limit", type=whole(1), metavar="N", help="only the first N samples")
-    parser.add_argument(
-        "--schedule",
-        choices=names,
-        nargs="+",
-        metavar="NAME",
-        help=f"one or more of {', '.join(names)} (default: as in the file)",
-    )
-    add_schedule_options(parser)
+    add_schedule_options(parser, several=True)
     parser.add_argument(
         "--margin", type=whole(1), metavar="M", help="end a sample as soon as its best output leads by M spikes"
     )
@@ -78,10 +70,12 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Report:
-    orders = [order_of(args, name) for name in args.schedule or ()]
-    rule = None if args.margin is None else Margin(args.margin, args.at)
-    overridden: Fields = {"schedule": orders[0] if orders else None, "until": rule, "seed": args.seed}
-    network, noted = load_model(args.model, dt=args.dt, decay=args.decay, reset=args.reset, **overridden)
+    if args.margin is not None:
+        if args.until is not None:
+            raise InvalidValue("--margin", args.margin, "left out with --until, which may be Margin:margin=M")
+        args.until = Named(Margin.__name__, {"margin": args.margin, "at": args.at})
+    orders = [order_of(args, wanted) for wanted in args.schedule or ()]
+    network, noted = load(args)
     how = chosen(network.execution)
     data = load_data(args, noted, args.limit)
     if noted.get(BIAS_CHANNEL):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from lava_async.chips.targets import TARGETS
 from lava_async.commands.base import Command, Report, output, table, whole
-from lava_async.commands.models import add_mapping_options, add_model, order_of
+from lava_async.commands.models import Named, add_mapping_options, add_model, order_of
 from lava_async.hardware import check, core_rows, hop_rows
 from lava_async.hardware.timing import mapping_of
 from lava_async.schedules import Timed
@@ -51,6 +51,8 @@ def _run(args: Namespace) -> Report:
         "Weights:\n" + _bars(found.weights),
         "Neurons (least .. largest):\n" + table(found.neuron_rows()),
     ]
+    if found.network.execution is not None:
+        parts.append(f"Runs by default: {found.network.execution.title}.")
     if found.metadata:
         notes = [f"  {name}: {_short(str(value))}" for name, value in found.metadata.items()]
         parts.append("\n".join(["Noted in the file:", *notes]))
@@ -58,7 +60,7 @@ def _run(args: Namespace) -> Report:
         parts.append(f"{fit.mapping.target.title}:\n{table(limit_rows(fit, brief=True))}\n{verdict(fit)}")
     plain = found.plain()
     if args.cores or args.mapping or args.neurons_per_core or args.tiles:
-        mapping = mapping_of(cast(Timed, order_of(args, Timed.name)), found.network)
+        mapping = mapping_of(cast(Timed, order_of(args, Named(Timed.name, {}))), found.network)
         fit = check(found.network, mapping=mapping, largest_input=args.largest_input)
         cores, hops = core_rows(mapping), hop_rows(found.network, mapping)
         parts += [f"This mapping {fit.verdict}", table(cores)]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async import models
 from lava_async.commands.base import complete, whole
+from lava_async.errors import InvalidValue, nearest
+from lava_async.execution import Fields
+from lava_async.experiments.toml import parse_toml
 from lava_async.model_files import BIAS_CHANNEL, Model, load_model
-from lava_async.schedules import SCHEDULES, ExecutionKind, Timed, schedule
+from lava_async.schedules import SCHEDULES, ExecutionKind, Timed, by_name, schedule
+from lava_async.stopping import STOP_RULES, stop_rule
 
 
 def seconds(text: str) -> float:
@@ -67,18 +72,78 @@ def with_bias_channel(noted: dict[str, Any], spikes: NDArray[Any]) -> NDArray[An
     return nir.add_bias_channel(spikes)
 
 
-def order_of(args: Namespace, name: str) -> ExecutionKind:
-    """Return the schedule of a name, with the group size or the preset that the options say."""
-    given = dict(vars(args))
-    if "chip" in SCHEDULES[name].options() and given.get("barriers"):
-        return schedule(name, chip=order_of(args, Timed.name))
+class Named(NamedTuple):
+    """A schedule or stop rule as an option says it: its name and its own options."""
+
+    name: str
+    options: dict[str, Any]
+
+
+def named(names: Callable[[], Iterable[str]]) -> Callable[[str], Named]:
+    """Return a type of options: ``NAME`` or ``NAME:OPTION=VALUE,...``, values as in TOML or bare words.
+
+    Parameters
+    ----------
+    names : function
+        Returns the names that there are.
+    """
+
+    def parse(text: str) -> Named:
+        name, _, options = text.partition(":")
+        known = list(names())
+        if name not in known:
+            raise ArgumentTypeError(f"{name!r} is none of {', '.join(known)}{nearest(name, known)}")
+        try:
+            return Named(name, parse_toml(f"options = {{{options}}}", text)["options"])
+        except InvalidValue:
+            pairs = [each.partition("=") for each in options.split(",")]
+            if not all(equals and key.strip() for key, equals, _ in pairs):
+                raise ArgumentTypeError(f"{text!r} is not NAME or NAME:OPTION=VALUE,...") from None
+            return Named(name, {key.strip(): _value(value) for key, _, value in pairs})
+
+    return parse
+
+
+def _value(text: str) -> Any:
+    try:
+        return parse_toml(f"value = {text}", text)["value"]
+    except InvalidValue:
+        return text.strip()
+
+
+def order_of(args: Namespace, wanted: Named) -> ExecutionKind:
+    """Return a schedule with its own options, else with those that are options of the command."""
+    given, taken = dict(vars(args)), SCHEDULES[wanted.name].options()
     per_core = given.get("neurons_per_core")
     given["neurons_per_core"] = per_core[0] if per_core and len(per_core) == 1 else per_core
-    return schedule(name, **{each: given[each] for each in SCHEDULES[name].options() if given.get(each) is not None})
+    if given.get("barriers"):
+        given["chip"] = order_of(Namespace(**{**vars(args), "barriers": False}), Named(Timed.name, {}))
+    shared = {each: given[each] for each in taken if given.get(each) is not None}
+    return schedule(wanted.name, **{**shared, **wanted.options})
 
 
-def add_schedule_options(parser: ArgumentParser) -> None:
-    """Add the options that :func:`order_of` reads beside the name."""
+def add_schedule_options(parser: ArgumentParser, *, several: bool = False, default: str | None = None) -> None:
+    """Add the options that say how a network runs.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Gets them.
+    several : bool
+        Whether several schedules can be given.
+    default : str, optional
+        The schedule, unless one is given; default: as in the file.
+    """
+    listed = f"{', '.join(by_name())}, with options as in momentum:noise=0.5"
+    parser.add_argument(
+        "--schedule",
+        type=named(by_name),
+        nargs="+" if several else None,
+        default=default,
+        metavar="NAME",
+        help=f"{'one or more' if several else 'one'} of {listed} "
+        f"(default: {default or 'as in the file, else layered'})",
+    )
     parser.add_argument(
         "--group-size", type=whole(1), default=8, metavar="F", help="of schedules with a queue (default: %(default)s)"
     )
@@ -93,6 +158,13 @@ def add_schedule_options(parser: ArgumentParser) -> None:
         "--barriers",
         action="store_true",
         help="layered: tell the time on a chip that keeps layers in step by barriers, with the preset and mapping",
+    )
+    parser.add_argument(
+        "--until",
+        type=named(lambda: STOP_RULES),
+        metavar="RULE",
+        help=f"when a time step ends: one of {', '.join(STOP_RULES)}, with options as in FirstOutput:extra_steps=2 "
+        "(default: as in the file, else Quiescence)",
     )
 
 
@@ -129,13 +201,31 @@ def core_list(text: str) -> tuple[int, ...]:
     return tuple(numbers.tolist())
 
 
+def fields_of(args: Namespace, wanted: Named | None) -> Fields:
+    """Return what the options say about how a network runs.
+
+    Parameters
+    ----------
+    args : Namespace
+        Its `group_size`, `preset`, `until` and `seed` count.
+    wanted : Named, optional
+        The schedule.
+    """
+    return {
+        "schedule": None if wanted is None else order_of(args, wanted),
+        "until": None if args.until is None else stop_rule(args.until.name, **args.until.options),
+        "seed": args.seed,
+    }
+
+
 def load(args: Namespace) -> Model:
     """Return the network of a file, which runs as the options say, else as the file notes, else as by default.
 
     Parameters
     ----------
     args : Namespace
-        Its `model`, `dt`, `decay`, `reset`, `schedule`, `group_size`, `preset` and `seed` count.
+        Its `model`, `dt`, `decay`, `reset`, `schedule`, `group_size`, `preset`, `until` and `seed` count; of several
+        schedules the first.
     """
-    order = None if args.schedule is None else order_of(args, args.schedule)
-    return load_model(args.model, dt=args.dt, decay=args.decay, reset=args.reset, schedule=order, seed=args.seed)
+    wanted = args.schedule[0] if isinstance(args.schedule, list) else args.schedule
+    return load_model(args.model, dt=args.dt, decay=args.decay, reset=args.reset, **fields_of(args, wanted))

@@ -16,7 +16,6 @@ from lava_async.commands.models import add_model, add_schedule_options, load, wi
 from lava_async.errors import InvalidValue
 from lava_async.execution import chosen
 from lava_async.model_files import BIAS_CHANNEL
-from lava_async.schedules import by_name
 
 if TYPE_CHECKING:
     from lava_async.engine import BatchResult
@@ -46,7 +45,6 @@ def _share(text: str) -> float:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    names = by_name()
     add_model(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--spikes", type=Path, metavar="FILE.npy", help="run it on counts (C, T) or (B, C, T)")
@@ -60,12 +58,6 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--samples", type=whole(1), default=10, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument(
         "--steps", type=whole(1), default=20, metavar="T", help="time steps of random spikes (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--schedule",
-        choices=names,
-        metavar="NAME",
-        help=f"one of {', '.join(names)} (default: as in the file, else layered)",
     )
     add_schedule_options(parser)
     parser.add_argument(
@@ -96,7 +88,7 @@ def _run(args: Namespace) -> Report:
         "layers": _layers(network, result),
         "runs": _runs(result, given.labels),
     }
-    parts = [f"{args.model} on {given.name}, {order.title}:", _layer_table(data["layers"]), _run_table(data["runs"])]
+    parts = [f"{args.model} on {given.name}, {how.title}:", _layer_table(data["layers"]), _run_table(data["runs"])]
     if args.cost:
         from lava_async import hardware
 

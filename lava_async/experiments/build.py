@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import torch
 from lava_async.data import registry
 from lava_async.data.augmentation import Augmentation
 from lava_async.errors import InvalidValue
+from lava_async.execution import Execution
 from lava_async.experiments.config import Config
 from lava_async.experiments.layers import check_weights, layer_blocks, neuron_settings
 from lava_async.experiments.sections import DataConfig, GradientConfig, LossConfig, NetworkConfig
@@ -29,6 +31,7 @@ from lava_async.training.ranks import Ranks
 from lava_async.training.surrogates import Exponential, per_threshold
 from lava_async.training.trainer import Trainer
 
+log = logging.getLogger(__name__)
 Progress = Callable[[int, int], Any]
 """Called with the samples that are read, and all of them, where reading takes long."""
 
@@ -75,16 +78,14 @@ def build_network(config: Config, shape: tuple[int, ...], n_classes: int) -> Unl
     """
     seed, threads = config.training.seed, config.training.threads
     _check_float32(config)
-    blocks = _blocks(config.network, shape, seed)
+    blocks = _blocks(config.network, config.deployed, shape, seed)
     if config.network.learn_decays == "voltage":
         for name, parameter in (named for block in blocks for named in block.named_parameters()):
             parameter.requires_grad_(parameter.requires_grad and not name.endswith("current_decay"))
     network = UnlayeredNetwork(
         blocks,
-        schedule=config.schedule.deployed,
-        until=config.until.rule(),
+        execution=config.deployed,
         surrogate=_surrogate(config.gradient),
-        seed=seed,
         threads=threads,
         input_shape=None if config.network.layers is None else shape,
         **{
@@ -141,9 +142,18 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> list[Any]:
+def _blocks(config: NetworkConfig, how: Execution, shape: tuple[int, ...], seed: int) -> list[Any]:
     if config.from_ is not None:
-        return blocks_of(load_model(config.from_).network, learn_decays=bool(config.learn_decays))
+        network = load_model(config.from_).network
+        if network.execution is not None and network.execution != how:
+            log.warning(
+                "%s was made to run as %s; this training runs it as %s: [schedule], [until], [execution] and "
+                "training.seed say so",
+                config.from_,
+                network.execution.title,
+                how.title,
+            )
+        return blocks_of(network, learn_decays=bool(config.learn_decays))
     if config.sizes is not None:
         check_weights("network.sizes", sum(a * b for a, b in pairwise(config.sizes)))
         return dense_blocks(config.sizes, gain=config.gain, seed=seed, **neuron_settings(config))

@@ -28,9 +28,11 @@ from pathlib import Path
 from typing import Any
 
 from lava_async.errors import InvalidValue
+from lava_async.execution import Execution
 from lava_async.experiments.sections import (
     AugmentationConfig,
     DataConfig,
+    ExecutionConfig,
     GradientConfig,
     LossConfig,
     NetworkConfig,
@@ -57,10 +59,17 @@ class Config(Table):
     augmentation: AugmentationConfig | None = key("How training samples are varied; left out: not at all.", None)
     schedule: ScheduleConfig = key("Which pending neurons are delivered next.", ScheduleConfig())
     until: UntilConfig = key("When a time step ends.", UntilConfig())
+    execution: ExecutionConfig | None = key("What else says how the network runs; left out: as by default.", None)
     gradient: GradientConfig = key("How a run is differentiated.", GradientConfig())
     loss: LossConfig = key("Loss function of spike counts.", LossConfig())
     optimizer: OptimizerConfig = key("Optimizer.", OptimizerConfig())
     training: TrainingConfig = key("How long, in which order.", TrainingConfig())
+
+    @property
+    def deployed(self) -> Execution:
+        """How the network runs in validation, and once it is deployed."""
+        how = self.execution or ExecutionConfig()
+        return Execution(self.schedule.deployed, self.until.rule(), how.refractory, how.input_first, self.training.seed)
 
     def with_values(self, values: Mapping[str, Any]) -> Config:
         """Return a config with other values.

@@ -150,6 +150,7 @@ class Inspection:
             "layers": [asdict(layer) for layer in self.layers],
             "weights": {"edges": self.weights.edges.tolist(), "counts": self.weights.counts.tolist()},
             "metadata": self.metadata,
+            "execution": None if self.network.execution is None else self.network.execution.config(),
             "targets": [_plain(fit) for fit in self.fits],
         }
 

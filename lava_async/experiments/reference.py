@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
+from inspect import Parameter, getdoc, signature
 from types import NoneType
 from typing import Any, get_args
 
 from lava_async.experiments.config import Config
 from lava_async.experiments.sections import LayerConfig
-from lava_async.experiments.tables import Table, describe, hints, toml_name
+from lava_async.experiments.tables import Table, describe, hints, keys, rest_of, toml_name
 from lava_async.experiments.toml import toml_value
+from lava_async.schedules import SCHEDULES, by_name
+from lava_async.stopping import STOP_RULES
+
+MEMBERS: dict[str, Mapping[str, Callable[..., Any]]] = {
+    "schedule": {name: SCHEDULES[name] for name in by_name(trainable=True)},
+    "until": {name: rule for name, rule in STOP_RULES.items() if not rule.ends_samples},
+}
+"""What the other keys of a table are options of."""
+_PARAMETER = re.compile(r"^(\w+) : [^\n]*\n((?:    [^\n]*\n?)+)", re.MULTILINE)
+"""A parameter in a numpydoc docstring, and what is said about it."""
+_ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
+"""A name that Sphinx links."""
 
 
 def reference() -> str:
@@ -29,12 +43,32 @@ def _section(name: str, kind: type[Table]) -> Iterator[str]:
     heading = f"[[{name}]]" if kind is LayerConfig else f"[{name}]"
     summary = (kind.__doc__ or "").splitlines()[0]
     yield from (f"### `{heading}`", "", summary, "", "| key | what | default | meaning |", "|---|---|---|---|")
-    for each in fields(kind):
+    for each in keys(kind):
         allowed = describe(hints(kind)[each.name], each).replace("|", "\\|")
         yield f"| `{toml_name(each)}` | {allowed} | {_default(each)} | {each.metadata['doc']} |"
+
+    if rest_of(kind) is not None:
+        yield from _options(MEMBERS[name])
+
+
+def _options(members: Mapping[str, Callable[..., Any]]) -> Iterator[str]:
+    """Yield a row per option of members of a kind, from their signatures and docstrings."""
+    seen = {"group_size"}  # A key of its own.
+    for name, member in members.items():
+        meanings = dict(_PARAMETER.findall(getdoc(member) or ""))
+        for option, parameter in signature(member).parameters.items():
+            if option not in seen:
+                seen.add(option)
+                default = "must be given" if parameter.default is Parameter.empty else _written(parameter.default)
+                meaning = _ROLE.sub(r"`\1`", " ".join(meanings.get(option, "").split()))
+                yield f"| `{option}` | of {name} | {default} | {meaning} |"
 
 
 def _default(each: Field[Any]) -> str:
     if each.default is MISSING:
         return "must be given" if each.default_factory is MISSING else ""
-    return "" if each.default is None else f"`{toml_value(each.default)}`"
+    return _written(each.default)
+
+
+def _written(value: Any) -> str:
+    return "" if value is None else f"`{toml_value(value)}`"

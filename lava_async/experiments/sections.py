@@ -3,8 +3,11 @@
 # ruff: noqa: RUF009 (key() makes a dataclass field)
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
+from inspect import Parameter, signature
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +15,8 @@ import numpy as np
 from lava_async import defaults
 from lava_async.data import SPLITS
 from lava_async.data.registry import check_options, names
-from lava_async.errors import InvalidType, InvalidValue
-from lava_async.experiments.tables import Table, key
+from lava_async.errors import InvalidType, InvalidValue, nearest
+from lava_async.experiments.tables import Table, key, keys, toml_name
 from lava_async.schedules import SCHEDULES, ExecutionKind, by_name, schedule
 from lava_async.stopping import STOP_RULES, StopRule, stop_rule
 
@@ -168,7 +171,7 @@ class ScheduleConfig(Table):
     anneal_from: int | None = key(
         "Group size at the beginning, which falls to group_size by equal factors.", None, least=1
     )
-    noise: float = key("Momentum: random part of the order, in units of the voltage.", 0.0, least=0.0)
+    options: dict[str, Any] = key("Other options of the schedules; each goes to those that take it.", {}, rest=True)
 
     def check(self) -> None:  # noqa: D102
         for name in ("name", "group_size"):
@@ -176,6 +179,12 @@ class ScheduleConfig(Table):
                 raise self.wrong(name, "at least one")
         if self.anneal_from is not None and not isinstance(self.group_size, int):
             raise self.wrong("anneal_from", "left out, or group_size one number")
+        kinds = {name: SCHEDULES[name].options() for name in _listed(self.name)}
+        object.__setattr__(self, "options", _without_defaults_of_others(self.options, kinds))
+        _check_options(self, self.options, kinds)
+        for name in kinds:
+            with _named_after(self):
+                self._made(name, 1)
 
     @property
     def deployed(self) -> ExecutionKind:
@@ -193,7 +202,7 @@ class ScheduleConfig(Table):
         return self._made(name, size)
 
     def _made(self, name: str, size: int | str) -> ExecutionKind:
-        options = {"group_size": None if size == ALL else size, "noise": self.noise}
+        options = {**self.options, "group_size": None if size == ALL else size}
         return schedule(name, **{each: options[each] for each in SCHEDULES[name].options() if each in options})
 
 
@@ -206,20 +215,28 @@ class UntilConfig(Table):
     """When a time step ends."""
 
     name: str = key("Stop rule.", "Quiescence", options=_rules_of_training)
-    extra_steps: int | None = key("FirstOutput: forward steps after the first output.", None, least=0)
-    limit: int | None = key("MaxForwardSteps: most forward steps.", None, least=1)
-    truncate: bool | None = key("MaxForwardSteps: whether the limit drops what is pending or is an error.", None)
+    options: dict[str, Any] = key("Options of the stop rule.", {}, rest=True)
 
     def check(self) -> None:  # noqa: D102
-        try:
+        taken = signature(STOP_RULES[self.name]).parameters
+        _check_options(self, self.options, {self.name: tuple(taken)})
+        for name, option in taken.items():
+            if option.default is Parameter.empty and name not in self.options:
+                raise InvalidValue(f"UntilConfig.{name}", None, f"given: {self.name} needs it")
+        with _named_after(self):
             self.rule()
-        except InvalidType:
-            taken = {"FirstOutput": "extra_steps", "MaxForwardSteps": "limit, truncate"}.get(self.name, "no options")
-            raise self.wrong("name", f"one that has these options; {self.name} takes {taken}") from None
 
     def rule(self) -> StopRule:
         """Return the stop rule."""
-        return stop_rule(**self.plain())
+        return stop_rule(self.name, **self.options)
+
+
+@dataclass(frozen=True)
+class ExecutionConfig(Table):
+    """What else says how the network runs; see ``lava_async.Execution``."""
+
+    refractory: bool = key("At most one spike per neuron and time step.", True)
+    input_first: bool = key("Deliver the input of a time step at once; false: it queues like any spike.", True)
 
 
 @dataclass(frozen=True)
@@ -308,6 +325,34 @@ class TrainingConfig(Table):
 
 def _listed(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
+
+
+def _check_options(table: Table, given: Mapping[str, Any], taken: Mapping[str, Iterable[str]]) -> None:
+    """Raise an error unless each option is one that one of the chosen members takes; `taken` says which these take."""
+    own = [toml_name(each) for each in keys(type(table))]
+    known = list(dict.fromkeys(own + [option for options in taken.values() for option in options]))
+    for name, value in given.items():
+        if name not in known:
+            allowed = f"left out: the keys here are {', '.join(known)}{nearest(name, known)}"
+            raise InvalidValue(f"{type(table).__name__}.{name}", value, allowed)
+
+
+def _without_defaults_of_others(given: Mapping[str, Any], chosen: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+    """Return options without those that say nothing: 0.1 wrote defaults of all schedules into each config.toml."""
+    others = [SCHEDULES[name] for name in by_name(trainable=True) if name not in chosen]
+    idle = {(name, option.default) for kind in others for name, option in signature(kind).parameters.items()}
+    taken = {option for options in chosen.values() for option in options}
+    return {name: value for name, value in given.items() if name in taken or (name, value) not in idle}
+
+
+@contextmanager
+def _named_after(table: Table) -> Iterator[None]:
+    """Let errors of a member, as of "FirstOutput.extra_steps", name the table."""
+    try:
+        yield
+    except (InvalidValue, InvalidType) as error:
+        option = error.where.partition(".")[2]
+        raise type(error)(f"{type(table).__name__}.{option}", error.value, error.allowed) from None
 
 
 def _check_decays(table: NetworkConfig | LayerConfig) -> None:

@@ -32,6 +32,7 @@ def key(
     most: float | None = None,
     options: Callable[[], Iterable[str]] | None = None,
     name: str | None = None,
+    rest: bool = False,
 ) -> Any:
     """Return a field of a table.
 
@@ -47,8 +48,10 @@ def key(
         Returns the strings that are allowed.
     name : str, optional
         Key in TOML if it cannot be the field's name.
+    rest : bool
+        The field, a dict, holds all keys of the table that are none of its fields; the table checks them.
     """
-    metadata = {"doc": doc, "least": least, "most": most, "options": options, "name": name}
+    metadata = {"doc": doc, "least": least, "most": most, "options": options, "name": name, "rest": rest}
     return (
         field(default_factory=dict, metadata=metadata) if default == {} else field(default=default, metadata=metadata)
     )
@@ -94,7 +97,9 @@ class Table:
 
     def plain(self) -> dict[str, Any]:
         """Return the table as TOML knows it: dicts, lists, strings, numbers; what is None is left out."""
-        values = {toml_name(each): _plain(getattr(self, each.name)) for each in fields(self)}
+        values = {toml_name(each): _plain(getattr(self, each.name)) for each in keys(type(self))}
+        if (rest := rest_of(type(self))) is not None:
+            values |= {name: _plain(value) for name, value in getattr(self, rest.name).items()}
         return {name: value for name, value in values.items() if value is not None}
 
     def to_toml(self) -> str:
@@ -121,9 +126,9 @@ def parse(kind: type[T], data: Any, where: str) -> T:
     """
     if not isinstance(data, Mapping):
         raise InvalidType(where, data, "a table")
-    known, annotations = {toml_name(each): each for each in fields(kind)}, hints(kind)
+    known, annotations, rest = {toml_name(each): each for each in keys(kind)}, hints(kind), rest_of(kind)
     for name, value in data.items():
-        if name not in known:
+        if name not in known and rest is None:
             listed = ", ".join(known) + nearest(name, known)
             raise InvalidValue(_join(where, name), value, f"left out: the keys here are {listed}")
     values = {
@@ -131,6 +136,8 @@ def parse(kind: type[T], data: Any, where: str) -> T:
         for name, each in known.items()
         if name in data
     }
+    if rest is not None:
+        values[rest.name] = {name: value for name, value in data.items() if name not in known}
     for name, each in known.items():
         if each.default is MISSING and each.default_factory is MISSING and name not in data:
             kinds = describe(annotations[each.name], each)
@@ -144,6 +151,16 @@ def parse(kind: type[T], data: Any, where: str) -> T:
 def hints(kind: Any) -> dict[str, Any]:
     """Return the annotations of a table's fields."""
     return get_type_hints(kind)
+
+
+def keys(kind: type[Table]) -> list[Field[Any]]:
+    """Return the fields of a table that are keys of their own."""
+    return [each for each in fields(kind) if not each.metadata["rest"]]
+
+
+def rest_of(kind: type[Table]) -> Field[Any] | None:
+    """Return the field of a table that holds all other keys, None if there is none."""
+    return next((each for each in fields(kind) if each.metadata["rest"]), None)
 
 
 def toml_name(each: Field[Any]) -> str:

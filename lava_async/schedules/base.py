@@ -118,7 +118,13 @@ class ExecutionKind(ABC):
     @property
     def title(self) -> str:
         """What tables call it, as in "random, F = 8"."""
-        return f"{self.name}, F = {self.group_size or 'all'}" if "group_size" in self.options() else self.name
+        if self.recorded:
+            return self.name
+        parts = [f"F = {self.group_size or 'all'}"] if "group_size" in self.options() else []
+        for name, option in signature(type(self)).parameters.items():
+            if name != "group_size" and getattr(self, name) != option.default:
+                parts.append(f"{name} = {getattr(self, name)}")
+        return ", ".join([self.name, *parts])
 
     @classmethod
     def options(cls) -> tuple[str, ...]:
