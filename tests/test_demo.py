@@ -1,6 +1,8 @@
 """The main job end to end, in its fast form, and the comparison that its last line rests on."""
 
 import json
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ def tiny(tmp_path_factory):
     return job.run_demo(TINY, folder, lambda what, share: progress.append((what, share))), progress
 
 
-def test_the_fast_demo_shows_the_same_spikes_at_every_station(tmp_path, capfd):
+def test_the_fast_demo_shows_the_same_spikes_at_every_station(tmp_path, capfd, monkeypatch):
     assert cli.main(["demo", "--fast", "--out", str(tmp_path)]) == 0
     shown = capfd.readouterr()
     for name in ("layered", "unlayered"):
@@ -29,6 +31,16 @@ def test_the_fast_demo_shows_the_same_spikes_at_every_station(tmp_path, capfd):
     assert str(tmp_path) in shown.out
     assert "train unlayered" in shown.err
     assert {path.name for path in tmp_path.iterdir()} == {"layered.net", "unlayered.net", "results.json", "demo.png"}
+    monkeypatch.chdir(tmp_path)
+    steps = shown.out.partition("To go on:\n")[2].splitlines()
+    assert len(steps) >= 3
+    for step in steps:  # What it says to go on with works as it stands.
+        words = shlex.split(step)
+        if words[0] == ".":
+            assert Path(words[1]).name == "activate"
+        else:
+            assert words[0] == "lava-async"
+            assert cli.main(words[1:]) == 0
 
 
 def test_every_network_is_run_in_every_way(tiny):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +62,24 @@ def _text(demo: Demo, *, fast: bool) -> str:
         lines.append("The fast demo: a small network, little training, few samples. Its accuracies mean little.")
     folder = demo.files["results"].parent
     lines.append(f"Written to {folder}: " + ", ".join(path.name for path in demo.files.values()))
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_go_on(folder)])
+
+
+def _go_on(folder: Path) -> list[str]:
+    """Return what to try next, and first how the command is found where it is not on PATH."""
+    bin_folder = Path(sys.prefix) / "bin"
+    found = shutil.which("lava-async")
+    activate = bin_folder / "activate"
+    steps = []
+    if activate.is_file() and (found is None or Path(found).parent != bin_folder):
+        steps = [f"  . {shlex.quote(os.path.relpath(activate))}"]
+    return [
+        f"The picture is {folder / 'demo.png'}. To go on:",
+        *steps,
+        f"  lava-async inspect {shlex.quote(str(folder / 'unlayered.net'))}",
+        "  lava-async models",
+        "  lava-async data example my_data",
+    ]
 
 
 COMMAND = Command(
@@ -66,8 +87,7 @@ COMMAND = Command(
     "train, evaluate, export and run in Lava: the main job",
     "Train a network on handwritten digits twice, with layer synchronization and without (unlayered backpropagation,\n"
     "random schedule), evaluate both under layered, random and momentum execution, export both to .net files, run\n"
-    "these in Lava in fixed point, and compare every spike with training. Takes one to three minutes; the first run\n"
-    "also compiles the kernels, which takes another one.",
+    "these in Lava in fixed point, and compare every spike with training. Takes one to three minutes.",
     "  lava-async demo                        everything; results go to ./lava-async-demo\n"
     "  lava-async demo --fast --out try       a quick look\n"
     "  lava-async demo --seed 1 --json        other random numbers, results for programs",
