@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -82,7 +82,8 @@ class Execution:
             switch = getattr(self, name)
             if not isinstance(switch, (bool, np.bool_)):
                 raise InvalidType(name, switch, "True or False")
-            object.__setattr__(self, name, bool(switch))
+            if not isinstance(switch, bool):
+                object.__setattr__(self, name, bool(switch))
         object.__setattr__(self, "seed", count("seed", self.seed, most=LARGEST_KEY))
 
     def but(self, **fields: Unpack[Fields]) -> Execution:
@@ -94,7 +95,7 @@ class Execution:
             Of the class, by name.
         """
         given = _given(fields)
-        return replace(self, **given) if given else self
+        return Execution(**{**self.fields(), **given}) if given else self
 
     @property
     def title(self) -> str:

@@ -114,7 +114,7 @@ class Network(ArrayRecord):
                 where = f"{kind}({s.source} -> {s.target}), number of {end} neurons"
                 raise InvalidValue(where, size, f"{expected}, the size of {ends}")
 
-    @property
+    @cached_property
     def n_inputs(self) -> int:
         """Number of input channels C."""
         return math.prod(self.input_shape)

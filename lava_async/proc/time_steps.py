@@ -45,10 +45,9 @@ class TimeSteps:
         self._steps.step(frame)
         return self.counts[self._outputs]
 
-    def totals(self) -> tuple[Any, Any, Any, Any]:
+    def totals(self) -> tuple[int, int, int, int]:
         """Return forward steps, synaptic operations, neuron updates and dropped spikes of the last time step."""
-        operations, updates, dropped = self._steps.tally[0]
-        return self._steps.forward_steps[0, 0], operations, updates, dropped
+        return self._steps.forward_steps.item(), *self._steps.tally[0].tolist()
 
 
 class TimedSteps:

@@ -69,7 +69,7 @@ class Answering:
         self.u[:], self.v[:] = self.time_steps.u, self.time_steps.v
         self.counts += self.time_steps.counts
         for var, more in zip(self.counters(), self.time_steps.totals(), strict=True):
-            var += more
+            var[0] += more
         return spikes if len(shape) == 1 else spikes.reshape(shape[::-1]).T
 
     def adopt(self) -> None:
