@@ -46,7 +46,7 @@ def recurrent() -> Network:
 
 def delayed() -> Network:
     """Delays of input channels, and of target neurons, which slayer writes for the axons behind them."""
-    from lava_async.netx.chain import dense_synapses
+    from lava_async.netx.builder import dense_synapses
 
     of_targets = np.repeat(np.arange(0, 8, 2)[:, None], 6, axis=1)
     parts = (Dense(INPUT, 0, weights(6, 5), [3, 0, 1, 7, 2]), dense_synapses(0, 1, weights(4, 6), of_targets))

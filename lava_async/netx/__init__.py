@@ -45,8 +45,8 @@ from lava_async.execution import Execution, Fields, chosen, noted_execution
 from lava_async.metrics import silent_outputs
 from lava_async.network import Network
 from lava_async.netx import graph
-from lava_async.netx.convert import NotSayableError, read_layers, to_layers, to_network
-from lava_async.netx.h5 import NetxError, NetxWarning, atomic_file, put
+from lava_async.netx.convert import NotExportable, read_layers, to_layers, to_network
+from lava_async.netx.h5 import NetxError, NetxWarning, atomic_file, write_dataset
 from lava_async.netx.meta import GROUP, check_version, execution, execution_in, read_metadata, write_metadata
 from lava_async.netx.pipeline import pipelined
 from lava_async.thresholds import out_of_reach
@@ -125,7 +125,7 @@ def _read(root: hdf5.Node, path: str | os.PathLike[str]) -> Network:
         try:
             if to_layers(ours) == layers:
                 return ours
-        except NotSayableError:
+        except NotExportable:
             pass
         log.warning("%s: /layer was changed after the file was saved; it is loaded, /async/network is not", path)
     return to_network(layers, group)
@@ -157,7 +157,7 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: object) -> 
         raise InvalidType("netx.save network", network, "a Network")
     try:
         layers, reason = to_layers(network), None
-    except NotSayableError as cannot:
+    except NotExportable as cannot:
         layers, reason = [], str(cannot)
         log.warning("%s: only lava-async will be able to read this file, stock netx will not: %s", path, reason)
     metadata = _with_execution(network, os.fspath(path), metadata)
@@ -167,7 +167,7 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: object) -> 
         write_metadata(file, metadata)
         group = file[GROUP]
         if reason is not None:
-            put(group, "stock_reason", reason)
+            write_dataset(group, "stock_reason", reason)
         graph.write(group.create_group("network"), network, file.get(LAYER))
 
 

@@ -6,11 +6,11 @@ import logging
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
-from lava_async.netx.chain import Chain
+from lava_async.netx.builder import NetworkBuilder
+from lava_async.netx.exportable import NotExportable, layer_views
 from lava_async.netx.h5 import Node
 from lava_async.netx.layers import LAYER_TYPES, ConvLayer, FlattenLayer, InputLayer, LayerType
 from lava_async.netx.layers.dense import DenseLayer
-from lava_async.netx.plan import NotSayableError, stages
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +60,14 @@ def to_network(layers: list[LayerType], group: Node) -> Network:
     group : Node
         The group ``/layer``, for errors.
     """
-    chain = Chain([layer.neurons for layer in layers])
+    builder = NetworkBuilder([layer.neurons for layer in layers])
     for i, layer in enumerate(layers):
-        chain.here, chain.node = i, group.group(str(i))
+        builder.here, builder.node = i, group.group(str(i))
         try:
-            layer.build(chain)
+            layer.build(builder)
         except (InvalidValue, InvalidType) as error:
-            raise chain.fail("neuron", f": {error}") from error
-    return chain.network()
+            raise builder.fail("neuron", f": {error}") from error
+    return builder.network()
 
 
 def to_layers(network: Network) -> list[LayerType]:
@@ -75,22 +75,22 @@ def to_layers(network: Network) -> list[LayerType]:
 
     Raises
     ------
-    NotSayableError
+    NotExportable
         If there are none, with the reason.
     """
     layers: list[LayerType] = []
-    for stage in stages(network):
-        layer = next((found for kind in LAYER_TYPES.values() if (found := kind.plan(stage)) is not None), None)
+    for view in layer_views(network):
+        layer = next((found for kind in LAYER_TYPES.values() if (found := kind.match(view)) is not None), None)
         if layer is None:
-            raise stage.cannot(f"{type(stage.incoming).__name__} synapses and these neurons are no layer type of netx")
+            raise view.cannot(f"{type(view.incoming).__name__} synapses and these neurons are no layer type of netx")
         if not layers and not isinstance(layer, InputLayer):
             layers.append(InputLayer(network.input_shape))
         if isinstance(layer, DenseLayer) and len(layers[-1].shape) > 1:
-            layers.append(FlattenLayer((stage.before.size,)))
-        if isinstance(layer, ConvLayer) and layers[-1].shape != stage.before.shape:
-            raise stage.cannot(f"a convolution of {stage.before.shape} neurons that are a vector in netx")
+            layers.append(FlattenLayer((view.before.size,)))
+        if isinstance(layer, ConvLayer) and layers[-1].shape != view.before.shape:
+            raise view.cannot(f"a convolution of {view.before.shape} neurons that are a vector in netx")
         layers.append(layer)
     return layers
 
 
-__all__ = ["NotSayableError", "read_layers", "to_layers", "to_network"]
+__all__ = ["NotExportable", "read_layers", "to_layers", "to_network"]

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.network import Layer, Network
-from lava_async.netx.chain import MOST_NEURONS
-from lava_async.netx.h5 import NetxError, Node, put
+from lava_async.netx.builder import MOST_NEURONS
+from lava_async.netx.h5 import NetxError, Node, write_dataset
 from lava_async.netx.models import read_params, write_params
 from lava_async.registry import Registry
 from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
@@ -42,9 +42,9 @@ def write(group: h5py.Group, network: Network, layer: h5py.Group | None) -> None
             f"{group.file.filename}: the network has {network.n_neurons} neurons and {network.n_inputs} "
             f"inputs: must be at most {MOST_NEURONS}"
         )
-    put(group, "input_shape", network.input_shape)
-    put(group, "outputs", network.outputs)
-    put(group, "layers", json.dumps([[each.name, *each.shape] for each in network.layers]))
+    write_dataset(group, "input_shape", network.input_shape)
+    write_dataset(group, "outputs", network.outputs)
+    write_dataset(group, "layers", json.dumps([[each.name, *each.shape] for each in network.layers]))
     write_params(group, network.params)
     members = [g[name] for g in (layer or {}).values() for name in ("weight", "weight_rec") if name in g]
     datasets = [member for member in members if isinstance(member, h5py.Dataset)]
@@ -60,7 +60,7 @@ def write(group: h5py.Group, network: Network, layer: h5py.Group | None) -> None
 
 
 def _write_synapses(group: h5py.Group, s: Synapses, present: list[tuple[h5py.Dataset, Any]]) -> None:
-    put(group, "type", type(s).__name__)
+    write_dataset(group, "type", type(s).__name__)
     for f in fields(s):
         value = getattr(s, f.name)
         twin = next(
@@ -77,7 +77,7 @@ def _write_lists(group: h5py.Group, parts: list[tuple[int, Sparse]]) -> None:
         numbers = [(k, s.source, s.target, *s.size, len(s.pre)) for k, s in parts]
         lists = group.create_group("lists")
         for name, column in zip(PARTS, np.array(numbers).T, strict=True):
-            put(lists, name, column)
+            write_dataset(lists, name, column)
         for name in LISTS:
             _put_numbers(lists, name, np.concatenate([getattr(s, name) for _, s in parts]))
 
@@ -85,9 +85,9 @@ def _write_lists(group: h5py.Group, parts: list[tuple[int, Sparse]]) -> None:
 def _put_numbers(group: h5py.Group, name: str, value: Any) -> None:
     """Write an array; a complex one as its parts."""
     if np.iscomplexobj(value):
-        put(group, name + IMAGINARY, np.imag(value))
+        write_dataset(group, name + IMAGINARY, np.imag(value))
         value = np.real(value)
-    put(group, name, value)
+    write_dataset(group, name, value)
 
 
 def _get_numbers(group: Node, name: str) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from lava_async.files import write_bytes
 from lava_async.hdf5 import Node as Node
+from lava_async.renamed import renamed
 
 COMPACT = 2**10
 """Datasets of up to so many bytes live in the object header, which HDF5 protects with a checksum."""
@@ -59,7 +60,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         raise NetxError(f"{path}: cannot be written: {reason}") from error
 
 
-def put(group: h5py.Group, name: str, value: ArrayLike | str) -> h5py.Dataset:
+def write_dataset(group: h5py.Group, name: str, value: ArrayLike | str) -> h5py.Dataset:
     """Write a dataset; strings of fixed length, everything under a checksum, large arrays compressed."""
     array = np.asarray(value.encode() if isinstance(value, str) else value)
     if array.nbytes > COMPACT:
@@ -80,3 +81,6 @@ def put(group: h5py.Group, name: str, value: ArrayLike | str) -> h5py.Dataset:
     dataset = h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, dcpl=layout))
     dataset[...] = array
     return dataset
+
+
+__getattr__ = renamed(__name__, {"put": write_dataset}, globals())

@@ -15,8 +15,8 @@ import numpy as np
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import FIELDS, Execution, Fields, chosen, noted_execution, noted_fields
-from lava_async.netx.chain import MOST_NEURONS
-from lava_async.netx.h5 import NetxError, Node, put
+from lava_async.netx.builder import MOST_NEURONS
+from lava_async.netx.h5 import NetxError, Node, write_dataset
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -53,8 +53,8 @@ def write_metadata(h5file: h5py.Group, metadata: Mapping[str, Any]) -> None:
     for name in ("schema_version", "metadata"):
         if name in group:
             del group[name]
-    put(group, "schema_version", SCHEMA_VERSION)
-    put(group, "metadata", json.dumps(known))
+    write_dataset(group, "schema_version", SCHEMA_VERSION)
+    write_dataset(group, "metadata", json.dumps(known))
 
 
 def check_version(group: Node) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from lava_async.netx.h5 import NetxError, Node, put
+from lava_async.netx.h5 import NetxError, Node, write_dataset
 from lava_async.neurons import MODELS, CubaParams, LoihiParams, MixedParams, NeuronModel, Params, combine, unknown
 
 PLAIN = {kind.tag: kind for kind in (CubaParams, LoihiParams)}
@@ -39,11 +39,11 @@ def write_params(group: h5py.Group, params: Params) -> None:
             raise NetxError(f"Network.params = {part.describe()}: files hold {', '.join(_KINDS)}")
     where = group.create_group("params")
     if isinstance(params, NeuronModel) and unknown(params, *PLAIN.values()) is None:
-        put(group, "arithmetic", params.tag)
+        write_dataset(group, "arithmetic", params.tag)
         _write_numbers(where, params, ())
         return
-    put(group, "arithmetic", GENERAL)
-    put(where, "models", json.dumps([[type(part).__name__, *part.words()] for part in parts]))
+    write_dataset(group, "arithmetic", GENERAL)
+    write_dataset(where, "models", json.dumps([[type(part).__name__, *part.words()] for part in parts]))
     for k, part in enumerate(parts):
         _write_numbers(where.create_group(f"{k}"), part, EXTRAS)
 
@@ -51,7 +51,7 @@ def write_params(group: h5py.Group, params: Params) -> None:
 def _write_numbers(group: h5py.Group, part: NeuronModel, extras: Sequence[str]) -> None:
     for name in (*_numbers(type(part)), *extras):
         values = np.asarray(getattr(part, name))
-        put(group, name, values[0] if (values == values[0]).all() else values)
+        write_dataset(group, name, values[0] if (values == values[0]).all() else values)
 
 
 def _numbers(kind: type[NeuronModel]) -> list[str]:

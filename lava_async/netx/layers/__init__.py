@@ -1,7 +1,7 @@
 """The layer types of .net files: a file per type, each with its reader, its writer and its place in a network.
 
 A type is a frozen dataclass of what is in the file. It is read with :meth:`LayerType.read`, becomes neurons and
-synapses with :meth:`LayerType.build`, is found in a network with :meth:`LayerType.plan` and written with
+synapses with :meth:`LayerType.build`, is found in a network with :meth:`LayerType.match` and written with
 :meth:`LayerType.write`. To add one, write such a file and name its class in `LAYER_TYPES` below.
 """
 

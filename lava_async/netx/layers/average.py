@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lava_async.netx.chain import MOST_NEURONS, Chain
+from lava_async.netx.builder import MOST_NEURONS, NetworkBuilder
 from lava_async.netx.h5 import Node
 from lava_async.netx.layers.base import LayerType
 
@@ -26,11 +26,11 @@ class AverageLayer(LayerType):
     def read(cls, node: Node) -> AverageLayer:  # noqa: D102
         return cls(node.shape("shape", MOST_NEURONS))
 
-    def build(self, chain: Chain) -> None:  # noqa: D102
-        parts = chain.before()
-        if chain.here != len(chain.sends) - 1:
-            raise chain.fail("type", " = average: must be the last layer")
+    def build(self, builder: NetworkBuilder) -> None:  # noqa: D102
+        parts = builder.before()
+        if builder.here != len(builder.sends) - 1:
+            raise builder.fail("type", " = average: must be the last layer")
         neurons = sum(part.size for part in parts)
         if neurons % int(np.prod(self.shape)):
-            raise chain.fail("shape", f" = {self.shape}: must divide the {neurons} neurons that reach the layer")
-        chain.send(parts)
+            raise builder.fail("shape", f" = {self.shape}: must divide the {neurons} neurons that reach the layer")
+        builder.send(parts)

@@ -9,9 +9,9 @@ from typing import ClassVar
 import h5py
 import numpy as np
 
-from lava_async.netx.chain import Chain
-from lava_async.netx.h5 import Node, put
-from lava_async.netx.plan import Stage
+from lava_async.netx.builder import NetworkBuilder
+from lava_async.netx.exportable import LayerView
+from lava_async.netx.h5 import Node, write_dataset
 from lava_async.records import ArrayRecord
 
 
@@ -36,21 +36,21 @@ class LayerType(ArrayRecord, ABC):
         """Read the group of a layer; raises NetxError."""
 
     @abstractmethod
-    def build(self, chain: Chain) -> None:
+    def build(self, builder: NetworkBuilder) -> None:
         """Add the layer to a growing network; raises NetxError."""
 
     def write(self, group: h5py.Group) -> None:
         """Write the group of a layer."""
-        put(group, "type", np.array([self.kind], "S10"))
-        put(group, "shape", self.shape)
+        write_dataset(group, "type", np.array([self.kind], "S10"))
+        write_dataset(group, "shape", self.shape)
 
     @classmethod
-    def plan(cls, stage: Stage) -> LayerType | None:
+    def match(cls, view: LayerView) -> LayerType | None:
         """Return the layer of this type that a layer of a network is, None if it is of another type.
 
         Raises
         ------
-        NotSayableError
+        NotExportable
             If stock netx could not run it.
         """
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lava_async.netx.chain import MOST_NEURONS, Chain
+from lava_async.netx.builder import MOST_NEURONS, NetworkBuilder
 from lava_async.netx.h5 import Node
 from lava_async.netx.layers.base import LayerType
 
@@ -31,19 +31,19 @@ class ConcatLayer(LayerType):
     def read(cls, node: Node) -> ConcatLayer:  # noqa: D102
         return cls(node.shape("shape", MOST_NEURONS), tuple(node.integers("layers", 0, 2**15).reshape(-1).tolist()))
 
-    def build(self, chain: Chain) -> None:  # noqa: D102
-        parts = list(chain.before())
+    def build(self, builder: NetworkBuilder) -> None:  # noqa: D102
+        parts = list(builder.before())
         said = f" = {list(self.layers)}"
         for i in self.layers:
-            sends = chain.sends[i] if i < len(chain.sends) else None
+            sends = builder.sends[i] if i < len(builder.sends) else None
             if sends is None:
-                raise chain.fail("layers", f"{said}: layer {i} does not exist or sends nothing yet")
+                raise builder.fail("layers", f"{said}: layer {i} does not exist or sends nothing yet")
             parts += sends
         if any(len(part.shape) == 1 for part in parts):
             parts = [part._replace(shape=(part.size,)) if part.size in part.shape else part for part in parts]
         if len({part.shape[1:] for part in parts}) > 1:
-            raise chain.fail("layers", f"{said}: must have the height and width of the layer before")
+            raise builder.fail("layers", f"{said}: must have the height and width of the layer before")
         shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:])
         if self.shape not in (shape, (*shape, 1, 1)):
-            raise chain.fail("shape", f" = {self.shape}: must be {shape}, the layers one after another")
-        chain.send(tuple(parts))
+            raise builder.fail("shape", f" = {self.shape}: must be {shape}, the layers one after another")
+        builder.send(tuple(parts))

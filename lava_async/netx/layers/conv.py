@@ -9,11 +9,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.netx.chain import Chain, Part
-from lava_async.netx.h5 import Node, put
+from lava_async.netx.builder import LayerRef, NetworkBuilder
+from lava_async.netx.exportable import LayerView
+from lava_async.netx.h5 import Node, write_dataset
 from lava_async.netx.layers.spatial import Pairs, SpatialLayer
-from lava_async.netx.neurons import said
-from lava_async.netx.plan import Stage
+from lava_async.netx.neurons import layer_params
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
 from lava_async.synapses import Conv, Synapses
 from lava_async.synapses.geometry import Pair
@@ -45,22 +45,22 @@ class ConvLayer(SpatialLayer):
             raise node.fail("groups", f" = {groups}: must divide {outputs}, the channels of the layer")
         return cls(**fields, groups=groups)
 
-    def synapses(self, chain: Chain) -> list[Synapses]:  # noqa: D102
-        parts = self.grids(chain)
+    def synapses(self, builder: NetworkBuilder) -> list[Synapses]:  # noqa: D102
+        parts = self.grids(builder)
         channels = [part.shape[0] for part in parts]
         expected = self.weight.shape[1] * self.groups
         if sum(channels) != expected or (len(parts) > 1 and self.groups > 1):
-            raise chain.fail(
+            raise builder.fail(
                 "weight",
                 f".shape = {self.weight.shape}, groups = {self.groups}: must be for the "
                 f"{' + '.join(map(str, channels))} channels that reach the layer",
             )
         before = parts[0].shape[1:]
-        self.check_shape(chain, len(self.weight), [axis.size(n) for axis, n in zip(self.axes, before, strict=True)])
+        self.check_shape(builder, len(self.weight), [axis.size(n) for axis, n in zip(self.axes, before, strict=True)])
         starts = np.cumsum(channels) - channels
-        return [self._from(chain, part, start) for part, start in zip(parts, starts.tolist(), strict=True)]
+        return [self._from(builder, part, start) for part, start in zip(parts, starts.tolist(), strict=True)]
 
-    def _from(self, chain: Chain, part: Part, start: int) -> Synapses:
+    def _from(self, builder: NetworkBuilder, part: LayerRef, start: int) -> Synapses:
         """Return the synapses from one part, whose first channel is number `start` before the layer."""
         outputs, per_group = self.weight.shape[:2]
         if self.delay is None:
@@ -68,7 +68,7 @@ class ConvLayer(SpatialLayer):
             channels, height, width = part.shape
             return Conv(
                 part.layer,
-                chain.index,
+                builder.index,
                 weight,
                 (channels, height, width),
                 self.stride,
@@ -80,34 +80,36 @@ class ConvLayer(SpatialLayer):
         source = target // (outputs // self.groups) * per_group + j - start
         here = (source >= 0) & (source < part.shape[0])
         pairs = Pairs(target[here], source[here], self.weight[target[here], j[here]])
-        return self.connect(chain, part, pairs, self.taps(part.shape[1:]))
+        return self.connect(builder, part, pairs, self.taps(part.shape[1:]))
 
     def write(self, group: h5py.Group) -> None:  # noqa: D102
         super().write(group)
-        put(group, "inChannels", self.weight.shape[1] * self.groups)
-        put(group, "outChannels", self.weight.shape[0])
-        put(group, "kernelSize", self.weight.shape[2:])
+        write_dataset(group, "inChannels", self.weight.shape[1] * self.groups)
+        write_dataset(group, "outChannels", self.weight.shape[0])
+        write_dataset(group, "kernelSize", self.weight.shape[2:])
         for name in ("stride", "padding", "dilation", "groups"):
-            put(group, name, getattr(self, name))
-        put(group, "weight", self.weight.astype(np.float32))
+            write_dataset(group, name, getattr(self, name))
+        write_dataset(group, "weight", self.weight.astype(np.float32))
         if self.bias is not None:
-            put(group, "bias", (self.bias if self.bias.ndim == 1 else self.bias.transpose(2, 1, 0)).astype(np.float64))
+            write_dataset(
+                group, "bias", (self.bias if self.bias.ndim == 1 else self.bias.transpose(2, 1, 0)).astype(np.float64)
+            )
         self.neuron.write(group)
 
     @classmethod
-    def plan(cls, stage: Stage) -> ConvLayer | None:  # noqa: D102
-        s = stage.incoming
+    def match(cls, view: LayerView) -> ConvLayer | None:  # noqa: D102
+        s = view.incoming
         if not isinstance(s, Conv):
             return None
-        if stage.feedback is not None or s.max_delay:
-            raise stage.cannot("feedback or delays in a convolution")
-        if stage.before.shape != s.input_shape or stage.layer.shape != s.output_shape:
-            raise stage.cannot(f"a convolution from {s.input_shape} to {s.output_shape} between layers of other shapes")
+        if view.feedback is not None or s.max_delay:
+            raise view.cannot("feedback or delays in a convolution")
+        if view.before.shape != s.input_shape or view.layer.shape != s.output_shape:
+            raise view.cannot(f"a convolution from {s.input_shape} to {s.output_shape} between layers of other shapes")
         channels = len(s.weights)
-        weight = s.weights.astype(np.int64) << _per_channel(stage, stage.exponents)[:, None, None, None]
+        weight = s.weights.astype(np.int64) << _per_channel(view, view.exponents)[:, None, None, None]
         if weight.min() < MIN_WEIGHT or weight.max() > MAX_WEIGHT:
-            raise stage.cannot("weights << weight_exp leave the 9 bits of a weight")
-        neuron, bias = said(stage, channels)
+            raise view.cannot("weights << weight_exp leave the 9 bits of a weight")
+        neuron, bias = layer_params(view, channels)
         if bias is not None:
             grid = bias.reshape(s.output_shape)
             bias = grid[:, 0, 0] if (grid == grid[:, :1, :1]).all() else grid
@@ -119,8 +121,8 @@ def _pair(value: int | Pair) -> Pair:
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _per_channel(stage: Stage, values: object) -> NDArray[np.int64]:
-    table = np.asarray(values).reshape(stage.layer.shape[0], -1)
+def _per_channel(view: LayerView, values: object) -> NDArray[np.int64]:
+    table = np.asarray(values).reshape(view.layer.shape[0], -1)
     if (table != table[:, :1]).any():
-        raise stage.cannot("weight_exp differs within a channel")
+        raise view.cannot("weight_exp differs within a channel")
     return table[:, 0]

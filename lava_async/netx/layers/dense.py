@@ -9,11 +9,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.netx.chain import MOST_NEURONS, Chain, dense_synapses
-from lava_async.netx.h5 import Node, put, warn
+from lava_async.netx.builder import MOST_NEURONS, NetworkBuilder, dense_synapses
+from lava_async.netx.exportable import LayerView
+from lava_async.netx.h5 import Node, warn, write_dataset
 from lava_async.netx.layers.base import LayerType
-from lava_async.netx.neurons import INTEGRATOR, KINDS, NeuronKind, read_bias, read_neuron, said
-from lava_async.netx.plan import Stage
+from lava_async.netx.neurons import INTEGRATOR, KINDS, NeuronKind, layer_params, read_bias, read_neuron
 from lava_async.netx.weights import deviation
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
 from lava_async.synapses import MAX_DELAY, Synapses
@@ -78,21 +78,21 @@ class DenseLayer(LayerType):
             "neuron": neuron,
         }
 
-    def build(self, chain: Chain) -> None:  # noqa: D102
+    def build(self, builder: NetworkBuilder) -> None:  # noqa: D102
         neuron = self.neuron or INTEGRATOR
-        chain.add(self.kind, self.shape, neuron.params(self.shape[0], self.bias), self.synapses(chain))
+        builder.add(self.kind, self.shape, neuron.params(self.shape[0], self.bias), self.synapses(builder))
 
-    def synapses(self, chain: Chain) -> list[Synapses]:
+    def synapses(self, builder: NetworkBuilder) -> list[Synapses]:
         """Return the synapses from what stands before the layer, one set per part of it."""
-        before = chain.before(self.weight.shape[1])
+        before = builder.before(self.weight.shape[1])
         for part in before:
             if part.layer >= 0 and max(part.shape) != part.size:
-                raise chain.fail(
+                raise builder.fail(
                     "type", f" = {self.kind}: needs a flatten layer before it, since {part.shape} neurons reach it"
                 )
         sizes = [part.size for part in before]
         if sum(sizes) != self.weight.shape[1]:
-            raise chain.fail(
+            raise builder.fail(
                 "weight",
                 f".shape = {self.weight.shape}: must be {(self.shape[0], sum(sizes))}, since "
                 f"{sum(sizes)} neurons or channels reach the layer",
@@ -101,7 +101,7 @@ class DenseLayer(LayerType):
         delays = np.broadcast_to(delay[:, None] if delay.shape == self.shape else delay, self.weight.shape)
         columns = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
         return [
-            dense_synapses(part.layer, chain.index, self.weight[:, here], delays[:, here])
+            dense_synapses(part.layer, builder.index, self.weight[:, here], delays[:, here])
             for part, here in zip(before, columns, strict=True)
         ]
 
@@ -111,34 +111,34 @@ class DenseLayer(LayerType):
 
     def write(self, group: h5py.Group) -> None:  # noqa: D102
         super().write(group)
-        put(group, "inFeatures", self.weight.shape[1])
-        put(group, "outFeatures", self.weight.shape[0])
+        write_dataset(group, "inFeatures", self.weight.shape[1])
+        write_dataset(group, "outFeatures", self.weight.shape[0])
         if np.iscomplexobj(self.weight):
             both = group.create_group("weight")
-            put(both, "real", self.weight.real.astype(np.float32))
-            put(both, "imag", self.weight.imag.astype(np.float32))
+            write_dataset(both, "real", self.weight.real.astype(np.float32))
+            write_dataset(both, "imag", self.weight.imag.astype(np.float32))
         else:
-            put(group, "weight", self.weight.astype(np.float32))
+            write_dataset(group, "weight", self.weight.astype(np.float32))
         if self.bias is not None:
-            put(group, "bias", self.bias.astype(np.float64))
+            write_dataset(group, "bias", self.bias.astype(np.float64))
         if self.delay is not None:
-            put(group, "delay", self.delay.astype(np.float32))
+            write_dataset(group, "delay", self.delay.astype(np.float32))
         if self.neuron is not None:
             self.neuron.write(group)
 
     @classmethod
-    def plan(cls, stage: Stage) -> DenseLayer | None:  # noqa: D102
-        if stage.feedback is not None:
+    def match(cls, view: LayerView) -> DenseLayer | None:  # noqa: D102
+        if view.feedback is not None:
             return None
-        n = stage.layer.size
-        neuron, bias = said(stage, n)
-        weight, delays = stage.matrix(stage.incoming)
+        n = view.layer.size
+        neuron, bias = layer_params(view, n)
+        weight, delays = view.matrix(view.incoming)
         if delays.max() > LONGEST:
-            raise stage.cannot(f"a delay of {delays.max()} time steps; netx allows {LONGEST}")
+            raise view.cannot(f"a delay of {delays.max()} time steps; netx allows {LONGEST}")
         if neuron.complex_weights and delays.any():
-            raise stage.cannot("delays into resonators")
+            raise view.cannot("delays into resonators")
         for part in parts(weight):
-            check_weights(stage, part)
+            check_weights(view, part)
         return cls((n,), weight, bias, shortest(delays), neuron)
 
 
@@ -183,12 +183,12 @@ def shortest(delays: NDArray[np.int64]) -> NDArray[np.int64] | None:
     return delays
 
 
-def check_weights(stage: Stage, *parts: NDArray[np.int64]) -> None:
-    """Raise NotSayableError unless stock netx runs exactly these weights."""
+def check_weights(view: LayerView, *parts: NDArray[np.int64]) -> None:
+    """Raise NotExportable unless stock netx runs exactly these weights."""
     if any(w.min() < MIN_WEIGHT or w.max() > MAX_WEIGHT for w in parts):
-        raise stage.cannot("weights << weight_exp leave the 9 bits of a weight")
+        raise view.cannot("weights << weight_exp leave the 9 bits of a weight")
     if reason := deviation(*parts):
-        raise stage.cannot(reason)
+        raise view.cannot(reason)
 
 
 def warn_of(reason: str | None, node: Node) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lava_async.netx.chain import MOST_NEURONS, Chain
+from lava_async.netx.builder import MOST_NEURONS, NetworkBuilder
 from lava_async.netx.h5 import Node
 from lava_async.netx.layers.base import LayerType
 
@@ -22,8 +22,8 @@ class FlattenLayer(LayerType):
     def read(cls, node: Node) -> FlattenLayer:  # noqa: D102
         return cls(node.shape("shape", MOST_NEURONS))
 
-    def build(self, chain: Chain) -> None:  # noqa: D102
-        parts, n = chain.before(), int(np.prod(self.shape))
+    def build(self, builder: NetworkBuilder) -> None:  # noqa: D102
+        parts, n = builder.before(), int(np.prod(self.shape))
         if n != sum(part.size for part in parts):
-            raise chain.fail("shape", f" = {self.shape}: must describe {sum(part.size for part in parts)} neurons")
-        chain.send(tuple(part._replace(shape=(part.size,)) for part in parts))
+            raise builder.fail("shape", f" = {self.shape}: must describe {sum(part.size for part in parts)} neurons")
+        builder.send(tuple(part._replace(shape=(part.size,)) for part in parts))

@@ -8,12 +8,12 @@ from typing import ClassVar
 import h5py
 import numpy as np
 
-from lava_async.netx.chain import MOST_NEURONS, Chain, Part
-from lava_async.netx.h5 import Node, put, warn
+from lava_async.netx.builder import MOST_NEURONS, LayerRef, NetworkBuilder
+from lava_async.netx.exportable import LayerView
+from lava_async.netx.h5 import Node, warn, write_dataset
 from lava_async.netx.layers.base import LayerType
 from lava_async.netx.neurons import ENTRIES, MOST_BIAS, CubaNeuron, DeltaNeuron, NeuronKind, read_neuron, said_of_input
 from lava_async.netx.neurons.sigma_delta import EXP
-from lava_async.netx.plan import Stage
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
 from lava_async.synapses import INPUT, Sparse
 
@@ -81,52 +81,52 @@ class InputLayer(LayerType):
         super().write(group)
         if self.neuron is not None:
             if isinstance(self.neuron, CubaNeuron):
-                put(group, "weight", np.array([self.weight], np.float32))
-                put(group, "bias", np.array([self.bias], np.float64))
+                write_dataset(group, "weight", np.array([self.weight], np.float32))
+                write_dataset(group, "bias", np.array([self.bias], np.float64))
             self.neuron.write(group)
 
-    def build(self, chain: Chain) -> None:  # noqa: D102
-        if chain.here != 0:
-            raise chain.fail("type", " = input: must be the first layer")
-        chain.input_shape = self.shape
+    def build(self, builder: NetworkBuilder) -> None:  # noqa: D102
+        if builder.here != 0:
+            raise builder.fail("type", " = input: must be the first layer")
+        builder.input_shape = self.shape
         if self.neuron is None:
-            chain.send((Part(INPUT, self.shape),))
+            builder.send((LayerRef(INPUT, self.shape),))
         else:
             n = int(np.prod(self.shape))
             each = np.arange(n)
             repeat = Sparse(INPUT, 0, each, each, np.full(n, self.weight), (n, n))
-            chain.add(self.kind, self.shape, self.neuron.params(n, np.full(n, self.bias)), [repeat])
+            builder.add(self.kind, self.shape, self.neuron.params(n, np.full(n, self.bias)), [repeat])
 
     @property
     def neurons(self) -> tuple[int, ...] | None:  # noqa: D102
         return None if self.neuron is None else self.shape
 
     @classmethod
-    def plan(cls, stage: Stage) -> InputLayer | None:
+    def match(cls, view: LayerView) -> InputLayer | None:
         """Recognize a first layer that is called "input ..." and repeats the input one to one."""
-        s, n = stage.incoming, stage.layer.size
-        if stage.before.layer != INPUT or not stage.layer.name.startswith(cls.kind) or not isinstance(s, Sparse):
+        s, n = view.incoming, view.layer.size
+        if view.before.layer != INPUT or not view.layer.name.startswith(cls.kind) or not isinstance(s, Sparse):
             return None
         if not np.array_equal(s.pre, range(n)) or not np.array_equal(s.post, range(n)):
             return None
-        found = said_of_input(stage)
-        weights = stage.scaled(s)
+        found = said_of_input(view)
+        weights = view.scaled(s)
         if (
-            stage.feedback
+            view.feedback
             or s.max_delay
             or found is None
             or len({*found[1].tolist()}) > 1
             or len({*weights.tolist()}) > 1
-            or stage.layer.shape != stage.before.shape
+            or view.layer.shape != view.before.shape
         ):
-            raise stage.cannot("neurons of the input must share one weight and one bias, and have no delays")
+            raise view.cannot("neurons of the input must share one weight and one bias, and have no delays")
         neuron, bias = found
         if isinstance(neuron, CubaNeuron):
             if (neuron.i_decay != 4096).any():
-                raise stage.cannot("current of the input neurons lasts; stock netx feeds values past it")
-            return cls(stage.layer.shape, neuron, int(weights[0]), int(bias[0]))
+                raise view.cannot("current of the input neurons lasts; stock netx feeds values past it")
+            return cls(view.layer.shape, neuron, int(weights[0]), int(bias[0]))
         if weights[0] != 1 << EXP:
-            raise stage.cannot(
+            raise view.cannot(
                 f"a value of 1 brings {weights[0]} to delta neurons of the input, in stock netx {1 << EXP}"
             )
-        return cls(stage.layer.shape, neuron, 1)
+        return cls(view.layer.shape, neuron, 1)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lava_async.netx.chain import Chain, Part
+from lava_async.netx.builder import LayerRef, NetworkBuilder
 from lava_async.netx.h5 import Node
 from lava_async.netx.layers.spatial import Pairs, SpatialLayer
 from lava_async.synapses import Conv, Synapses
@@ -35,27 +35,29 @@ class PoolLayer(SpatialLayer):
             raise node.fail("stride", f"{found}: must be {window}, (0, 0), (1, 1), windows side by side")
         return layer
 
-    def synapses(self, chain: Chain) -> list[Synapses]:  # noqa: D102
-        parts = self.grids(chain)
+    def synapses(self, builder: NetworkBuilder) -> list[Synapses]:  # noqa: D102
+        parts = self.grids(builder)
         channels = [part.shape[0] for part in parts]
-        self.check_shape(chain, sum(channels), self.size_after(chain, parts[0].shape[1:]))
+        self.check_shape(builder, sum(channels), self.size_after(builder, parts[0].shape[1:]))
         starts = np.cumsum(channels) - channels
-        return [self._from(chain, part, start) for part, start in zip(parts, starts.tolist(), strict=True)]
+        return [self._from(builder, part, start) for part, start in zip(parts, starts.tolist(), strict=True)]
 
-    def _from(self, chain: Chain, part: Part, start: int) -> Synapses:
+    def _from(self, builder: NetworkBuilder, part: LayerRef, start: int) -> Synapses:
         """Return the synapses from one part to the channels from `start` on."""
         channels, height, width = part.shape
         kernels = np.repeat(self.weight[0], channels, axis=0)
-        conv = Conv(part.layer, chain.index, kernels[:, None], (channels, height, width), self.stride, groups=channels)
+        conv = Conv(
+            part.layer, builder.index, kernels[:, None], (channels, height, width), self.stride, groups=channels
+        )
         if conv.output_shape == self.shape and self.delay is None:
             return conv  # which stock netx runs, unlike lists of synapses
         own = np.arange(channels)
-        return self.connect(chain, part, Pairs(own + start, own, kernels), self.taps(part.shape[1:]))
+        return self.connect(builder, part, Pairs(own + start, own, kernels), self.taps(part.shape[1:]))
 
-    def size_after(self, chain: Chain, size: tuple[int, ...]) -> list[int]:
+    def size_after(self, builder: NetworkBuilder, size: tuple[int, ...]) -> list[int]:
         """Return height and width of the layer, given those of the grid before it."""
         if any((n + n % k) % k for n, k in zip(size, self.stride, strict=True)):
-            raise chain.fail(
+            raise builder.fail(
                 "stride",
                 f" = {self.stride}: must divide {size} (or leave a remainder of half a window), "
                 "else slayer mixes the channels",

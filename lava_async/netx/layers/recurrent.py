@@ -9,11 +9,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.netx.chain import Chain
-from lava_async.netx.h5 import Node, put
+from lava_async.netx.builder import NetworkBuilder
+from lava_async.netx.exportable import LayerView
+from lava_async.netx.h5 import Node, write_dataset
 from lava_async.netx.layers.dense import DenseLayer, check_weights, read_matrix, warn_of
-from lava_async.netx.neurons import REAL_KINDS, said
-from lava_async.netx.plan import Stage
+from lava_async.netx.neurons import REAL_KINDS, layer_params
 from lava_async.netx.weights import deviation
 from lava_async.synapses import Dense, Synapses
 
@@ -48,23 +48,23 @@ class RecurrentLayer(DenseLayer):
         warn_of(deviation(fields["weight"], feedback), node)
         return cls(**fields, weight_rec=feedback)
 
-    def synapses(self, chain: Chain) -> list[Synapses]:  # noqa: D102
-        return [*super().synapses(chain), Dense(chain.index, chain.index, self.weight_rec)]
+    def synapses(self, builder: NetworkBuilder) -> list[Synapses]:  # noqa: D102
+        return [*super().synapses(builder), Dense(builder.index, builder.index, self.weight_rec)]
 
     def write(self, group: h5py.Group) -> None:  # noqa: D102
         super().write(group)
-        put(group, "weight_rec", self.weight_rec.astype(np.float32))
+        write_dataset(group, "weight_rec", self.weight_rec.astype(np.float32))
 
     @classmethod
-    def plan(cls, stage: Stage) -> RecurrentLayer | None:  # noqa: D102
-        if stage.feedback is None:
+    def match(cls, view: LayerView) -> RecurrentLayer | None:  # noqa: D102
+        if view.feedback is None:
             return None
-        (weight, delays), (feedback, more_delays) = stage.matrix(stage.incoming), stage.matrix(stage.feedback)
+        (weight, delays), (feedback, more_delays) = view.matrix(view.incoming), view.matrix(view.feedback)
         if delays.any() or more_delays.any():
-            raise stage.cannot("delays in a recurrent layer; netx forgets the scale of its weights")
-        n = stage.layer.size
-        neuron, bias = said(stage, n)
+            raise view.cannot("delays in a recurrent layer; netx forgets the scale of its weights")
+        n = view.layer.size
+        neuron, bias = layer_params(view, n)
         if neuron.complex_weights:
-            raise stage.cannot("feedback between resonators")
-        check_weights(stage, weight, feedback)
+            raise view.cannot("feedback between resonators")
+        check_weights(view, weight, feedback)
         return cls((n,), weight, bias, None, neuron, weight_rec=feedback)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.netx.chain import MOST_NEURONS, Chain, Part
+from lava_async.netx.builder import MOST_NEURONS, LayerRef, NetworkBuilder
 from lava_async.netx.h5 import Node, warn
 from lava_async.netx.layers.base import LayerType
 from lava_async.netx.layers.dense import LONGEST
@@ -77,28 +77,30 @@ class SpatialLayer(LayerType):
             "delay": _delay(node, shape[0]),
         }
 
-    def build(self, chain: Chain) -> None:  # noqa: D102
+    def build(self, builder: NetworkBuilder) -> None:  # noqa: D102
         bias = self.bias
         if bias is not None:
             bias = np.broadcast_to(bias if bias.ndim == 3 else bias[:, None, None], self.shape).reshape(-1)
-        chain.add(self.kind, self.shape, self.neuron.params(int(np.prod(self.shape)), bias), self.synapses(chain))
+        builder.add(self.kind, self.shape, self.neuron.params(int(np.prod(self.shape)), bias), self.synapses(builder))
 
     @abstractmethod
-    def synapses(self, chain: Chain) -> list[Synapses]:
+    def synapses(self, builder: NetworkBuilder) -> list[Synapses]:
         """Return the synapses from what stands before the layer, one set per part of it."""
 
     @property
     def neurons(self) -> tuple[int, ...]:  # noqa: D102
         return self.shape
 
-    def grids(self, chain: Chain, most: int = 2**15) -> tuple[Part, ...]:
+    def grids(self, builder: NetworkBuilder, most: int = 2**15) -> tuple[LayerRef, ...]:
         """Return what stands before the layer: grids of one size, whose channels add up, `most` at most."""
-        parts = chain.before()
+        parts = builder.before()
         if len(parts) > most:
-            raise chain.fail("type", f" = {self.kind}: must not follow a concat layer")
+            raise builder.fail("type", f" = {self.kind}: must not follow a concat layer")
         for part in parts:
             if len(part.shape) != 3 or part.shape[1:] != parts[0].shape[1:]:
-                raise chain.fail("type", f" = {self.kind}: needs (channels, height, width) before it, not {part.shape}")
+                raise builder.fail(
+                    "type", f" = {self.kind}: needs (channels, height, width) before it, not {part.shape}"
+                )
         return parts
 
     @property
@@ -113,19 +115,19 @@ class SpatialLayer(LayerType):
             return [axis.taps(m, n).reversed() for axis, n, m in sizes]
         return [axis.taps(n, m) for axis, n, m in sizes]
 
-    def check_shape(self, chain: Chain, channels: int, size: Sequence[int]) -> None:
+    def check_shape(self, builder: NetworkBuilder, channels: int, size: Sequence[int]) -> None:
         """Raise NetxError unless the shape in the file is the one that follows from the kernel."""
         if self.shape != (channels, *size):
-            raise chain.fail("shape", f" = {self.shape}: must be {(channels, *size)}, as follows from the kernel")
+            raise builder.fail("shape", f" = {self.shape}: must be {(channels, *size)}, as follows from the kernel")
 
-    def connect(self, chain: Chain, source: Part, pairs: Pairs, taps: Sequence[Taps]) -> Sparse:
+    def connect(self, builder: NetworkBuilder, source: LayerRef, pairs: Pairs, taps: Sequence[Taps]) -> Sparse:
         """Return the synapses from one grid as a list.
 
         Parameters
         ----------
-        chain : Chain
+        builder : NetworkBuilder
             The network so far.
-        source : Part
+        source : LayerRef
             The grid.
         pairs : Pairs
             Which channels are connected, by which kernel.
@@ -134,14 +136,14 @@ class SpatialLayer(LayerType):
         """
         rows, columns = taps
         if len(pairs.target) * len(rows.kernel) * len(columns.kernel) > MOST_SYNAPSES:
-            raise chain.fail("shape", f" = {self.shape}: the layer would have more than {MOST_SYNAPSES} synapses")
+            raise builder.fail("shape", f" = {self.shape}: the layer would have more than {MOST_SYNAPSES} synapses")
         weights = pairs.kernel[:, rows.kernel[:, None], columns.kernel]
         pre = neurons(pairs.source, rows.source, columns.source, source.shape)
         post = neurons(pairs.target, rows.target, columns.target, self.shape)
         delays = np.zeros(self.shape[0], np.int64) if self.delay is None else self.delay
         delay = np.broadcast_to(delays[pairs.target][:, None, None], weights.shape).reshape(-1)
         size = int(np.prod(self.shape)), source.size
-        return Sparse(source.layer, chain.index, pre, post, weights.reshape(-1), size, delay)
+        return Sparse(source.layer, builder.index, pre, post, weights.reshape(-1), size, delay)
 
 
 class Pairs(NamedTuple):

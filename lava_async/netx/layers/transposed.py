@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lava_async.netx.chain import Chain, Part
+from lava_async.netx.builder import LayerRef, NetworkBuilder
 from lava_async.netx.h5 import Node
 from lava_async.netx.layers.pool import PoolLayer
 from lava_async.netx.layers.spatial import Pairs, SpatialLayer
@@ -34,24 +34,24 @@ class ConvTLayer(SpatialLayer):
             )
         return cls(**fields)
 
-    def synapses(self, chain: Chain) -> list[Synapses]:  # noqa: D102
-        (part,) = self.grids(chain, most=1)
+    def synapses(self, builder: NetworkBuilder) -> list[Synapses]:  # noqa: D102
+        (part,) = self.grids(builder, most=1)
         inputs, per_group = self.weight.shape[:2]
         groups = self.shape[0] // per_group
         if inputs != part.shape[0] or inputs % groups:
-            raise chain.fail(
+            raise builder.fail(
                 "weight",
                 f".shape = {self.weight.shape}: {part.shape[0]} channels reach the layer, in {groups} group(s)",
             )
         self.check_shape(
-            chain,
+            builder,
             self.shape[0],
             [axis.transposed_size(n) for axis, n in zip(self.axes, part.shape[1:], strict=True)],
         )
         source, j = np.indices((inputs, per_group)).reshape(2, -1)
         target = source // (inputs // groups) * per_group + j
         pairs = Pairs(target, source, self.weight[source, j])
-        return [self.connect(chain, part, pairs, self.taps(part.shape[1:]))]
+        return [self.connect(builder, part, pairs, self.taps(part.shape[1:]))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +61,10 @@ class UnpoolLayer(PoolLayer):
     kind: ClassVar[str] = "unpool"
     transposed: ClassVar[bool] = True
 
-    def _from(self, chain: Chain, part: Part, start: int) -> Synapses:
+    def _from(self, builder: NetworkBuilder, part: LayerRef, start: int) -> Synapses:
         own = np.arange(part.shape[0])
         kernels = np.repeat(self.weight[0], len(own), axis=0)
-        return self.connect(chain, part, Pairs(own + start, own, kernels), self.taps(part.shape[1:]))
+        return self.connect(builder, part, Pairs(own + start, own, kernels), self.taps(part.shape[1:]))
 
-    def size_after(self, chain: Chain, size: tuple[int, ...]) -> list[int]:  # noqa: D102
+    def size_after(self, builder: NetworkBuilder, size: tuple[int, ...]) -> list[int]:  # noqa: D102
         return [n * k for n, k in zip(size, self.stride, strict=True)]

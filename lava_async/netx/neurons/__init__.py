@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.netx.exportable import LayerView
 from lava_async.netx.h5 import Node
 from lava_async.netx.neurons.alif import AlifNeuron
 from lava_async.netx.neurons.base import MOST_BIAS, NeuronKind, read_bias
 from lava_async.netx.neurons.cuba import INTEGRATOR, CubaNeuron
 from lava_async.netx.neurons.resonate import IzhikevichNeuron, PhaseNeuron
 from lava_async.netx.neurons.sigma_delta import DeltaNeuron, SigmaDeltaNeuron
-from lava_async.netx.plan import Stage
 
 KINDS: tuple[type[NeuronKind], ...] = (CubaNeuron, SigmaDeltaNeuron, AlifNeuron, PhaseNeuron, IzhikevichNeuron)
 """Neurons of layers."""
@@ -43,37 +43,37 @@ def read_neuron(node: Node, channels: int, kinds: tuple[type[NeuronKind], ...] =
     raise node.fail("type", f" = {name}{why}: must be {names}")
 
 
-def said(stage: Stage, channels: int) -> tuple[NeuronKind, NDArray[np.int64] | None]:
+def layer_params(view: LayerView, channels: int) -> tuple[NeuronKind, NDArray[np.int64] | None]:
     """Return neurons and biases (None: all are 0) of a layer of a network, as the file format says them.
 
     Raises
     ------
-    NotSayableError
+    NotExportable
         If it cannot, or stock netx does not know the neurons.
     """
-    if (found := _found(stage, channels, KINDS)) is None:
-        raise stage.cannot(f"neurons of {stage.params.describe()}")
+    if (found := _found(view, channels, KINDS)) is None:
+        raise view.cannot(f"neurons of {view.params.describe()}")
     return found
 
 
-def said_of_input(stage: Stage) -> tuple[NeuronKind, NDArray[np.int64]] | None:
+def said_of_input(view: LayerView) -> tuple[NeuronKind, NDArray[np.int64]] | None:
     """Return neurons of the input and their biases (n,), None if they are of no kind that the input has."""
-    if (found := _found(stage, stage.layer.shape[0], ENTRIES)) is None:
+    if (found := _found(view, view.layer.shape[0], ENTRIES)) is None:
         return None
     neuron, bias = found
-    return neuron, np.zeros(stage.layer.size, np.int64) if bias is None else bias
+    return neuron, np.zeros(view.layer.size, np.int64) if bias is None else bias
 
 
 def _found(
-    stage: Stage, channels: int, kinds: tuple[type[NeuronKind], ...]
+    view: LayerView, channels: int, kinds: tuple[type[NeuronKind], ...]
 ) -> tuple[NeuronKind, NDArray[np.int64] | None] | None:
     for name in ("refractory_steps", "sync_threshold"):
-        if np.any(getattr(stage.params, name)):
-            raise stage.cannot(f"neurons with {name}")
+        if np.any(getattr(view.params, name)):
+            raise view.cannot(f"neurons with {name}")
     for kind in kinds:
-        if (found := kind.of(stage, channels)) is not None:
+        if (found := kind.of(view, channels)) is not None:
             if not kind.stock:
-                raise stage.cannot(f"neurons of the type {kind.types[0]}, which stock netx does not know")
+                raise view.cannot(f"neurons of the type {kind.types[0]}, which stock netx does not know")
             return found
     return None
 

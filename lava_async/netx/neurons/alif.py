@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.netx.exportable import LayerView
 from lava_async.netx.h5 import Node
 from lava_async.netx.neurons.base import (
     BIAS_EXP,
@@ -21,7 +22,6 @@ from lava_async.netx.neurons.base import (
     spread,
 )
 from lava_async.netx.neurons.cuba import ignored
-from lava_async.netx.plan import Stage
 from lava_async.neurons import LoihiAlifParams
 
 
@@ -84,10 +84,10 @@ class AlifNeuron(NeuronKind):
         )
 
     @classmethod
-    def of(cls, stage: Stage, channels: int) -> tuple[AlifNeuron, NDArray[np.int64] | None] | None:  # noqa: D102
-        p = stage.params
+    def of(cls, view: LayerView, channels: int) -> tuple[AlifNeuron, NDArray[np.int64] | None] | None:  # noqa: D102
+        p = view.params
         if not isinstance(p, LoihiAlifParams):
             return None
         values = (np.asarray(p.du) + 1, p.dv, p.dth, p.drho, p.vth, p.theta_step)
-        found = cls(*(gathered(stage, x, channels, "decays or thresholds") for x in values))
-        return found, gathered_bias(stage, p.shifted_bias(), BIAS_EXP)
+        found = cls(*(gathered(view, x, channels, "decays or thresholds") for x in values))
+        return found, gathered_bias(view, p.shifted_bias(), BIAS_EXP)

@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.netx.h5 import Node, put
-from lava_async.netx.plan import Stage
+from lava_async.netx.exportable import LayerView
+from lava_async.netx.h5 import Node, write_dataset
 from lava_async.neurons import NeuronModel
 from lava_async.records import ArrayRecord
 
@@ -42,7 +42,7 @@ class NeuronKind(ArrayRecord, ABC):
 
     @classmethod
     @abstractmethod
-    def of(cls, stage: Stage, channels: int) -> tuple[NeuronKind, NDArray[np.int64] | None] | None:
+    def of(cls, view: LayerView, channels: int) -> tuple[NeuronKind, NDArray[np.int64] | None] | None:
         """Return neurons and biases (None: all are 0) that :meth:`params` turns into those of a layer of a network.
 
         Returns
@@ -52,7 +52,7 @@ class NeuronKind(ArrayRecord, ABC):
 
         Raises
         ------
-        NotSayableError
+        NotExportable
             If they are of this model, and stock netx could not run them.
         """
 
@@ -63,9 +63,9 @@ class NeuronKind(ArrayRecord, ABC):
     def write(self, layer: h5py.Group) -> None:
         """Write the neuron group of a layer, as slayer does."""
         group = layer.create_group("neuron")
-        put(group, "type", self.types[0])
+        write_dataset(group, "type", self.types[0])
         for name, value in self.fields().items():
-            put(group, name, value)
+            write_dataset(group, name, value)
 
 
 def per_channel(node: Node, name: str, low: int, high: int, channels: int) -> NDArray[np.int64]:
@@ -83,30 +83,30 @@ def spread(values: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     return np.repeat(values, n // values.size)
 
 
-def gathered(stage: Stage, values: object, channels: int, what: str) -> NDArray[np.int64]:
+def gathered(view: LayerView, values: object, channels: int, what: str) -> NDArray[np.int64]:
     """Return one number for all or one per channel, given one per neuron.
 
     Raises
     ------
-    NotSayableError
+    NotExportable
         If numbers differ within a channel.
     """
     table = np.asarray(values, np.int64).reshape(channels, -1)
     if (table != table[:, :1]).any():
-        raise stage.cannot(f"{what} differ within a channel")
+        raise view.cannot(f"{what} differ within a channel")
     return np.asarray(table[0, 0] if (table == table[0, 0]).all() else table[:, 0])
 
 
-def gathered_bias(stage: Stage, bias: NDArray[np.int64], exponent: int) -> NDArray[np.int64] | None:
+def gathered_bias(view: LayerView, bias: NDArray[np.int64], exponent: int) -> NDArray[np.int64] | None:
     """Return biases as the file says them, given those of the state; None if all are 0.
 
     Raises
     ------
-    NotSayableError
+    NotExportable
         If one is no multiple of ``2^exponent``.
     """
     if (bias % 2**exponent).any():
-        raise stage.cannot(f"a bias is no multiple of 2^{exponent}")
+        raise view.cannot(f"a bias is no multiple of 2^{exponent}")
     return bias >> exponent if bias.any() else None
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.netx.exportable import LayerView
 from lava_async.netx.h5 import Node, warn
 from lava_async.netx.neurons.base import (
     BIAS_EXP,
@@ -23,7 +24,6 @@ from lava_async.netx.neurons.base import (
     per_channel,
     spread,
 )
-from lava_async.netx.plan import Stage
 from lava_async.neurons import LoihiParams
 
 NEVER = (131071, 131072, 262143)
@@ -77,15 +77,15 @@ class CubaNeuron(NeuronKind):
         return LoihiParams(du, dv, vth, bias_mant=mant, bias_exp=np.full(n, BIAS_EXP), weight_exp=np.zeros(n, np.int64))
 
     @classmethod
-    def of(cls, stage: Stage, channels: int) -> tuple[CubaNeuron, NDArray[np.int64] | None] | None:  # noqa: D102
-        p = stage.params
+    def of(cls, view: LayerView, channels: int) -> tuple[CubaNeuron, NDArray[np.int64] | None] | None:  # noqa: D102
+        p = view.params
         if not isinstance(p, LoihiParams):
             return None
         if p.reset != "zero":
-            raise stage.cannot("neurons that are reset by subtraction; stock netx resets to zero")
+            raise view.cannot("neurons that are reset by subtraction; stock netx resets to zero")
         values = (np.asarray(p.du) + 1, p.dv, p.vth)
-        found = cls(*(gathered(stage, x, channels, "decays or thresholds") for x in values))
-        return found, gathered_bias(stage, p.shifted_bias(), BIAS_EXP)
+        found = cls(*(gathered(view, x, channels, "decays or thresholds") for x in values))
+        return found, gathered_bias(view, p.shifted_bias(), BIAS_EXP)
 
 
 #: What netx takes for a dense layer without a neuron group.

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.netx.exportable import LayerView
 from lava_async.netx.h5 import Node
 from lava_async.netx.neurons.base import MOST_THRESHOLD, NeuronKind, no_payload
-from lava_async.netx.plan import Stage
 from lava_async.neurons import LoihiResonateParams
 from lava_async.neurons.loihi import ONE
 
@@ -63,22 +63,22 @@ class ResonatorNeuron(NeuronKind):
         return LoihiResonateParams(np.full(n, max(alpha, 0.0)), np.full(n, period), vth, variant=self.variant)
 
     @classmethod
-    def of(cls, stage: Stage, channels: int) -> tuple[ResonatorNeuron, None] | None:  # noqa: D102
-        p = stage.params
+    def of(cls, view: LayerView, channels: int) -> tuple[ResonatorNeuron, None] | None:  # noqa: D102
+        p = view.params
         if not isinstance(p, LoihiResonateParams) or p.variant != cls.variant:
             return None
         wanted = p.arrays()
         if any((x != x[0]).any() for x in wanted):
-            raise stage.cannot("parameters of resonators differ; Lava has one of each for a layer")
+            raise view.cannot("parameters of resonators differ; Lava has one of each for a layer")
         vth = int(np.asarray(p.vth)[0])
         # What Lava rounds toward zero twice may be a 4096th further from zero in the file.
         for more_sine, more_cosine in product((0, 1, -1), repeat=2):
             found = cls(int(wanted.sin[0]) + more_sine, int(wanted.cos[0]) + more_cosine, vth)
             if found.sin_decay and all(
-                np.array_equal(a, b) for a, b in zip(found.params(stage.layer.size, None).arrays(), wanted, strict=True)
+                np.array_equal(a, b) for a, b in zip(found.params(view.layer.size, None).arrays(), wanted, strict=True)
             ):
                 return found, None
-        raise stage.cannot("cosine and sine of resonators come out otherwise in stock netx")
+        raise view.cannot("cosine and sine of resonators come out otherwise in stock netx")
 
 
 class PhaseNeuron(ResonatorNeuron):

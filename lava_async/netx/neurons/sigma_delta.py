@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.netx.exportable import LayerView
 from lava_async.netx.h5 import Node
 from lava_async.netx.neurons.base import MOST_THRESHOLD, NeuronKind, gathered_bias
-from lava_async.netx.plan import Stage
 from lava_async.neurons import LoihiDeltaParams, LoihiSigmaDeltaParams
 
 EXP = 12
@@ -69,18 +69,18 @@ class SigmaDeltaNeuron(Differences):
         return LoihiSigmaDeltaParams(np.full(n, self.threshold << EXP), bias_mant=mant, bias_exp=exponent)
 
     @classmethod
-    def of(cls, stage: Stage, channels: int) -> tuple[Differences, NDArray[np.int64] | None] | None:  # noqa: D102
-        p = stage.params
+    def of(cls, view: LayerView, channels: int) -> tuple[Differences, NDArray[np.int64] | None] | None:  # noqa: D102
+        p = view.params
         if not isinstance(p, LoihiSigmaDeltaParams):
             return None
-        bias = gathered_bias(stage, p.shifted_bias(), EXP)
+        bias = gathered_bias(view, p.shifted_bias(), EXP)
         if p.activation == "unit" and (np.asarray(p.vth) == READ_OUT).all():
             if bias is not None:
-                raise stage.cannot("neurons that are read out have a bias, and Lava's Sigma none")
+                raise view.cannot("neurons that are read out have a bias, and Lava's Sigma none")
             return SigmaNeuron(0), None
         if p.activation != "relu":
-            raise stage.cannot("sigma-delta neurons without rectification; stock netx rectifies all")
-        return cls(_threshold(stage, p.vth)), bias
+            raise view.cannot("sigma-delta neurons without rectification; stock netx rectifies all")
+        return cls(_threshold(view, p.vth)), bias
 
 
 class SigmaNeuron(Differences):
@@ -93,7 +93,7 @@ class SigmaNeuron(Differences):
         return LoihiSigmaDeltaParams(np.full(n, READ_OUT), activation="unit")
 
     @classmethod
-    def of(cls, stage: Stage, channels: int) -> None:  # noqa: D102
+    def of(cls, view: LayerView, channels: int) -> None:  # noqa: D102
         return None  # SigmaDeltaNeuron finds it.
 
 
@@ -104,17 +104,17 @@ class DeltaNeuron(Differences):
         return LoihiDeltaParams(np.full(n, self.threshold << EXP), weight_exp=np.full(n, EXP))
 
     @classmethod
-    def of(cls, stage: Stage, channels: int) -> tuple[DeltaNeuron, None] | None:  # noqa: D102
-        p = stage.params
+    def of(cls, view: LayerView, channels: int) -> tuple[DeltaNeuron, None] | None:  # noqa: D102
+        p = view.params
         if not isinstance(p, LoihiDeltaParams):
             return None
-        return cls(_threshold(stage, p.vth)), None
+        return cls(_threshold(view, p.vth)), None
 
 
-def _threshold(stage: Stage, vth: object) -> int:
+def _threshold(view: LayerView, vth: object) -> int:
     values = np.unique(np.asarray(vth))
     if len(values) != 1:
-        raise stage.cannot("thresholds of sigma-delta neurons differ; Lava has one for a layer")
+        raise view.cannot("thresholds of sigma-delta neurons differ; Lava has one for a layer")
     if values[0] % 2**EXP:
-        raise stage.cannot(f"the threshold of sigma-delta neurons is no multiple of 2^{EXP}")
+        raise view.cannot(f"the threshold of sigma-delta neurons is no multiple of 2^{EXP}")
     return int(values[0] >> EXP)

@@ -19,7 +19,7 @@ MOST_NEURONS = 2**22
 """Neurons or input channels of a network; four Loihi 2 chips. A larger number is taken for a corrupted one."""
 
 
-class Part(NamedTuple):
+class LayerRef(NamedTuple):
     """A source of spikes: the input (-1) or a layer of the network, and its shape."""
 
     layer: int
@@ -31,7 +31,7 @@ class Part(NamedTuple):
         return int(np.prod(self.shape))
 
 
-class Chain:
+class NetworkBuilder:
     """The network that grows as the layers of a file are added in their order.
 
     Parameters
@@ -47,10 +47,10 @@ class Chain:
         self.params: list[NeuronModel] = []
         self.node = Node("", error=NetxError)
         # What each layer of the file sends on. Those with neurons are known in advance, for feedback through `concat`.
-        self.sends: list[tuple[Part, ...] | None] = []
+        self.sends: list[tuple[LayerRef, ...] | None] = []
         neurons = 0
         for shape in shapes:
-            self.sends.append(None if shape is None else (Part(neurons, shape),))
+            self.sends.append(None if shape is None else (LayerRef(neurons, shape),))
             neurons += shape is not None
         self.here = -1
 
@@ -59,7 +59,7 @@ class Chain:
         """Index that the next layer of neurons will have."""
         return len(self.layers)
 
-    def before(self, inputs: int | None = None) -> tuple[Part, ...]:
+    def before(self, inputs: int | None = None) -> tuple[LayerRef, ...]:
         """Return what the layer before sends on; the first layer of a file without an input layer takes `inputs`."""
         if self.here:
             sends = self.sends[self.here - 1]
@@ -68,13 +68,13 @@ class Chain:
         if inputs is None:
             raise self.fail("type", f" = {self.node.text('type')}: needs an input layer before it")
         self.input_shape = (inputs,)
-        return (Part(INPUT, self.input_shape),)
+        return (LayerRef(INPUT, self.input_shape),)
 
     def fail(self, name: str, problem: str) -> ValueError:
         """Return the NetxError that names a field of the layer that is being added."""
         return self.node.fail(name, problem)
 
-    def send(self, parts: tuple[Part, ...]) -> None:
+    def send(self, parts: tuple[LayerRef, ...]) -> None:
         """Say what the layer that is being added sends on."""
         self.sends[self.here] = parts
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.network import Layer, Network
-from lava_async.netx.chain import Part
+from lava_async.netx.builder import LayerRef
 from lava_async.neurons import LoihiParams, NeuronModel
 from lava_async.synapses import INPUT, Dense, Sparse, Synapses
 
@@ -17,12 +17,12 @@ MOST_WEIGHTS = 2**25
 """Elements of a dense matrix that a network with few synapses may be turned into."""
 
 
-class NotSayableError(Exception):
+class NotExportable(Exception):  # noqa: N818 (reads as what it says)
     """The reason why stock netx could not run a network."""
 
 
 @dataclass(frozen=True)
-class Stage:
+class LayerView:
     """A layer of a network and what reaches it, on the way into a file.
 
     Parameters
@@ -33,7 +33,7 @@ class Stage:
         The layer itself.
     params : NeuronModel
         Its parameters, one value per neuron.
-    before : Part
+    before : LayerRef
         The layer before, or the input.
     incoming : Synapses
         The synapses from there.
@@ -44,13 +44,13 @@ class Stage:
     index: int
     layer: Layer
     params: NeuronModel
-    before: Part
+    before: LayerRef
     incoming: Synapses
     feedback: Synapses | None
 
-    def cannot(self, reason: str) -> NotSayableError:
+    def cannot(self, reason: str) -> NotExportable:
         """Return the reason as one that names the layer."""
-        return NotSayableError(f"layer {self.index}: {reason}")
+        return NotExportable(f"layer {self.index}: {reason}")
 
     @property
     def exponents(self) -> NDArray[np.int64]:
@@ -79,36 +79,36 @@ class Stage:
         return weights, delays
 
 
-def stages(network: Network) -> list[Stage]:
+def layer_views(network: Network) -> list[LayerView]:
     """Return the layers of a network that is a chain.
 
     Raises
     ------
-    NotSayableError
+    NotExportable
         If the network is none, with the reason.
     """
     if network.params.tag != LoihiParams.tag:
-        raise NotSayableError(
+        raise NotExportable(
             "the network computes in float, stock netx in integers; train with slayer's quantized blocks, or describe "
             "the network with LoihiParams and integer weights"
         )
     if network.n_inputs == 0:
-        raise NotSayableError("the network has no input")
+        raise NotExportable("the network has no input")
     if not np.array_equal(network.outputs, np.arange(network.n_neurons)[network.layer_slices[-1]]):
-        raise NotSayableError("its outputs are not the last layer")
+        raise NotExportable("its outputs are not the last layer")
     found = []
-    before = Part(INPUT, network.input_shape)
+    before = LayerRef(INPUT, network.input_shape)
     for k, (layer, where) in enumerate(zip(network.layers, network.layer_slices, strict=True)):
         into = [s for s in network.synapses if s.target == k]
         feedback = [s for s in into if s.source == k]
         incoming = [s for s in into if s.source == k - 1]
         if len(incoming) != 1 or len(feedback) > 1 or len(into) != len(incoming) + len(feedback):
             sources = " and ".join("the input" if s.source == INPUT else f"layer {s.source}" for s in into) or "nothing"
-            raise NotSayableError(f"layer {k} receives from {sources}, not from the layer before alone")
+            raise NotExportable(f"layer {k} receives from {sources}, not from the layer before alone")
         model = network.model_of(k)
         params = model if len(network.models) > 1 else model.part(where)
-        found.append(Stage(k, layer, params, before, incoming[0], feedback[0] if feedback else None))
-        before = Part(k, layer.shape)
+        found.append(LayerView(k, layer, params, before, incoming[0], feedback[0] if feedback else None))
+        before = LayerRef(k, layer.shape)
     return found
 
 
