@@ -319,3 +319,33 @@ def test_the_formatter_is_obeyed():
     """A table of numbers may keep the shape that it was written in; nothing else is taken from the formatter."""
     sources = [*PACKAGE.rglob("*.py"), *Path(__file__).parent.rglob("*.py")]
     assert sum(path.read_text().count("# fmt" + ": ") for path in sources) <= 10
+
+
+LINUX_ALONE = {
+    *(
+        "copy_file_range",
+        "eventfd",
+        "memfd_create",
+        "pidfd_open",
+        "pipe2",
+        "posix_fadvise",
+        "posix_fallocate",
+        "splice",
+    ),
+    *("sched_getaffinity", "sched_setaffinity", "epoll", "prlimit", "sigtimedwait", "pidfd_send_signal", "prctl"),
+    *("O_PATH", "O_TMPFILE", "SOCK_CLOEXEC", "SOCK_NONBLOCK", "setns", "unshare", "getrandom"),
+}
+"""Names of the standard library that macOS lacks."""
+
+
+@pytest.mark.parametrize("path", TREES, ids=str)
+def test_what_only_linux_has_is_asked_for_before_it_is_called(path):
+    """By hasattr, in the same file."""
+    used = {node.attr for node in ast.walk(TREES[path]) if isinstance(node, ast.Attribute)} & LINUX_ALONE
+    asked = {
+        call.args[1].value
+        for call in ast.walk(TREES[path])
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "hasattr" and isinstance(call.args[1], ast.Constant)
+    }
+    family = {"sched_getaffinity": "sched_setaffinity", "sched_setaffinity": "sched_getaffinity"}  # One has both.
+    assert not {name for name in used if not {name, family.get(name)} & asked}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from lava_async.bench import Case, Contender, Figure
 from lava_async.bench.workloads import W1, W2, W3, W4, Pictures, Workload, activity, torch_with
 from lava_async.schedules import Random
 from lava_async.spikes import SpikeBatch
+from lava_async.threads import available
 
 #: What share of the time of slayer's layered step ours shall take at most: input as events, and as a dense tensor.
 SHARES = {"W1": (0.2, 0.3), "W2": (0.11, 0.15), "W3": (0.4, None), "W4": (0.3, None)}
@@ -27,6 +29,9 @@ THREADS_TARGET = 1.8
 STEP = "forward, cross-entropy of the summed output counts, backward; no optimizer"
 OURS = f"{STEP}. Credit 'last', peak"
 EVENTS = "Input as events, as data sets give it: a SpikeBatch"
+log = logging.getLogger(__name__)
+PINS = hasattr(os, "sched_setaffinity")
+"""Whether the system lets a program choose on which cores it runs: Linux does, macOS does not."""
 DENSE = "Input as slayer takes it, a tensor (B, C, T) or (B, C, H, W, T), which is made events"
 LAYERED = f"{STEP}. slayer's blocks as they are, one layer over all time steps at a time"
 
@@ -37,7 +42,7 @@ def cases(threads: int) -> Iterator[Case]:
         yield _dense_layers(workload, threads)
     yield _all_at_once(W3, threads)
     yield _with_dropout(W4, threads)
-    if len(os.sched_getaffinity(0)) >= 2:
+    if available() >= 2 and PINS:
         for each in (W1, W2, W3):
             yield _by_threads(each)
 
@@ -189,6 +194,10 @@ def step_on(network: Any, spikes: Any, labels: Any) -> Callable[[], None]:
 
 def on_cores(n: int, run: Callable[[], None]) -> Callable[[], None]:
     """Return a function that runs on n cores; the compiled engine takes one thread per core that it may use."""
+    if not PINS:
+        if n < available():
+            log.warning("this system lets no program choose its cores: measured on all %d, not on %d", available(), n)
+        return run
 
     def pinned() -> None:
         allowed = os.sched_getaffinity(0)
