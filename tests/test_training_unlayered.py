@@ -368,6 +368,20 @@ def test_input_that_cannot_be_used_is_named(x, samples, error):
     assert error in str(caught.value)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_weight_that_is_not_finite_is_named(engine, bad):
+    """An infinite one is NaN after slayer's quantization, or at the limit of its grid."""
+    net = UnlayeredNetwork(make("plain"), schedule=Random(2), engine=engine).eval()
+    with torch.no_grad():
+        net.blocks[1].synapse.weight[0, 0] = bad
+    if bad != bad:
+        with pytest.raises(InvalidValue, match=r"blocks\[1\] \(Dense\).weight = nan: must be finite numbers"):
+            net.to_network()
+    else:
+        assert int(net.to_network().synapses[1].weights[0, 0]) == 254
+
+
 def test_sizes_of_blocks_are_checked():
     with pytest.raises(InvalidValue, match=r"dense_blocks\.sizes"):
         dense_blocks([3])

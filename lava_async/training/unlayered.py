@@ -499,6 +499,9 @@ def _checked(spikes: Tensor) -> Tensor:
 def _whole(where: str, x: Tensor, scale: int) -> NDArray[np.int64]:
     """Return x * scale, which must be integers, as int64."""
     scaled = x.detach().cpu().double() * scale
+    if not bool(torch.isfinite(scaled).all()):
+        value = float(x.detach()[~torch.isfinite(x.detach())][0])
+        raise InvalidValue(where, value, "finite numbers: training has diverged; go back to the last good weights")
     if not torch.equal(scaled, scaled.round()):
         raise InvalidValue(where, "between grid points", f"multiples of 1/{scale}, as slayer's quantization makes them")
     return scaled.numpy().astype(np.int64)
