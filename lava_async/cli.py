@@ -57,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 report = COMMANDS[args.command].run(args)
             return _show(args, report)
         except KeyboardInterrupt:
-            return _complain(args.command, "interrupted", INTERRUPTED)
+            return _complain(args.command, _interrupted(args), INTERRUPTED)
         except Exception as error:
             if interrupted.is_set():
-                return _complain(args.command, "interrupted", INTERRUPTED)
+                return _complain(args.command, _interrupted(args), INTERRUPTED)
             missing = explain(error, "this command") if isinstance(error, ModuleNotFoundError) else None
             if missing is not None and not args.verbose:
                 return _complain(args.command, str(missing), 1)
@@ -92,6 +92,11 @@ def _lines(args: argparse.Namespace, report: Report) -> Iterator[str]:
         yield from map(printable, as_csv(report.rows))
     else:
         yield as_json(report.data) if args.json else printable(report.text)
+
+
+def _interrupted(args: argparse.Namespace) -> str:
+    goes_on = COMMANDS[args.command].goes_on
+    return f"interrupted; {goes_on}" if goes_on else "interrupted"
 
 
 def _complete(parser: Parser) -> None:

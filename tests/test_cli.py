@@ -142,6 +142,16 @@ def test_interruption_gives_one_line(trying, capsys):
     assert capsys.readouterr().err == "lava-async try: interrupted\n"
 
 
+@pytest.mark.parametrize("name", ["train", "study"])
+def test_interruption_of_what_is_kept_says_how_to_go_on(name, monkeypatch, capsys):
+    def run(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, name, replace(COMMANDS[name], run=run))
+    assert cli.main([name, "digits"]) == 130
+    assert capsys.readouterr().err.startswith(f"lava-async {name}: interrupted; the same command goes on")
+
+
 def test_a_reader_that_goes_away_is_no_error():
     code = (
         "import sys, lava_async.cli as c; from lava_async.commands import *;"

@@ -49,6 +49,8 @@ class Command:
         Does the work, with progress on stderr if it takes long. None: another process reports.
     rows : str
         What its reports have a row for, as in "a row per schedule"; empty: they have none.
+    goes_on : str
+        What is said after Ctrl-C about going on; empty: nothing is kept.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Command:
     arguments: Callable[[ArgumentParser], None]
     run: Callable[[Namespace], Report | None]
     rows: str = ""
+    goes_on: str = ""
 
 
 def whole(least: int) -> Callable[[str], int]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
+import sysconfig
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import lava_async
 from lava_async import extras
@@ -93,6 +96,8 @@ def _advice(missing: Mapping[str, list[str]], folders: Mapping[str, str | None],
         yield f"lava_async is written for {name} {extras.LAVA[name]}: {extras.command('lava', 'lava.magma')}"
     if sys.version_info >= (3, 11) and "lava.magma" not in missing["lava"]:
         yield "Import lava_async before lava: on this Python, Lava fails without it."
+        site = shlex.quote(str(Path(sysconfig.get_path("purelib")) / "lava_async.pth"))
+        yield f"Where a program imports Lava first: echo 'import lava_async.compat' > {site}"
     commands = {extras.command(extra, module): extra for extra, modules in missing.items() for module in modules}
     for command, extra in commands.items():
         yield f"for {extra}: {command}"

@@ -159,4 +159,5 @@ COMMAND = Command(
     _arguments,
     _run,
     rows="a row per training, execution and read-out",
+    goes_on="the same command goes on, and does nothing again that is finished",
 )

@@ -146,4 +146,5 @@ COMMAND = Command(
     _arguments,
     _run,
     rows="a row per epoch",
+    goes_on="the same command goes on from the last checkpoint",
 )
