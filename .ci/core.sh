@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the core (lava_async/core/, C++) into lava_async/ for the Python of an environment: .ci/core.sh .venv
+# LAVA_ASYNC_ISAS=avx512 in the environment compiles that instruction set alone, for a quick try (default: all).
 # With a second argument, asan, into build/asan/lava_async/, with the sanitizers of addresses and undefined behaviour.
 #
 # Engines do not depend on Python, so environments share one build folder and compile only the binding again.
@@ -16,6 +17,7 @@ esac
 
 # -U: what CMake found of the Python of another environment is looked up again.
 "$bin/cmake" -S lava_async/core -B "build/core/$kind" -G Ninja -U '*Python*' -U '*nanobind*' -U 'NB_*' "${options[@]}" \
+    -DLAVA_ASYNC_ISAS="${LAVA_ASYNC_ISAS:-}" \
     -DPython_EXECUTABLE="$bin/python" -DCMAKE_MAKE_PROGRAM="$bin/ninja" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
 "$bin/cmake" --build "build/core/$kind"
 "$bin/cmake" --install "build/core/$kind" --prefix "$prefix"

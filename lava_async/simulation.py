@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lava_async.engine import BatchResult, Checked, Result, Setup, State, compiled, reference, timed_reference
-from lava_async.engine.steps import Steps
+from lava_async.engine.steps import Steps, runs_single_steps
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import LARGEST_KEY, Execution, Fields, chosen
 from lava_async.forms import plain
@@ -210,7 +210,7 @@ class Stepper:
         self._engine = engine_of(engine, self.setup.execution)
         self.sample, self.state = 0, State.zeros(network)
         # One time step makes little work: the arrays of a call would cost more than the time step.
-        kept = self._engine is compiled and record == "counts" and not self.setup.execution.schedule.timed
+        kept = self._engine is compiled and record == "counts" and runs_single_steps(self.setup)
         self._steps = Steps(self.setup, self.state) if kept else None
 
     def reset(self, sample: int) -> None:
@@ -227,8 +227,9 @@ class Stepper:
         if self._steps:
             flat = frame.reshape(-1)
             _check_channels(self.setup.network, len(flat))
-            self._steps.step(flat)
-            return self._steps.result()
+            if self._steps.step(flat):
+                return self._steps.result()
+            self._steps = None  # Graded input: calls take it.
         train = SpikeTrain.from_dense(frame.reshape(-1, 1))
         _check_channels(self.setup.network, train.n_channels)
         result: Result = self._engine.run(self.setup, train, self.sample, self.state)

@@ -9,11 +9,13 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
+from strategies import float_model, loihi_model
 
 from lava_async import (
     CubaParams,
@@ -106,6 +108,17 @@ def forwards(threads: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
         )
         for option in options:
             yield f"{fixed=} {option}", ran(nets[True], threads, schedule=Random(3), **option)
+        for schedule in (Layered(), Random(3)):
+            yield f"{fixed=} {schedule} models", ran(of_models(nets[True]), threads, schedule=schedule)
+
+
+def of_models(net: Network) -> Network:
+    """Return a network with other models: resonating, adaptive and sigma-delta neurons."""
+    make = float_model if isinstance(net.params, CubaParams) else loihi_model
+    rng = np.random.default_rng(3)
+    params = [make(rng, kind, layer.size) for kind, layer in zip(("alif", "rf", "relu"), net.layers, strict=True)]
+    synapses = [s.map_weights(lambda _, w: w + 1j * w) if s.target == 1 else s for s in net.synapses]
+    return replace(net, params=params, synapses=tuple(synapses))
 
 
 def ran(net: Network, threads: int | None, **options: Any) -> dict[str, Any]:

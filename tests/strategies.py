@@ -15,16 +15,25 @@ import numpy as np
 from hypothesis import strategies as st
 
 from lava_async import (
+    AlifParams,
     CubaParams,
+    DeltaParams,
     Fifo,
     FirstOutput,
+    LoihiAlifParams,
+    LoihiDeltaParams,
     LoihiParams,
+    LoihiResonateParams,
+    LoihiSigmaDeltaParams,
     Margin,
     MaxForwardSteps,
     Momentum,
     Network,
+    NeuronModel,
     Quiescence,
     Replay,
+    ResonateParams,
+    SigmaDeltaParams,
     Timed,
 )
 from lava_async.hardware import PRESETS, timing
@@ -324,3 +333,83 @@ def exact(run: Run) -> Run:
     params = CubaParams(*(np.round(x * n) / n for x, n in ((p.du, 4), (p.dv, 4), (p.vth, 8), (p.bias, 8))))
     synapses = tuple(s.map_weights(lambda _, w: np.round(w * 8) / 8) for s in net.synapses)
     return replace(run, network=replace(net, params=params, synapses=synapses))
+
+
+# ---------------------------------------------------------------------------------------------- neuron models
+
+
+def _of_every_model(rng: np.random.Generator, n: int, *, once: bool) -> dict[str, Any]:
+    steps = _some(rng, [0, 0, 1, 2], n) if once and rng.random() < 0.5 else 0
+    return {"refractory_steps": steps, "sync_threshold": _some(rng, [0, 0, 1, 3], n) if rng.random() < 0.5 else 0}
+
+
+def float_model(rng: np.random.Generator, kind: str, n: int) -> NeuronModel:
+    """Float neurons of a model, without what all models have."""
+    decays, thresholds = [0.0, 0.1, 0.5, 0.75, 1.0], [0.125, 0.25, 0.5, 1.0 + rng.random()]
+    du, dv, dth, drho = (_some(rng, decays, n) for _ in range(4))
+    vth, bias = _some(rng, thresholds, n), _some(rng, [0.0, 0.0, 0.125, -0.25, rng.normal()], n)
+    if kind in ("zero", "subtract"):
+        return CubaParams(du, dv, vth, bias, reset=kind)
+    if kind == "alif":
+        return AlifParams(du, dv, dth, drho, vth, _some(rng, thresholds, n), bias)
+    if kind in ("relu", "unit"):
+        return SigmaDeltaParams(vth, bias, activation=kind)
+    if kind == "delta":
+        return DeltaParams(vth)
+    return ResonateParams(_some(rng, [0.0, 0.1, 0.5], n), _some(rng, [2.5, 4.0, 7.0], n), vth, variant=kind)
+
+
+def loihi_model(rng: np.random.Generator, kind: str, n: int) -> NeuronModel:
+    """Integer neurons of a model, without what all models have."""
+    decays = [0, 410, 2048, 4095, 4096]
+    dv, dth, drho = (_some(rng, decays, n) for _ in range(3))
+    du, vth = _some(rng, [-1, 409, 2047, 4095], n), rng.integers(1, 400, n)
+    exp: Any = int(rng.integers(0, 3))
+    bias = {"bias_mant": _some(rng, [0, 0, rng.integers(-500, 500)], n), "bias_exp": rng.integers(-2, 6, n)}
+    if kind in ("zero", "subtract"):
+        return LoihiParams(du, dv, vth, **bias, weight_exp=exp, reset=kind)
+    if kind == "alif":
+        return LoihiAlifParams(du, dv, dth, drho, vth, rng.integers(0, 200, n), **bias, weight_exp=exp)
+    if kind in ("relu", "unit"):
+        return LoihiSigmaDeltaParams(vth, **bias, weight_exp=exp, activation=kind)
+    if kind == "delta":
+        return LoihiDeltaParams(vth, weight_exp=exp)
+    return LoihiResonateParams(_some(rng, [0.0, 0.1, 0.5], n), _some(rng, [2.5, 4.0, 7.0], n), vth, exp, variant=kind)
+
+
+MODEL_KINDS = ("zero", "subtract", "alif", "relu", "unit", "delta", "rf", "rf_iz")
+"""Every model of the package, its words included."""
+
+
+@st.composite
+def model_networks(draw: st.DrawFn, *kinds: str, once: bool = True, models: tuple[str, ...] = MODEL_KINDS) -> Network:
+    """Any network with a model drawn for each layer; `once`: whether refractoriness is on."""
+    net = draw(networks(*kinds))
+    wanted = [draw(st.sampled_from(models)) for _ in net.layers]
+    rng = draw(generators())
+    make = float_model if net.params.dtype is np.float32 else loihi_model
+    params = [
+        replace(make(rng, kind, layer.size), **_of_every_model(rng, layer.size, once=once))
+        for kind, layer in zip(wanted, net.layers, strict=True)
+    ]
+
+    def turned(_: str, weights: Any) -> Any:
+        return weights + 1j * weights.ravel()[rng.permutation(weights.size)].reshape(weights.shape)
+
+    synapses = [s.map_weights(turned) if wanted[s.target].startswith("rf") else s for s in net.synapses]
+    return replace(net, params=params, synapses=tuple(synapses))
+
+
+@st.composite
+def model_runs(draw: st.DrawFn, *kinds: str, models: tuple[str, ...] = MODEL_KINDS, **options: Any) -> Run:
+    """As `runs`, on networks of any models."""
+    once = draw(st.sampled_from([True, True, False]))
+    network = draw(model_networks(*kinds, once=once, models=models))
+    return draw(runs(network=st.just(network), refractory=once, until=ending_rules, **options))
+
+
+@st.composite
+def timed_model_runs(draw: st.DrawFn, *kinds: str) -> Run:
+    """As `model_runs`, under `timed` with any times and any mapping."""
+    run = draw(model_runs(*kinds, members=(Fifo,), layered=False))
+    return replace(run, schedule=Timed(preset=draw(times()), mapping=draw(mappings(run.network.n_neurons))))

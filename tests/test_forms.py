@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from lava_async import CubaParams, Network, Random, simulate, simulate_batch
+from lava_async import CubaParams, LoihiParams, Network, Random, simulate, simulate_batch
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.forms import class_labels
 from lava_async.metrics import accuracy
@@ -105,12 +105,12 @@ EVENTS = np.array([(1, 0, 5, 1)], np.dtype([("x", int), ("y", int), ("t", int), 
     ("call", "message"),
     [
         (
-            lambda: simulate(NETWORK, np.full((4, 2), 0.25)),
-            f"SpikeTrain.spikes [0, 0] = 0.25: must be integers in 0 .. 16777215: {ENCODE}",
+            lambda: simulate(Network.feedforward([[[1]]], LoihiParams(1, 1, 1)), [[0.25]]),
+            f"spikes = 0.25: must be integers for a network that computes in integers: {ENCODE}",
         ),
         (
-            lambda: SpikeBatch.of(torch.full((1, 2, 2), 0.5)),
-            f"SpikeBatch.spikes [0, 0, 0] = 0.5: must be integers in 0 .. 16777215: {ENCODE}",
+            lambda: SpikeBatch.of(torch.full((1, 2, 2), torch.inf)),
+            "SpikeBatch.spikes [0, 0, 0] = inf: must be finite",
         ),
         (
             lambda: SpikeTrain.from_dense(EVENTS),

@@ -67,7 +67,7 @@ def test_all_56_vectors_are_here():
     assert VECTORS
 
 
-@pytest.mark.parametrize("engine", ["reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
 def test_vector(path, engine):
     with np.load(path) as case:

@@ -2,6 +2,7 @@
 #pragma once
 #include "binding.hpp"
 #include "engine.hpp"
+#include "numbers.hpp"
 
 #include <optional>
 #include <string>
@@ -75,7 +76,7 @@ struct Call {
 inline nb::object status_of(const Failure& f) {
   if (f.status == Status::INTERRUPTED) throw nb::python_error();
   if (f.status == Status::DONE) return nb::none();
-  static const char* const NAMES[] = {"done", "limit reached", "not pending", "too wide", "interrupted"};
+  static const char* const NAMES[] = {"done", "limit reached", "not pending", "too wide", "stuck", "interrupted"};
   return nb::make_tuple(NAMES[static_cast<int>(f.status)], f.sample, f.t, f.k, f.source);
 }
 
@@ -90,6 +91,7 @@ inline nb::dict recorded(Recording& r, bool integers) {
   found["fired"] = array_of(std::move(r.fired));
   found["n_fired"] = array_of(std::move(r.n_fired));
   found["u"] = integers ? array_of(std::move(r.integers_u)) : array_of(std::move(r.floats_u));
+  found["fields"] = integers ? array_of(std::move(r.integers_fields)) : array_of(std::move(r.floats_fields));
   found["v"] = integers ? array_of(std::move(r.integers_v)) : array_of(std::move(r.floats_v));
   return found;
 }
@@ -101,6 +103,33 @@ inline Arithmetic arithmetic_of(const std::string& name) {
   if (name == "int64") return Arithmetic::INT64;
   refuse("arithmetic");
 }
+
+// The arrays of a call for networks of any models, in the type of the arithmetic.
+struct AnyArrays {
+  AnyIn payload, sent_before, inputs;
+  AnyOut fields;
+  Out<int32_t, nb::ndim<2>> held;
+  AnyOut sent;
+
+  void add_to(Call& call, Arithmetic arithmetic, int n_inputs, int n_neurons, size_t n_entries) const {
+    const auto type = dtype_of(arithmetic);
+    const auto n = static_cast<size_t>(call.batch.n), N = static_cast<size_t>(n_neurons);
+    require(payload.dtype() == type && payload.size() == n_entries, "payload");
+    const size_t rows = static_cast<size_t>(call.batch.n_history);
+    require(sent_before.dtype() == type && sent_before.size() == n * rows * N, "sent_before");
+    require(inputs.dtype() == type, "inputs");
+    require(inputs.size() == n * static_cast<size_t>(call.batch.n_inputs_before) * static_cast<size_t>(n_inputs), "inputs");
+    require(fields.dtype() == type && fields.size() == n * MOST_FIELDS * N, "fields");
+    require(held.shape(0) == n && held.shape(1) == N, "held");
+    require(sent.dtype() == type && sent.size() == n * static_cast<size_t>(call.batch.n_steps) * N, "sent");
+    call.batch.payload = payload.data();
+    call.batch.sent_before = sent_before.data();
+    call.batch.inputs_payload = inputs.data();
+    call.results.fields = fields.data();
+    call.results.held = held.data();
+    call.results.sent = sent.data();
+  }
+};
 
 // A run that can be differentiated, and the arrays that it needs for that.
 struct PyRun {

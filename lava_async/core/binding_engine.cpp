@@ -3,6 +3,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -22,15 +23,17 @@ using Decisions = std::tuple<Out<int32_t, nb::ndim<2>>, Out<int32_t, nb::ndim<1>
 class PyEngine {
  public:
   PyEngine(const NetworkSpec& spec, const std::string& arithmetic, const std::string& instruction_set,
-           bool double_gradient)
+           bool double_gradient, bool any_model)
       : arithmetic_(arithmetic_of(arithmetic)),
         doubles_(double_gradient || arithmetic_ == Arithmetic::FLOAT64),
         n_inputs_(spec.n_inputs()),
         n_neurons_(spec.n_neurons()),
         n_outputs_(spec.n_outputs()),
-        n_weights_(spec.n_weights()) {
+        sizes_(spec.sizes()),
+        n_weights_(spec.n_weights()),
+        any_model_(any_model) {
     const nb::gil_scoped_release free;
-    engine_ = make_engine(spec.lay_out(), arithmetic_, doubles_, instruction_set);
+    engine_ = make_engine(spec.lay_out(), arithmetic_, any_model ? Scope::ANY : Scope::CUBA, doubles_, instruction_set);
   }
 
   std::string instruction_set() const { return engine_->instruction_set(); }
@@ -40,6 +43,24 @@ class PyEngine {
       require(x->shape(0) == static_cast<size_t>(n_neurons_), "neurons");
     }
     engine_->set_neurons(keep_u.data(), keep_v.data(), vth.data(), bias.data(), unit.data());
+  }
+  // Of networks of any models.
+  bool set_model(int layer, const std::string& name, const std::vector<std::pair<std::string, AnyIn>>& numbers,
+                 const std::vector<std::string>& state, In<int32_t, nb::ndim<1>> refractory_steps,
+                 In<int32_t, nb::ndim<1>> sync_threshold) {
+    require(any_model_ && layer >= 0 && layer < static_cast<int>(sizes_.size()), "layer");
+    const auto size = static_cast<size_t>(sizes_[layer]);
+    Engine::LayerModel model{name, {}, state, refractory_steps.data(), sync_threshold.data()};
+    require(refractory_steps.shape(0) == size && sync_threshold.shape(0) == size, "refractory_steps, sync_threshold");
+    for (const auto& [key, values] : numbers) {
+      require(values.dtype() == dtype_of(arithmetic_) && values.size() == size, "numbers");
+      model.numbers.push_back({key, values.data()});
+    }
+    return engine_->set_model(layer, model);
+  }
+  void set_units(In<double, nb::ndim<1>> unit) {
+    require(unit.shape(0) == static_cast<size_t>(n_neurons_), "unit");
+    engine_->set_units(unit.data());
   }
   void set_weights(int synapses, AnyIn values) {
     require(synapses >= 0 && synapses < static_cast<int>(n_weights_.size()), "synapses");
@@ -64,10 +85,11 @@ class PyEngine {
                  In<int32_t, nb::ndim<3>> history, In<int32_t, nb::ndim<3>> inputs, bool from_rest, AnyOut u, AnyOut v,
                  Out<int32_t, nb::ndim<3>> counts, Out<int32_t, nb::ndim<2>> forward_steps,
                  Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally,
-                 std::optional<Decisions> decisions, int threads, const std::string& record) {
+                 std::optional<Decisions> decisions, int threads, const std::string& record, const AnyArrays* any) {
     Call call = call_of(samples, t0, channel, count, start, largest_payload, history, inputs, from_rest, u, v, counts,
                         forward_steps, first_output, tally);
     take(decisions, call);
+    add_any(call, any, channel.shape(0));
     Recording recording;
     require(record == "counts" || record == "groups" || record == "trace", "record");
     recording.groups = record != "counts";
@@ -92,10 +114,11 @@ class PyEngine {
                        Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally,
                        std::optional<Decisions> decisions, Out<int64_t, nb::ndim<2>> step_ps,
                        Out<int64_t, nb::ndim<2>> first_output_ps, Out<int64_t, nb::ndim<1>> decided_ps, int threads,
-                       const std::string& record) {
+                       const std::string& record, const AnyArrays* any) {
     Call call = call_of(samples, t0, channel, count, start, largest_payload, history, inputs, false, u, v, counts,
                         forward_steps, first_output, tally);
     take(decisions, call);
+    add_any(call, any, channel.shape(0));
     require(times.shape(0) == 7, "times");
     require(core_of.shape(0) == static_cast<size_t>(n_neurons_) && way.shape(0) == way.shape(1), "core_of, way");
     Machine machine;
@@ -200,8 +223,15 @@ class PyEngine {
   Arithmetic arithmetic_;
   bool doubles_;
   int n_inputs_, n_neurons_, n_outputs_;
+  std::vector<int> sizes_;
   std::vector<int64_t> n_weights_;
+  bool any_model_;
   std::shared_ptr<Engine> engine_;
+
+  void add_any(Call& call, const AnyArrays* any, size_t n_entries) const {
+    require((any != nullptr) == any_model_, "any");
+    if (any) any->add_to(call, arithmetic_, n_inputs_, n_neurons_, n_entries);
+  }
 
   bool is_integer() const { return arithmetic_ == Arithmetic::INT32 || arithmetic_ == Arithmetic::INT64; }
 
@@ -241,9 +271,16 @@ void bind_engine(nb::module_& m) {
       .def("backward", &PyRun::backward, "derivative"_a.noconvert(), "weights"_a.noconvert(),
            "keep_u"_a.noconvert().none(), "keep_v"_a.noconvert().none(), "vth"_a.noconvert().none(),
            "bias"_a.noconvert().none(), "input"_a.noconvert().none(), "threads"_a);
+  nb::class_<AnyArrays>(m, "AnyArrays")
+      .def(nb::init<AnyIn, AnyIn, AnyIn, AnyOut, Out<int32_t, nb::ndim<2>>, AnyOut>(), "payload"_a.noconvert(),
+           "sent_before"_a.noconvert(), "inputs"_a.noconvert(), "fields"_a.noconvert(), "held"_a.noconvert(),
+           "sent"_a.noconvert());
   nb::class_<PyEngine>(m, "Engine")
-      .def(nb::init<const NetworkSpec&, const std::string&, const std::string&, bool>(), "spec"_a, "arithmetic"_a,
-           "instruction_set"_a, "double_gradient"_a)
+      .def(nb::init<const NetworkSpec&, const std::string&, const std::string&, bool, bool>(), "spec"_a, "arithmetic"_a,
+           "instruction_set"_a, "double_gradient"_a, "any_model"_a = false)
+      .def("set_model", &PyEngine::set_model, "layer"_a, "name"_a, "numbers"_a, "state"_a,
+           "refractory_steps"_a.noconvert(), "sync_threshold"_a.noconvert())
+      .def("set_units", &PyEngine::set_units, "unit"_a.noconvert())
       .def_prop_ro("instruction_set", &PyEngine::instruction_set)
       .def_prop_ro("largest_payload", &PyEngine::largest_payload)
       .def("set_neurons", &PyEngine::set_neurons, "keep_u"_a.noconvert(), "keep_v"_a.noconvert(), "vth"_a.noconvert(),
@@ -253,15 +290,15 @@ void bind_engine(nb::module_& m) {
       .def("run", &PyEngine::run, "rules"_a, "samples"_a.noconvert(), "t0"_a, "channel"_a.noconvert(),
            "count"_a.noconvert(), "start"_a.noconvert(), "largest_payload"_a, "history"_a.noconvert(),
            "inputs"_a.noconvert(), "from_rest"_a, "u"_a.noconvert(), "v"_a.noconvert(), "counts"_a.noconvert(),
-           "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(), "decisions"_a.noconvert().none(),
-           "threads"_a, "record"_a)
+           "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(),
+           "decisions"_a.noconvert().none(), "threads"_a, "record"_a, "any"_a.none() = nb::none())
       .def("run_timed", &PyEngine::run_timed, "rules"_a, "times"_a.noconvert(), "core_of"_a.noconvert(),
            "way"_a.noconvert(), "replay"_a.noconvert().none(), "samples"_a.noconvert(), "t0"_a, "channel"_a.noconvert(),
            "count"_a.noconvert(), "start"_a.noconvert(), "largest_payload"_a, "history"_a.noconvert(),
            "inputs"_a.noconvert(), "u"_a.noconvert(), "v"_a.noconvert(), "counts"_a.noconvert(),
-           "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(), "decisions"_a.noconvert().none(),
-           "step_ps"_a.noconvert(), "first_output_ps"_a.noconvert(), "decided_ps"_a.noconvert(), "threads"_a,
-           "record"_a)
+           "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(),
+           "decisions"_a.noconvert().none(), "step_ps"_a.noconvert(), "first_output_ps"_a.noconvert(),
+           "decided_ps"_a.noconvert(), "threads"_a, "record"_a, "any"_a.none() = nb::none())
       .def("record", &PyEngine::record, "rules"_a, "credit"_a, "peak"_a, "differentiated"_a, "arctangent"_a, "decays"_a,
            "neurons"_a, "weights"_a.noconvert(), "numbers"_a.noconvert(), "scale"_a, "weight_scale"_a,
            "samples"_a.noconvert(), "channel"_a.noconvert(), "count"_a.noconvert(), "start"_a.noconvert(),

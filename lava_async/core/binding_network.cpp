@@ -57,7 +57,8 @@ void bind_network(nb::module_& m) {
       .def("add_dense", &NetworkSpec::add_dense, "source"_a, "target"_a, "delay"_a.noconvert().none())
       .def("add_conv", &NetworkSpec::add_conv, "source"_a, "target"_a, "geometry"_a, "delay"_a.noconvert().none())
       .def("add_sparse", &NetworkSpec::add_sparse, "source"_a, "target"_a, "pre"_a.noconvert(), "post"_a.noconvert(),
-           "delay"_a.noconvert().none(), "entry"_a.noconvert().none(), "n_weights"_a);
+           "delay"_a.noconvert().none(), "entry"_a.noconvert().none(), "n_weights"_a)
+      .def("add_imaginary", &NetworkSpec::add_imaginary, "synapses"_a);
   nb::class_<Rules>(m, "Rules")
       .def(
           "__init__",

@@ -1,5 +1,6 @@
 // One forward step: spikes walk through the synapses, neurons integrate what arrives, those above threshold emit.
 #pragma once
+#include "any_checker.hpp"
 #include "checker.hpp"
 #include "synapses/conv.hpp"
 #include "synapses/dense.hpp"
@@ -9,8 +10,14 @@ namespace lava_async {
 namespace LAVA_ISA {
 
 template <class M, class Real, bool TAPED, bool COUNTED>
-class Deliver : protected Checker<M, Real, TAPED, COUNTED> {
-  using Base = Checker<M, Real, TAPED, COUNTED>;
+using CheckerOf =
+    std::conditional_t<M::ANY, AnyChecker<M, Real, TAPED, COUNTED>, Checker<M, Real, TAPED, COUNTED>>;
+
+template <class M, class Real, bool TAPED, bool COUNTED>
+class Deliver : protected CheckerOf<M, Real, TAPED, COUNTED> {
+  using Base = CheckerOf<M, Real, TAPED, COUNTED>;
+  using P = typename M::Payload;
+  using Spikes = SpikesOf<P>;
 
  protected:
   using Base::Base;
@@ -60,11 +67,18 @@ class Deliver : protected Checker<M, Real, TAPED, COUNTED> {
     }
     begin[n_layers + 1] = m;
     int largest = 1;
-    if constexpr (COUNTED) {
+    if constexpr (M::ANY) {
+      for (int e = 0; e < m; e++) {
+        const int source = group[e] + net.n_inputs;
+        ws.delivered[e] = ws.payload[source];
+        ws.payload[source] = 0;
+        ws.waiting[source] = 0;
+      }
+    } else if constexpr (COUNTED) {
       for (int e = 0; e < m; e++) {
         int32_t& waiting = ws.waiting[group[e] + net.n_inputs];
         ws.delivered[e] = waiting;
-        largest = std::max(largest, waiting);
+        largest = std::max(largest, std::abs(waiting));
         waiting = 0;
       }
     }
@@ -89,12 +103,16 @@ class Deliver : protected Checker<M, Real, TAPED, COUNTED> {
   }
 
   // Appends the spikes that a layer has emitted in this time step.
-  void collect(int layer, SpikeRow& to) const {
+  void collect(int layer, SpikeRowOf<P>& to) const {
     const Layer& l = net.layers[layer];
     for (int b = l.block; b < l.block + l.blocks; b++) {
       for (Bits left = ws.fired[b]; left; left &= left - 1) {
         const int at = BLOCK * b + __builtin_ctz(left);
-        to.add(net.neuron_at[at], count_at(at));
+        if constexpr (M::ANY) {
+          to.add(net.neuron_at[at], ws.sent[at]);
+        } else {
+          to.add(net.neuron_at[at], count_at(at));
+        }
       }
     }
     to.close(layer, l.channels == 0);
@@ -143,6 +161,7 @@ class Deliver : protected Checker<M, Real, TAPED, COUNTED> {
       return touched;
     }
     const bool everyone = touched || rules.layered;
+    if constexpr (M::ANY) receive_dense<OPENING>(index);
     each_tile(l.blocks, [&](auto q_, int b) {
       constexpr int Q = decltype(q_)::value;
       Blocks<Num, Q> sum;
@@ -166,19 +185,8 @@ class Deliver : protected Checker<M, Real, TAPED, COUNTED> {
   template <bool OPENING>
   bool arrive_scattered(int index, Tally& tally, int64_t& updates) {
     const Layer& l = net.layers[index];
-    for (const Bundle& bundle : l.incoming) {
-      if (bundle.parts.size() > 1) {
-        scatter_merged<OPENING>(bundle, tally);
-        continue;
-      }
-      const Part& part = net.parts[bundle.parts[0]];
-      const Spikes s = spikes_of<OPENING>(part);
-      if (!OPENING && part.delays()) {
-        scatter(part, s, tally, [&](int row) { return part.delay[row] == 0; });
-      } else {
-        scatter(part, s, tally, [](int) { return true; });
-      }
-    }
+    for (const Bundle& bundle : l.incoming) scatter_bundle<OPENING>(bundle, tally);
+    if constexpr (M::ANY) scatter_imaginary<OPENING>(index);
     Arrivals<Num>& a = ws.arrivals;
     const bool touched = a.n > 0;
     for (int e = 0; e < a.n; e++) updates += __builtin_popcount(a.touched[a.blocks[e]]);
@@ -205,13 +213,75 @@ class Deliver : protected Checker<M, Real, TAPED, COUNTED> {
       }
     }
     a.n = 0;
+    if constexpr (M::ANY) forget_imaginary();
     return touched;
+  }
+
+  // What arrives through the imaginary parts of the weights into a layer; it touches what the real parts touch.
+  template <bool OPENING>
+  void scatter_imaginary(int index) {
+    if (net.layers[index].imaginary.empty()) return;
+    std::swap(ws.arrivals, ws.imaginary);
+    Tally none;
+    for (const Bundle& bundle : net.layers[index].imaginary) scatter_bundle<OPENING>(bundle, none);
+    std::swap(ws.arrivals, ws.imaginary);
+  }
+  void forget_imaginary() {
+    Arrivals<Num>& a = ws.imaginary;
+    for (int e = 0; e < a.n; e++) a.touched[a.blocks[e]] = 0;
+    a.n = 0;
+  }
+  // Counts the synaptic operations that reach each neuron of a layer, if a synchronization threshold asks for them.
+  template <bool OPENING>
+  void receive_dense(int index) {
+    if (!p.models.layers[index].sync) return;
+    int32_t n = 0;
+    for (const Bundle& bundle : net.layers[index].incoming) n += spikes_of<OPENING>(net.parts[bundle.parts[0]]).n;
+    const Layer& l = net.layers[index];
+    for (size_t i = place(l.block); i < place(l.block + l.blocks); i++) ws.received[i] += n;
+  }
+  void receive(const Part& part, int row) {
+    const Layer& to = net.layers[part.target];
+    if (part.imaginary || !p.models.layers[part.target].sync) return;
+    if (part.kind == Kind::DENSE) {
+      for (size_t i = place(to.block); i < place(to.block + to.blocks); i++) ws.received[i]++;
+    } else if (part.kind == Kind::SPARSE) {
+      for (int64_t e = part.start[row]; e < part.start[row + 1]; e++) ws.received[part.reached[e]]++;
+    } else {
+      const ConvLayout::Walk w = part.there.walk(row);
+      for (int r = 0; r < w.rows; r++) {
+        for (int b = 0; b < w.blocks; b++) {
+          const size_t i = place(static_cast<int>(to.block + w.block + r * w.block_step + b));
+          for (Bits left = w.masks[b]; left; left &= left - 1) ws.received[i + __builtin_ctz(left)]++;
+        }
+      }
+    }
+  }
+
+  template <bool OPENING>
+  LAVA_INLINE void scatter_bundle(const Bundle& bundle, Tally& tally) {
+    if (bundle.parts.size() > 1) {
+      scatter_merged<OPENING>(bundle, tally);
+      return;
+    }
+    const Part& part = net.parts[bundle.parts[0]];
+    const Spikes s = spikes_of<OPENING>(part);
+    if (!OPENING && part.delays()) {
+      scatter(part, s, tally, [&](int row) { return part.delay[row] == 0; });
+    } else {
+      scatter(part, s, tally, [](int) { return true; });
+    }
   }
 
   template <class F>
   LAVA_INLINE void scatter(const Part& part, const Spikes& s, Tally& tally, F takes) {
     const Num* w = p.weights.get();
     int64_t walked = 0;
+    if constexpr (M::ANY) {
+      for (int e = 0; e < s.n; e++) {
+        if (takes(s.row(e))) receive(part, s.row(e));
+      }
+    }
     const auto each = [&](auto one) {
       for (int e = 0; e < s.n; e++) {
         const int row = s.row(e);
@@ -236,7 +306,8 @@ class Deliver : protected Checker<M, Real, TAPED, COUNTED> {
   template <bool OPENING>
   void scatter_merged(const Bundle& bundle, Tally& tally) {
     struct Due {
-      int row, part, payload;
+      int row, part;
+      P payload;
       bool operator<(const Due& b) const { return row != b.row ? row < b.row : part < b.part; }
     };
     std::vector<Due> due;
@@ -249,8 +320,8 @@ class Deliver : protected Checker<M, Real, TAPED, COUNTED> {
     }
     std::sort(due.begin(), due.end());
     for (const Due& d : due) {
-      const int32_t id = d.row, payload = d.payload;
-      scatter(net.parts[d.part], Spikes{&id, &payload, 1, 0}, tally, [](int) { return true; });
+      const int32_t id = d.row;
+      scatter(net.parts[d.part], Spikes{&id, &d.payload, 1, 0}, tally, [](int) { return true; });
     }
   }
 };

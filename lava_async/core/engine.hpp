@@ -30,6 +30,9 @@ struct Batch {
   const int32_t* inputs = nullptr;   // (n, n_inputs_before, C)
   int n_history = 0, n_inputs_before = 0;
   bool from_rest = true;
+  // Of networks of any models, in the type of the arithmetic: payloads of the entries (E,), and what was sent before,
+  // (n, n_history, N) and (n, n_inputs, C).
+  const void *payload = nullptr, *sent_before = nullptr, *inputs_payload = nullptr;
 };
 
 // Arrays that are filled; u and v are carried on in place, in the type of the arithmetic.
@@ -41,6 +44,10 @@ struct Results {
   int32_t *totals = nullptr, *decided = nullptr;              // (n, outputs), (n,) as in Sample, or nullptr
   void* wanted = nullptr;  // (n, T, n_wanted) counts of some neurons as numbers of the gradient, or nullptr
   int first_wanted = 0, n_wanted = 0;
+  // Of networks of any models: states (n, F, N) and time steps to be held (n, N), carried on in place; payloads
+  // (n, T, N).
+  void *fields = nullptr, *sent = nullptr;
+  int32_t* held = nullptr;
 };
 
 // What a sample recorded; u and v as int64 or float32.
@@ -50,6 +57,8 @@ struct Recording {
   std::vector<int32_t> group_k, group_size, ids, check_k, fired, n_fired;
   std::vector<int64_t> integers_u, integers_v;
   std::vector<float> floats_u, floats_v;
+  std::vector<int64_t> integers_fields;
+  std::vector<float> floats_fields;
 };
 
 // A chip, for timed execution (semantics, section 7); times in picoseconds.
@@ -93,6 +102,16 @@ class Engine {
   virtual void set_neurons(const double* keep_u, const double* keep_v, const double* vth, const double* bias,
                            const double* unit) = 0;
   virtual void set_weights(int synapses, Values) = 0;
+  // Of networks of any models: the model of a layer. `numbers`: by name, (n,) each, in the type of the arithmetic.
+  struct LayerModel {
+    std::string name;
+    std::vector<std::pair<std::string, const void*>> numbers;
+    std::vector<std::string> state;
+    const int32_t *refractory_steps, *sync_threshold;  // (n,)
+  };
+  // Returns whether there is a model of this name with these numbers and this state.
+  virtual bool set_model(int layer, const LayerModel&) = 0;
+  virtual void set_units(const double* unit) = 0;  // (N,) what a weight of 1 adds to each neuron
   // After all is set: bounds of what runs may reach.
   virtual void prepare() = 0;
   // The largest payload that a run may have here (1 << 30: any).
@@ -120,10 +139,12 @@ class Engine {
 };
 
 enum class Arithmetic { FLOAT32, FLOAT64, INT32, INT64 };
+// Which networks an engine runs: current-based neurons that reset to zero, or any models.
+enum class Scope { CUBA, ANY };
 
 // The instruction sets that this machine runs, the best first; and an engine for one of them.
 std::vector<std::string> instruction_sets();
-std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout>, Arithmetic, bool double_gradient,
+std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout>, Arithmetic, Scope, bool double_gradient,
                                     const std::string& instruction_set);
 
 }  // namespace lava_async

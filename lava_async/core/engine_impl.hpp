@@ -13,27 +13,81 @@
 namespace lava_async {
 namespace LAVA_ISA {
 
+// Takes the model of a layer; false: there is none of this name with these numbers and this state.
+template <class Num>
+bool set_layer_model(const Layout& net, ModelNumbers<Num>& to, int layer, const Engine::LayerModel& from) {
+  to.layers.resize(net.layers.size());
+  auto& x = to.layers[layer];
+  x.model = model_called<Num>(from.name);
+  bool known = false;
+  if (x.model >= 0) {
+    visit_model<Num>(x.model, [&](auto model) {
+      using M = decltype(model);
+      constexpr size_t n_numbers = std::size(M::NUMBERS), n_state = std::size(M::STATE);
+      static_assert(n_numbers <= MOST_NUMBERS && n_state <= MOST_FIELDS);
+      known = from.numbers.size() == n_numbers && from.state.size() == n_state;
+      for (size_t q = 0; known && q < n_numbers; q++) known &= from.numbers[q].first == M::NUMBERS[q];
+      for (size_t f = 0; known && f < n_state; f++) known &= from.state[f] == M::STATE[f];
+      x.n_fields = static_cast<int>(n_state);
+      x.graded = M::GRADED;
+      x.complex = M::COMPLEX;
+    });
+  }
+  if (!known) return false;
+  for (Array<Num>& number : to.number) number.reserve(net.n_places());
+  if (to.refractory_steps.size() == 0) {
+    for (Array<Num>& number : to.number) number.fill(0);
+    to.refractory_steps = Array<int32_t>(net.n_places());
+    to.sync_threshold = Array<int32_t>(net.n_places());
+  }
+  const Layer& l = net.layers[layer];
+  x.waits = x.sync = false;
+  for (int i = 0; i < l.size; i++) {
+    const int at = net.place_of[l.first + i];
+    for (size_t q = 0; q < from.numbers.size(); q++) {
+      to.number[q][at] = static_cast<const Num*>(from.numbers[q].second)[i];
+    }
+    to.refractory_steps[at] = from.refractory_steps[i];
+    to.sync_threshold[at] = from.sync_threshold[i];
+    x.waits |= from.refractory_steps[i] > 0;
+    x.sync |= from.sync_threshold[i] > 0;
+  }
+  to.sync |= x.sync;
+  return true;
+}
+
 // What an engine is for: gradients in double precision are checked, and nothing else.
-enum Purpose { EVERYTHING, GRADIENTS };
+enum Purpose { EVERYTHING, GRADIENTS, FORWARD };
 
 // M: the neuron model; IN_RANGE: the same model where states stay within their range without a look.
 template <class M, class IN_RANGE, class Real, Purpose PURPOSE>
 class EngineOf : public Engine {
   using Num = typename M::Num;
+  using P = typename M::Payload;
   static constexpr bool NARROW = std::is_same_v<Num, int32_t>;
 
  public:
   explicit EngineOf(std::shared_ptr<const Layout> net)
       : net_(std::move(net)),
         numbers_(std::make_unique<Numbers<Num>>(*net_)),
-        pools_(std::make_shared<Pools<Num, Real>>()) {}
+        pools_(std::make_shared<Pools<Num, P, Real>>()) {}
 
   std::string instruction_set() const override { return LAVA_STRING(LAVA_ISA); }
 
   void set_neurons(const double* keep_u, const double* keep_v, const double* vth, const double* bias,
                    const double* unit) override {
     numbers_->set_neurons(*net_, keep_u, keep_v, vth, bias, 1.0);
+    set_units(unit);
+  }
+  void set_units(const double* unit) override {
     for (int i = 0; i < net_->n_neurons; i++) numbers_->unit[net_->place_of[i]] = static_cast<Num>(unit[i]);
+  }
+  bool set_model(int layer, const LayerModel& model) override {
+    if constexpr (M::ANY) {
+      return set_layer_model(*net_, numbers_->models, layer, model);
+    } else {
+      throw std::logic_error("an engine of one model");
+    }
   }
   void set_weights(int synapses, Values values) override {
     for (const Part& p : net_->parts) {
@@ -55,7 +109,7 @@ class EngineOf : public Engine {
     }
   }
   void prepare() override {
-    if constexpr (std::is_integral_v<Num>) numbers_->bounds(*net_);
+    if constexpr (std::is_integral_v<Num> && !M::ANY) numbers_->bounds(*net_);
   }
   int largest_payload() const override { return largest_payload_of(*numbers_); }
 
@@ -64,10 +118,13 @@ class EngineOf : public Engine {
     if constexpr (PURPOSE == GRADIENTS) {
       throw std::logic_error("an engine for gradients");
     } else {
-      if (is_counted(rules)) return run_as<M, true>(rules, batch, results, recording, threads, asked);
-      return visit(*numbers_, batch, [&](auto m) {
-        return run_as<decltype(m), false>(rules, batch, results, recording, threads, asked);
-      });
+      if (M::ANY || is_counted(rules)) return run_as<M, true>(rules, batch, results, recording, threads, asked);
+      if constexpr (!M::ANY) {
+        return visit(*numbers_, batch, [&](auto m) {
+          return run_as<decltype(m), false>(rules, batch, results, recording, threads, asked);
+        });
+      }
+      return {};
     }
   }
 
@@ -78,7 +135,7 @@ class EngineOf : public Engine {
       throw std::logic_error("an engine for gradients");
     } else {
       const auto cores = cores_of(machine);
-      return each_sample(batch, results, recording, threads, asked, [&](Workspace<Num>& ws, Interrupt& interrupt) {
+      return each_sample(batch, results, recording, threads, asked, [&](Workspace<Num, P>& ws, Interrupt& interrupt) {
         return [&, run = TimedForward<M>(*net_, *numbers_, rules, machine, *cores, ws, interrupt)](
                    Sample<Num, float>& s, int b) mutable {
           const size_t at = static_cast<size_t>(b) * batch.n_steps;
@@ -92,6 +149,26 @@ class EngineOf : public Engine {
                                             const Batch& batch, const Results& results, int threads,
                                             const std::function<bool()>& asked, Failure& failure,
                                             Unfit& unfit) override {
+    if constexpr (PURPOSE == FORWARD) {
+      throw std::logic_error("an engine without gradients");
+    } else {
+      return recorded(rules, rule, parameters, batch, results, threads, asked, failure, unfit);
+    }
+  }
+
+ private:
+  std::shared_ptr<const Layout> net_;
+  std::unique_ptr<Numbers<Num>> numbers_;
+  std::shared_ptr<Pools<Num, P, Real>> pools_;
+  // Synapses by core, of the mappings that were used last.
+  std::mutex mutex_;
+  std::vector<std::pair<std::vector<int64_t>, std::shared_ptr<const TimedNetwork>>> mapped_;
+  static constexpr size_t MAPPINGS = 4;
+
+  std::shared_ptr<DifferentiableRun> recorded(const Rules& rules, const GradientRules& rule,
+                                              const Parameters& parameters, const Batch& batch, const Results& results,
+                                              int threads, const std::function<bool()>& asked, Failure& failure,
+                                              Unfit& unfit) {
     const Layout& net = *net_;
     const double unit = 1 / parameters.scale;
     auto trained = pools_->trained.take([&] { return std::make_unique<TrainedNumbers<Num, Real>>(net); });
@@ -99,7 +176,7 @@ class EngineOf : public Engine {
     if (unfit.synapses >= 0) return nullptr;
     const bool usual = !is_counted(rules) && !rules.layered && rule.peak && !rule.differentiated &&
                        (rule.credit == LAST || rule.credit == DELIVERED) && !net.has_delays;
-    auto recorded = std::make_shared<Recorded<Num, Real>>(net_, pools_, std::move(trained), rules, rule, batch.n,
+    auto recorded = std::make_shared<Recorded<Num, P, Real>>(net_, pools_, std::move(trained), rules, rule, batch.n,
                                                           results.first_wanted, results.n_wanted,
                                                           parameters.weight_scale, unit, usual);
     const Numbers<Num>& numbers = recorded->numbers();
@@ -116,15 +193,6 @@ class EngineOf : public Engine {
     }
     return recorded;
   }
-
- private:
-  std::shared_ptr<const Layout> net_;
-  std::unique_ptr<Numbers<Num>> numbers_;
-  std::shared_ptr<Pools<Num, Real>> pools_;
-  // Synapses by core, of the mappings that were used last.
-  std::mutex mutex_;
-  std::vector<std::pair<std::vector<int64_t>, std::shared_ptr<const TimedNetwork>>> mapped_;
-  static constexpr size_t MAPPINGS = 4;
 
   std::shared_ptr<const TimedNetwork> cores_of(const Machine& machine) {
     const std::vector<int64_t> key(machine.core_of, machine.core_of + net_->n_neurons);
@@ -190,6 +258,14 @@ class EngineOf : public Engine {
       }
     }
     s.record = record;
+    if constexpr (M::ANY) {
+      s.payload = static_cast<const Num*>(batch.payload);
+      s.sent_before = static_cast<const Num*>(batch.sent_before) + b * batch.n_history * N;
+      s.inputs_before = static_cast<const Num*>(batch.inputs_payload) + b * batch.n_inputs_before * net_->n_inputs;
+      s.fields = static_cast<Num*>(results.fields) + b * MOST_FIELDS * N;
+      s.held = results.held + b * N;
+      s.sent = static_cast<Num*>(results.sent) + b * T * N;
+    }
     return s;
   }
   static void write_tally(const Tally& tally, int64_t* to, size_t b) {
@@ -214,7 +290,7 @@ class EngineOf : public Engine {
     const int chunk = std::max(1, batch.n / (8 * std::max(1, threads)));
     const int n_chunks = (batch.n + chunk - 1) / chunk;
     const bool done = in_threads(threads, n_chunks, asked, [&](int c, Interrupt& interrupt) {
-      auto ws = pools_->workspaces.take([&] { return std::make_unique<Workspace<Num>>(*net_); });
+      auto ws = pools_->workspaces.take([&] { return std::make_unique<Workspace<Num, P>>(*net_); });
       auto run = prepare(*ws, interrupt);
       for (int b = c * chunk; b < std::min(batch.n, (c + 1) * chunk); b++) {
         auto s = sample_of<R>(batch, results, b, recording ? &record : nullptr);
@@ -239,7 +315,7 @@ class EngineOf : public Engine {
   Failure run_as(const Rules& rules, const Batch& batch, const Results& results, Recording* recording, int threads,
                  const std::function<bool()>& asked) {
     const int largest = NARROW ? largest_payload() : INT32_MAX;
-    return each_sample<Real>(batch, results, recording, threads, asked, [&](Workspace<Num>& ws, Interrupt& interrupt) {
+    return each_sample<Real>(batch, results, recording, threads, asked, [&](Workspace<Num, P>& ws, Interrupt& interrupt) {
       return [run = Forward<Model, Real, false, COUNTED>(*net_, *numbers_, rules, ws, nullptr, interrupt, largest)](
                  Sample<Num, Real>& s, int) mutable { return run.run(s); };
     });
@@ -254,22 +330,24 @@ class EngineOf : public Engine {
     to.fired = std::move(from.fired);
     to.n_fired = std::move(from.n_fired);
     if constexpr (std::is_integral_v<Num>) {
+      to.integers_fields.assign(from.fields.begin(), from.fields.end());
       to.integers_u.assign(from.u.begin(), from.u.end());
       to.integers_v.assign(from.v.begin(), from.v.end());
     } else {
+      to.floats_fields.assign(from.fields.begin(), from.fields.end());
       to.floats_u.assign(from.u.begin(), from.u.end());
       to.floats_v.assign(from.v.begin(), from.v.end());
     }
   }
 
   template <class Model, bool COUNTED>
-  Failure record_as(Recorded<Num, Real>& recorded, const Rules& rules, const GradientRules& rule, const Batch& batch,
+  Failure record_as(Recorded<Num, P, Real>& recorded, const Rules& rules, const GradientRules& rule, const Batch& batch,
                     const Results& results, double unit, int threads, const std::function<bool()>& asked) {
     const Shares& shares = recorded.shares();
     const Numbers<Num>& numbers = recorded.numbers();
     std::vector<Failure> failures(shares.n);
     const bool done = in_threads(threads, shares.n, asked, [&](int share, Interrupt& interrupt) {
-      auto ws = pools_->workspaces.take([&] { return std::make_unique<Workspace<Num>>(*net_); });
+      auto ws = pools_->workspaces.take([&] { return std::make_unique<Workspace<Num, P>>(*net_); });
       Tape<Real>& tape = recorded.tape(share);
       const int begin = shares.begin(share), end = shares.begin(share + 1);
       tape.unit = unit;

@@ -14,10 +14,11 @@ template <class M, class Real, bool TAPED, bool COUNTED>
 class Forward : Deliver<M, Real, TAPED, COUNTED> {
   using Base = Deliver<M, Real, TAPED, COUNTED>;
   using Num = typename M::Num;
+  using P = typename M::Payload;
   using Base::net, Base::p, Base::rules, Base::ws, Base::tape, Base::k, Base::output_fired, Base::drop_hash;
 
  public:
-  Forward(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num>& ws, Tape<Real>* tape,
+  Forward(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, P>& ws, Tape<Real>* tape,
           Interrupt& interrupt, int largest_payload)
       : Base(net, p, rules, ws, tape), interrupt_(interrupt), largest_payload_(largest_payload), decision_(net, rules) {
     const int depth = std::max(net.longest_delay, rules.layered && net.feedback ? 1 : 0);
@@ -57,7 +58,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
   bool keeps_history_ = false;
   int64_t t_ = 0;
   int missing_ = 0;
-  SpikeRow* emitted_ = nullptr;
+  SpikeRowOf<P>* emitted_ = nullptr;
   size_t replayed_ = 0;
 
   // Semantics 3: deliver, check, select until nothing is pending.
@@ -77,6 +78,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
         this->template deliver_and_check<false>(s.tally);
       }
       record_check();
+      if (stuck()) return Status::STUCK;
       if (output_fired && s.first_output[row] == 0) {
         s.first_output[row] = k + 1;
         if (rules.extra_steps >= 0) last = k + rules.extra_steps;
@@ -107,6 +109,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       this->deliver_and_check_layer(k, s.tally);
       this->collect(k, *emitted_);
       record_check();
+      if (stuck()) return Status::STUCK;
       if (output_fired && s.first_output[row] == 0) s.first_output[row] = k + 1;
       if (interrupt_.raised()) return Status::INTERRUPTED;
     }
@@ -122,7 +125,12 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     for (int e = 0; e < this->input.n; e++) {
       const int c = this->input.id[e];
       if (!net.queued_input[c]) continue;
-      ws.waiting[c] = this->input.payload_of(e);
+      if constexpr (M::ANY) {
+        ws.payload[c] = this->input.payload_of(e);
+        ws.waiting[c] = spikes_of(ws.payload[c]);
+      } else {
+        ws.waiting[c] = this->input.payload_of(e);
+      }
       ws.emission[c] = -1;
       ws.queue.push(c - net.n_inputs, {INPUT, -1, std::numeric_limits<double>::infinity()});
     }
@@ -132,19 +140,29 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     Sample<Num, Real>& s = *sample_;
     if constexpr (TAPED) tape->begins.push_back(tape->at);
     this->above = false;
+    s.tally = Tally{};
+    replayed_ = 0;
+    decision_.open(s.totals, s.decided);
+    if constexpr (M::ANY) {
+      this->neurons.take_state(s.fields, s.held);
+      ws.history.begin(net, s.history, s.sent_before, s.n_history, s.inputs_before, s.n_inputs_before);
+      return;
+    } else {
+      ws.history.begin(net, s.history, s.history, s.n_history, s.inputs, s.n_inputs_before);
+    }
     for (int i = 0; i < net.n_neurons; i++) {
       const int at = net.place_of[i];
       ws.u[at] = s.u[i];
       ws.v[at] = s.v[i];
       this->above |= s.v[i] > p.vth[at];
     }
-    s.tally = Tally{};
-    replayed_ = 0;
-    decision_.open(s.totals, s.decided);
-    ws.history.begin(net, s.history, s.n_history, s.inputs, s.n_inputs_before);
   }
   void close_sample() {
     Sample<Num, Real>& s = *sample_;
+    if constexpr (M::ANY) {
+      this->neurons.give_state(s.fields, s.held);
+      return;
+    }
     for (int i = 0; i < net.n_neurons; i++) {
       s.u[i] = ws.u[net.place_of[i]];
       s.v[i] = ws.v[net.place_of[i]];
@@ -155,8 +173,14 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     Sample<Num, Real>& s = *sample_;
     s.first_output[row] = 0;
     const int64_t begin = s.start[row];
-    this->input = {s.channel + begin, s.count ? s.count + begin : nullptr, static_cast<int>(s.start[row + 1] - begin),
-                   0};
+    const int n = static_cast<int>(s.start[row + 1] - begin);
+    if constexpr (M::ANY) {
+      this->input = {s.channel + begin, s.payload + begin, n, 0};
+      this->neurons.open_time_step();
+      this->opened = false;
+    } else {
+      this->input = {s.channel + begin, s.count ? s.count + begin : nullptr, n, 0};
+    }
     if (keeps_history_) {
       emitted_ = &ws.history.advance(net);
       if (rules.layered || ws.history.depth() > 0) {
@@ -184,6 +208,10 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     if constexpr (TAPED) this->close_row(emitted_);
     decision_.close(t_, [&](int at) { return this->count_at(at); });
     if (s.counts) this->write_counts(s.counts + static_cast<size_t>(row) * net.n_neurons);
+    if constexpr (M::ANY) {
+      Num* sent = s.sent + static_cast<size_t>(row) * net.n_neurons;
+      for (int i = 0; i < net.n_neurons; i++) sent[i] = ws.sent[net.place_of[i]];
+    }
     for (int i = 0; i < s.n_wanted; i++) {
       s.wanted[static_cast<size_t>(row) * s.n_wanted + i] =
           static_cast<Real>(this->count_at(net.place_of[s.first_wanted + i]));
@@ -195,6 +223,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     Sample<Num, Real>& s = *sample_;
     s.forward_steps[row] = s.first_output[row] = 0;
     if (s.counts) std::fill_n(s.counts + static_cast<size_t>(row) * net.n_neurons, net.n_neurons, 0);
+    if constexpr (M::ANY) std::fill_n(s.sent + static_cast<size_t>(row) * net.n_neurons, net.n_neurons, Num(0));
   }
 
   void drop_pending() {
@@ -202,8 +231,10 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     if constexpr (COUNTED) {
       if constexpr (TAPED) this->write_dropped();
       ws.queue.each([&](int source) {
-        s.tally.dropped += ws.waiting[source + net.n_inputs];
+        const int waiting = ws.waiting[source + net.n_inputs];
+        s.tally.dropped += waiting > 0 ? waiting : 1;  // a negative payload of the input is one spike
         ws.waiting[source + net.n_inputs] = 0;
+        if constexpr (M::ANY) ws.payload[source + net.n_inputs] = 0;
       });
     } else {
       s.tally.dropped += ws.queue.n;
@@ -214,6 +245,15 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
   void forget() {
     ws.queue.clear();
     ws.waiting.fill(0);
+    if constexpr (M::ANY) ws.payload.fill(0);
+  }
+  // Whether a threshold is too small to be taken from a voltage.
+  bool stuck() {
+    if constexpr (M::ANY) {
+      missing_ = ws.stuck;
+      return ws.stuck >= 0;
+    }
+    return false;
   }
 
   // Moves to the next recorded group; returns whether it is none of this time step, so that nothing more is delivered.
@@ -250,9 +290,16 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     r->check_t.push_back(t_);
     r->check_k.push_back(k);
     const size_t before = r->fired.size();
+    if constexpr (M::ANY) {
+      for (int f = 0; f < MOST_FIELDS; f++) {
+        for (int i = 0; i < net.n_neurons; i++) r->fields.push_back(ws.field[f][net.place_of[i]]);
+      }
+    }
     for (int i = 0; i < net.n_neurons; i++) {
-      r->u.push_back(ws.u[net.place_of[i]]);
-      r->v.push_back(ws.v[net.place_of[i]]);
+      if constexpr (!M::ANY) {
+        r->u.push_back(ws.u[net.place_of[i]]);
+        r->v.push_back(ws.v[net.place_of[i]]);
+      }
       if (this->fired_now[net.place_of[i] / BLOCK] >> net.place_of[i] % BLOCK & 1) r->fired.push_back(i);
     }
     r->n_fired.push_back(static_cast<int32_t>(r->fired.size() - before));

@@ -24,6 +24,8 @@ struct Part {
   int n_source = 0, n_target = 0;
   size_t weights = 0, n_weights = 0;  // where its weights lie, and how many there are (places of no synapse included)
   size_t turned = 0;                  // where they lie once more, from the targets' side (from neurons only)
+  bool imaginary = false;             // whether these are the imaginary parts of the weights of another part, its twin
+  int twin = -1;                      // that part, or the one that holds the imaginary parts of the weights of this one
   size_t stride = 0;                  // dense: from one source to the next, whole blocks
   Array<int32_t> delay;               // of each source, in time steps; empty: none
   Array<int64_t> start;               // sparse: synapses start[j] .. start[j + 1] - 1 belong to source j
@@ -48,6 +50,7 @@ struct Layer {
   int block = 0, blocks = 0;                                          // where it lies
   int channels = 0, height = 0, width = 0, lane = 0, row_blocks = 0;  // of a grid; lane: entries of one place of it
   std::vector<Bundle> incoming;                                       // by ascending source
+  std::vector<Bundle> imaginary;                                      // the same of imaginary parts
   std::vector<int> outgoing;                                          // parts
   // Whether what arrives is gathered in memory, because not all of it is dense and without delay.
   bool scattered = false;
@@ -161,6 +164,12 @@ class Layout {
     for (size_t q = 0; q < parts.size(); q++) {
       Part& p = parts[q];
       Layer& to = layers[p.target];
+      if (p.imaginary) {
+        if (to.imaginary.empty() || to.imaginary.back().source != p.source) to.imaginary.push_back({p.source, {}});
+        to.imaginary.back().parts.push_back(static_cast<int>(q));
+        to.scattered = true;
+        continue;
+      }
       if (to.incoming.empty() || to.incoming.back().source != p.source) to.incoming.push_back({p.source, {}});
       to.incoming.back().parts.push_back(static_cast<int>(q));
       if (p.source != INPUT) layers[p.source].outgoing.push_back(static_cast<int>(q));

@@ -8,9 +8,13 @@
 namespace lava_async {
 
 // A spike of a source on its way to a core. Messages are numbered in the order in which they are sent.
+// P: the type of payloads, see SpikesOf.
+template <class P>
 struct Message {
   int64_t arrival;
-  int source, number, core, payload;
+  int source, number, core;
+  P payload;
+  int spikes;                               // how many it stands for
   size_t reach;                             // which synapses it takes
   bool operator<(const Message& b) const {  // heaps of the standard library have the largest on top
     return arrival != b.arrival ? arrival > b.arrival : source != b.source ? source > b.source : number > b.number;
@@ -49,13 +53,14 @@ class Earliest {
   std::vector<int> winner_;
 };
 
+template <class P>
 class Messages {
  public:
   Messages(int n_cores, int n_sources, bool replaying)
       : heaps_(n_cores), chains_(replaying ? n_sources : 0), free_(n_cores), earliest_(n_cores), replaying_(replaying) {}
 
   int64_t waiting() const { return waiting_; }
-  int64_t spikes() const { return spikes_; }  // payloads of those that wait
+  int64_t spikes() const { return spikes_; }  // of those that wait
   void clear() {
     for (auto& heap : heaps_) heap.clear();
     for (auto& chain : chains_) chain.clear();
@@ -63,10 +68,10 @@ class Messages {
     earliest_.clear();
     waiting_ = spikes_ = sent_ = 0;
   }
-  void send(int64_t arrival, int source, int core, int payload, size_t reach) {
-    const Message m{arrival, source, sent_++, core, payload, reach};
+  void send(int64_t arrival, int source, int core, P payload, int spikes, size_t reach) {
+    const Message<P> m{arrival, source, sent_++, core, payload, spikes, reach};
     waiting_++;
-    spikes_ += payload;
+    spikes_ += spikes;
     if (replaying_) {
       chains_[source].push_back(m);
     } else {
@@ -82,19 +87,19 @@ class Messages {
     rank(core);
   }
   // Takes the message that is processed next: the lowest (start, core, arrival, source, number).
-  Message take() {
+  Message<P> take() {
     const int core = earliest_.core();
     std::pop_heap(heaps_[core].begin(), heaps_[core].end());
-    const Message m = heaps_[core].back();
+    const Message<P> m = heaps_[core].back();
     heaps_[core].pop_back();
     rank(core);
     return taken(m);
   }
   // Takes the oldest message from a source to a core; false if there is none.
-  bool take_recorded(int64_t source, int64_t core, Message& m) {
+  bool take_recorded(int64_t source, int64_t core, Message<P>& m) {
     if (source < 0) return false;
     auto& chain = chains_[source];
-    const auto found = std::find_if(chain.begin(), chain.end(), [&](const Message& x) { return x.core == core; });
+    const auto found = std::find_if(chain.begin(), chain.end(), [&](const Message<P>& x) { return x.core == core; });
     if (found == chain.end()) return false;
     m = taken(*found);
     chain.erase(found);
@@ -102,7 +107,7 @@ class Messages {
   }
 
  private:
-  std::vector<std::vector<Message>> heaps_, chains_;
+  std::vector<std::vector<Message<P>>> heaps_, chains_;
   std::vector<int64_t> free_;  // by core
   Earliest earliest_;
   bool replaying_;
@@ -113,9 +118,9 @@ class Messages {
     const auto& heap = heaps_[core];
     earliest_.set(core, heap.empty() ? Earliest::NEVER : std::max(heap.front().arrival, free_[core]));
   }
-  Message taken(const Message& m) {
+  Message<P> taken(const Message<P>& m) {
     waiting_--;
-    spikes_ -= m.payload;
+    spikes_ -= m.spikes;
     return m;
   }
 };

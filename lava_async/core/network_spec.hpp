@@ -15,6 +15,7 @@ struct PartSpec {
   std::vector<int32_t> delay;
   std::vector<int32_t> pre, post, each_delay, entry;  // lists
   int64_t n_weights = 0;
+  int twin = -1;  // the set whose weights these are the imaginary parts of
 };
 
 class NetworkSpec {
@@ -71,6 +72,15 @@ class NetworkSpec {
     specs_.push_back(std::move(p));
   }
 
+  // Gives a set complex weights: their imaginary parts are those of a new set, which comes last.
+  void add_imaginary(int synapses) {
+    require(synapses >= 0 && synapses < static_cast<int>(specs_.size()), "synapses");
+    PartSpec p = specs_[synapses];
+    p.synapses = static_cast<int>(specs_.size());
+    p.twin = synapses;
+    specs_.push_back(std::move(p));
+  }
+
   std::shared_ptr<const Layout> lay_out() const {
     std::vector<Geometry> convolutions;
     std::vector<std::pair<int, int>> ends;
@@ -80,7 +90,19 @@ class NetworkSpec {
       ends.push_back({s.source, s.target});
     }
     auto net = std::make_shared<Layout>(n_inputs_, sizes_, outputs_, convolutions, ends);
-    for (const PartSpec& s : specs_) add_parts(*net, s);
+    for (const PartSpec& s : specs_) {
+      const size_t first = net->parts.size();
+      add_parts(*net, s);
+      if (s.twin < 0) continue;
+      // Parts of both sets follow one another alike.
+      size_t real = 0;
+      while (net->parts[real].synapses != s.twin) real++;
+      for (size_t q = first; q < net->parts.size(); q++, real++) {
+        net->parts[q].imaginary = true;
+        net->parts[q].twin = static_cast<int>(real);
+        net->parts[real].twin = static_cast<int>(q);
+      }
+    }
     net->connect();
     return net;
   }
@@ -95,6 +117,7 @@ class NetworkSpec {
   }
   int n_inputs() const { return n_inputs_; }
   int n_outputs() const { return static_cast<int>(outputs_.size()); }
+  const std::vector<int>& sizes() const { return sizes_; }
   int n_neurons() const {
     int n = 0;
     for (int size : sizes_) n += size;
@@ -111,7 +134,7 @@ class NetworkSpec {
   PartSpec part(int source, int target, Kind kind) const {
     const int n_layers = static_cast<int>(sizes_.size());
     require(source >= INPUT && source < n_layers && target >= 0 && target < n_layers, "layer");
-    return {static_cast<int>(specs_.size()), source, target, kind, {}, {}, {}, {}, {}, {}, 0};
+    return {static_cast<int>(specs_.size()), source, target, kind, {}, {}, {}, {}, {}, {}, 0, -1};
   }
   void set_delay(PartSpec& p, const std::optional<In<int32_t, nb::ndim<1>>>& delay) const {
     if (!delay) return;

@@ -74,8 +74,24 @@ struct LayerNumbers {
   Num threshold = 0;
 };
 
+constexpr int MOST_FIELDS = 4, MOST_NUMBERS = 8;
+
+// The same for networks of any models: which model each layer has, and the numbers of the neurons as it names them.
+template <class Num>
+struct ModelNumbers {
+  struct OfLayer {
+    int model = -1, n_fields = 0;
+    bool graded = false, complex = false, waits = false, sync = false;
+  };
+  std::vector<OfLayer> layers;
+  Array<Num> number[MOST_NUMBERS];              // by place
+  Array<int32_t> refractory_steps, sync_threshold;  // by place
+  bool sync = false;                            // whether a layer has a synchronization threshold
+};
+
 template <class Num>
 struct Numbers {
+  ModelNumbers<Num> models;
   Array<Num> weights;
   Array<Num> keep_u, keep_v, vth, bias;  // by place
   Array<Num> unit;                       // by place: what a weight of 1 adds to a neuron

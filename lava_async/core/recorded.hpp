@@ -46,18 +46,18 @@ struct Shares {
   int begin(int share) const { return static_cast<int>(static_cast<int64_t>(of) * share / n); }
 };
 
-template <class Num, class Real>
+template <class Num, class P, class Real>
 struct Pools {
-  Pool<Workspace<Num>> workspaces;
+  Pool<Workspace<Num, P>> workspaces;
   Pool<Tape<Real>> tapes;
   Pool<TrainedNumbers<Num, Real>> trained;
   Pool<Gradients<Real>> gradients;
 };
 
-template <class Num, class Real>
+template <class Num, class P, class Real>
 class Recorded : public DifferentiableRun {
  public:
-  Recorded(std::shared_ptr<const Layout> net, std::shared_ptr<Pools<Num, Real>> pools,
+  Recorded(std::shared_ptr<const Layout> net, std::shared_ptr<Pools<Num, P, Real>> pools,
            std::unique_ptr<TrainedNumbers<Num, Real>> trained, const Rules& rules, const GradientRules& rule, int n,
            int first_wanted, int n_wanted, double weight_scale, double unit, bool usual)
       : net_(std::move(net)),
@@ -129,7 +129,7 @@ class Recorded : public DifferentiableRun {
 
  private:
   std::shared_ptr<const Layout> net_;
-  std::shared_ptr<Pools<Num, Real>> pools_;
+  std::shared_ptr<Pools<Num, P, Real>> pools_;
   std::unique_ptr<TrainedNumbers<Num, Real>> trained_;
   const Rules rules_;
   const GradientRules rule_;

@@ -10,7 +10,7 @@
 
 namespace lava_async {
 
-enum class Status { DONE, LIMIT_REACHED, NOT_PENDING, TOO_WIDE, INTERRUPTED };
+enum class Status { DONE, LIMIT_REACHED, NOT_PENDING, TOO_WIDE, STUCK, INTERRUPTED };
 
 // A recorded group of `replay`: sources[begin .. end - 1] are picked in forward step k of time step t.
 struct ReplayGroup {
@@ -51,7 +51,8 @@ struct Record {
   bool groups = false, trace = false;
   std::vector<int64_t> group_t, check_t;
   std::vector<int32_t> group_k, group_size, ids, check_k, fired, n_fired;
-  std::vector<Num> u, v;  // (checks, N)
+  std::vector<Num> u, v;   // (checks, N)
+  std::vector<Num> fields;  // (checks, F, N) of networks of any models
 };
 
 // Tells the threads of a run whether it shall end. One of them, the calling one, asks now and then.
@@ -92,6 +93,11 @@ struct Sample {
   const int32_t* history = nullptr;  // (n_history, N) spike counts of the time steps before
   const int32_t* inputs = nullptr;   // (n_inputs_before, C)
   int n_history = 0, n_inputs_before = 0;
+  // Of networks of any models: payloads of the input (E,), sent in the time steps before by neurons (n_history, N) and
+  // input channels (n_inputs_before, C); states (F, N) and time steps to be held (N,); what neurons send (T, N).
+  const Num *payload = nullptr, *sent_before = nullptr, *inputs_before = nullptr;
+  Num *fields = nullptr, *sent = nullptr;
+  int32_t* held = nullptr;
   int32_t* counts = nullptr;  // (T, N), or nullptr
   Real* wanted = nullptr;     // (T, n_wanted) counts of some neurons, or nullptr
   int first_wanted = 0, n_wanted = 0;

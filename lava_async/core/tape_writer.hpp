@@ -16,11 +16,12 @@ class TapeWriter {
   const Layout& net;
   const Numbers<Num>& p;
   const Rules& rules;
-  Workspace<Num>& ws;
+  Workspace<Num, typename M::Payload>& ws;
   Tape<Real>* tape;
   int k = 0;  // forward step
 
-  TapeWriter(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num>& ws, Tape<Real>* tape)
+  TapeWriter(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, typename M::Payload>& ws,
+             Tape<Real>* tape)
       : net(net), p(p), rules(rules), ws(ws), tape(tape) {}
 
   static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
@@ -84,7 +85,8 @@ class TapeWriter {
   }
 
   // What the tape keeps of a time step, at its end.
-  void close_row(SpikeRow* emitted) {
+  template <class Row>
+  void close_row(Row* emitted) {
     const size_t row = tape->at.row++;
     tape->row_end[row] = tape->at.step;
     Bits* fired = &tape->fired[row * net.n_blocks];
@@ -99,7 +101,7 @@ class TapeWriter {
       SpikeRow& kept = tape->spikes[row];
       kept.open(net.n_layers());
       for (int l = INPUT; l < net.n_layers(); l++) {
-        const Spikes s = emitted->of(net, l);
+        const auto s = emitted->of(net, l);
         for (int e = 0; e < s.n; e++) kept.add(s.id[e], s.payload[e]);
         kept.close(l, true);
       }

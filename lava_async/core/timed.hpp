@@ -13,13 +13,13 @@ template <class M>
 class TimedForward : TimedNeurons<M> {
   using Base = TimedNeurons<M>;
   using Num = typename M::Num;
-  using Base::net_, Base::p_, Base::ws_, Base::fired_, Base::add, Base::check;
+  using P = typename M::Payload;
+  using Base::net_, Base::rules_, Base::ws_, Base::fired_, Base::add, Base::check;
 
  public:
   TimedForward(const Layout& net, const Numbers<Num>& p, const Rules& rules, const Machine& machine,
-               const TimedNetwork& cores, Workspace<Num>& ws, Interrupt& interrupt)
-      : Base(net, p, ws),
-        rules_(rules),
+               const TimedNetwork& cores, Workspace<Num, P>& ws, Interrupt& interrupt)
+      : Base(net, p, rules, ws),
         machine_(machine),
         cores_(cores),
         interrupt_(interrupt),
@@ -36,7 +36,6 @@ class TimedForward : TimedNeurons<M> {
     log_ = log;
     s.tally = Tally{};
     this->take_state(s);
-    ws_.history.begin(net_, s.history, s.n_history, s.inputs, s.n_inputs_before);
     replayed_ = 0;
     decision_.open(s.totals, s.decided);
     *times.decided_ps = -1;
@@ -50,7 +49,7 @@ class TimedForward : TimedNeurons<M> {
       }
       const Status status = time_step(row, times.step_ps[row], times.first_output_ps[row], *times.decided_ps);
       if (status != Status::DONE) {
-        return {status, s.number, t_, k_, 0};
+        return {status, s.number, t_, k_, ws_.stuck};
       }
     }
     this->give_state(s);
@@ -58,13 +57,12 @@ class TimedForward : TimedNeurons<M> {
   }
 
  private:
-  const Rules& rules_;
   const Machine& machine_;
   const TimedNetwork& cores_;
   Interrupt& interrupt_;
   Decision decision_;
   std::vector<int64_t> operations_, received_, updates_;
-  Messages messages_;
+  Messages<P> messages_;
   Sample<Num, float>* sample_ = nullptr;
   std::vector<int64_t>* log_ = nullptr;
   int64_t t_ = 0, replayed_ = 0;
@@ -86,7 +84,7 @@ class TimedForward : TimedNeurons<M> {
     s.tally.operations += walked;
     for (k_ = 0;; k_++) {
       if (k_ > 0) {
-        Message m;
+        Message<P> m;
         const Status status = next(m);
         if (status == Status::LIMIT_REACHED) {  // the record of this time step is over
           k_--;
@@ -95,6 +93,7 @@ class TimedForward : TimedNeurons<M> {
         if (status != Status::DONE) return status;
         process(m);
       }
+      if (this->stuck()) return Status::STUCK;
       drop_ = fold(dropout, k_);
       emit_all();
       this->record_check(s.record, t_, k_);
@@ -123,9 +122,7 @@ class TimedForward : TimedNeurons<M> {
     s.tally.dropped += messages_.spikes();
     if (ws_.history.depth() > 0) this->collect();
     decision_.close(t_, [&](int at) { return ws_.counts[at]; });
-    for (int i = 0; s.counts && i < net_.n_neurons; i++) {
-      s.counts[static_cast<size_t>(row) * net_.n_neurons + i] = ws_.counts[net_.place_of[i]];
-    }
+    this->write(s, row);
     return Status::DONE;
   }
 
@@ -133,7 +130,7 @@ class TimedForward : TimedNeurons<M> {
   void leave_out(int row) {
     Sample<Num, float>& s = *sample_;
     s.forward_steps[row] = s.first_output[row] = 0;
-    if (s.counts) std::fill_n(s.counts + static_cast<size_t>(row) * net_.n_neurons, net_.n_neurons, 0);
+    this->write_nothing(s, row);
   }
 
   // Forward step 0: everyone leaks, input and delayed spikes arrive, everyone is checked. Returns synapses walked.
@@ -141,20 +138,22 @@ class TimedForward : TimedNeurons<M> {
     Sample<Num, float>& s = *sample_;
     const Machine::Times& times = machine_.times;
     this->open_all();
-    SpikeRow& now = ws_.history.advance(net_);
+    auto& now = ws_.history.advance(net_);
     int64_t walked = 0;
-    for (int64_t e = s.start[row]; e < s.start[row + 1]; e++) now.add(s.channel[e], s.count ? s.count[e] : 1);
+    for (int64_t e = s.start[row]; e < s.start[row + 1]; e++) now.add(s.channel[e], this->payload_of(s, e));
     now.close(INPUT, true);
-    const Spikes input = now.of(net_, INPUT);
+    const SpikesOf<P> input = now.of(net_, INPUT);
     if (!rules_.input_first) {
-      for (int e = 0; e < input.n; e++) send(input.id[e], input.payload_of(e), 0, true);
+      for (int e = 0; e < input.n; e++) {
+        send(input.id[e], {input.payload_of(e), Base::spikes_of_input(input.payload_of(e))}, 0, true);
+      }
     }
     // By ascending source, as sums are defined.
     for (int layer = INPUT; layer < net_.n_layers(); layer++) {
-      std::vector<std::pair<int, std::pair<int, int>>> due;  // source, (delay, payload)
+      std::vector<std::pair<int, std::pair<int, P>>> due;  // source, (delay, payload)
       for (int lag = 0; lag <= ws_.history.depth(); lag++) {
         if (lag == 0 && (layer != INPUT || !rules_.input_first)) continue;
-        const Spikes found = ws_.history.back(lag).of(net_, layer);
+        const SpikesOf<P> found = ws_.history.back(lag).of(net_, layer);
         for (int e = 0; e < found.n; e++) due.push_back({source_of(layer, found.id[e]), {lag, found.payload_of(e)}});
       }
       std::sort(due.begin(), due.end());
@@ -215,12 +214,12 @@ class TimedForward : TimedNeurons<M> {
   }
   struct Late {
     const TimedNetwork::Piece* piece;
-    int payload;
+    P payload;
   };
   std::vector<Late> late_;
 
   // Sends what a source emits at a time to the cores that it reaches; returns when it was sent.
-  int64_t send(int source, int payload, int64_t time, bool at_once) {
+  int64_t send(int source, Emitted<P> sent, int64_t time, bool at_once) {
     int core = -1;
     const int from = source < net_.n_inputs ? -1 : cores_.core_of[net_.place_of[source - net_.n_inputs]];
     for (size_t r = cores_.begin[source]; r < cores_.begin[source + 1]; r++) {
@@ -232,14 +231,14 @@ class TimedForward : TimedNeurons<M> {
         time += machine_.times.message;
         arrival = time + machine_.way[static_cast<size_t>(from) * machine_.n_cores + core];
       }
-      messages_.send(arrival, source, core, payload, r);
+      messages_.send(arrival, source, core, sent.payload, sent.spikes, r);
     }
     return time;
   }
 
   // Takes the message that is processed next: the lowest (start, core, arrival, source, number). LIMIT_REACHED: a
   // record ends here.
-  Status next(Message& m) {
+  Status next(Message<P>& m) {
     if (machine_.replaying) {
       while (replayed_ < machine_.n_replay && machine_.replay[3 * replayed_] < t_) replayed_++;
       if (replayed_ == machine_.n_replay || machine_.replay[3 * replayed_] != t_) return Status::LIMIT_REACHED;
@@ -250,7 +249,7 @@ class TimedForward : TimedNeurons<M> {
     return Status::DONE;
   }
 
-  void process(const Message& m) {
+  void process(const Message<P>& m) {
     const Machine::Times& times = machine_.times;
     Sample<Num, float>& s = *sample_;
     const int64_t start = std::max(m.arrival, messages_.free(m.core));
@@ -284,16 +283,12 @@ class TimedForward : TimedNeurons<M> {
     earliest_ = INT64_MAX;
     latest_ = -1;
     for (int neuron : fired_) {
-      const int at = net_.place_of[neuron], block = at / BLOCK;
-      const Bits bit = static_cast<Bits>(1 << at % BLOCK);
-      ws_.counts[at]++;
-      const double q = rules_.refractory_dropout;
-      const bool free = !rules_.refractory || (q > 0 && unit(fold(drop_, neuron)) < q);
-      ws_.free[block] = static_cast<Bits>(free ? ws_.free[block] | bit : ws_.free[block] & ~bit);
+      const int at = net_.place_of[neuron];
+      const Emitted<P> sent = this->count(neuron, drop_);
       const int core = cores_.core_of[at];
       const int64_t emitted = messages_.free(core) + machine_.times.emission;
-      messages_.set_free(core, send(neuron + net_.n_inputs, 1, emitted, false));
-      if (net_.output[block] & bit) {
+      messages_.set_free(core, send(neuron + net_.n_inputs, sent, emitted, false));
+      if (net_.output[at / BLOCK] >> at % BLOCK & 1) {
         output_fired_ = true;
         earliest_ = std::min(earliest_, emitted);
         latest_ = std::max(latest_, emitted);

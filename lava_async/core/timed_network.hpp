@@ -15,6 +15,8 @@ struct TimedNetwork {
     Bits lanes;
     bool single;
     size_t weight;
+    size_t imaginary;  // the same of the imaginary parts of complex weights, else NONE
+    static constexpr size_t NONE = SIZE_MAX;
   };
   // What a source reaches in a core, with one delay: pieces first .. last - 1.
   struct Reach {
@@ -45,8 +47,11 @@ struct TimedNetwork {
       for (int row = 0; row < net.n_source(layer); row++) {
         found.clear();
         for (const Part& p : net.parts) {
-          if (p.source != layer) continue;
-          each_piece(net, p, row, [&](Piece piece) { add(found, piece, p.delay_of(row)); });
+          if (p.source != layer || p.imaginary) continue;
+          each_piece(net, p, row, [&](Piece piece) {
+            if (p.twin >= 0) piece.imaginary = piece.weight - p.weights + net.parts[p.twin].weights;
+            add(found, piece, p.delay_of(row));
+          });
         }
         std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
           return a.core != b.core ? a.core < b.core : a.delay < b.delay;
@@ -83,7 +88,7 @@ struct TimedNetwork {
     while (piece.lanes) {
       const int core = core_of[BLOCK * piece.block + __builtin_ctz(piece.lanes)];
       const Bits here = in_core(piece.block, piece.lanes, core);
-      found.push_back({core, delay, {piece.block, here, piece.single, piece.weight}});
+      found.push_back({core, delay, {piece.block, here, piece.single, piece.weight, piece.imaginary}});
       piece.lanes &= static_cast<Bits>(~here);
     }
   }
@@ -92,18 +97,18 @@ struct TimedNetwork {
     const Layer& to = net.layers[p.target];
     if (p.kind == Kind::SPARSE) {
       for (int64_t e = p.start[row]; e < p.start[row + 1]; e++) {
-        f({p.reached[e] / BLOCK, static_cast<Bits>(1 << p.reached[e] % BLOCK), true, p.weights + e});
+        f({p.reached[e] / BLOCK, static_cast<Bits>(1 << p.reached[e] % BLOCK), true, p.weights + e, Piece::NONE});
       }
     } else if (p.kind == Kind::DENSE) {
       for (int b = 0; b < to.blocks; b++) {
-        f({to.block + b, net.exists[to.block + b], false, p.weights + row * p.stride + b * BLOCK});
+        f({to.block + b, net.exists[to.block + b], false, p.weights + row * p.stride + b * BLOCK, Piece::NONE});
       }
     } else {
       const ConvLayout::Walk w = p.there.walk(row);
       for (int r = 0; r < w.rows; r++) {
         for (int b = 0; b < w.blocks; b++) {
           f({static_cast<int32_t>(to.block + w.block + r * w.block_step + b), w.masks[b], false,
-             p.weights + w.weights + r * w.row_step + b * BLOCK});
+             p.weights + w.weights + r * w.row_step + b * BLOCK, Piece::NONE});
         }
       }
     }

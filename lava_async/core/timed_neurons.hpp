@@ -1,5 +1,6 @@
 // The neurons of timed execution: as in checker.hpp, but a message touches few of them, and all states are kept.
 #pragma once
+#include "any_neurons.hpp"
 #include "neurons/cuba.hpp"
 #include "neurons/loihi.hpp"
 #include "run.hpp"
@@ -9,20 +10,43 @@
 namespace lava_async {
 namespace LAVA_ISA {
 
+// What a neuron emits.
+template <class P>
+struct Emitted {
+  P payload;
+  int spikes;
+};
+
+// Adds what a payload brings through a piece of synapses.
+template <class Num, class P>
+LAVA_INLINE void add_piece(const TimedNetwork::Piece& piece, const Num* weight, P payload, Num* sum) {
+  if (piece.single) {
+    sum[__builtin_ctz(piece.lanes)] += static_cast<Num>(payload) * *weight;
+  } else {
+    const auto brought = splat(static_cast<Num>(payload)) * load_unaligned(weight);
+    store(sum, load(sum) + select(mask(piece.lanes), brought, zero<Num>()));
+  }
+}
+
 template <class M>
 class TimedNeurons {
  protected:
   using Num = typename M::Num;
 
+  using P = typename M::Payload;
+
   const Layout& net_;
   const Numbers<Num>& p_;
-  Workspace<Num>& ws_;
+  const Rules& rules_;
+  Workspace<Num, P>& ws_;
   std::vector<int32_t> fired_;  // in this forward step
 
-  TimedNeurons(const Layout& net, const Numbers<Num>& p, Workspace<Num>& ws) : net_(net), p_(p), ws_(ws) {}
+  TimedNeurons(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, P>& ws)
+      : net_(net), p_(p), rules_(rules), ws_(ws) {}
 
   template <class S>
   void take_state(const S& s) {
+    ws_.history.begin(net_, s.history, s.history, s.n_history, s.inputs, s.n_inputs_before);
     for (int i = 0; i < net_.n_neurons; i++) {
       ws_.u[net_.place_of[i]] = s.u[i];
       ws_.v[net_.place_of[i]] = s.v[i];
@@ -50,16 +74,16 @@ class TimedNeurons {
     }
   }
 
-  LAVA_INLINE void add(const TimedNetwork::Piece& piece, int payload) {
+  // Input payloads of a time step, and how many spikes one is.
+  template <class S>
+  P payload_of(const S& s, int64_t entry) const {
+    return s.count ? s.count[entry] : 1;
+  }
+  static int spikes_of_input(P payload) { return payload > 0 ? payload : 1; }
+
+  LAVA_INLINE void add(const TimedNetwork::Piece& piece, P payload) {
     const size_t i = static_cast<size_t>(piece.block) * BLOCK;
-    Num* sum = &ws_.arrivals.sum[i];
-    const Num* weight = &p_.weights[piece.weight];
-    if (piece.single) {
-      sum[__builtin_ctz(piece.lanes)] += static_cast<Num>(payload) * *weight;
-    } else {
-      const auto brought = splat(static_cast<Num>(payload)) * load_unaligned(weight);
-      store(sum, load(sum) + select(mask(piece.lanes), brought, zero<Num>()));
-    }
+    add_piece(piece, &p_.weights[piece.weight], payload, &ws_.arrivals.sum[i]);
     ws_.arrivals.touch(piece.block, piece.lanes);
   }
 
@@ -81,9 +105,31 @@ class TimedNeurons {
     ws_.fired[block] |= bits(over);
   }
 
+  // Counts what a neuron that fired emits, and whether it may fire again.
+  Emitted<P> count(int neuron, uint64_t drop_hash) {
+    const int at = net_.place_of[neuron], block = at / BLOCK;
+    const Bits bit = static_cast<Bits>(1 << at % BLOCK);
+    ws_.counts[at]++;
+    const double q = rules_.refractory_dropout;
+    const bool free = !rules_.refractory || (q > 0 && unit(fold(drop_hash, neuron)) < q);
+    ws_.free[block] = static_cast<Bits>(free ? ws_.free[block] | bit : ws_.free[block] & ~bit);
+    return {1, 1};
+  }
+  template <class S>
+  void write(S& s, int row) const {
+    for (int i = 0; s.counts && i < net_.n_neurons; i++) {
+      s.counts[static_cast<size_t>(row) * net_.n_neurons + i] = ws_.counts[net_.place_of[i]];
+    }
+  }
+  template <class S>
+  void write_nothing(S& s, int row) const {
+    if (s.counts) std::fill_n(s.counts + static_cast<size_t>(row) * net_.n_neurons, net_.n_neurons, 0);
+  }
+  bool stuck() const { return false; }
+
   // Keeps what neurons emitted, for delays.
   void collect() {
-    SpikeRow& now = ws_.history.current();
+    auto& now = ws_.history.current();
     for (int l = 0; l < net_.n_layers(); l++) {
       for (int i = net_.layers[l].first; i < net_.layers[l].first + net_.layers[l].size; i++) {
         if (ws_.counts[net_.place_of[i]] > 0) now.add(i, ws_.counts[net_.place_of[i]]);
@@ -102,6 +148,107 @@ class TimedNeurons {
     r->fired.insert(r->fired.end(), fired_.begin(), fired_.end());
     r->n_fired.push_back(static_cast<int32_t>(fired_.size()));
   }
+};
+
+// The same in networks of any models.
+template <class T>
+class TimedNeurons<AnyModel<T>> {
+ protected:
+  using Num = T;
+  using P = T;
+
+  const Layout& net_;
+  const Numbers<Num>& p_;
+  const Rules& rules_;
+  Workspace<Num, P>& ws_;
+  std::vector<int32_t> fired_;
+
+  TimedNeurons(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, P>& ws)
+      : net_(net), p_(p), rules_(rules), ws_(ws), neurons_(net, p, rules, ws) {}
+
+  template <class S>
+  void take_state(const S& s) {
+    ws_.history.begin(net_, s.history, s.sent_before, s.n_history, s.inputs_before, s.n_inputs_before);
+    neurons_.take_state(s.fields, s.held);
+  }
+  template <class S>
+  void give_state(S& s) const {
+    neurons_.give_state(s.fields, s.held);
+  }
+  void open_all() {
+    neurons_.open_time_step();
+    for (int b = 0; b < net_.n_blocks; b++) {
+      neurons_.open_and_keep(net_.layer_of_block[b], b);
+      ws_.fired[b] = ws_.free[b] = 0;
+    }
+  }
+  template <class S>
+  P payload_of(const S& s, int64_t entry) const {
+    return s.payload[entry];
+  }
+  static int spikes_of_input(P payload) { return spikes_of(payload); }
+
+  LAVA_INLINE void add(const TimedNetwork::Piece& piece, P payload) {
+    const size_t i = static_cast<size_t>(piece.block) * BLOCK;
+    add_piece(piece, &p_.weights[piece.weight], payload, &ws_.arrivals.sum[i]);
+    if (piece.imaginary != TimedNetwork::Piece::NONE) {
+      add_piece(piece, &p_.weights[piece.imaginary], payload, &ws_.imaginary.sum[i]);
+    }
+    ws_.arrivals.touch(piece.block, piece.lanes);
+    if (!p_.models.sync) return;
+    for (Bits left = piece.lanes; left; left &= left - 1) ws_.received[i + __builtin_ctz(left)]++;
+  }
+  void check(int block, Bits touched) {
+    const int index = net_.layer_of_block[block];
+    const Bits may = static_cast<Bits>(touched & net_.exists[block]);
+    const Bits fires =
+        neurons_.template check<false>(index, block, ws_.arrivals.take(block), may, true, false);
+    for (Bits left = fires; left; left &= left - 1) {
+      fired_.push_back(net_.neuron_at[BLOCK * block + __builtin_ctz(left)]);
+    }
+    ws_.fired[block] |= fires;
+  }
+  Emitted<P> count(int neuron, uint64_t drop_hash) {
+    const int at = net_.place_of[neuron], index = net_.layer_of[neuron];
+    neurons_.count(index, at / BLOCK, static_cast<Bits>(1 << at % BLOCK), drop_hash);
+    return {ws_.leaving[at], neurons_.spikes(index, at)};
+  }
+  template <class S>
+  void write(S& s, int row) const {
+    for (int i = 0; i < net_.n_neurons; i++) {
+      const size_t to = static_cast<size_t>(row) * net_.n_neurons + i;
+      s.counts[to] = ws_.counts[net_.place_of[i]];
+      s.sent[to] = ws_.sent[net_.place_of[i]];
+    }
+  }
+  template <class S>
+  void write_nothing(S& s, int row) const {
+    std::fill_n(s.counts + static_cast<size_t>(row) * net_.n_neurons, net_.n_neurons, 0);
+    std::fill_n(s.sent + static_cast<size_t>(row) * net_.n_neurons, net_.n_neurons, Num(0));
+  }
+  bool stuck() const { return ws_.stuck >= 0; }
+  void collect() {
+    auto& now = ws_.history.current();
+    for (int l = 0; l < net_.n_layers(); l++) {
+      for (int i = net_.layers[l].first; i < net_.layers[l].first + net_.layers[l].size; i++) {
+        if (ws_.counts[net_.place_of[i]] > 0) now.add(i, ws_.sent[net_.place_of[i]]);
+      }
+      now.close(l, true);
+    }
+  }
+  void record_check(Record<Num>* r, int64_t t, int k) const {
+    if (!r || !r->trace) return;
+    r->check_t.push_back(t);
+    r->check_k.push_back(k);
+    for (int f = 0; f < MOST_FIELDS; f++) {
+      for (int i = 0; i < net_.n_neurons; i++) r->fields.push_back(ws_.field[f][net_.place_of[i]]);
+    }
+    r->fired.insert(r->fired.end(), fired_.begin(), fired_.end());
+    r->n_fired.push_back(static_cast<int32_t>(fired_.size()));
+  }
+
+ private:
+  AnyNeurons<Num> neurons_;
 };
 
 }  // namespace LAVA_ISA

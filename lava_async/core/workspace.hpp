@@ -1,5 +1,6 @@
 // The memory of one thread that runs samples forward; a sample that ends leaves it ready for the next.
 #pragma once
+#include "numbers.hpp"
 #include "queue.hpp"
 #include "spikes.hpp"
 #include "synapses/arrivals.hpp"
@@ -7,7 +8,8 @@
 namespace lava_async {
 namespace LAVA_ISA {
 
-template <class Num>
+// P: the type of payloads, see SpikesOf.
+template <class Num, class P = int32_t>
 struct Workspace {
   Array<Num> u, v;        // by place
   Array<Num> peak;        // highest voltage at a check of the time step
@@ -17,12 +19,19 @@ struct Workspace {
   Array<int32_t> counts;  // by place: spikes in this time step, where there may be several
   // By source, the input channels first: spikes that wait, and when the first of them was emitted.
   Array<int32_t> waiting, emission;
-  Array<int32_t> delivered;  // payloads of the group
+  Array<P> delivered;        // payloads of the group
   Array<int32_t> begin;      // (L + 2,) where the sources of each layer begin in the group, the input first
   Array<int32_t> first;      // (L + 2,) their first neurons
   Arrivals<Num> arrivals;
   Queue queue;
-  History history;
+  History<P> history;
+  // Of networks of any models: states by place, payloads that wait by source, and by place what a neuron sends that
+  // fires now, sent in this time step, has received of synaptic operations, and for how long it is held.
+  Array<Num> field[MOST_FIELDS], payload, leaving, sent;
+  Array<int32_t> received, held;
+  Array<Bits> waits_out;    // by block: neurons that wait out their refractory steps in this time step
+  Arrivals<Num> imaginary;  // what arrives through the imaginary parts of weights
+  int stuck = -1;           // a neuron whose threshold does not change its voltage
   std::vector<std::pair<int, int>> merged;  // spikes through several parts: (source, part)
 
   explicit Workspace(const Layout& net) {
@@ -33,12 +42,22 @@ struct Workspace {
     counts = Array<int32_t>(n);
     waiting = Array<int32_t>(n_sources + BLOCK);
     emission = Array<int32_t>(n_sources + BLOCK);
-    delivered = Array<int32_t>(n_sources + BLOCK);
+    delivered = Array<P>(n_sources + BLOCK);
     begin = Array<int32_t>(net.layers.size() + 2);
     first = Array<int32_t>(net.layers.size() + 2);
     for (int l = 0; l < net.n_layers(); l++) first[l + 1] = net.layers[l].first;
     arrivals.make(net.n_blocks);
     queue.make(net.n_inputs, net.n_neurons);
+  }
+  void make_any(const Layout& net) {
+    if (sent.size() > 0) return;
+    for (Array<Num>& x : field) x = Array<Num>(net.n_places());
+    for (Array<Num>* x : {&leaving, &sent}) *x = Array<Num>(net.n_places() + BLOCK);
+    payload = Array<Num>(static_cast<size_t>(net.n_inputs) + net.n_neurons + BLOCK);
+    received = Array<int32_t>(net.n_places());
+    held = Array<int32_t>(net.n_places());
+    waits_out = Array<Bits>(net.n_blocks + 8);
+    imaginary.make(net.n_blocks);
   }
 };
 

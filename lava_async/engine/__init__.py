@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.display import Brief
+from lava_async.errors import InvalidValue
 from lava_async.execution import DEFAULT, Execution
 from lava_async.network import Network
 from lava_async.schedules.timed import Times
+from lava_async.spikes.counts import ENCODE
 
 _LONGEST = "_longest_delays"
 """Under this name a network keeps D and D_in, see `State`."""
@@ -281,6 +283,15 @@ def _totals(result: Result | BatchResult) -> dict[str, str]:
         **{name: f"{int(np.sum(values)):,}" for name, values in counted.items()},
         **({"recorded": " and ".join(recorded)} if recorded else {}),
     }
+
+
+def check_payloads(network: Network, payloads: NDArray[Any]) -> None:
+    """Raise an error unless a network takes input of these payloads: integers, those of floats any number."""
+    if payloads.dtype.kind == "f" and network.params.dtype is np.int64:
+        fractions = payloads[payloads != np.floor(payloads)]
+        if fractions.size:
+            allowed = f"integers for a network that computes in integers: {ENCODE}"
+            raise InvalidValue("spikes", fractions[0].item(), allowed)
 
 
 def public_state(setup: Setup, x: NDArray[Any]) -> NDArray[Any]:

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async import _core
-from lava_async.engine import BatchResult, Checked, Machine, Result, Setup, State, public_state
+from lava_async.engine import BatchResult, Checked, Machine, Result, Setup, State, check_payloads, public_state
 from lava_async.engine.config import instruction_set
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams, unknown
+from lava_async.neurons.cuba import too_small
 from lava_async.neurons.loihi import LIMIT
 from lava_async.schedules import Timed
 from lava_async.schedules.replay import Group, not_pending
@@ -42,12 +43,12 @@ class CompiledNetwork:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        if name := unknown(network.params, CubaParams, LoihiParams):
-            raise InvalidType(
-                "Network.params",
-                name,
-                "CubaParams or LoihiParams for the compiled engine; engine='reference' runs any neuron model",
-            )
+        self.plain = unknown(network.params, CubaParams, LoihiParams) is None
+        """Whether all neurons are current-based and reset to zero, and nothing more."""
+        for _, model in network.models:
+            if model.core_name is None:
+                allowed = "a model that the core has; engine='reference' runs any neuron model"
+                raise InvalidType("Network.params", model.describe(), allowed)
         self.integers = network.params.dtype is np.int64
 
     def _spec(self) -> _core.NetworkSpec:
@@ -65,7 +66,14 @@ class CompiledNetwork:
                 spec.add_sparse(s.source, s.target, *lists)
             else:
                 spec.add_sparse(s.source, s.target, *_listed(s))
+        for i, _ in self.complex_synapses():
+            spec.add_imaginary(i)
         return spec
+
+    def complex_synapses(self) -> list[tuple[int, NDArray[Any]]]:
+        """Return the synapses with complex weights: which they are, and the weights."""
+        listed = ((i, weights_of(s)) for i, s in enumerate(self.network.synapses))
+        return [(i, weights) for i, weights in listed if weights.dtype.kind == "c"]
 
     def engine(self, arithmetic: str, double_gradient: bool = False) -> _core.Engine:
         """Return an engine without weights."""
@@ -74,6 +82,30 @@ class CompiledNetwork:
         arrays: Any = params.arrays(np.float64)
         keep_u, keep_v, vth, bias = arrays
         engine.set_neurons(keep_u, keep_v, vth, bias, self._units())
+        return engine
+
+    @cached_property
+    def any(self) -> _core.Engine:
+        """The engine for networks of any models and payloads of any number: float32, or integers of 64 bits."""
+        arithmetic: Any = "int64" if self.integers else "float32"
+        engine = _core.Engine(self._spec(), arithmetic, instruction_set(), False, any_model=True)
+        engine.set_units(self._units())
+        for layer in range(len(self.network.layers)):
+            model = self.network.params_of(layer)
+            numbers = model.arrays()
+            known = engine.set_model(
+                layer,
+                model.core_name or "",
+                [(name, np.ascontiguousarray(x)) for name, x in numbers._asdict().items()],
+                list(model.state),
+                *(np.asarray(x).astype(np.int32, order="C") for x in (model.refractory_steps, model.sync_threshold)),
+            )
+            if not known:
+                raise InvalidType("Network.params", model.describe(), "a model as the core has it: rebuild the core")
+        for i, s in enumerate(self.network.synapses):
+            engine.set_weights(i, np.ascontiguousarray(weights_of(s).real))
+        for k, (_, weights) in enumerate(self.complex_synapses(), len(self.network.synapses)):
+            engine.set_weights(k, np.ascontiguousarray(weights.imag))
         return engine
 
     def _units(self) -> NDArray[np.float64]:
@@ -134,7 +166,7 @@ def compiled(network: Network) -> CompiledNetwork:
 
 def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
     """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
-    call = _call_of(setup, SpikeBatch.of_one(spikes), np.array([sample]), 1)
+    call = _call_of(setup, SpikeBatch.of_one(spikes), np.array([sample]), 1, state.inputs)
     call.load(state)
     call.run()
     call.carry(state)
@@ -185,9 +217,18 @@ def _groups(groups: tuple[Group, ...]) -> tuple[NDArray[np.int64], NDArray[np.in
     return np.array(rows, np.int64).reshape(-1, 3), np.array(sources, np.int32)
 
 
-def _call_of(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> Call:
-    kind = TimedCall if setup.execution.schedule.timed else Call
-    return kind(setup, batch, samples, threads)
+def _call_of(
+    setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int, inputs: NDArray[Any] | None = None
+) -> Call:
+    """Return the call for a batch; `inputs`: payloads of the time steps before."""
+    check_payloads(setup.network, batch.count)
+    timed = setup.execution.schedule.timed
+    whole = batch.count.dtype.kind == "i" and (inputs is None or inputs.dtype.kind == "i")
+    if compiled(setup.network).plain and whole:
+        return (TimedCall if timed else Call)(setup, batch, samples, threads)
+    from lava_async.engine.any_model import AnyCall, TimedAnyCall  # They stand on this module.
+
+    return (TimedAnyCall if timed else AnyCall)(setup, batch, samples, threads)
 
 
 class Call:
@@ -245,7 +286,7 @@ class Call:
         """
         if self.setup.input_dropout > 0:
             self.batch = self.batch.thinned(self.setup.input_dropout, self.setup.execution.seed, self.samples, self.t0)
-        payload = int(self.batch.count.max(initial=1))
+        payload = int(np.abs(self.batch.count).max(initial=1))
         narrow = self.compiled.fits_narrow(payload, *self.start)
         failure = self._run_on(self.compiled.narrow if narrow else self.compiled.wide, payload)
         if failure is not None and failure[0] == "too wide":
@@ -259,13 +300,24 @@ class Call:
         dtype = narrow if engine is vars(self.compiled).get("narrow") else np.int64
         self.u, self.v = (x.astype(dtype) for x in self.start)
         self.tally[:] = 0
-        # Carried on in place by a call, which may fail.
-        self.decisions = (self.totals.copy(), self.decided.copy()) if self.margin else None
+        self.begin_decisions()
         found = self._call(engine, payload)
         if self.setup.record == "counts":
             return found  # type: ignore[no-any-return]
         failure, self.recorded = found
         return failure  # type: ignore[no-any-return]
+
+    def begin_decisions(self) -> None:
+        """Copy what a call carries on in place: it may fail."""
+        self.decisions = (self.totals.copy(), self.decided.copy()) if self.margin else None
+
+    def input_counts(self) -> NDArray[np.int32]:
+        """Return the spike counts of the input, one per entry."""
+        return self.batch.count
+
+    def arrays_of_any(self) -> _core.AnyArrays | None:
+        """Return the arrays that networks of any models have besides."""
+        return None
 
     def _call(self, engine: _core.Engine, payload: int) -> Any:
         batch = self.batch
@@ -274,7 +326,7 @@ class Call:
             self.samples,
             self.t0,
             batch.channel,
-            batch.count,
+            self.input_counts(),
             batch.start,
             payload,
             self.history,
@@ -289,6 +341,7 @@ class Call:
             self.decisions,
             self.threads,
             self.setup.record,
+            self.arrays_of_any(),
         )
 
     def fail(self, *failure: Any) -> None:
@@ -300,11 +353,15 @@ class Call:
         dtype = self.network.params.dtype
         state.fields = {name: x[0].astype(dtype, copy=False) for name, x in (("u", self.u), ("v", self.v))}
         state.t += self.batch.n_steps
+        self.carry_decisions(state)
+        state.history = last_rows(state.history, self.counts[0])
+        if len(state.inputs):
+            state.inputs = last_rows(state.inputs, self.batch[0].to_dense().T)
+
+    def carry_decisions(self, state: State) -> None:
+        """Write back what is known of the decision of the first sample."""
         if self.decisions is not None:
             state.totals, state.decided = self.decisions[0][0], int(self.decisions[1][0])
-        state.history = _last(state.history, self.counts[0])
-        if len(state.inputs):
-            state.inputs = _last(state.inputs, self.batch[0].to_dense().T)
 
     def result(self) -> BatchResult:
         """Return what all samples did."""
@@ -381,7 +438,7 @@ class TimedCall(Call):
             self.samples,
             self.t0,
             batch.channel,
-            batch.count,
+            self.input_counts(),
             batch.start,
             payload,
             self.history,
@@ -398,6 +455,7 @@ class TimedCall(Call):
             self.decided_ps,
             self.threads,
             self.setup.record,
+            self.arrays_of_any(),
         )
 
     def _replay(self) -> NDArray[np.int64] | None:
@@ -434,12 +492,15 @@ class TimedCall(Call):
 
 def failure_of(setup: Setup, status: str, sample: int, t: int, k: int, source: int) -> Exception:
     """Return the error that a failure of the core means."""
+    if status == "stuck":
+        rows, model = next((r, m) for r, m in setup.network.models if r.start <= source < r.stop)
+        return too_small(f"{type(model).__name__}.vth", model.arrays().vth[source - rows.start].item())
     if status == "not pending":
         return not_pending(t, k, source)
     return not_ended(t, sample, setup.execution.until.lower().limit)
 
 
-def _last(before: NDArray[np.int32], after: NDArray[np.int32]) -> NDArray[np.int32]:
+def last_rows(before: NDArray[np.int32], after: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return the last time steps of two arrays (T, n), as many as the first has."""
     n = len(before)
     return after[-n:].copy() if n <= len(after) else np.concatenate([before[len(after) :], after])

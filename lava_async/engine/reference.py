@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async import draws
-from lava_async.engine import Checked, Result, Setup, State, public_fields
+from lava_async.engine import Checked, Result, Setup, State, check_payloads, public_fields
 from lava_async.neurons.base import Fields, part_of
 from lava_async.schedules import Pending
 from lava_async.spikes import SpikeTrain
@@ -22,6 +22,7 @@ NEVER = -1
 
 def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State, kind: Callable[..., Run] | None = None) -> Result:
     """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
+    check_payloads(setup.network, spikes.count)
     fields = {name: x.copy() for name, x in state.fields.items()}
     # A run that fails leaves the state as it was.
     ahead = replace(state, fields=fields, held=state.held.copy(), totals=state.totals.copy())
@@ -127,8 +128,8 @@ class Run:
             self.put(rows, model.open(p, self.of(rows, model), self.refractory[rows]))
 
     def of(self, which: Any, model: Any) -> Fields:
-        """Return the numbers of some neurons of a model."""
-        return {name: self.state.fields[name][which] for name in model.state}
+        """Return a copy of the numbers of some neurons of a model."""
+        return {name: self.state.fields[name][which].copy() for name in model.state}
 
     def put(self, which: Any, numbers: Fields) -> None:
         """Keep the numbers of some neurons."""

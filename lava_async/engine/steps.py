@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from lava_async import _core
 from lava_async.engine import Result, Setup, State, public_state
 from lava_async.engine.compiled import compiled, failure_of, rules_of
-from lava_async.spikes import LISTED, dense_counts
+from lava_async.spikes.counts import LISTED, payloads
+
+
+def runs_single_steps(setup: Setup) -> bool:
+    """Return whether :class:`Steps` runs a network: one of current-based neurons that reset to zero, not timed."""
+    return compiled(setup.network).plain and not setup.execution.schedule.timed
 
 
 class Steps:
@@ -58,8 +63,8 @@ class Steps:
         for array in (self._u, self._v, self._history, self._inputs, self._totals, self.decided):
             array.fill(0)
 
-    def step(self, frame: NDArray[Any]) -> None:
-        """Run one time step on input counts (C,).
+    def step(self, frame: NDArray[Any]) -> bool:
+        """Run one time step on input counts (C,); return False, having done nothing, if the frame is graded.
 
         Raises
         ------
@@ -67,10 +72,11 @@ class Steps:
             As :func:`run`.
         """
         if frame.dtype not in LISTED:
-            frame = dense_counts("SpikeTrain.spikes", frame[:, None], "(C, T)")[:, 0]
+            frame = payloads("SpikeTrain.spikes", frame[:, None])[:, 0]
         n = _core.list_frame(np.ascontiguousarray(frame), self._channel, self._count)
         if n < 0:
-            dense_counts("SpikeTrain.spikes", frame[:, None], "(C, T)")  # It says what is wrong.
+            payloads("SpikeTrain.spikes", frame[:, None])  # It says what is wrong.
+            return False
         self._start[0, 1] = n
         payload = int(self._count[:n].max()) if n else 1
         failure = self._run(payload)
@@ -81,6 +87,7 @@ class Steps:
             self._totals[...], self.decided[...] = self._decisions
             self.state.decided = int(self.decided[0])
         self._remember(n)
+        return True
 
     def _before(self) -> None:
         """Let a call carry on copies: it may fail."""

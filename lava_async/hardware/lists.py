@@ -61,6 +61,8 @@ def _(s: Conv, targets: Indices) -> Indices:
 
 def weight_bits(weights: NDArray[Any]) -> int:
     """Return the bits that integer weights need, a sign included if they have both; common factors of 2 are free."""
+    if weights.dtype.kind == "c":
+        return weight_bits(weights.real.astype(np.int64)) + weight_bits(weights.imag.astype(np.int64))
     low, high = min(int(weights.min(initial=0)), 0), max(int(weights.max(initial=0)), 0)
     common = int(np.bitwise_or.reduce(np.abs(weights), axis=None)) if weights.size else 0
     zeros = (common & -common).bit_length() - 1 if common else 0

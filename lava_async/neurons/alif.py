@@ -87,6 +87,7 @@ class AlifParams(Adaptive):
     theta_step: ArrayLike
     bias: ArrayLike = 0.0
 
+    core: ClassVar[str] = "ALIF"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         **dict.fromkeys(("du", "dv", "dth", "drho"), (0, 1)),
         "vth": (0, LARGEST),
@@ -137,6 +138,7 @@ class LoihiAlifParams(Adaptive, LoihiArithmetic):
     bias_exp: ArrayLike = 0
     weight_exp: ArrayLike = 0
 
+    core: ClassVar[str] = "ALIF"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "du": (-1, 4095),
         **dict.fromkeys(("dv", "dth", "drho"), (0, 4096)),

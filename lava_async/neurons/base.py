@@ -69,6 +69,8 @@ class NeuronModel(ArrayRecord, ABC):
     """Lowest and highest value of each parameter; any finite number where a parameter is left out."""
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Parameters that are one word for all neurons, the default first."""
+    core: ClassVar[str] = ""
+    """Name of the model in the core (``lava_async/core/neurons``), which it then runs; its words follow."""
 
     def __post_init__(self) -> None:
         read = integer_array if self.dtype is np.int64 else real_array
@@ -136,6 +138,12 @@ class NeuronModel(ArrayRecord, ABC):
         default = [f"{name}={words[0]!r}" for name, words in self.choices.items()]
         found = [x for x in chosen if x not in default]
         return (*found, *(x for x in _OF_EVERY_MODEL if np.any(getattr(self, x))))
+
+    @property
+    def core_name(self) -> str | None:
+        """Name of the model in the core; None: the core has none. A subclass is another model."""
+        name = vars(type(self)).get("core")
+        return " ".join((name, *self.words())) if name else None
 
     def describe(self) -> str:
         """Return the name of the class and what is asked for besides, as in "CubaParams(reset='subtract')"."""

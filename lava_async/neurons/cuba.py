@@ -41,10 +41,14 @@ def subtract(where: str, v: NDArray[Any], step: NDArray[Any], once: bool) -> tup
     rest, n = v - step, np.ones_like(v)
     while not once and (again := rest > step).any():
         if (stuck := again & (rest - step == rest)).any():
-            at = int(np.flatnonzero(stuck)[0])
-            raise InvalidValue(where, step[at].item(), f"large enough to be taken from a voltage of {rest[at]}")
+            raise too_small(where, step[np.flatnonzero(stuck)[0]].item())
         rest, n = np.where(again, rest - step, rest), n + again
     return rest, n
+
+
+def too_small(where: str, vth: float) -> InvalidValue:
+    """Return the error of a threshold that can be subtracted from a voltage for ever."""
+    return InvalidValue(where, vth, "large enough to change the voltage that it is taken from")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +86,7 @@ class CubaParams(NeuronModel):
     bias: ArrayLike = 0.0
     reset: str = "zero"
 
+    core: ClassVar[str] = "CUBA"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "du": (0, 1),
         "dv": (0, 1),

@@ -140,6 +140,7 @@ class LoihiParams(LoihiArithmetic):
     weight_exp: ArrayLike = 0
     reset: str = "zero"
 
+    core: ClassVar[str] = "CUBA"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "du": (-1, 4095),
         "dv": (0, 4096),

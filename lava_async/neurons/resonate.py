@@ -99,6 +99,7 @@ class ResonateParams(Resonating):
     vth: ArrayLike
     variant: str = "rf"
 
+    core: ClassVar[str] = "resonate"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"alpha": (0, 1), "vth": (-LARGEST, LARGEST)}
 
     def arrays(self, dtype: Any = np.float32) -> Resonator:
@@ -148,6 +149,7 @@ class LoihiResonateParams(Resonating, LoihiArithmetic):
     weight_exp: ArrayLike = 0
     variant: str = "rf"
 
+    core: ClassVar[str] = "resonate"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "alpha": (0, 1),
         "vth": (1 - 2**25, 2**25 - 1),

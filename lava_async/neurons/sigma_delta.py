@@ -131,6 +131,7 @@ class SigmaDeltaParams(Sigma):
     bias: ArrayLike = 0.0
     activation: str = "relu"
 
+    core: ClassVar[str] = "sigma-delta"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, LARGEST), "bias": (-LARGEST, LARGEST)}
 
     def arrays(self, dtype: Any = np.float32) -> SigmaDelta:
@@ -167,6 +168,7 @@ class LoihiSigmaDeltaParams(Integers, Sigma):
     weight_exp: ArrayLike = 0
     activation: str = "relu"
 
+    core: ClassVar[str] = "sigma-delta"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, _WIDEST), **BIAS_RANGES, "weight_exp": (0, 15)}
 
     def __post_init__(self) -> None:
@@ -204,6 +206,7 @@ class DeltaParams(Encoder):
 
     vth: ArrayLike
 
+    core: ClassVar[str] = "delta"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, LARGEST)}
 
     def arrays(self, dtype: Any = np.float32) -> Delta:
@@ -231,6 +234,7 @@ class LoihiDeltaParams(Integers, Encoder):
     vth: ArrayLike
     weight_exp: ArrayLike = 0
 
+    core: ClassVar[str] = "delta"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, _WIDEST), "weight_exp": (0, 15)}
 
     def arrays(self, dtype: Any = np.int64) -> Delta:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine import State
-from lava_async.engine.steps import Steps
+from lava_async.engine.steps import Steps, runs_single_steps
 from lava_async.execution import Execution
 from lava_async.network import Network
 from lava_async.simulation import Stepper, setup_of
+from lava_async.spikes import dense_counts
 
 
 class TimeSteps:
@@ -42,7 +43,8 @@ class TimeSteps:
 
     def step(self, frame: NDArray[Any]) -> NDArray[np.int32]:
         """Run one time step on input counts (C,); return the spikes of the output neurons."""
-        self._steps.step(frame)
+        if not self._steps.step(frame):
+            dense_counts("AsyncNetwork: frame", frame[:, None], "(C, T)")  # It says what is wrong.
         return self.counts[self._outputs]
 
     def totals(self) -> tuple[int, int, int, int]:
@@ -84,5 +86,4 @@ class TimedSteps:
 
 def time_steps(network: Network, execution: Execution) -> TimeSteps | TimedSteps:
     """Return the time steps of a network; arguments as in :class:`lava_async.simulation.Stepper`."""
-    kind = TimedSteps if execution.schedule.timed else TimeSteps
-    return kind(network, execution)
+    return (TimeSteps if runs_single_steps(setup_of(network, execution)) else TimedSteps)(network, execution)

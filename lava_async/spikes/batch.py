@@ -27,7 +27,8 @@ class SpikeBatch(Entries):
     Parameters
     ----------
     channel, count : (E,) int32
-        Channel and spikes of each entry, sorted by sample, time, channel, each triple once.
+        Channel and spikes of each entry, sorted by sample, time, channel, each triple once. Counts of graded input are
+        as in :class:`SpikeTrain`.
     start : (B, T + 1) int64
         Entries ``start[b, t] .. start[b, t + 1]`` belong to sample b and time step t, and ``start[b, T]`` is
         ``start[b + 1, 0]``.
@@ -161,6 +162,7 @@ class SpikeBatch(Entries):
         offset = np.cumsum([0] + [len(batch.channel) for batch in batches])
         start = np.concatenate([batch.start + first for batch, first in zip(batches, offset, strict=False)])
         channel, counts = (np.concatenate([getattr(b, name) for b in batches]) for name in ("channel", "count"))
+        counts = counts.astype(np.float32) if counts.dtype.kind == "f" else counts  # of both kinds they are float64
         return cls.trusted(channel, counts, start, shapes.pop()[0])
 
     @classmethod

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.records import ArrayRecord, array_of, count, within
-from lava_async.spikes.counts import MAX_PAYLOAD
+from lava_async.spikes.counts import payloads
 
 E = TypeVar("E", bound="Entries")
 
@@ -20,7 +20,7 @@ class Entries(ArrayRecord):
     """What trains and batches of spikes have in common; the fields are those of :class:`SpikeTrain`."""
 
     channel: NDArray[np.int32]
-    count: NDArray[np.int32]
+    count: NDArray[Any]
     start: NDArray[np.int64]
     n_channels: int
 
@@ -30,10 +30,13 @@ class Entries(ArrayRecord):
         There may be a hundred million entries: arrays of the right type that cannot be written to are not copied.
         """
         kind = type(self).__name__
-        names = {"channel": np.int32, "count": np.int32, "start": np.int64}
-        channel, counts, start = (array_of(f"{kind}.{name}", getattr(self, name), "iu", "integers") for name in names)
+        names: dict[str, Any] = {"channel": np.int32, "count": np.int32, "start": np.int64}
+        channel, start = (array_of(f"{kind}.{x}", getattr(self, x), "iu", "integers") for x in ("channel", "start"))
+        counts = payloads(f"{kind}.count", self.count)
+        names["count"] = counts.dtype.type
         within(f"{kind}.channel", channel, 0, count(f"{kind}.n_channels", self.n_channels) - 1)
-        within(f"{kind}.count", counts, 1, MAX_PAYLOAD)
+        if not counts.all():
+            raise InvalidValue(f"{kind}.count", 0, "a number other than 0: what is silent has no entry")
         n = len(channel) if channel.ndim == 1 else -1
         if channel.ndim != 1 or counts.shape != channel.shape:
             raise InvalidValue(f"{kind}.count.shape", counts.shape, f"(E,), as {kind}.channel: {channel.shape}")
@@ -76,5 +79,5 @@ class Entries(ArrayRecord):
 
     def facts(self) -> dict[str, str]:
         """Return what is shown."""
-        spikes = int(self.count.sum(dtype=np.int64))
+        spikes = int(np.where(self.count == np.maximum(np.floor(self.count), 1), self.count, 1).sum(dtype=np.float64))
         return {"channels": f"{self.n_channels:,}", "time_steps": f"{self.n_steps:,}", "spikes": f"{spikes:,}"}

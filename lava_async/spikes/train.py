@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
+from lava_async.forms import plain
 from lava_async.records import array_of, count, integer_array, within
-from lava_async.spikes.counts import MAX_PAYLOAD, entries_of
+from lava_async.spikes.counts import entries_of, payloads
 from lava_async.spikes.entries import Entries
 
 
@@ -21,8 +23,10 @@ class SpikeTrain(Entries):
     ----------
     channel : (E,) int32
         Input channel of each entry.
-    count : (E,) int32
-        Spikes of this channel in this time step (the payload), 1 .. 2^24 - 1.
+    count : (E,) int32 or float32
+        Spikes of this channel in this time step (the payload), 1 .. 2^24 - 1. Graded input: any number other than 0,
+        integers of up to 2^24 - 1 or, for networks that compute in floating point, real numbers. It is multiplied with
+        weights; tallies count such a spike as one.
     start : (T + 1,) int64
         Entries ``start[t] .. start[t + 1]`` belong to time step t.
     n_channels : int
@@ -44,8 +48,8 @@ class SpikeTrain(Entries):
             Channel (0 .. n_channels - 1) and time step (0 .. n_steps - 1) of each event.
         n_channels, n_steps : int
             Shape of the train.
-        counts : integer or (E,) integers
-            Spikes per event.
+        counts : number or (E,) numbers
+            Spikes per event; payloads of graded ones.
 
         Raises
         ------
@@ -54,7 +58,7 @@ class SpikeTrain(Entries):
         """
         n_channels, n_steps = count("SpikeTrain.n_channels", n_channels), count("SpikeTrain.n_steps", n_steps)
         channels, times = integer_array("SpikeTrain.channel", channel), integer_array("SpikeTrain.time", time)
-        each = integer_array("SpikeTrain.counts", counts)
+        each = payloads("SpikeTrain.counts", np.asarray(plain("SpikeTrain.counts", counts)))
         if channels.ndim != 1:
             raise InvalidValue("SpikeTrain.channel.shape", channels.shape, "(E,), one entry per event")
         for name, array, shapes in (("time", times, [channels.shape]), ("counts", each, [(), channels.shape])):
@@ -63,26 +67,25 @@ class SpikeTrain(Entries):
         within("SpikeTrain.channel", channels, 0, n_channels - 1)
         within("SpikeTrain.time", times, 0, n_steps - 1)
         each = np.broadcast_to(each, channels.shape)
-        within("SpikeTrain.counts", each, 0, MAX_PAYLOAD)
         place, index = np.unique(times * n_channels + channels, return_inverse=True)
-        total = np.zeros(len(place), dtype=np.int64)
+        total = np.zeros(len(place), np.int64 if each.dtype.kind == "i" else np.float64)
         np.add.at(total, index, each)
-        within("SpikeTrain.counts", total, 0, MAX_PAYLOAD)
-        place, total = place[total > 0], total[total > 0]
+        total = payloads("SpikeTrain.counts", total)
+        place, total = place[total != 0], total[total != 0]
         start = np.searchsorted(place, np.arange(n_steps + 1) * n_channels)
-        return cls((place % max(n_channels, 1)).astype(np.int32), total.astype(np.int32), start, n_channels)
+        return cls((place % max(n_channels, 1)).astype(np.int32), total, start, n_channels)
 
     @classmethod
     def from_dense(cls, spikes: ArrayLike) -> SpikeTrain:
-        """Build a train from counts of shape (C, T)."""
+        """Build a train from counts, or graded payloads, of shape (C, T)."""
         dense = array_of("SpikeTrain.spikes", spikes, "biuf", "spike counts")
         if dense.ndim != 2:
             raise InvalidValue("SpikeTrain.spikes.shape", dense.shape, "(C, T)")
         channel, counts, start = entries_of("SpikeTrain.spikes", dense, "(C, T)")
         return cls.trusted(channel, counts, start[0], len(dense))
 
-    def to_dense(self) -> NDArray[np.int32]:
-        """Return the counts as an array of shape (C, T)."""
-        dense = np.zeros((self.n_channels, self.n_steps), dtype=np.int32)
+    def to_dense(self) -> NDArray[Any]:
+        """Return the counts as an array of shape (C, T): int32, or float32 where payloads are real numbers."""
+        dense: NDArray[Any] = np.zeros((self.n_channels, self.n_steps), self.count.dtype)
         dense[self.channel, np.repeat(np.arange(self.n_steps), np.diff(self.start))] = self.count
         return dense

@@ -12,16 +12,19 @@ namespace LAVA_ISA {
 template <class T>
 struct Cuba {
   using Num = T;
+  using Payload = int32_t;
+  static constexpr bool ANY = false;
   // Whether the current of a neuron matters to its voltage within a time step.
   static constexpr bool CURRENT_MATTERS = false;
   // Whether a neuron at which nothing arrives may be integrated, too, with the others of its block.
   static constexpr bool NOTHING_CHANGES_NOTHING = true;
 
+  static LAVA_INLINE Block<T> decayed(Block<T> x, Block<T> keep) { return x * keep; }
   // A time step opens, for the neurons at places i .. i + 15 of a layer.
   static LAVA_INLINE void open(const Numbers<T>& p, const LayerNumbers<T>& layer, size_t i, Block<T>& u, Block<T>& v) {
-    v = v * load(&p.keep_v[i]);
+    v = decayed(v, load(&p.keep_v[i]));
     if (layer.current) {
-      u = u * load(&p.keep_u[i]);
+      u = decayed(u, load(&p.keep_u[i]));
       v = v + u;
     } else {
       u = zero<T>();

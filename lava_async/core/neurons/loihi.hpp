@@ -12,6 +12,8 @@ constexpr int LOIHI_LIMIT = 1 << 23, LOIHI_WRAP = 1 << 24, DECAY_BITS = 12;
 template <class T, bool RANGE>
 struct Loihi {
   using Num = T;
+  using Payload = int32_t;
+  static constexpr bool ANY = false;
   static constexpr bool CURRENT_MATTERS = RANGE;
   // In 64 bits more may arrive than one wrap takes back: the current would wrap once more.
   static constexpr bool NOTHING_CHANGES_NOTHING = sizeof(T) == 4;

@@ -28,8 +28,8 @@ template <class T, int Q>
 using Blocks = std::array<Block<T>, Q>;
 
 // Adds rows to a tile of the targets, in the order of their sources. `weights`: row 0, the first block of the tile.
-template <class Num, int Q>
-LAVA_INLINE void add_rows(const Num* weights, size_t stride, const Spikes& s, Blocks<Num, Q>& sum) {
+template <class Num, int Q, class P>
+LAVA_INLINE void add_rows(const Num* weights, size_t stride, const SpikesOf<P>& s, Blocks<Num, Q>& sum) {
   const Num* row_0 = weights - static_cast<ptrdiff_t>(s.first) * static_cast<ptrdiff_t>(stride);
   if (s.payload == nullptr) {
 #pragma GCC unroll 2

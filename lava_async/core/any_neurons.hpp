@@ -1,0 +1,151 @@
+// Neurons of any models, a block at a time: they open, integrate, are checked and fire (semantics, section 8), for
+// Checker's part in networks of any models and for timed execution.
+#pragma once
+#include "neurons/models.hpp"
+#include "run.hpp"
+#include "workspace.hpp"
+
+namespace lava_async {
+namespace LAVA_ISA {
+
+template <class Num>
+class AnyNeurons {
+ public:
+  using Vec = Block<Num>;
+
+  AnyNeurons(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, Num>& ws)
+      : net_(net), models_(p.models), rules_(rules), ws_(ws) {
+    ws.make_any(net);
+  }
+
+  // Forgets what the last time step counted.
+  void open_time_step() {
+    if (models_.sync) ws_.received.fill(0);
+    ws_.sent.fill(0);
+  }
+  // A time step opens for a block; `held`: neurons that wait out their refractory steps.
+  LAVA_INLINE void open(int index, int block, Cells<Num>& s) {
+    const auto& x = models_.layers[index];
+    const size_t i = place(block);
+    load_cells(x.n_fields, i, s);
+    Bits waits = 0;
+    if (x.waits) {
+      const auto held = load(&ws_.held[i]), zeros = zero<int32_t>();
+      waits = rules_.refractory ? bits(gt(held, zeros)) : Bits(0);
+      store(&ws_.held[i], select(gt(held, zeros), held - splat(1), zeros));
+    }
+    ws_.waits_out[block] = waits;
+    visit_model<Num>(x.model, [&](auto model) { decltype(model)::open({models_, i}, s, mask(waits)); });
+  }
+  void open_and_keep(int index, int block) {
+    Cells<Num> s;
+    open(index, block, s);
+    store_cells(models_.layers[index].n_fields, place(block), s);
+  }
+
+  // Integrates and checks a block. `may`: neurons that are looked at; `first`: whether the time step opens. Returns
+  // which fire; their payloads are in `leaving`.
+  template <bool FIRST>
+  LAVA_INLINE Bits check(int index, int block, Vec arriving, Bits may, bool opened, bool keeps_momentum) {
+    const auto& x = models_.layers[index];
+    const size_t i = place(block);
+    Cells<Num> s;
+    if (FIRST && !opened) {
+      open(index, block, s);
+    } else {
+      load_cells(x.n_fields, i, s);
+    }
+    const Bits held =
+        static_cast<Bits>(ws_.waits_out[block] | (FIRST ? Bits(0) : Bits(ws_.fired[block] & ~ws_.free[block])));
+    Bits fires = 0, stuck = 0;
+    visit_model<Num>(x.model, [&](auto model) {
+      using M = decltype(model);
+      const BlockNumbers<Num> p{models_, i};
+      Vec imaginary = zero<Num>();
+      if constexpr (M::COMPLEX) imaginary = ws_.imaginary.take(block);
+      Cells<Num> before = s;
+      M::integrate(p, s, arriving, imaginary, mask(held));
+      if constexpr (!FIRST) {
+        for (int f = 0; f < x.n_fields; f++) s.field[f] = select(mask(may), s.field[f], before.field[f]);
+      }
+      Vec momentum;
+      Bits over = bits(M::fires(p, s, momentum));
+      over &= static_cast<Bits>(may & ~held);
+      if (x.sync) over &= bits(ge(load(&ws_.received[i]), load(&models_.sync_threshold[i])));
+      if (keeps_momentum) store(&ws_.momentum[i], momentum);
+      if (over) {
+        store(&ws_.leaving[i], M::fire(p, s, mask(over), rules_.refractory, stuck));
+      }
+      fires = over;
+    });
+    store_cells(x.n_fields, i, s);
+    if (FIRST) {
+      ws_.fired[block] = ws_.free[block] = 0;
+    }
+    if (stuck && ws_.stuck < 0) ws_.stuck = net_.neuron_at[i + __builtin_ctz(stuck)];
+    return fires;
+  }
+
+  // Semantics 3.4 and 8.0: spikes, payloads and refractory steps of those that fire, and which may fire again.
+  LAVA_INLINE void count(int index, int block, Bits fires, uint64_t drop_hash) {
+    const auto& x = models_.layers[index];
+    ws_.fired[block] |= fires;
+    for (Bits left = fires; left; left &= left - 1) {
+      const int lane = __builtin_ctz(left), at = BLOCK * block + lane;
+      const Bits bit = static_cast<Bits>(1 << lane);
+      ws_.counts[at] += spikes(index, at);
+      ws_.sent[at] += ws_.leaving[at];
+      if (x.waits) ws_.held[at] = models_.refractory_steps[at];
+      const double q = rules_.refractory_dropout;
+      const bool free = !rules_.refractory || (q > 0 && unit(fold(drop_hash, net_.neuron_at[at])) < q);
+      ws_.free[block] = static_cast<Bits>(free ? ws_.free[block] | bit : ws_.free[block] & ~bit);
+    }
+  }
+  bool graded(int index) const { return models_.layers[index].graded; }
+  // How many spikes a neuron sends that fires now.
+  int32_t spikes(int index, int at) const { return graded(index) ? 1 : static_cast<int32_t>(ws_.leaving[at]); }
+
+  // States from (F, N) arrays and back.
+  void take_state(const Num* fields, const int32_t* held) {
+    for (int i = 0; i < net_.n_neurons; i++) {
+      const int at = net_.place_of[i];
+      for (int f = 0; f < MOST_FIELDS; f++) ws_.field[f][at] = fields[static_cast<size_t>(f) * net_.n_neurons + i];
+      ws_.held[at] = held[i];
+    }
+    ws_.stuck = -1;
+  }
+  void give_state(Num* fields, int32_t* held) const {
+    for (int i = 0; i < net_.n_neurons; i++) {
+      const int at = net_.place_of[i];
+      for (int f = 0; f < MOST_FIELDS; f++) fields[static_cast<size_t>(f) * net_.n_neurons + i] = ws_.field[f][at];
+      held[i] = ws_.held[at];
+    }
+  }
+
+ private:
+  const Layout& net_;
+  const ModelNumbers<Num>& models_;
+  const Rules& rules_;
+  Workspace<Num, Num>& ws_;
+
+  static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
+  LAVA_INLINE void load_cells(int n, size_t i, Cells<Num>& s) const {
+    for (int f = 0; f < n; f++) s.field[f] = load(&ws_.field[f][i]);
+  }
+  LAVA_INLINE void store_cells(int n, size_t i, const Cells<Num>& s) {
+    for (int f = 0; f < n; f++) store(&ws_.field[f][i], s.field[f]);
+  }
+};
+
+// How many spikes an input payload is: a positive integer counts them, any other number is one.
+template <class Num>
+LAVA_INLINE int32_t spikes_of(Num payload) {
+  if constexpr (std::is_integral_v<Num>) {
+    return payload > 0 ? static_cast<int32_t>(payload) : 1;
+  } else {
+    return payload > 0 && payload == std::floor(payload) ? static_cast<int32_t>(payload) : 1;
+  }
+}
+
+}  // namespace LAVA_ISA
+}  // namespace lava_async

@@ -1,0 +1,65 @@
+// Sigma-delta and delta neurons (semantics, section 8.3), as lava_async/neurons/sigma_delta.py.
+#pragma once
+#include "model.hpp"
+
+namespace lava_async {
+namespace LAVA_ISA {
+
+constexpr int PAYLOAD_SHIFT = 6;  // bits of a difference of integers that receivers do not get
+
+// What both share. Model: gives `output`, the activation.
+template <class T, class Model>
+struct Difference {
+  static constexpr bool GRADED = true, COMPLEX = false;
+  enum { VTH };
+  enum { SENT = 1 };
+
+  static LAVA_INLINE Mask fires(const BlockNumbers<T>& p, const Cells<T>& s, Block<T>& momentum) {
+    momentum = abs(Model::output(p, s) - s.field[SENT]);
+    return ge(momentum, p[VTH]);
+  }
+  static LAVA_INLINE Block<T> fire(const BlockNumbers<T>& p, Cells<T>& s, Mask over, bool, Bits&) {
+    const auto a = Model::output(p, s), d = a - s.field[SENT];
+    s.field[SENT] = select(over, a, s.field[SENT]);
+    if constexpr (std::is_integral_v<T>) {
+      return d >> PAYLOAD_SHIFT;
+    } else {
+      return d;
+    }
+  }
+};
+
+template <class T, bool RELU>
+struct SigmaDelta : Difference<T, SigmaDelta<T, RELU>> {
+  static constexpr const char* NAME = RELU ? "sigma-delta relu" : "sigma-delta unit";
+  static constexpr const char* NUMBERS[] = {"vth", "bias"};
+  static constexpr const char* STATE[] = {"sigma", "sent"};
+  enum { BIAS = 1 };
+  enum { SIGMA };
+
+  static LAVA_INLINE void open(const BlockNumbers<T>&, Cells<T>&, Mask) {}
+  static LAVA_INLINE void integrate(const BlockNumbers<T>&, Cells<T>& s, Block<T> arriving, Block<T>, Mask) {
+    s.field[SIGMA] = s.field[SIGMA] + arriving;
+  }
+  static LAVA_INLINE Block<T> output(const BlockNumbers<T>& p, const Cells<T>& s) {
+    const auto a = s.field[SIGMA] + p[BIAS];
+    return RELU ? select(gt(a, zero<T>()), a, zero<T>()) : a;
+  }
+};
+
+template <class T>
+struct Delta : Difference<T, Delta<T>> {
+  static constexpr const char* NAME = "delta";
+  static constexpr const char* NUMBERS[] = {"vth"};
+  static constexpr const char* STATE[] = {"x", "sent"};
+  enum { X };
+
+  static LAVA_INLINE void open(const BlockNumbers<T>&, Cells<T>& s, Mask) { s.field[X] = zero<T>(); }
+  static LAVA_INLINE void integrate(const BlockNumbers<T>&, Cells<T>& s, Block<T> arriving, Block<T>, Mask) {
+    s.field[X] = s.field[X] + arriving;
+  }
+  static LAVA_INLINE Block<T> output(const BlockNumbers<T>&, const Cells<T>& s) { return s.field[X]; }
+};
+
+}  // namespace LAVA_ISA
+}  // namespace lava_async
