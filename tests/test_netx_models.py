@@ -25,7 +25,7 @@ def folder(request):
 
 def test_there_are_networks_of_each_kind_of_training():
     kinds = {path.name.rpartition("_")[2] for path in FOLDERS}
-    assert kinds == {"layered", "random", "momentum", "robust"}
+    assert kinds == {"layered", "random", "momentum", "robust", "calibrated"}
 
 
 def test_a_network_answers_with_the_recorded_spikes(folder):

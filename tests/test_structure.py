@@ -81,7 +81,7 @@ MAY_IMPORT = {
     "complexity": CORE | {"data"},
     "neurobench": CORE | {"complexity"},
     "calibration": CORE | {"data", "hardware", "progress"},
-    "experiments": CORE | ADAPTERS | {"model_files", "models"},
+    "experiments": CORE | ADAPTERS | {"calibration", "model_files", "models"},
     "bench": CORE | ADAPTERS | {"experiments"},
     "commands": CORE
     | ADAPTERS

@@ -17,9 +17,11 @@ import numpy as np
 import psutil
 import pytest
 
-from lava_async import CubaParams, Network, Random, simulate
+from lava_async import CubaParams, Layered, Margin, Network, Random, Timed, netx, simulate
+from lava_async.calibration import scale_thresholds
 from lava_async.cli import main
 from lava_async.data import SpikeDataset
+from lava_async.data.digits import digits
 from lava_async.engine.config import machine
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments import measure as measuring
@@ -237,6 +239,58 @@ def test_an_execution_that_is_added_later_needs_no_new_training(done):
     assert cell.missing(out) == []
     assert trained.stat().st_mtime_ns == before
     assert study.cells()[0].missing(out) == []
+
+
+CHIP = """
+[[calibrations]]
+name = "calibrated"
+samples = 30
+
+[[executions]]
+schedule = "timed"
+extra_steps = [0]
+margins = [1]
+
+[[executions]]
+schedule = "layered"
+options = { chip = { neurons_per_core = 8 } }
+margins = [1]
+"""
+
+
+def test_calibrations_margins_and_barriers_are_added_to_what_is_trained_already(done, tmp_path):
+    _, out = done
+    study = StudyConfig.from_toml((TINY + CHIP).replace("seeds = [0, 1]", "seeds = [0]"))
+    cell = study.cells()[1]
+    run_cell(cell, out)
+    assert cell.work(out) == []
+    factors = [each["notes"]["factors"] for each in cell.read(out)["calibrations"]]
+    assert len(factors) == 1
+    rows = [
+        row
+        for row in summary(study, out)
+        if row["execution"] in ("timed sanafe", "layered, barriers sanafe, 8 per core")
+    ]
+    places = [(row["training"], row["execution"].partition(" ")[0], row["readout"]) for row in rows]
+    readouts = [("timed", "quiescence"), ("timed", "first output"), ("timed", "margin 1")]
+    readouts += [("layered,", "quiescence"), ("layered,", "margin 1")]
+    assert places == [(name, *each) for name in ("random", "random, calibrated") for each in readouts]
+    network = scale_thresholds(netx.load(cell.network(out)), factors[0])
+    data = digits("validation").subset(range(100))
+    for row in rows[5:]:
+        until = {"quiescence": Quiescence(), "first output": FirstOutput(), "margin 1": Margin(1)}[row["readout"]]
+        order = Timed() if row["execution"] == "timed sanafe" else Layered(chip=Timed(neurons_per_core=8))
+        numbers = measuring.measure(network, data, schedule=order, until=until)["numbers"]
+        for name in ("accuracy", "nanoseconds_to_decision", "synaptic_operations_to_decision"):
+            assert row[name] == pytest.approx(numbers[name])
+    run_cell(cell, out)  # nothing is searched again
+    assert [each["notes"]["factors"] for each in cell.read(out)["calibrations"]] == factors
+    write_report(study, out, "with calibrations")
+
+
+def test_thresholds_are_not_chosen_on_test_samples():
+    with pytest.raises(InvalidValue, match="no network is judged by"):
+        StudyConfig.from_toml(TINY + '[[calibrations]]\nname = "a"\nsplit = "test"\n')
 
 
 def test_a_cell_that_was_stopped_goes_on_with_the_next_execution(done, tmp_path, monkeypatch):

@@ -26,12 +26,13 @@ from lava_async.models import CARD, NETWORK, RESULTS
 from lava_async.schedules import SCHEDULES, Layered, Random
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
+from lava_async.training.history import LabelledSpikes
 
 CONFIG, SAMPLES = "config.toml", "samples.npz"
 #: How many samples are recorded, and under which schedules; draws are keyed by seed 0 and samples 0, 1, ...
 RECORDED, ORDERS = 3, {"layered": Layered(), "random": Random(group_size=8)}
 #: What the data sets are.
-_DATA = {
+DATA_SETS = {
     "digits": "scikit-learn's 1,797 handwritten 8x8 digits as events of a simulated camera, 200 channels, 10 steps",
     "mnist": "MNIST as events of a simulated event camera that moves (saccades), 2312 channels, 10 time steps",
     "spoken_digits": "synthetic spoken digits in the format of SHD (English and German, 20 classes), 700 channels, "
@@ -66,9 +67,9 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
     kept = [
         {name: each[name] for name in ("split", "execution", "machine", "samples", "numbers", "layers") if name in each}
         for each in found["evaluations"]
-        if each["execution"] in executions
+        if each["execution"] in executions and "calibration" not in each
     ]
-    steps = _record(cell, folder)
+    steps = record_samples(build.read_split(cell.config.data, cell.split), folder)
     card = _card(cell, found, kept, folder.name, steps)
     for name, text in ((CONFIG, cell.config.to_toml()), (CARD, card)):
         with replacing(folder / name) as temporary:
@@ -90,9 +91,8 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
     )
 
 
-def _record(cell: Cell, folder: Path) -> int:
-    """Write some samples and what the network answers, and return their time steps."""
-    data = build.read_split(cell.config.data, cell.split)
+def record_samples(data: LabelledSpikes, folder: Path) -> int:
+    """Write some samples and what the network in a folder answers, and return their time steps."""
     events, network = SpikeBatch.of(data.spikes)[:RECORDED], netx.load(folder / NETWORK)
     counts: dict[str, Any] = {
         f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)
@@ -135,7 +135,7 @@ def _card(cell: Cell, found: dict[str, Any], kept: list[dict[str, Any]], name: s
     table = "\n".join(rows)
     return f"""# {name}
 
-**Data.** {_DATA.get(config.data.name, config.data.name)}.
+**Data.** {DATA_SETS.get(config.data.name, config.data.name)}.
 
 **Network.** Dense layers {size}, CUBA neurons, fixed point; exported for netx.
 

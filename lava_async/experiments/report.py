@@ -234,9 +234,9 @@ def _lines(axes: Any, curves: dict[str, tuple[NDArray[Any], NDArray[Any]]]) -> N
 def _arrays(found: list[Found], execution: str, name: str) -> dict[str, list[NDArray[Any]]]:
     """Return what was measured at quiescence under an execution, a list over seeds for each training."""
     values: dict[str, list[NDArray[Any]]] = {}
-    for cell, each, data in found:
+    for _, each, data in found:
         if name_of(each) == execution and readout_of(each) == QUIESCENCE:
-            values.setdefault(cell.training, []).append(np.asarray(data[name]))
+            values.setdefault(data["label"], []).append(np.asarray(data[name]))
     return values
 
 

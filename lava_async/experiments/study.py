@@ -27,6 +27,10 @@
     schedule = "timed"
     options = { preset = "davies2018" }
 
+    [[calibrations]]                  # every network also with thresholds chosen for an execution
+    name = "calibrated"
+    schedule = "timed"
+
 A *cell* is one network: a setting, a training and a seed. Its folder holds the training and ``cell.json`` with the
 metrics of the network under every execution. A study that was stopped goes on; what is finished is not done again, also
 if executions, seeds, settings or trainings are added later.
@@ -45,14 +49,16 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from lava_async.calibration import calibrate, objective_of, scale_thresholds
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import DEFAULT, Execution
 from lava_async.experiments.config import Config
 from lava_async.experiments.sections import ALL
 from lava_async.experiments.tables import Table, key
 from lava_async.files import write_json
+from lava_async.network import Network
 from lava_async.schedules import SCHEDULES, ExecutionKind, by_name, schedule
-from lava_async.stopping import FirstOutput, Quiescence
+from lava_async.stopping import FirstOutput, Margin, Quiescence
 
 CELLS, CELL, TRAINING = "cells", "cell.json", "training"
 #: What the read-outs are called.
@@ -79,6 +85,10 @@ class ExecutionConfig(Table):
     extra_steps: tuple[int, ...] = key(
         "Read-outs at the first output spike plus so many forward steps, besides that at quiescence.", (), least=0
     )
+    margins: tuple[int, ...] = key(
+        "Read-outs where the best output leads by so many spikes, which ends the sample.", (), least=1
+    )
+    margin_at: Literal["spike", "step"] = key("Where a margin counts: an output spike, or the end of a step.", "spike")
     options: dict[str, Any] = key("Other options of the schedule.", {})
     refractory: bool = key("At most one spike per neuron and time step.", True)
     input_first: bool = key("Deliver the input of a time step at once; false: it queues like any spike.", True)
@@ -95,6 +105,32 @@ class ExecutionConfig(Table):
         return [schedule(self.schedule, **size, **self.options) for size in sizes or [{}]]
 
 
+@dataclass(frozen=True)
+class CalibrationConfig(Table):
+    """How the thresholds of every trained network are chosen for an execution; the search needs validation samples."""
+
+    name: str = key("What reports add to the name of the training.")
+    schedule: str = key("Schedule that they are chosen for.", "timed", options=by_name)
+    options: dict[str, Any] = key("Its options.", {})
+    objective: Literal["accuracy", "first output", "operations", "nanoseconds"] = key("What is wanted.", "accuracy")
+    at_least: float | None = key(
+        "Of operations, nanoseconds: the accuracy below which no cost counts.", None, least=0.0
+    )
+    search: Literal["quick", "layers"] = key("Factors: for hidden layers and outputs, or per layer.", "quick")
+    split: str = key("Samples that they are chosen on.", "validation")
+    samples: int = key("The first so many of them.", 2000, least=1)
+
+    def check(self) -> None:  # noqa: D102
+        if self.split == "test":
+            raise self.wrong("split", "samples that no network is judged by")
+        self.execution()
+        objective_of(self.objective, at_least=self.at_least)
+
+    def execution(self) -> Execution:
+        """Return the execution that thresholds are chosen for."""
+        return Execution(schedule(self.schedule, **self.options))
+
+
 def name_of(execution: Execution) -> str:
     """Return what reports call how a network runs, the read-out aside, as in "random F=8" or "timed sanafe"."""
     order = execution.schedule
@@ -104,7 +140,9 @@ def name_of(execution: Execution) -> str:
 
 
 def readout_of(execution: Execution) -> str:
-    """Return what reports call the read-out, as in "first output + 4"."""
+    """Return what reports call the read-out, as in "first output + 4" or "margin 2"."""
+    if isinstance(execution.until, Margin):
+        return f"margin {execution.until.margin}" + (" at the step" if execution.until.at == "step" else "")
     if not isinstance(execution.until, FirstOutput):
         return QUIESCENCE
     return FIRST_OUTPUT + (f" + {execution.until.extra_steps}" if execution.until.extra_steps else "")
@@ -144,15 +182,16 @@ class StudyConfig(Table):
     baselines: tuple[str, ...] = key(
         "Trainings that the others are compared with: in each setting the first of them that it has.", ()
     )
+    calibrations: tuple[CalibrationConfig, ...] = key("Ways to choose thresholds after training, besides none.", ())
     seeds: tuple[int, ...] = key("Seeds of the trainings.", (0, 1, 2), least=0)
     split: Literal["test", "validation"] = key(
         "Samples that the networks are evaluated on; to choose settings: validation.", "test"
     )
 
     def check(self) -> None:  # noqa: D102
-        for name in ("trainings", "executions", "settings", "seeds"):
+        for name in ("trainings", "executions", "settings", "seeds", "calibrations"):
             found = [getattr(each, "name", each) for each in getattr(self, name)]
-            if not found:
+            if not found and name != "calibrations":
                 raise self.wrong(name, "at least one")
             if name != "executions" and len(set(found)) < len(found):
                 raise InvalidValue(f"StudyConfig.{name}", found, "different from each other")
@@ -175,7 +214,11 @@ class StudyConfig(Table):
             Execution(order, rule, each.refractory, each.input_first)
             for each in self.executions
             for order in each.schedules()
-            for rule in (Quiescence(), *(FirstOutput(extra) for extra in each.extra_steps))
+            for rule in (
+                Quiescence(),
+                *(FirstOutput(extra) for extra in each.extra_steps),
+                *(Margin(margin, each.margin_at) for margin in each.margins),
+            )
         ]
 
     def cells(self) -> list[Cell]:
@@ -188,6 +231,7 @@ class StudyConfig(Table):
                 self._training(setting, training, seed),
                 self.split,
                 tuple(self.runs()),
+                self.calibrations,
             )
             for seed in self.seeds
             for setting in self.settings
@@ -216,6 +260,8 @@ class Cell:
         What it is evaluated on.
     executions : tuple of Execution
         How it is evaluated.
+    calibrations : tuple of CalibrationConfig
+        Ways to choose its thresholds after training; it is evaluated as trained, too.
     """
 
     setting: str
@@ -224,6 +270,7 @@ class Cell:
     config: Config
     split: str
     executions: tuple[Execution, ...]
+    calibrations: tuple[CalibrationConfig, ...] = ()
 
     @property
     def name(self) -> str:
@@ -253,9 +300,20 @@ class Cell:
 
     def missing(self, out: Path) -> list[Execution]:
         """Return the executions that are still to be measured."""
+        work = self.work(out)
+        return [each for each in self.executions if any(execution == each for _, execution in work)]
+
+    def work(self, out: Path) -> list[tuple[CalibrationConfig | None, Execution]]:
+        """Return what is still to be measured: how thresholds are chosen (None: as trained), and each execution."""
         found = self.read(out)
-        known = [] if found is None else [(e["split"], e["execution"]) for e in found["evaluations"]]
-        return [each for each in self.executions if (self.split, noted(each)) not in known]
+        done = [] if found is None else found["evaluations"]
+        known = [(each["split"], each["execution"], each.get("calibration")) for each in done]
+        return [
+            (calibration, each)
+            for calibration in (None, *self.calibrations)
+            for each in self.executions
+            if (self.split, noted(each), None if calibration is None else calibration.plain()) not in known
+        ]
 
 
 def run_cell(cell: Cell, out: Path) -> None:
@@ -268,8 +326,8 @@ def run_cell(cell: Cell, out: Path) -> None:
     out : Path
         Folder of the study.
     """
-    missing = cell.missing(out)
-    if not missing:
+    work = cell.work(out)
+    if not work:
         return
     from lava_async import netx  # torch takes seconds: only if there is something to do
     from lava_async.engine.config import machine
@@ -296,23 +354,63 @@ def run_cell(cell: Cell, out: Path) -> None:
     path = cell.network(out)
     network, found["versions"] = netx.load(path), netx.metadata(path)["versions"]
     data = build.read_split(cell.config.data, cell.split)
-    for execution in missing:
-        measured = measure(network, data, execution=execution, seed=cell.seed, threads=cell.config.training.threads)
-        where = {"split": cell.split, "execution": noted(execution), "machine": machine()}
+    threads = cell.config.training.threads
+    networks: dict[str | None, Network] = {None: network}
+    for calibration, execution in work:
+        name = None if calibration is None else calibration.name
+        notes = {} if calibration is None else {"calibration": calibration.plain()}
+        if calibration is not None and name not in networks:
+            networks[name] = _calibrated(cell, calibration, network, folder, found)
+        measured = measure(networks[name], data, execution=execution, seed=cell.seed, threads=threads)
+        where = {"split": cell.split, "execution": noted(execution), **notes, "machine": machine()}
         found["evaluations"].append({**where, **measured})
         write_json(folder / CELL, found)
 
 
+def _calibrated(cell: Cell, how: CalibrationConfig, network: Network, folder: Path, found: dict[str, Any]) -> Network:
+    """Return a network with thresholds chosen on validation samples; they are noted, and not searched again."""
+    from lava_async.experiments import build
+
+    for each in found.setdefault("calibrations", []):
+        if each["calibration"] == how.plain():
+            return scale_thresholds(network, each["notes"]["factors"])
+    result = calibrate(
+        network,
+        build.read_split(cell.config.data, how.split),
+        how.execution().but(seed=cell.seed),
+        objective=objective_of(how.objective, at_least=how.at_least),
+        search=how.search,
+        samples=how.samples,
+        threads=cell.config.training.threads,
+    )
+    found["calibrations"].append({"calibration": how.plain(), "notes": result.notes()})
+    write_json(folder / CELL, found)
+    return result.network
+
+
 def evaluations(study: StudyConfig, out: Path) -> Iterator[tuple[Cell, Execution, dict[str, Any]]]:
-    """Yield what is measured so far: cell, execution, and what `measure` gave with ``trained`` and ``versions``."""
+    """Yield what is measured so far: cell, execution, and what `measure` gave.
+
+    Besides that there are ``trained``, ``versions`` and ``label``, what reports call the training and its calibration.
+    """
     for cell in study.cells():
         found = cell.read(out)
         if found is None:
             continue
         for each in found["evaluations"]:
             for execution in cell.executions:
-                if (each["split"], each["execution"]) == (cell.split, noted(execution)):
-                    yield cell, execution, {**each, **{name: found[name] for name in ("trained", "versions")}}
+                if (each["split"], each["execution"]) != (cell.split, noted(execution)):
+                    continue
+                for calibration in (None, *cell.calibrations):
+                    if each.get("calibration") == (None if calibration is None else calibration.plain()):
+                        label = label_of(cell.training, calibration)
+                        kept = {name: found[name] for name in ("trained", "versions")}
+                        yield cell, execution, {**each, **kept, "label": label}
+
+
+def label_of(training: str, calibration: CalibrationConfig | None) -> str:
+    """Return what reports call a training whose thresholds are chosen afterwards, or as it is."""
+    return training if calibration is None else f"{training}, {calibration.name}"
 
 
 def summary(study: StudyConfig, out: Path) -> list[dict[str, Any]]:
@@ -335,11 +433,12 @@ def summary(study: StudyConfig, out: Path) -> list[dict[str, Any]]:
     for cell, execution, found in evaluations(study, out):
         numbers = {**found["numbers"], "training_seconds": found["trained"]["seconds"]}
         numbers |= {f"density_{layer['name'].replace(' ', '_')}": layer["density"] for layer in found["layers"]}
-        place = cell.setting, cell.training, name_of(execution), readout_of(execution)
+        place = cell.setting, found["label"], name_of(execution), readout_of(execution)
         rows.setdefault(place, []).append((cell.seed, numbers))
     order = {name: i for i, name in enumerate(dict.fromkeys((name_of(e), readout_of(e)) for e in study.runs()))}
     named = []
-    for place in sorted(rows, key=lambda p: (_rank(study.settings, p[0]), _rank(study.trainings, p[1]), order[p[2:]])):
+    labels = [label_of(each.name, how) for each in study.trainings for how in (None, *study.calibrations)]
+    for place in sorted(rows, key=lambda p: (_rank(study.settings, p[0]), labels.index(p[1]), order[p[2:]])):
         row: dict[str, Any] = dict(zip(("setting", "training", "execution", "readout"), place, strict=True))
         row["seeds"] = [seed for seed, _ in rows[place]]
         for name in rows[place][0][1]:

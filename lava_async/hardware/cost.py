@@ -163,11 +163,13 @@ def cost(
     samples, n, steps = counts.shape if counts.ndim == 3 else (1, *counts.shape)
     if n != network.n_neurons:
         raise InvalidValue("hardware.cost result, number of neurons", n, f"{network.n_neurons}, as of the network")
-    sweep, fired, events = samples * n * steps, int(np.count_nonzero(counts)), int(np.sum(result.neuron_updates))
+    ended = np.atleast_1d(result.decided) if result.decided is not None else np.zeros(samples, int)
+    time_steps = int(np.where(ended > 0, ended, steps).sum())  # those that ran
+    sweep, fired, events = n * time_steps, int(np.count_nonzero(counts)), int(np.sum(result.neuron_updates))
     if layered and events != sweep:
         raise InvalidValue("hardware.cost layered", layered, "False: the result is not one of the layered schedule")
     ends = {
-        "time step": lambda: samples * steps,
+        "time step": lambda: time_steps,
         "forward step": lambda: int(np.sum(result.forward_steps)),
         "none": lambda: 0,
     }
