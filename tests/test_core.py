@@ -392,6 +392,8 @@ RULES: dict[str, Any] = {
     "extra_steps": 2**31 - 1,
     "limit": 100,
     "truncate": True,
+    "margin": 0,
+    "at_step": False,
     "refractory": True,
     "input_first": True,
     "refractory_dropout": 0.0,
@@ -426,6 +428,7 @@ def forward_arguments() -> dict[str, Any]:
         "inputs": np.zeros((2, 0, 3), np.int32),
         "from_rest": True,
         "counts": np.zeros((2, 5, 4), np.int32),
+        "decisions": None,
         "record": "groups",
     }
 
@@ -441,6 +444,7 @@ def timed_arguments() -> dict[str, Any]:
         "replay": None,
         "step_ps": np.zeros((2, 5), np.int64),
         "first_output_ps": np.zeros((2, 5), np.int64),
+        "decided_ps": np.zeros(2, np.int64),
     }
 
 
