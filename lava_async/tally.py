@@ -29,7 +29,7 @@ __all__ = ["Tally", "in_parts", "take"]
 _TOGETHER = 8 * 2**20
 
 
-def take(spikes: Any, chosen: NDArray[np.int64]) -> Any:
+def take(spikes: object, chosen: NDArray[np.int64]) -> Any:
     """Return some samples, in the form in which all are.
 
     Parameters
@@ -45,11 +45,12 @@ def take(spikes: Any, chosen: NDArray[np.int64]) -> Any:
         return [spikes[int(i)] for i in chosen]
     if isinstance(spikes, np.ndarray) and len(chosen) and chosen[-1] - chosen[0] == len(chosen) - 1:
         return spikes[int(chosen[0]) : int(chosen[-1]) + 1]  # A slice of an array is no copy.
-    return spikes[chosen]
+    others: Any = spikes
+    return others[chosen]
 
 
 def in_parts(
-    network: Network, spikes: Any, *, together: int = _TOGETHER, **how: Any
+    network: Network, spikes: object, *, together: int = _TOGETHER, **how: Any
 ) -> Iterator[tuple[NDArray[np.int64], BatchResult]]:
     """Run samples, numbered 0 .. B - 1 for random draws, some at a time.
 
@@ -76,14 +77,15 @@ def in_parts(
     InvalidValue
         If there is no sample.
     """
-    n = len(spikes)
+    given: Any = spikes
+    n = len(given)
     if not n:
         raise InvalidValue("data: number of samples", 0, "at least 1")
-    per_sample = max(1, network.n_neurons * _steps(spikes) * np.dtype(np.int32).itemsize)
+    per_sample = max(1, network.n_neurons * _steps(given) * np.dtype(np.int32).itemsize)
     size = max(1, together // per_sample)
     for first in range(0, n, size):
         numbers = np.arange(first, min(first + size, n))
-        yield numbers, simulate_batch(network, take(spikes, numbers), samples=numbers, **how)
+        yield numbers, simulate_batch(network, take(given, numbers), samples=numbers, **how)
 
 
 class Tally:
