@@ -8,6 +8,7 @@ there, except the packages that it is in itself.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import accumulate
@@ -87,3 +88,17 @@ def test_a_kind_has_its_base_class_in_a_file_of_its_own(package):
 @pytest.mark.parametrize("module", ["execution", "neurons", "schedules", "stopping", "synapses"])
 def test_naming_how_a_network_runs_imports_no_engine(module):
     assert not [other for other in reached(f"lava_async.{module}") if other.startswith("lava_async.engine")]
+
+
+def test_the_picture_of_the_documentation_is_true():
+    page = (ROOT.parent / "docs" / "imports.md").read_text()
+    rows = {
+        part: int(row)
+        for row, parts in re.findall(r"^\| (\d+) \| ([^|]+) \|", page, re.MULTILINE)
+        for part in re.findall(r"`(\w+)`", parts)
+    }
+    parts = {module: module.split(".")[1] for module in FILES if "." in module}
+    assert set(rows) <= set(parts.values())
+    arrows = {(parts[m], parts[other]) for m in parts for other in imports(m) & parts.keys()}
+    up = {(a, b) for a, b in arrows if a != b and {a, b} <= rows.keys() and rows[a] <= rows[b]}
+    assert not {(a, b) for a, b in up if rows[a] > 0}  # The lowest row is of checks and errors, side by side.
