@@ -87,8 +87,8 @@ __all__ = [
     "CubaNeuron",
     "DeltaNeuron",
     "NeuronKind",
+    "layer_params",
     "read_bias",
     "read_neuron",
-    "said",
     "said_of_input",
 ]
