@@ -103,8 +103,8 @@ def test_an_error_says_where_in_an_array_a_value_is():
         Network.feedforward([weights], LoihiParams(du=0, dv=0, vth=1))
     with pytest.raises(InvalidValue, match=r"^CubaParams.vth \[1\] = nan: must be finite$"):
         CubaParams(du=0, dv=0, vth=[1, np.nan])
-    with pytest.raises(InvalidValue, match=r"^SpikeTrain.spikes \[1, 2\] = 0.5: must be integers"):
-        SpikeTrain.from_dense([[0, 0, 0], [0, 0, 0.5]])
+    with pytest.raises(InvalidValue, match=r"^Dense.weights \[0, 2\] = 0.5: must be integers"):
+        Network.feedforward([[[0, 0, 0.5]]], LoihiParams(du=0, dv=0, vth=1))
     with pytest.raises(InvalidValue, match=r"^CubaParams.vth = -1.0: must be in 0"):  # A number has no position.
         CubaParams(du=0, dv=0, vth=-1)
 

@@ -52,7 +52,7 @@ def entries_of(
 
 
 def payloads(where: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return payloads of input spikes: as int32 if they are whole numbers of 24 bits and a sign, else as float32.
+    """Return payloads of input spikes: as int32 if they are integers of 24 bits and a sign, else as float32.
 
     Raises
     ------
