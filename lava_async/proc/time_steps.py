@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lava_async.engine import State
 from lava_async.engine.steps import Steps, runs_single_steps
 from lava_async.execution import Execution
+from lava_async.metrics import silent_outputs
 from lava_async.network import Network
 from lava_async.simulation import Stepper, setup_of
 from lava_async.spikes import dense_counts
@@ -53,10 +54,15 @@ class TimeSteps:
 
 
 class TimedSteps:
-    """The same for `Timed`; there, making results is the smaller part."""
+    """The same for `Timed` and for neurons that are not CUBA; there, making results is the smaller part."""
 
     def __init__(self, network: Network, execution: Execution) -> None:
-        self._stepper = Stepper(network, execution=execution)
+        self._stepper, self._outputs = Stepper(network, execution=execution), network.outputs
+        read_out = network.outputs[silent_outputs(network)]
+        sums = np.zeros(network.n_neurons, bool)
+        for here, model in network.models:
+            sums[here] = "sigma" in model.state
+        self._read_out = np.isin(network.outputs, read_out) & sums[network.outputs]
 
     @property
     def u(self) -> NDArray[Any]:
@@ -72,11 +78,17 @@ class TimedSteps:
         """Begin a sample: everything zero."""
         self._stepper.reset(sample)
 
-    def step(self, frame: NDArray[Any]) -> NDArray[np.int32]:
-        """Run one time step on input counts (C,); return the spikes of the output neurons."""
-        self._result = self._stepper.step(frame)
-        self.counts = self._result.counts[:, 0]
-        return self._result.output[:, 0]
+    def step(self, frame: NDArray[Any]) -> NDArray[Any]:
+        """Run one time step on an input frame (C,); return what the output neurons sent, spikes or numbers.
+
+        Sigma-delta neurons that never send are read out: of them it is sigma, as Lava's Sigma sends it.
+        """
+        result = self._result = self._stepper.step(frame)
+        self.counts = result.counts[:, 0]
+        answer: NDArray[Any] = result.emitted[self._outputs, 0]
+        if self._read_out.any():
+            answer = np.where(self._read_out, result.state["sigma"][self._outputs], answer)
+        return answer
 
     def totals(self) -> tuple[Any, Any, Any, Any]:
         """Return forward steps, synaptic operations, neuron updates and dropped spikes of the last time step."""

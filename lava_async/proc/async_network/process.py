@@ -56,9 +56,12 @@ class AsyncNetwork(CheckedProcess):
     Attributes
     ----------
     inp : InPort
-        Input spike counts. ``(C,)``; ``(W, H, C)`` as in netx where the input is an image for a convolution.
+        Input spike counts, or numbers of any sign. ``(C,)``; ``(W, H, C)`` as in netx where the input is an image for a
+        convolution.
     out : OutPort
-        Spike counts of the output neurons in this time step. ``(n_out,)``, or ``(W, H, C)`` of a convolution.
+        Spike counts of the output neurons in this time step; of sigma-delta neurons the sum of what they sent, and
+        their sigma where they never send (``sigma_output`` in .net files), as Lava's Processes send them. ``(n_out,)``,
+        or ``(W, H, C)`` of a convolution.
     u, v : Var (N,)
         Current and voltage of all neurons.
     counts : Var (N,)
