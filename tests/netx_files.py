@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-
-from lava_async import Network
-from lava_async.synapses import INPUT, Conv, Dense, Sparse
 
 CUBA = {"type": "CUBA", "iDecay": 1024, "vDecay": 128, "vThMant": 80, "refDelay": 1, "gradedSpike": False}
 WEIGHTS = {2: [[30, -20, 64, 8], [-5, 80, 0, 31], [70, 70, -90, 2]], 3: [[50, -60, 90], [-100, 100, 10]]}
@@ -87,30 +83,3 @@ def write(path: Path, **changes: Any) -> Path:
     with h5py.File(path, "w") as file:
         fill(file, root)
     return path
-
-
-def both_signs(network: Network) -> Network:
-    """Return a network whose input channels are there twice, the second ones with the opposite sign."""
-    (first,) = (s for s in network.synapses if s.source == INPUT)
-    twice: Any
-    if isinstance(first, Sparse):
-        n = first.n_source
-        lists = {"pre": [first.pre, first.pre + n], "post": [first.post] * 2, "delay": [first.delay] * 2}
-        lists["weights"] = [first.weights, -first.weights]
-        joined: Any = {name: np.concatenate(both) for name, both in lists.items()}
-        twice = replace(first, size=(first.n_target, 2 * n), **joined)
-    else:
-        assert isinstance(first, Conv | Dense)
-        more: Any = {"weights": np.concatenate([first.weights, -first.weights], 1)}
-        if first.delay is not None:
-            more["delay"] = np.concatenate([first.delay, first.delay])
-        if isinstance(first, Conv):
-            more["input_shape"] = (2 * first.input_shape[0], *first.input_shape[1:])
-        twice = replace(first, **more)
-    others = [s for s in network.synapses if s is not first]
-    return Network((twice.n_source,), network.layers, (twice, *others), network.params, network.outputs)
-
-
-def parts(values: Any) -> Any:
-    """Return positive and negative parts of values (C, T), as networks with both signs take them."""
-    return np.concatenate([np.maximum(values, 0), np.maximum(-values, 0)]).astype(int)

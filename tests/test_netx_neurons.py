@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from netx_files import both_signs, build, dense, parts
+from netx_files import build, dense
 from stock import run_stock
 
 from lava_async import Layered, LoihiParams, Network, SigmaDeltaParams, netx, simulate
@@ -28,7 +28,7 @@ from lava_async.synapses import INPUT, Conv, Dense, Sparse
 from lava_async.training.blocks import slayer
 
 STEPS = 40
-LIMITS = {"engine": "reference", "schedule": Layered()}
+LAYERED = {"schedule": Layered()}
 
 
 def exported(blocks, path):
@@ -74,7 +74,7 @@ def test_adaptive_neurons_are_slayers(tmp_path):
     network = netx.load(exported(blocks, tmp_path / "alif.net"))
     assert isinstance(network.params, LoihiAlifParams)
     assert found[-1].sum() > 20
-    np.testing.assert_array_equal(simulate(network, x, **LIMITS).counts, np.concatenate(found))
+    np.testing.assert_array_equal(simulate(network, x, **LAYERED).counts, np.concatenate(found))
     netx.save(network, tmp_path / "ours.net")
     assert netx.load(tmp_path / "ours.net") == network
     assert netx.metadata(tmp_path / "ours.net")["stock_reason"].endswith("which stock netx does not know")
@@ -92,7 +92,7 @@ def test_resonators_are_slayers(kind, period, decay, tmp_path):
     network = netx.load(exported(blocks, tmp_path / "rf.net"))
     assert network.params.variant == kind
     assert found[-1].sum() > 20
-    np.testing.assert_array_equal(simulate(network, x, **LIMITS).counts, np.concatenate(found))
+    np.testing.assert_array_equal(simulate(network, x, **LAYERED).counts, np.concatenate(found))
     netx.save(network, tmp_path / "ours.net")
     assert netx.metadata(tmp_path / "ours.net")["stock_readable"]
     assert netx.load(tmp_path / "ours.net") == network
@@ -110,7 +110,7 @@ def test_sigma_delta_neurons_are_slayers_in_integers_and_in_floats(tmp_path):
     network = netx.load(exported(blocks, tmp_path / "sd.net"))
     sent = np.concatenate(hidden)
     assert np.count_nonzero(sent[15:]) > 20
-    result = simulate(both_signs(network), parts(x << 12), record="trace", **LIMITS)
+    result = simulate(network, x << 12, record="trace", **LAYERED)
     np.testing.assert_array_equal(result.emitted[:21], sent * 2**12)
     sigma = np.stack([check.state["sigma"][21:] for check in result.trace if check.k == 2], 1)
     np.testing.assert_array_equal(sigma, output * 2**18)
@@ -118,7 +118,7 @@ def test_sigma_delta_neurons_are_slayers_in_integers_and_in_floats(tmp_path):
 
     weights = [block.synapse.pre_hook_fx(block.synapse.weight).detach().flatten(1).numpy() for block in blocks]
     floats = Network.feedforward(weights[:2], SigmaDeltaParams(6 / 64))
-    np.testing.assert_array_equal(simulate(both_signs(floats), parts(x), **LIMITS).emitted, sent)
+    np.testing.assert_array_equal(simulate(floats, x, **LAYERED).emitted, sent)
 
 
 # --------------------------------------------------------------------------------------------- round trip
@@ -179,7 +179,7 @@ def test_stock_netx_runs_a_sigma_delta_file_as_a_pipeline_of_its_layers(tmp_path
     network = netx.load(path)
     netx.save(network, tmp_path / "b.net")
     values = np.random.default_rng(5).integers(-30, 30, (32, 12))
-    result = simulate(both_signs(pipelined(network)), parts(values), record="trace", **LIMITS)
+    result = simulate(pipelined(network), values, record="trace", **LAYERED)
     sigma = np.stack([check.state["sigma"][-2:] for check in result.trace if check.k == 3], 1)
     assert len(np.unique(sigma)) > 8
     grid = values.reshape(2, 4, 4, 12).transpose(2, 1, 0, 3)  # Lava's grids are in the order W, H, C.

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from netx_files import both_signs, parts
 from stock import shipped
 
 from lava_async import Layered, LoihiParams, Network, Random, netx, simulate
@@ -66,19 +65,17 @@ def test_a_sigma_delta_network_is_read_and_saved_again(tmp_path, name):
     assert netx.load(tmp_path / "a.net") == network
 
 
-@pytest.mark.slow
 def test_pilotnet_sdnn_reproduces_its_recorded_output():
     """A frame that stays, for as many time steps as there are layers, from the transient of the biases on."""
     network = netx.pipelined(netx.load(shipped("gts/pilotnet_sdnn/network.net")))
     frame = recorded("pilotnet_sdnn/input")[..., 0].transpose(2, 1, 0).reshape(-1, 1)
     expected = recorded("pilotnet_sdnn/output")[0]
-    values = parts(np.repeat(frame, len(expected), 1))
-    trace = simulate(both_signs(network), values, schedule=Layered(), record="trace", engine="reference").trace
+    values = np.repeat(frame, len(expected), 1)
+    trace = simulate(network, values, schedule=Layered(), record="trace").trace
     last = [check.state["sigma"][network.outputs].item() for check in trace if check.k == len(network.layers) - 1]
     assert last == expected.tolist()
 
 
-@pytest.mark.slow
 def test_the_convolutions_of_pilotnet_sdnn_reproduce_all_9188_recorded_sigmas():
     """The recording feeds the messages of the input to the first convolution."""
     whole = netx.load(shipped("gts/pilotnet_sdnn/square_network.net"))
@@ -87,10 +84,22 @@ def test_the_convolutions_of_pilotnet_sdnn_reproduce_all_9188_recorded_sigmas():
     messages = recorded("pilotnet_sdnn/act0")[:33, :33].transpose(2, 1, 0, 3).reshape(-1, 20)
     assert not messages[:, 1:].any()
     values = later(np.pad(messages[:, :1], ((0, 0), (0, 5))), 0).astype(int)
-    state = simulate(both_signs(netx.pipelined(network)), parts(values), schedule=Layered(), engine="reference").state
+    state = simulate(netx.pipelined(network), values, schedule=Layered()).state
     for k, here in enumerate(network.layer_slices):
         expected = recorded(f"pilotnet_sdnn/sigma{k + 1}_square")[..., -1].transpose(2, 1, 0).ravel()
         np.testing.assert_array_equal(state["sigma"][here], expected)
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - {"replay", "timed"}))
+def test_pilotnet_sdnn_runs_under_every_schedule(name):
+    network = netx.load(shipped("gts/pilotnet_sdnn/network.net"))
+    frame = recorded("pilotnet_sdnn/input")[..., 0].transpose(2, 1, 0).reshape(-1, 1)
+    schedule = SCHEDULES[name](256) if "group_size" in SCHEDULES[name].options() else SCHEDULES[name]()
+    result = simulate(network, np.repeat(frame, 2, 1), schedule=schedule)
+    assert (result.counts[network.layer_slices[-2]] > 0).any() or name == "layered"
+    assert not result.output.any()
+    assert result.dropped == 0
+    assert np.count_nonzero(result.state["sigma"]) > 10_000
 
 
 def test_ntidigits_reproduces_all_726000_recorded_spikes():
@@ -125,7 +134,6 @@ def test_tinynets_kernel_is_the_one_recorded():
     assert np.array_equal(kernel[:, :, ::-1, ::-1].transpose(0, 3, 2, 1), recorded("tinynet/layer1_kernel"))
 
 
-@pytest.mark.slow
 def test_pilotnet_reproduces_the_recorded_currents_of_every_layer():
     """What Loihi measured: layer by layer, from the recorded spikes of the layer before. 2.8 million values."""
     network = netx.load(shipped("gts/pilotnet_lif/network.net"))
@@ -163,7 +171,6 @@ def test_a_shipped_network_runs_under_every_schedule(name):
             assert result.dropped == 0
 
 
-@pytest.mark.slow
 def test_pilotnet_runs_asynchronously():
     network = netx.load(shipped("gts/pilotnet_lif/network.net"))
     result = simulate(network, np.ones((network.n_inputs, 2), int), schedule=Random(1000))

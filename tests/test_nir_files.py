@@ -80,8 +80,7 @@ def test_every_layer_emits_the_spikes_of_the_framework_that_wrote_the_file(path)
     spikes = nir.add_bias_channel(spikes) if bias_channel else spikes
     # Neurons of sinabs' MultiSpike emit as many spikes in a time step as their voltage holds thresholds.
     once = "_multi" not in path.stem
-    engine = "compiled" if resets(path) == "zero" else "reference"
-    found = simulate(network, spikes, schedule=Layered(), refractory=once, engine=engine).counts
+    found = simulate(network, spikes, schedule=Layered(), refractory=once).counts
     differ = [
         int((found[here] != given[f"s{i}"].reshape(steps, -1).T).sum()) for i, here in enumerate(network.layer_slices)
     ]
@@ -133,7 +132,7 @@ def test_a_delayed_reset_takes_the_threshold_after_the_decay(du, tmp_path):
     plain = Network.feedforward([np.diag([1.0, 2.0, 3.0, 1.5])], CubaParams(du, dv, vth))
     nir.write(plain, tmp_path / "a.nir", dt=1.0)
     network = nir.read(tmp_path / "a.nir", reset="subtract_delayed")
-    found = simulate(network, x, schedule=Layered(), engine="reference").counts
+    found = simulate(network, x, schedule=Layered()).counts
     weights = network.synapses[0].weights.astype(float)
     u, v, fired = np.zeros(4), np.zeros(4), np.zeros(4, bool)
     for t in range(50):

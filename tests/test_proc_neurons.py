@@ -145,7 +145,7 @@ def test_sigma_delta_layers_with_a_queue_between_them_send_what_the_engine_sends
     weights = [2 * rng.integers(-5, 20, (4, 5)), 2 * rng.integers(-5, 20, (2, 4))]
     params = [LoihiSigmaDeltaParams(3 << 12, bias_mant=2, bias_exp=12), LoihiSigmaDeltaParams(1 << 12)]
     network = Network.feedforward(weights, params)
-    expected = simulate(network, x, schedule=Random(None), engine="reference").emitted
+    expected = simulate(network, x, schedule=Random(None)).emitted
 
     frames = np.zeros((5, bins, steps), int)
     frames[:, :, 0] = x
