@@ -7,6 +7,7 @@ nothing that says when or where a tutorial ran. `make tutorials` calls this.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -41,8 +42,11 @@ def small(output: nbformat.NotebookNode, number: int) -> nbformat.NotebookNode:
     """Return an output without what a picture says in words, and with the number of its cell."""
     if "execution_count" in output:
         output.execution_count = number
-    if "image/png" in output.get("data", {}):
-        output.data.pop("text/plain", None)
+    data = output.get("data", {})
+    if "image/png" in data:
+        data.pop("text/plain", None)
+    if "text/html" in data:  # matplotlib's player asks another site for its icons; the documentation has them
+        data["text/html"] = re.sub(r"<link[^>]*>\n?", "", "".join(data["text/html"]))
     return output
 
 
