@@ -146,7 +146,7 @@ def test_hops_are_a_distance_on_the_mesh():
 
 def test_hops_between_cores_that_are_not_there_are_refused():
     mapping = place(Network.feedforward([np.ones((2, 1))], CubaParams(1, 1, 1)))
-    with pytest.raises(InvalidValue, match=r"core_b = 1: must be in 0 \.\. 0"):
+    with pytest.raises(InvalidValue, match=r"core_b = 1: must be a core in use, of 0"):
         mapping.hops(0, 1)
 
 

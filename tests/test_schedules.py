@@ -306,7 +306,7 @@ class Nothing(Schedule):
         ),
         (
             lambda: schedule("layered", group_size=3),
-            "schedule('layered') options = {'group_size': 3}: must be options of its own: nothing",
+            "schedule('layered') options = {'group_size': 3}: must be options of its own: chip",
         ),
         (lambda: schedule("momentum", group_size=0), "Momentum.group_size = 0: must be >= 1"),
         (lambda: Replay(5), "Replay.groups = 5: must be a list of (t, k, neurons)"),

@@ -464,7 +464,7 @@ def test_a_time_step_ends_where_its_record_ends(engine):
         (
             lambda: schedule("timed", group_size=8),
             "schedule('timed') options = {'group_size': 8}: must be options of its own: target, preset, "
-            "mapping, messages",
+            "mapping, messages, neurons_per_core, tiles",
         ),
         (
             lambda: simulate(chain_by_hand()[0], [[1]], schedule=Timed(mapping=[0])),

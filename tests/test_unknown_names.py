@@ -90,7 +90,7 @@ def test_a_setting_of_train_is_named_with_the_nearest(tmp_path, capsys, key, mea
         (
             lambda: stop_rule("quiescence"),
             "stop_rule.name = 'quiescence': must be one of Quiescence, FirstOutput, "
-            "MaxForwardSteps; did you mean 'Quiescence'?",
+            "MaxForwardSteps, Margin; did you mean 'Quiescence'?",
         ),
     ],
     ids=lambda case: case[:30] if isinstance(case, str) else "",

@@ -14,7 +14,6 @@ from lava_async.calibration.points import Point, measure_point
 from lava_async.execution import Execution
 from lava_async.hardware.numbering import renumber
 from lava_async.network import Network
-from lava_async.progress import ProgressBar
 from lava_async.records import count
 from lava_async.schedules import ExecutionKind, Timed
 from lava_async.synapses import Dense, Sparse
@@ -104,6 +103,8 @@ def search_numbering(
     order, kept = np.arange(network.n_neurons), 0
     before = best = worth(order)
     free = [here for i, here in enumerate(network.layer_slices) if _may_move(network, i)]
+    from lava_async.progress import ProgressBar  # `lava-async --help` does without tqdm
+
     with ProgressBar(total=moves, disable=not progress, unit="move") as bar:
         for _ in range(moves if free else 0):
             tried = _moved(order, free[rng.integers(len(free))], rng)
