@@ -104,6 +104,12 @@ def within(where: str, array: NDArray[Any], low: float, high: float) -> None:
     raise InvalidValue(*_first(where, array, outside), f"in {low} .. {high}")
 
 
+def not_zero(where: str, array: NDArray[Any], allowed: str) -> None:
+    """Raise an error that names `where`, and the position in the array, if an item is 0."""
+    if not array.all():
+        raise InvalidValue(*_first(where, array, array == 0), allowed)
+
+
 def _first(where: str, array: NDArray[Any], wrong: NDArray[np.bool_]) -> tuple[str, Any]:
     """Return where the first wrong item of an array is, as in "weights [3, 17]", and the item."""
     position = np.unravel_index(int(np.argmax(wrong)), array.shape)

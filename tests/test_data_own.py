@@ -356,6 +356,10 @@ class Recorded:
         return EVENTS[i], i
 
 
+def test_real_values_are_graded_input():
+    assert np.array_equal(from_samples([(SPIKES[0] * 0.5, 0)]).dense()[0], SPIKES[0] * 0.5)
+
+
 def test_events_of_tonic_become_spikes():
     data = from_samples(Recorded(), window_ms=1.0, steps=3)
     assert (data.shape, data.polarity, data.labels.tolist()) == ((2, 2, 3), "on_off", [0, 1])
@@ -383,7 +387,6 @@ def test_tonic_and_we_make_the_same_frames():
         (lambda: from_samples([(np.zeros((4, 2, 3, 3)), 0)], axes="THWP"), "axes = 'THWP'.*CHWT"),
         (lambda: from_samples([]), "number of samples = 0"),
         (lambda: from_samples([SPIKES[0]]), "item 0 = .*a pair: spikes, label"),
-        (lambda: from_samples([(SPIKES[0] * 0.5, 0)]), "encode real values"),
         (lambda: from_samples([(SPIKES[0], 0.5)]), "labels = 0.5.*no fractions"),
         (lambda: from_samples((SPIKES, LABELS), late="drop"), "late = .*these samples are no events"),
         (lambda: from_events(EVENTS, [0, 1], size=(2, 2), window_ms=1, steps=3), "event x = 2.*outside the sensor"),

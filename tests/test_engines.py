@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from naive import Naive
 from strategies import QUEUES, Run, generators, runs, training_runs
 
-from lava_async import CubaParams, Layer, Layered, Momentum, Network, Quiescence, Random, simulate
+from lava_async import CubaParams, Layer, Layered, LoihiParams, Momentum, Network, Quiescence, Random, simulate
 from lava_async.errors import ForwardStepLimit
 from lava_async.simulation import Stepper
 from lava_async.synapses import Dense
@@ -130,3 +130,13 @@ def test_delays_beside_immediate_synapses_of_the_same_pair_add_in_the_order_of_t
         result = simulate(net, spikes, schedule=schedule, engine=engine)
         naive = Naive(net, spikes, schedule=schedule, until=Quiescence(), refractory=True, input_first=True)
         assert result.voltage.tolist() == [float(x) for x in naive.voltage]
+
+
+@pytest.mark.parametrize("integers", [False, True])
+def test_input_spikes_of_minus_one_take_away(integers):
+    network = Network.feedforward(
+        [[[3, -2]]], LoihiParams(du=2047, dv=2048, vth=1) if integers else CubaParams(0.5, 0.5, 1)
+    )
+    spikes = [[1, 0, -1, -1], [-1, -1, 0, 1]]
+    compiled, reference = (simulate(network, spikes, engine=engine) for engine in ("compiled", "reference"))
+    assert compiled.counts.tolist() == reference.counts.tolist() == [[1, 1, 0, 0]]

@@ -330,7 +330,7 @@ class TestBadInput:
     def test_bad_spikes_raise_in_the_caller(self, tag, value):
         process = AsyncNetwork(net_config=network(tag))
         wired(process, np.full((6, 1), value))
-        with pytest.raises(InvalidValue, match="SpikeTrain"):
+        with pytest.raises(InvalidValue, match=r"(frame|SpikeTrain.spikes) \[0, 0\] = "):
             run(process, 2, Loihi2SimCfg(select_tag=tag), timeout=60)
 
     def test_a_network_that_never_rests_raises_in_the_caller(self):

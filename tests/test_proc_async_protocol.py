@@ -130,7 +130,7 @@ def test_its_exceptions_reach_the_caller(net):
     noise.s_out.connect(dense.s_in)
     dense.a_out.connect(process.inp)
     source.s_out.connect(process.inp)
-    with pytest.raises(InvalidValue, match="SpikeTrain"):
+    with pytest.raises(InvalidValue, match="AsyncNetwork: frame"):
         run(process, 20, config(net.params.tag), timeout=60)
 
 

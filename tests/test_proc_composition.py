@@ -718,6 +718,6 @@ class TestBadInput:
         with pytest.raises(InvalidValue, match=r"EventSource\.shape"):
             EventSource(spikes=np.zeros((4, 2), int), shape=(3,))
         with pytest.raises(InvalidValue, match="Spike"):
-            EventSource(spikes=np.full((4, 2), -1))
+            EventSource(spikes=np.full((4, 2), np.nan))
         with pytest.raises(InvalidValue, match=r"Readout\.rule"):
             Readout(n_classes=2, reset_interval=3, n_samples=1, rule="last")

@@ -33,7 +33,8 @@ def test_the_example_of_a_process_runs(package, name):
 @pytest.mark.parametrize(("package", "name"), PROCESSES.items())
 def test_the_docstring_opens_with_the_dynamics_in_four_lines(package, name):
     module = importlib.import_module(f"lava_async.proc.{package}.process")
-    _, dynamics, *_ = getattr(module, name).__doc__.split("\n\n")
+    _, colons, dynamics, *_ = getattr(module, name).__doc__.split("\n\n")
+    assert colons.strip() == "::"  # a block of code for Sphinx
     assert len(dynamics.splitlines()) == 4
     assert all("#" in line for line in dynamics.splitlines())
 

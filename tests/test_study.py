@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,7 +260,7 @@ margins = [1]
 
 
 def test_calibrations_margins_and_barriers_are_added_to_what_is_trained_already(done, tmp_path):
-    _, out = done
+    out = shutil.copytree(done[1], tmp_path / "study")
     study = StudyConfig.from_toml((TINY + CHIP).replace("seeds = [0, 1]", "seeds = [0]"))
     cell = study.cells()[1]
     run_cell(cell, out)

@@ -357,7 +357,7 @@ def test_options_that_cannot_be_used_are_named(options, error):
         (torch.ones(2, 5, 3), None, "spikes.shape = (2, 5, 3): must be (B, 4, T)"),
         (torch.ones(4, 3), None, "spikes.shape = (4, 3): must be (B, 4, T)"),
         (torch.full((1, 4, 3), 0.5), None, "must be integers"),
-        (torch.full((1, 4, 3), -1.0), None, "spikes [0, 0, 0] = -1.0: must be in 0 .. 16777215"),
+        (torch.full((1, 4, 3), -1.0), None, "spikes = -1: must be in 0 .. 16777215 for training"),
         (torch.full((1, 4, 3), float("nan")), None, "spikes [0, 0, 0] = nan: must be"),
         (torch.ones(2, 4, 3), [0], "samples.shape = (1,): must be (2,), one number per sample"),
     ],

@@ -286,7 +286,7 @@ class Call:
         """
         if self.setup.input_dropout > 0:
             self.batch = self.batch.thinned(self.setup.input_dropout, self.setup.execution.seed, self.samples, self.t0)
-        payload = int(np.abs(self.batch.count).max(initial=1))
+        payload = self.batch.largest_payload
         narrow = self.compiled.fits_narrow(payload, *self.start)
         failure = self._run_on(self.compiled.narrow if narrow else self.compiled.wide, payload)
         if failure is not None and failure[0] == "too wide":

@@ -87,19 +87,37 @@ class SpikeBatch(Entries):
         entries = slice(start[0, 0], start[-1, -1])
         return self.trusted(self.channel[entries], self.count[entries], start - start[0, 0], self.n_channels)
 
-    def to_dense(self, dtype: Any = np.uint8) -> NDArray[Any]:
+    def to_dense(self, dtype: Any = None) -> NDArray[Any]:
         """Return the counts as an array of shape (B, C, T).
+
+        Parameters
+        ----------
+        dtype : dtype, optional
+            Of the array. Default: uint8 for counts, the type of `count` for graded input (signed or real).
 
         Raises
         ------
         InvalidValue
             If a count does not fit into `dtype`.
         """
-        within("SpikeBatch.count", self.count, 0, np.iinfo(dtype).max)
+        graded = self.count.dtype.kind == "f" or (self.count.size > 0 and self.count.min() < 0)
+        dtype = np.dtype((self.count.dtype if graded else np.uint8) if dtype is None else dtype)
+        if dtype.kind != "f":
+            if self.count.dtype.kind == "f":
+                raise InvalidValue(
+                    "SpikeBatch.to_dense: dtype", dtype.name, "a floating type: the input is real numbers"
+                )
+            within("SpikeBatch.count", self.count, np.iinfo(dtype).min, np.iinfo(dtype).max)
         dense = np.zeros(self.shape, dtype)
         place = np.repeat(np.arange(len(self) * self.n_steps), np.diff(self.start, axis=1).ravel())
         dense[place // max(self.n_steps, 1), self.channel, place % max(self.n_steps, 1)] = self.count
         return dense
+
+    @property
+    def largest_payload(self) -> int:
+        """The largest absolute payload; at least 2 where one is negative, since 1 tells the core that all are 1."""
+        most = int(np.abs(self.count).max(initial=1))
+        return most if self.count.size == 0 or self.count.min() >= 0 else max(most, 2)
 
     def clipped(self, most: int | None) -> SpikeBatch:
         """Return the events with at most so many per channel and time step; None: all of them."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.records import ArrayRecord, array_of, count, within
+from lava_async.records import ArrayRecord, array_of, count, not_zero, within
 from lava_async.spikes.counts import payloads
 
 E = TypeVar("E", bound="Entries")
@@ -35,8 +35,7 @@ class Entries(ArrayRecord):
         counts = payloads(f"{kind}.count", self.count)
         names["count"] = counts.dtype.type
         within(f"{kind}.channel", channel, 0, count(f"{kind}.n_channels", self.n_channels) - 1)
-        if not counts.all():
-            raise InvalidValue(f"{kind}.count", 0, "a number other than 0: what is silent has no entry")
+        not_zero(f"{kind}.count", counts, "a number other than 0: what is silent has no entry")
         n = len(channel) if channel.ndim == 1 else -1
         if channel.ndim != 1 or counts.shape != channel.shape:
             raise InvalidValue(f"{kind}.count.shape", counts.shape, f"(E,), as {kind}.channel: {channel.shape}")

@@ -15,7 +15,7 @@ from lava_async.engine.compiled import compiled, failure_of, rules_of
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
-from lava_async.spikes import ENCODE, SpikeBatch
+from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch
 from lava_async.threads import available
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, Parameters, Run, check_trainable
 from lava_async.training.surrogates import ATan, Exponential, Surrogate
@@ -96,6 +96,8 @@ class _Call:
         if batch.count.dtype.kind == "f":
             value = batch.count[np.argmax(batch.count != np.floor(batch.count))].item()
             raise InvalidValue("spikes", value, f"integers for training: {ENCODE}")
+        if batch.count.size and batch.count.min() < 0:
+            raise InvalidValue("spikes", int(batch.count.min()), f"in 0 .. {MAX_PAYLOAD} for training: {ENCODE}")
         if setup.input_dropout > 0:
             self.batch = batch.thinned(setup.input_dropout, setup.execution.seed, samples)
         self.decays = parameters.keep_u.requires_grad or parameters.keep_v.requires_grad
@@ -153,7 +155,7 @@ class _Call:
             batch.channel,
             batch.count,
             batch.start,
-            int(np.abs(batch.count).max(initial=1)),
+            batch.largest_payload,
             self.u,
             self.v,
             self.forward_steps,
