@@ -1,4 +1,4 @@
-"""Calibration: thresholds times factors, what a point of the search is worth, what the search and the command keep."""
+"""Calibration: thresholds times factors, the metrics of a point of the search, what the search and the command keep."""
 
 from __future__ import annotations
 

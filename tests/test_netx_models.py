@@ -1,4 +1,4 @@
-"""The networks that come with the project: each loads, answers as recorded, and says what it is worth."""
+"""The networks that come with the project: each loads, answers as recorded, and says its accuracy."""
 
 from __future__ import annotations
 

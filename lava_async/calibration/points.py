@@ -1,4 +1,4 @@
-"""What a network with certain thresholds is worth: a point of the search."""
+"""Metrics of a network with certain thresholds: a point of the search."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lava_async.tally import Tally, in_parts
 
 @dataclass(frozen=True)
 class Point:
-    """Factors, and what the network is worth with them; means over the samples of the search.
+    """Factors, and the metrics of the network with them; means over the samples of the search.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def measure_point(
     objective: Objective,
     threads: int | None,
 ) -> Point:
-    """Return what a network, whose thresholds are multiplied already, is worth.
+    """Return the metrics of a network whose thresholds are multiplied already.
 
     Parameters
     ----------

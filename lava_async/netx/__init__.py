@@ -141,7 +141,7 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: object) -> 
     path : path-like
         Where to write; an existing file is replaced.
     **metadata
-        Whatever is worth knowing about the network; see :func:`write_metadata`. `execution`, or one of schedule, until,
+        Notes about the network; see :func:`write_metadata`. `execution`, or one of schedule, until,
         refractory, input_first and seed, is how it runs when it is loaded; default: ``network.execution``, if known.
 
     Raises

@@ -177,7 +177,7 @@ class Regression:
     Parameters
     ----------
     scale : float
-        What a spike is worth in units of the targets.
+        Value of a spike in units of the targets.
     """
 
     scale: float = 1.0
