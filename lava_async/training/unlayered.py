@@ -17,26 +17,20 @@ from lava_async.engine import Setup
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import Execution, Fields, chosen
 from lava_async.network import Network
-from lava_async.neurons import LoihiParams
 from lava_async.records import integer_array
 from lava_async.schedules import ExecutionKind, no_single_queue
 from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
-from lava_async.synapses import Synapses
-from lava_async.training.blocks import NeuronBlock, ReadOut, adapt, kept
-from lava_async.training.blocks.affine import AffineBlock
-from lava_async.training.blocks.average import AverageBlock
-from lava_async.training.blocks.grid import wide
+from lava_async.training.blocks import adapt
+from lava_async.training.chain import Chain
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
-from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, GradientEngine, Parameters, Run
+from lava_async.training.gradient import Gradient, GradientEngine, Run
 from lava_async.training.hooks import are_hooked, call_hooks
 from lava_async.training.scaling import scale_layers
 from lava_async.training.surrogates import Exponential, Surrogate, default_surrogate
 
 ENGINES: dict[str, type[GradientEngine]] = {"compiled": CompiledEngine, "dense": DenseEngine}
-#: Bias in a .net file is ``bias_mant << 6``, as netx reads it.
-BIAS_EXP = 6
 
 
 class UnlayeredNetwork(torch.nn.Module):
@@ -158,21 +152,18 @@ class UnlayeredNetwork(torch.nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.execution.seed)
             adapters = adapt(blocks, connections, input_shape)
-        self._layers = [adapter for adapter in adapters if isinstance(adapter, NeuronBlock)]
-        self._read_outs = [adapter for adapter in adapters if isinstance(adapter, ReadOut)]
-        if not self._layers[-1].fires and not (self.until == Quiescence() or self.schedule.layered):
-            raise InvalidValue(
-                "UnlayeredNetwork.until", self.until, f"Quiescence(), since {self._layers[-1].where} never fires"
-            )
-        self.input_shape = adapters[0].sources[0].shape
+        self._chain = Chain(adapters)
+        last = self._chain.layers[-1]
+        if not last.fires and not (self.until == Quiescence() or self.schedule.layered):
+            raise InvalidValue("UnlayeredNetwork.until", self.until, f"Quiescence(), since {last.where} never fires")
+        self.input_shape = self._chain.input_shape
         self.blocks = torch.nn.ModuleList(blocks)
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout
         self.gradient = Gradient(credit, peak, reset, self._surrogate(surrogate))
         self.polarity: str | None = None
         self.count_log = count_log
         self._engine = partial(ENGINES[engine], threads=threads)
-        self._neurons_of: tuple[Any, Any] = None, None
-        self._prepared: dict[bool, tuple[Any, Network, GradientEngine]] = {}
+        self._prepared: dict[bool, tuple[list[bytes | None], Network, GradientEngine]] = {}
         self._prepare(learning=False)
         self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64), persistent=False)
 
@@ -216,22 +207,22 @@ class UnlayeredNetwork(torch.nn.Module):
     @property
     def n_outputs(self) -> int:
         """Number of outputs: neurons of the last layer, or what read-outs make of them."""
-        return self._read_outs[-1].n_answers if self._read_outs else self._layers[-1].layer.size
+        return self._chain.n_outputs
 
     @property
     def reads_out(self) -> bool:
         """Whether the answer is something else than the spike counts of the last layer: Average, Affine."""
-        return bool(self._read_outs)
+        return bool(self._chain.read_outs)
 
     @property
     def answers_by_voltage(self) -> bool:
         """Whether the answer is the voltage of its last layer, which never fires: Affine."""
-        return bool(self._read_outs) and isinstance(self._read_outs[-1], AffineBlock)
+        return self._chain.answers_by_voltage
 
     @property
     def thresholds(self) -> Tensor:
         """Thresholds of the neurons (N,), in slayer's units."""
-        return torch.cat([torch.full((layer.layer.size,), layer.threshold) for layer in self._layers])
+        return self._chain.thresholds
 
     def scale_to(
         self,
@@ -280,7 +271,7 @@ class UnlayeredNetwork(torch.nn.Module):
         self.eval()
         self.until = Quiescence()
         try:
-            return scale_layers(self._layers, rate, measure, only_drawn=only_drawn)
+            return scale_layers(self._chain.layers, rate, measure, only_drawn=only_drawn)
         finally:
             self.until = until
             self.train(training)
@@ -297,17 +288,19 @@ class UnlayeredNetwork(torch.nn.Module):
         (1, layers) tensor
             With ``count_log=True``: spikes per neuron and time step of each layer, without gradient.
         """
-        hooked = are_hooked(self.blocks, self._layers)
-        if not self.count_log and self._layers[-1].fires and not hooked:
-            counts = self.run(spikes, samples, slice(-self._layers[-1].layer.size, None)).counts
-            return self._answer(counts, [counts])
+        layers = self._chain.layers
+        hooked = are_hooked(self.blocks, layers)
+        if not self.count_log and layers[-1].fires and not hooked:
+            counts = self.run(spikes, samples, slice(-layers[-1].layer.size, None)).counts
+            return self._chain.read_out(counts, [counts])
         counts = self.run(spikes, samples).counts
         if hooked:
-            call_hooks(self._layers, self._by_layer(counts))
+            call_hooks(layers, self._chain.by_layer(counts))
         output = self.read_out(counts)
         if not self.count_log:
             return output
-        rates = [layer.detach().mean() if layer.numel() else layer.new_zeros(()) for layer in self._by_layer(counts)]
+        by_layer = self._chain.by_layer(counts)
+        rates = [layer.detach().mean() if layer.numel() else layer.new_zeros(()) for layer in by_layer]
         return output, torch.stack(rates)[None]
 
     def read_out(self, counts: Tensor) -> Tensor:
@@ -318,16 +311,8 @@ class UnlayeredNetwork(torch.nn.Module):
         counts : (B, N, T) tensor
             As :meth:`run` returns them.
         """
-        layers = self._by_layer(counts)
-        return self._answer(layers[-1], layers)
-
-    def _answer(self, last: Tensor, layers: Sequence[Tensor]) -> Tensor:
-        for read_out in self._read_outs:
-            last = read_out.read(last, layers)
-        return last
-
-    def _by_layer(self, counts: Tensor) -> Sequence[Tensor]:
-        return counts.split([layer.layer.size for layer in self._layers], 1)
+        layers = self._chain.by_layer(counts)
+        return self._chain.read_out(layers[-1], layers)
 
     def run(
         self,
@@ -360,7 +345,7 @@ class UnlayeredNetwork(torch.nn.Module):
         else:
             spikes = SpikeBatch.of(spikes)
             shape = len(spikes), spikes.n_channels, spikes.n_steps
-        learning = torch.is_grad_enabled() and any(s.learns for layer in self._layers for s in layer.sources)
+        learning = torch.is_grad_enabled() and self._chain.learns_delays
         network, engine = self._prepare(learning)
         if len(shape) != 3 or shape[1] != network.n_inputs:
             raise InvalidValue("spikes.shape", shape, f"(B, {network.n_inputs}, T), the inputs of blocks[0]")
@@ -373,7 +358,7 @@ class UnlayeredNetwork(torch.nn.Module):
             input_dropout=self.input_dropout if self.training else 0.0,
         )
         numbers = self._numbers(shape[0], samples)
-        return engine.run(setup, self.gradient, self._grid(learning), spikes, numbers, neurons)
+        return engine.run(setup, self.gradient, self._chain.parameters(learning), spikes, numbers, neurons)
 
     def _numbers(self, n: int, samples: ArrayLike | None) -> NDArray[np.int64]:
         if samples is not None:
@@ -389,57 +374,15 @@ class UnlayeredNetwork(torch.nn.Module):
 
     def _prepare(self, learning: bool) -> tuple[Network, GradientEngine]:
         """Return the topology for the delays as they are now, and its engine; `learning` as in NeuronBlock."""
-        lags = [delay for layer in self._layers for _, delay in layer.lags(learning)]
-        key = [None if delay is None else delay.tobytes() for delay in lags]
-        if learning not in self._prepared or self._prepared[learning][0] != key:
-            network = self._network(learning)
-            self._prepared[learning] = key, network, self._engine(network)
+        delays = self._chain.delays(learning)
+        if learning not in self._prepared or self._prepared[learning][0] != delays:
+            network = self._chain.network(self.execution, learning)
+            self._prepared[learning] = delays, network, self._engine(network)
         return self._prepared[learning][1:]
-
-    def _order(self, learning: bool) -> list[int]:
-        """Return the order in which a Network keeps the synapses of the layers."""
-        ends = [(source.layer, layer.index) for layer in self._layers for source, _ in layer.lags(learning)]
-        return sorted(range(len(ends)), key=ends.__getitem__)
-
-    def _grid(self, learning: bool) -> Parameters:
-        """Return all parameters as they run, on slayer's grid, differentiable by the blocks' parameters."""
-        weights = [wide(w) for layer in self._layers for w in layer.weights(learning)]
-        return Parameters(tuple(weights[k] for k in self._order(learning)), *self._neurons())
-
-    def _neurons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return what decays keep, thresholds and biases, as they run; made again when the blocks' own have changed."""
-        key = [layer.neuron_key() for layer in self._layers]
-        if None in key or key != self._neurons_of[0]:
-            sizes, thresholds = zip(*((each.layer.size, each.threshold) for each in self._layers), strict=True)
-            keep_u, keep_v = (
-                kept(wide(torch.cat(d))) for d in zip(*(each.decays() for each in self._layers), strict=True)
-            )
-            vth = torch.from_numpy(np.repeat(np.asarray(thresholds, np.float32), sizes)).to(keep_u)
-            found = keep_u, keep_v, vth, wide(torch.cat([each.bias() for each in self._layers]))
-            if None in key:
-                return found
-            self._neurons_of = key, found
-        return self._neurons_of[1]
 
     def to_network(self) -> Network:
         """Return the network as it is deployed: fixed point, in the units of Lava's LIF and Dense, as netx reads it."""
-        return self._network(learning=False)
-
-    @torch.no_grad()
-    def _network(self, learning: bool) -> Network:
-        grid = self._grid(learning)
-        synapses: list[Synapses] = []
-        for layer in self._layers:
-            whole = [_whole(f"{layer.where}.weight", w, WEIGHT_SCALE) for w in layer.weights(learning)]
-            synapses += layer.synapses(whole, learning)
-        keep_u, keep_v = (_whole(name, getattr(grid, name), STATE_SCALE) for name in ("keep_u", "keep_v"))
-        vth, bias = (_whole(name, getattr(grid, name), WEIGHT_SCALE) for name in ("vth", "bias"))
-        params = LoihiParams(
-            STATE_SCALE - keep_u - 1, STATE_SCALE - keep_v, vth, bias_mant=bias, bias_exp=BIAS_EXP if bias.any() else 0
-        )
-        layers = tuple(layer.layer for layer in self._layers)
-        outputs = np.arange(len(vth) - self._layers[-1].layer.size, len(vth))
-        return Network(self.input_shape, layers, tuple(synapses), params, outputs, self.execution)
+        return self._chain.network(self.execution)
 
     def export_hdf5(self, path: str | os.PathLike[str], **metadata: Any) -> None:
         """Write a .net file: layers for netx, and in `/async` the execution and further metadata.
@@ -463,14 +406,13 @@ class UnlayeredNetwork(torch.nn.Module):
         network is in `/async` alone, and a warning is logged; :func:`lava_async.netx.load` reads it.
         """
         noted: dict[str, Any] = {} if self.polarity is None else {"polarity": self.polarity}
-        averaged = [block.n_answers for block in self._read_outs if isinstance(block, AverageBlock)]
-        if averaged:
-            noted["average"] = averaged[-1]
+        if self._chain.averaged is not None:
+            noted["average"] = self._chain.averaged
         netx.save(self.to_network(), path, **{**noted, **metadata})
 
     def _surrogate(self, wanted: Any) -> Surrogate:
         if wanted == "slayer":
-            own = [layer.surrogate() for layer in self._layers]
+            own = [layer.surrogate() for layer in self._chain.layers]
             return Exponential(torch.cat([s.tau for s in own]), torch.cat([s.scale for s in own]))
         return wanted(self.thresholds) if callable(wanted) else wanted
 
@@ -494,14 +436,3 @@ def _checked(spikes: Tensor) -> Tensor:
         allowed = f"whole spike counts in 0 .. {MAX_PAYLOAD}: {ENCODE}"
         raise InvalidValue("spikes", "NaN, negative numbers or fractions", allowed)
     return spikes
-
-
-def _whole(where: str, x: Tensor, scale: int) -> NDArray[np.int64]:
-    """Return x * scale, which must be integers, as int64."""
-    scaled = x.detach().cpu().double() * scale
-    if not bool(torch.isfinite(scaled).all()):
-        value = float(x.detach()[~torch.isfinite(x.detach())][0])
-        raise InvalidValue(where, value, "finite numbers: training has diverged; go back to the last good weights")
-    if not torch.equal(scaled, scaled.round()):
-        raise InvalidValue(where, "between grid points", f"multiples of 1/{scale}, as slayer's quantization makes them")
-    return scaled.numpy().astype(np.int64)

@@ -1,0 +1,133 @@
+"""What the blocks of a network hold, as it runs: synapses, decays, thresholds, biases, on slayer's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lava_async.errors import InvalidValue
+from lava_async.execution import Execution
+from lava_async.network import Network
+from lava_async.neurons import LoihiParams
+from lava_async.synapses import Synapses
+from lava_async.training.blocks import NeuronBlock, ReadOut, kept
+from lava_async.training.blocks.affine import AffineBlock
+from lava_async.training.blocks.average import AverageBlock
+from lava_async.training.blocks.base import Block
+from lava_async.training.blocks.grid import wide
+from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Parameters
+
+#: Bias in a .net file is ``bias_mant << 6``, as netx reads it.
+BIAS_EXP = 6
+
+
+class Chain:
+    """The blocks of a network, those with neurons and those that read out.
+
+    `learning`, an argument of several methods, tells whether delays learn; see
+    :class:`~lava_async.training.blocks.base.NeuronBlock`.
+
+    Parameters
+    ----------
+    blocks : list of Block
+        The adapters of slayer's blocks, from the input to the output.
+    """
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.layers = [block for block in blocks if isinstance(block, NeuronBlock)]
+        self.read_outs = [block for block in blocks if isinstance(block, ReadOut)]
+        self.input_shape = blocks[0].sources[0].shape
+        self._neurons_of: tuple[list[Hashable], tuple[Tensor, Tensor, Tensor, Tensor]] | None = None
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs: neurons of the last layer, or what read-outs make of them."""
+        return self.read_outs[-1].n_answers if self.read_outs else self.layers[-1].layer.size
+
+    @property
+    def answers_by_voltage(self) -> bool:
+        """Whether the answer is the voltage of the last layer, which never fires: Affine."""
+        return bool(self.read_outs) and isinstance(self.read_outs[-1], AffineBlock)
+
+    @property
+    def averaged(self) -> int | None:
+        """The number of groups of outputs that the last Average makes means of, if there is one."""
+        return next((block.n_answers for block in reversed(self.read_outs) if isinstance(block, AverageBlock)), None)
+
+    @property
+    def thresholds(self) -> Tensor:
+        """Thresholds of the neurons (N,), in slayer's units."""
+        return torch.cat([torch.full((layer.layer.size,), layer.threshold) for layer in self.layers])
+
+    @property
+    def learns_delays(self) -> bool:
+        """Whether a delay is learned."""
+        return any(source.learns for layer in self.layers for source in layer.sources)
+
+    def by_layer(self, counts: Tensor) -> Sequence[Tensor]:
+        """Return the spike counts (B, n, T) of each layer, given those of all neurons (B, N, T)."""
+        return counts.split([layer.layer.size for layer in self.layers], 1)
+
+    def read_out(self, last: Tensor, counts: Sequence[Tensor]) -> Tensor:
+        """Return what the network answers, given the spike counts of its last layer and of each."""
+        for block in self.read_outs:
+            last = block.read(last, counts)
+        return last
+
+    def delays(self, learning: bool) -> list[bytes | None]:
+        """Return what tells one topology from another: the delays of each set of synapses."""
+        lags = [delay for layer in self.layers for _, delay in layer.lags(learning)]
+        return [None if delay is None else delay.tobytes() for delay in lags]
+
+    def parameters(self, learning: bool) -> Parameters:
+        """Return all parameters as they run, on slayer's grid, differentiable by the parameters of the blocks."""
+        weights = [wide(w) for layer in self.layers for w in layer.weights(learning)]
+        # A Network keeps its synapses sorted by source and target.
+        ends = [(source.layer, layer.index) for layer in self.layers for source, _ in layer.lags(learning)]
+        order = sorted(range(len(ends)), key=ends.__getitem__)
+        return Parameters(tuple(weights[k] for k in order), *self._neurons())
+
+    def _neurons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return what decays keep, thresholds and biases, as they run; made again when the blocks' own have changed."""
+        key = [layer.neuron_key() for layer in self.layers]
+        if self._neurons_of is not None and None not in key and key == self._neurons_of[0]:
+            return self._neurons_of[1]
+        sizes, thresholds = zip(*((each.layer.size, each.threshold) for each in self.layers), strict=True)
+        keep_u, keep_v = (kept(wide(torch.cat(d))) for d in zip(*(each.decays() for each in self.layers), strict=True))
+        vth = torch.from_numpy(np.repeat(np.asarray(thresholds, np.float32), sizes)).to(keep_u)
+        found = keep_u, keep_v, vth, wide(torch.cat([each.bias() for each in self.layers]))
+        if None not in key:  # None: they are differentiated.
+            self._neurons_of = key, found
+        return found
+
+    @torch.no_grad()
+    def network(self, execution: Execution, learning: bool = False) -> Network:
+        """Return the network in fixed point, in the units of Lava's LIF and Dense."""
+        grid = self.parameters(learning)
+        synapses: list[Synapses] = []
+        for layer in self.layers:
+            weights = [_integers(f"{layer.where}.weight", w, WEIGHT_SCALE) for w in layer.weights(learning)]
+            synapses += layer.synapses(weights, learning)
+        keep_u, keep_v = (_integers(name, getattr(grid, name), STATE_SCALE) for name in ("keep_u", "keep_v"))
+        vth, bias = (_integers(name, getattr(grid, name), WEIGHT_SCALE) for name in ("vth", "bias"))
+        params = LoihiParams(
+            STATE_SCALE - keep_u - 1, STATE_SCALE - keep_v, vth, bias_mant=bias, bias_exp=BIAS_EXP if bias.any() else 0
+        )
+        layers = tuple(layer.layer for layer in self.layers)
+        outputs = np.arange(len(vth) - layers[-1].size, len(vth))
+        return Network(self.input_shape, layers, tuple(synapses), params, outputs, execution)
+
+
+def _integers(where: str, x: Tensor, scale: int) -> NDArray[np.int64]:
+    """Return x * scale, which must be integers, as int64."""
+    scaled = x.detach().cpu().double() * scale
+    if not bool(torch.isfinite(scaled).all()):
+        value = float(x.detach()[~torch.isfinite(x.detach())][0])
+        raise InvalidValue(where, value, "finite numbers: training has diverged; go back to the last good weights")
+    if not torch.equal(scaled, scaled.round()):
+        raise InvalidValue(where, "between grid points", f"multiples of 1/{scale}, as slayer's quantization makes them")
+    return scaled.numpy().astype(np.int64)
