@@ -148,24 +148,33 @@ LAVA_INLINE void dense_transposed(const Layout& net, const Part& p, const Real* 
                                   F into) {
   const Layer &from = net.layers[p.source], &to = net.layers[p.target];
   const size_t stride = static_cast<size_t>(from.blocks) * BLOCK;
+  const int32_t* place_of = &net.place_of[to.first];
   constexpr int MOST = N == 1 ? TILE : N == 2 ? (TILE > 4 ? 4 : TILE) : 2;
   each_tile<MOST>(from.blocks, [&](auto q_, int b) {
     constexpr int Q = decltype(q_)::value;
     const Real* row = turned + p.turned + static_cast<size_t>(b) * BLOCK;
     std::array<Blocks<Real, Q>, N> total;
+#pragma GCC unroll 8
     for (auto& sums : total) {
+#pragma GCC unroll 8
       for (auto& x : sums) x = zero<Real>();
     }
     for (int j = 0; j < p.n_target; j++, row += stride) {
       Blocks<Real, Q> weights;
+#pragma GCC unroll 8
       for (int q = 0; q < Q; q++) weights[q] = load(row + q * BLOCK);
-      const int at = to.block * BLOCK + to.place_in_layer(j);
+      const int at = place_of[j];
+      // Sums stay in registers only if no loop is left over them: half the time.
+#pragma GCC unroll 4
       for (int n = 0; n < N; n++) {
         const auto x = splat(later[n][at]);
+#pragma GCC unroll 8
         for (int q = 0; q < Q; q++) total[n][q] = total[n][q] + weights[q] * x;
       }
     }
+#pragma GCC unroll 8
     for (int n = 0; n < N; n++) {
+#pragma GCC unroll 8
       for (int q = 0; q < Q; q++) into(n, from.block + b + q, total[n][q]);
     }
   });

@@ -156,6 +156,7 @@ class UsualBackward : public AdjointBase<Real> {
         Blocks<Real, Q> arriving;
         for (int q = 0; q < Q; q++) arriving[q] = check_back(l.block + b + q, check[b + q]);
         if (asks) {
+#pragma GCC unroll 8
           for (int q = 0; q < Q; q++) store(&s.later[place(l.block + b + q)], arriving[q]);
         }
         for (const Bundle& bundle : l.incoming) {

@@ -165,6 +165,7 @@ class Deliver : protected CheckerOf<M, Real, TAPED, COUNTED> {
     each_tile(l.blocks, [&](auto q_, int b) {
       constexpr int Q = decltype(q_)::value;
       Blocks<Num, Q> sum;
+#pragma GCC unroll 8
       for (auto& x : sum) x = zero<Num>();
       if (touched) {
         for (const Bundle& bundle : l.incoming) {

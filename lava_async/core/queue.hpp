@@ -215,22 +215,26 @@ class Queue {
     int32_t *high = high_.get(), *entries = &pending[first];
     for (int a = few; a < Q * BLOCK; a++) high[a] = INT32_MAX;
     std::array<Block<int32_t>, Q> key, lower;
+#pragma GCC unroll 8
     for (int q = 0; q < Q; q++) {
       key[q] = load(high + q * BLOCK);
       lower[q] = zero<int32_t>();
     }
     for (int b = 0; b < few; b++) {
       const auto x = splat(high[b]);
+#pragma GCC unroll 8
       for (int q = 0; q < Q; q++) lower[q] = count_lanes(gt(key[q], x), lower[q]);
     }
     Bits chosen[Q];
     int found = 0, rest = 0;
+#pragma GCC unroll 8
     for (int q = 0; q < Q; q++) {
       chosen[q] = bits(gt(splat(m), lower[q]));
       found += __builtin_popcount(chosen[q]);
     }
     if (found != m) return false;
     found = 0;
+#pragma GCC unroll 8
     for (int q = 0; q < Q; q++) {
       const auto some = load_unaligned(entries + q * BLOCK);
       const int left = few - q * BLOCK;

@@ -18,6 +18,7 @@ LAVA_INLINE Block<float> exp_minus(Block<float> y) {
   // ln 2 as a short number, whose multiples are exact, and the rest (Cody, Waite, 1980).
   const auto r = f * splat(0.693145751953125f) - y + f * splat(1.42860682030941723e-6f);
   auto series = splat(1 / 720.0f);
+#pragma GCC unroll 8
   for (float c : {1 / 120.0f, 1 / 24.0f, 1 / 6.0f, 0.5f, 1.0f, 1.0f}) series = series * r + splat(c);
   return select(inside, series * as_float((splat(127) - n) << 23), zero<float>());
 }

@@ -63,7 +63,8 @@ struct Block {
   Native<T> piece[pieces<T>];
 };
 
-#define LAVA_EACH(T) for (int p = 0; p < pieces<T>; p++)
+// Unrolled, as all loops over the blocks of a tile are: what is indexed by a loop that is left lies in memory.
+#define LAVA_EACH(T) _Pragma("GCC unroll 8") for (int p = 0; p < pieces<T>; p++)
 
 template <class T>
 LAVA_INLINE Block<T> load(const T* x) {

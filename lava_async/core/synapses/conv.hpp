@@ -61,12 +61,15 @@ LAVA_INLINE void conv_transposed(const Layout& net, const Part& p, const Real* t
       each_tile(row.n * pattern.blocks, [&](auto q_, int b) {
         constexpr int Q = decltype(q_)::value;
         Blocks<Real, Q> total;
+#pragma GCC unroll 8
         for (auto& t : total) t = zero<Real>();
         const Real* of = weights + static_cast<size_t>(b) * BLOCK;
         for (int o = 0; o < back.channels; o++, of += pattern.channel_step) {
           const auto g = splat(given[o]);
+#pragma GCC unroll 8
           for (int q = 0; q < Q; q++) total[q] = total[q] + load(of + q * BLOCK) * g;
         }
+#pragma GCC unroll 8
         for (int q = 0; q < Q; q++) {
           f(first + (b + q) / pattern.blocks * back.block_step + (b + q) % pattern.blocks, total[q]);
         }

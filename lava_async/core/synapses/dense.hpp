@@ -31,19 +31,26 @@ using Blocks = std::array<Block<T>, Q>;
 template <class Num, int Q, class P>
 LAVA_INLINE void add_rows(const Num* weights, size_t stride, const SpikesOf<P>& s, Blocks<Num, Q>& sum) {
   const Num* row_0 = weights - static_cast<ptrdiff_t>(s.first) * static_cast<ptrdiff_t>(stride);
+  Blocks<Num, Q> total;  // in registers
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; q++) total[q] = sum[q];
   if (s.payload == nullptr) {
 #pragma GCC unroll 2
     for (int e = 0; e < s.n; e++) {
       const Num* row = row_0 + s.id[e] * static_cast<ptrdiff_t>(stride);
-      for (int q = 0; q < Q; q++) sum[q] = sum[q] + load(row + q * BLOCK);
+#pragma GCC unroll 8
+      for (int q = 0; q < Q; q++) total[q] = total[q] + load(row + q * BLOCK);
     }
   } else {
     for (int e = 0; e < s.n; e++) {
       const Num* row = row_0 + s.id[e] * static_cast<ptrdiff_t>(stride);
       const auto x = splat(static_cast<Num>(s.payload[e]));
-      for (int q = 0; q < Q; q++) sum[q] = sum[q] + x * load(row + q * BLOCK);
+#pragma GCC unroll 8
+      for (int q = 0; q < Q; q++) total[q] = total[q] + x * load(row + q * BLOCK);
     }
   }
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; q++) sum[q] = total[q];
 }
 
 // Lets one spike walk through a dense part into memory.
@@ -71,6 +78,7 @@ LAVA_INLINE void rows_adjoint(const Real* weights, Real* gradient, size_t stride
     const Real* row = weights + s.id[e] * step - offset;
     Real* to = gradient + s.id[e] * step - offset;
     auto total = zero<Real>();
+#pragma GCC unroll 8
     for (int q = 0; q < Q; q++) {
       total = total + load(row + q * BLOCK) * arriving[q];
       store(to + q * BLOCK, load(to + q * BLOCK) + arriving[q]);
@@ -85,9 +93,11 @@ LAVA_INLINE void rows_adjoint(Real* gradient, size_t stride, const Spikes& s, co
   for (int e = 0; e < s.n; e++) {
     Real* to = gradient + s.id[e] * step - offset;
     if (s.payload == nullptr) {
+#pragma GCC unroll 8
       for (int q = 0; q < Q; q++) store(to + q * BLOCK, load(to + q * BLOCK) + arriving[q]);
     } else {
       const auto x = splat(static_cast<Real>(s.payload[e]));
+#pragma GCC unroll 8
       for (int q = 0; q < Q; q++) store(to + q * BLOCK, load(to + q * BLOCK) + x * arriving[q]);
     }
   }
