@@ -63,7 +63,7 @@ fingerprint() {
     case $1 in
         python) say chosen ;;
         lock) { say "$torch" && cat requirements*.lock; } | cksum ;;
-        package) { pwd && cat pyproject.toml && grep '^__version__' lava_async/__init__.py; } | cksum ;;
+        package) { pwd && cat pyproject.toml lava_async/compat/startup.py && grep '^__version__' lava_async/__init__.py; } | cksum ;;
         core) { pwd && find lava_async/core -type f -exec cksum {} + | sort; } | cksum ;;
     esac
 }
@@ -206,7 +206,12 @@ install_package() {
         --config-settings={wheel.cmake=false,wheel.py-api=py3,editable.mode=inplace} ||
         explain "this package could not be installed"
     # A plain path, as for any package: the finder that scikit-build-core adds would come before PYTHONPATH.
-    sed -i.bak '/^import /d' "$venv"/lib/python*/site-packages/_editable_skbc_lava_async.pth
+    local site
+    site=$(echo "$venv"/lib/python*/site-packages)
+    sed -i.bak '/^import /d' "$site/_editable_skbc_lava_async.pth"
+    # What CMake puts into a wheel (lava_async/core/CMakeLists.txt): for programs that import Lava first.
+    cp lava_async/compat/startup.py "$site/_lava_async_startup.py"
+    say "import _lava_async_startup" >"$site/lava_async_startup.pth"
     set_done package
 }
 

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,12 @@ ON_310 = pytest.mark.skipif(sys.version_info >= (3, 11) or not NUMPY_1, reason="
 LATER = pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.11 and later")
 NEEDS_TORCH = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 VAR_MODEL = "lava.magma.compiler.var_model"
+STARTUP = ROOT / "lava_async" / "compat" / "startup.py"
+#: Code after which Lava is imported as where nothing of lava_async is beside the package.
+WITHOUT_STARTUP = """
+import sys
+sys.meta_path = [finder for finder in sys.meta_path if getattr(finder, "__name__", "") != "LavaFinder"]
+"""
 
 
 def text_of(module):
@@ -114,7 +121,7 @@ def test_lava_after_lava_async_is_changed_where_that_is_needed():
 
 @LATER
 def test_lava_that_failed_before_lava_async_is_imported_again_in_the_same_process():
-    printed = run(f"""
+    printed = run(f"""{WITHOUT_STARTUP}
 try:
     import {VAR_MODEL}
 except ValueError as error:
@@ -125,6 +132,52 @@ print("works")
 """)
     assert printed.splitlines()[0].startswith("mutable default <class 'lava.magma.compiler.var_model.ByteEncoder'>")
     assert printed.splitlines()[1] == "works"
+
+
+def started(tmp_path):
+    """Return a PYTHONPATH with the startup file, as a wheel and `make setup` install it beside the package."""
+    shutil.copy(STARTUP, tmp_path / "_lava_async_startup.py")
+    return {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+
+
+def test_a_program_that_imports_lava_first_runs_where_the_startup_file_is_installed(tmp_path):
+    printed = run(
+        f"""{WITHOUT_STARTUP}
+import _lava_async_startup
+before = "lava_async" in sys.modules
+import {VAR_MODEL}
+print(before, "lava_async" in sys.modules)
+from lava.proc.lif.process import LIF
+from lava.magma.core.run_conditions import RunSteps
+from lava.magma.core.run_configs import Loihi2SimCfg
+lif = LIF(shape=(1,), bias_mant=3, vth=10)
+lif.run(RunSteps(2), Loihi2SimCfg())
+lif.stop()
+import lava_async
+print([getattr(finder, "__name__", "") for finder in sys.meta_path].count("PatchFinder"))
+""",
+        **started(tmp_path),
+    )
+    assert printed.split() == ["False", str(sys.version_info >= (3, 11)), "1"]
+
+
+def test_the_startup_file_imports_nothing_and_ends_with_the_first_import_of_lava(tmp_path):
+    printed = run(
+        f"""{WITHOUT_STARTUP}
+before = set(sys.modules)
+import _lava_async_startup
+print(*set(sys.modules) - before)
+import lava
+print("LavaFinder" in [getattr(finder, "__name__", "") for finder in sys.meta_path])
+""",
+        **started(tmp_path),
+    )
+    assert printed.split() == ["_lava_async_startup", "False"]
+
+
+def test_the_startup_file_without_lava_async_leaves_lava_as_it_is(tmp_path):
+    code = WITHOUT_STARTUP + HIDE.format(["lava_async"]) + "import _lava_async_startup, lava; print(lava.__name__)"
+    assert run(code, **started(tmp_path)).strip() == "lava"
 
 
 @LATER
@@ -138,8 +191,7 @@ def test_lava_that_cannot_be_changed_any_more_is_one_sentence(monkeypatch):
 
 def test_objects_of_modules_that_are_loaded_are_changed_in_place():
     # lava.proc.conv.utils imports without any change.
-    printed = run("""
-import sys
+    printed = run(f"""{WITHOUT_STARTUP}
 import lava.proc.conv.utils as utils
 import lava_async
 print("lava.proc.conv.utils" in lava_async.compat.applied, hasattr(utils.conv, "__wrapped__"))

@@ -3,6 +3,7 @@
 import json
 import platform
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -78,5 +79,8 @@ def test_another_version_of_lava_is_an_error(capsys, monkeypatch):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.11 and later")
-def test_lava_comes_after_lava_async_on_later_pythons(capsys, everything_here):
+def test_lava_comes_after_lava_async_where_nothing_makes_lava_first_run(capsys, everything_here, monkeypatch):
+    monkeypatch.delitem(sys.modules, doctor.STARTUP, raising=False)
     assert "Import lava_async before lava" in call(capsys)[1]
+    monkeypatch.setitem(sys.modules, doctor.STARTUP, ModuleType(doctor.STARTUP))
+    assert "before lava" not in call(capsys)[1]

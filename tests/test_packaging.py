@@ -131,9 +131,11 @@ def wheel(tmp_path_factory):
     return path
 
 
-def test_the_wheel_holds_the_package_and_its_module_alone(wheel):
+def test_the_wheel_holds_the_package_its_module_and_what_lava_first_needs(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names} == {"lava_async", f"lava_async-{lava_async.__version__}.dist-info"}
+    startup = {"_lava_async_startup.py", "lava_async_startup.pth"}
+    package = {"lava_async", f"lava_async-{lava_async.__version__}.dist-info"}
+    assert {name.split("/")[0] for name in names} == package | startup
     assert sum(name.startswith("lava_async/_core.") and not name.endswith(".pyi") for name in names) == 1
     assert not [name for name in names if name.endswith((".cpp", ".hpp", ".txt")) and "dist-info" not in name]
     assert not [name for name in names if name.startswith("lava_async/bench/")]
@@ -168,6 +170,11 @@ print(la.simulate_batch(network, spikes, schedule=la.Random(8)).counts.sum() > 0
     done = subprocess.run([str(python), "-c", code], **run)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == ["True", str(site / "lava_async" / "__init__.py")]
+    finders = (
+        "import sys; print(*(getattr(finder, '__name__', '') for finder in sys.meta_path), 'numpy' in sys.modules)"
+    )
+    started = subprocess.run([str(python), "-c", finders], **run).stdout.split()
+    assert (started[0] == "LavaFinder", started[-1]) == (sys.version_info >= (3, 11), "False")
     version = subprocess.run([str(python.parent / "lava-async"), "--version"], **run)
     assert version.stdout == f"lava-async {lava_async.__version__}\n"
 

@@ -114,6 +114,8 @@ class Clone:
         write_program(self.path / ".ci" / "core.sh", CORE)
         (self.path / "pyproject.toml").write_text('[dependency-groups]\nlava = ["lava-nc==0.10.0", "lava-dl==0.6.0"]\n')
         (self.path / "lava_async" / "core").mkdir(parents=True)
+        (self.path / "lava_async" / "compat").mkdir()
+        (self.path / "lava_async" / "compat" / "startup.py").write_text("# startup\n")
         (self.path / "lava_async" / "__init__.py").write_text('__version__ = "0.1.0"\n')
         self.source.write_text("int main();\n")
         self.lock.write_text(
@@ -302,6 +304,14 @@ def test_this_package_is_a_plain_path(clone):
     assert count(clone.calls_of(), INSTALL_PACKAGE) == 1
     path = clone.path / ".venv" / "lib" / "python3.11" / "site-packages" / "_editable_skbc_lava_async.pth"
     assert path.read_text() == ""
+
+
+def test_what_programs_need_that_import_lava_first_is_beside_the_package(clone):
+    clone.has("3.11")
+    clone.set_up()
+    site = clone.path / ".venv" / "lib" / "python3.11" / "site-packages"
+    assert (site / "lava_async_startup.pth").read_text() == "import _lava_async_startup\n"
+    assert (site / "_lava_async_startup.py").read_text() == "# startup\n"
 
 
 # --- What is done already --------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from lava_async.engine.config import instruction_set, processor
 from lava_async.errors import InvalidValue
 
 #: Packages whose versions matter in a report of a problem.
+#: Beside the package where it is installed: makes programs run that import Lava first.
+STARTUP = "_lava_async_startup"
 PACKAGES = ("numpy", "h5py", "lava-nc", "lava-dl", "torch", "scipy", "nir", "matplotlib", "distributed")
 
 
@@ -94,7 +96,7 @@ def _advice(missing: Mapping[str, list[str]], folders: Mapping[str, str | None],
     """Yield what to do, a line each."""
     for name in wrong:
         yield f"lava_async is written for {name} {extras.LAVA[name]}: {extras.command('lava', 'lava.magma')}"
-    if sys.version_info >= (3, 11) and "lava.magma" not in missing["lava"]:
+    if sys.version_info >= (3, 11) and "lava.magma" not in missing["lava"] and STARTUP not in sys.modules:
         yield "Import lava_async before lava: on this Python, Lava fails without it."
         site = shlex.quote(str(Path(sysconfig.get_path("purelib")) / "lava_async.pth"))
         yield f"Where a program imports Lava first: echo 'import lava_async.compat' > {site}"
