@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lava_async import Execution, FirstOutput, Layered, MaxForwardSteps, Momentum, Quiescence, Random
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.experiments.build import build_network
+from lava_async.experiments.build import build_network, check_options
 from lava_async.experiments.config import Config
 from lava_async.experiments.sections import (
     AugmentationConfig,
@@ -30,6 +30,9 @@ from lava_async.experiments.sections import (
 )
 from lava_async.experiments.tables import Table, key, parse
 from lava_async.experiments.toml import parse_toml
+from lava_async.training import Exponential
+from lava_async.training.losses import LOSSES
+from lava_async.training.surrogates import SURROGATES
 
 SMALLEST = '[network]\nsizes = [200, 10]\n[data]\nname = "digits"\n'
 finite = st.floats(0, 1e300)
@@ -78,9 +81,23 @@ configs = st.builds(
             UntilConfig("MaxForwardSteps", {"limit": 9, "truncate": True}),
         ]
     ),
-    gradient=mostly(GradientConfig, peak=st.booleans(), alpha=st.floats(1e-6, 1e3), refractory_dropout=part),
-    loss=mostly(LossConfig, scale=finite, penalty=finite | st.lists(finite, max_size=3)),
-    optimizer=mostly(OptimizerConfig, name=st.sampled_from(["adamw", "sgd"]), learning_rate=finite),
+    gradient=mostly(
+        GradientConfig,
+        peak=st.booleans(),
+        options=st.fixed_dictionaries({"alpha": st.floats(1e-6, 1e3)}),
+        refractory_dropout=part,
+    ),
+    loss=mostly(
+        LossConfig,
+        options=st.fixed_dictionaries({}, optional={"scale": finite}),
+        penalty=finite | st.lists(finite, max_size=3),
+    ),
+    optimizer=mostly(
+        OptimizerConfig,
+        name=st.sampled_from(["adamw", "sgd"]),
+        learning_rate=finite,
+        options=st.fixed_dictionaries({"betas": st.lists(part)}),
+    ),
     training=mostly(TrainingConfig, epochs=st.integers(0, 10**6), seed=st.integers(0, 2**63 - 1)),
 )
 
@@ -150,6 +167,19 @@ def test_a_config_loads_from_a_file_and_keys_have_defaults(tmp_path):
         ({"until": {"name": "FirstOutput", "extra_steps": -1}}, r"until\.extra_steps = -1: must be >= 0"),
         ({"schedule.noise": 1.0}, r"schedule\.noise = 1\.0: must be left out: the keys here are name, group_size"),
         ({"schedule": {"name": "momentum", "noise": -1.0}}, r"schedule\.noise = -1\.0: must be one number >= 0"),
+        (
+            {"loss.name": "crossentropy"},
+            r"loss\.name = 'crossentropy': must be one of .*; did you mean 'cross_entropy'",
+        ),
+        ({"loss": {"name": "anytime", "mixd": 1}}, r"loss\.mixd = 1: must be left out: .* did you mean 'mixed'\?"),
+        ({"loss": {"name": "spike_rate", "true_rate": 2}}, r"loss\.true_rate = 2: must be a number in 0 \.\. 1"),
+        ({"loss": {"name": "spike_max", "mode": "soft"}}, r"loss\.mode = 'soft': must be .* did you mean 'softmax'\?"),
+        ({"loss.scale": True}, r"loss\.scale = True: must be a number >= 0"),
+        ({"gradient.surrogate": "atn"}, r"gradient\.surrogate = 'atn': must be one of .*; did you mean 'atan'\?"),
+        ({"gradient.alfa": 3.0}, r"gradient\.alfa = 3\.0: must be left out: .* did you mean 'alpha'\?"),
+        ({"gradient.alpha": 0}, r"gradient\.alpha = 0: must be finite and > 0"),
+        ({"gradient": {"surrogate": "slayer", "alpha": 3.0}}, r"gradient\.alpha = 3\.0: must be left out"),
+        ({"optimizer.options": 3}, r"optimizer\.options = 3: must be a table"),
         ({"execution": {"refractory": 0}}, r"execution\.refractory = 0: must be true or false"),
         ({"data.name": "digitz"}, r"data\.name = 'digitz': must be one of digits, mnist"),
         ({"data.options": {"folder": "x"}}, r"data\.options\.folder = 'x': must be left out: digits takes polarity"),
@@ -195,7 +225,7 @@ def test_errors_name_the_key_its_value_and_what_is_allowed(changed, error):
         (b"[network\n", r"at line 1.*must be TOML"),
         (b"\xff", "must be TOML, text in UTF-8"),
         (b'[data]\nname = "digits"\n', r"small\.toml: network = None: must be given: a table"),
-        (SMALLEST.encode() + b"[loss]\nscale = -1\n", r"small\.toml: loss\.scale = -1\.0: must be a number >= 0"),
+        (SMALLEST.encode() + b"[loss]\nscale = -1\n", r"small\.toml: loss\.scale = -1: must be a number >= 0"),
     ],
 )
 def test_errors_name_the_file(tmp_path, text, error):
@@ -232,6 +262,53 @@ def test_defaults_of_schedules_that_are_not_chosen_may_stay():
     """0.1 wrote all of them into each config.toml."""
     assert ScheduleConfig("random", options={"noise": 0.0}) == ScheduleConfig("random")
     assert ScheduleConfig("momentum", options={"noise": 0.5}).deployed == Momentum(8, noise=0.5)
+
+
+def test_defaults_of_losses_surrogates_and_optimizers_that_are_not_chosen_may_stay():
+    written = SMALLEST + (
+        '[gradient]\nsurrogate = "atan"\nalpha = 1.2\ntau = 0.5\narea = 1.0\n'
+        '[loss]\nname = "cross_entropy"\nmixed = 0.0\ntrue_rate = 0.5\nfalse_rate = 0.02\nmode = "softmax"\n'
+        '[optimizer]\nname = "adam"\nweight_decay = 0.0\nmomentum = 0.0\noptions = {amsgrad = true}\n'
+    )
+    config = Config.from_toml(written)
+    assert (config.loss, config.gradient.options) == (LossConfig(), {"alpha": 1.2})
+    assert config.optimizer == OptimizerConfig(options={"amsgrad": True})
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"optimizer.momentum": 0.9}, r"^optimizer\.momentum = 0\.9: must be left out: adam takes betas, "),
+        ({"optimizer.learning_rat": 0.9}, r"^optimizer\.learning_rat = 0\.9: .* did you mean 'learning_rate'\?"),
+        ({"optimizer": {"name": "rprop", "weight_decay": 0.1}}, r"^optimizer\.weight_decay = 0\.1: must be left out"),
+        ({"optimizer.name": "adm"}, r"^optimizer = 'adm': must be one of .*; did you mean 'Adam'\?"),
+    ],
+)
+def test_arguments_of_optimizers_are_those_of_torch(values, said):
+    with pytest.raises(InvalidValue, match=said):
+        check_options(Config.from_toml(SMALLEST).with_values(values))
+    for name, options in (
+        ("sgd", {"momentum": 0.9, "nesterov": True}),
+        ("rprop", {}),
+        ("adamw", {"betas": [0.9, 0.9]}),
+    ):
+        check_options(Config.from_toml(SMALLEST).with_values({"optimizer": {"name": name, **options}}))
+
+
+def test_members_that_a_program_has_registered_take_their_options():
+    LOSSES.register("lead", lambda margin=1.0: lambda output, labels: margin * output.mean())
+    SURROGATES.register("box", lambda *, width: Exponential(width))
+    try:
+        config = Config.from_toml(SMALLEST).with_values(
+            {"loss": {"name": "lead", "margin": 4.0}, "gradient": {"surrogate": "box", "width": 3.0}}
+        )
+        assert Config.from_toml(config.to_toml()) == config
+        network = build_network(config, (200,), 10)
+        assert network.gradient.surrogate == Exponential(3.0)
+        with pytest.raises(InvalidValue, match=r"gradient\.width = None: must be given: box needs it"):
+            config.with_values({"gradient.width": None})
+    finally:
+        del LOSSES["lead"], SURROGATES["box"]
 
 
 def test_the_execution_of_a_config_is_one():

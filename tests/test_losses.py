@@ -9,11 +9,10 @@ import torch
 from lava_async import Random, simulate_batch
 from lava_async.data.digits import digits
 from lava_async.errors import InvalidValue
-from lava_async.experiments.build import _loss
 from lava_async.experiments.sections import LossConfig
 from lava_async.metrics import decided
 from lava_async.training import UnlayeredNetwork, dense_blocks, fit
-from lava_async.training.losses import AnytimeCrossEntropy, CrossEntropy
+from lava_async.training.losses import LOSSES, AnytimeCrossEntropy, CrossEntropy
 
 
 def counts(seed=0, shape=(4, 3, 6)):
@@ -61,8 +60,14 @@ def test_what_is_no_weight_is_refused(wrong):
 
 
 def test_configs_say_it():
-    assert _loss(LossConfig(name="anytime", scale=0.4, mixed=2.0)) == AnytimeCrossEntropy(0.4, 2.0)
-    assert _loss(LossConfig(name="anytime")) == AnytimeCrossEntropy()
+    config = LossConfig.from_toml('name = "anytime"\nscale = 0.4\nmixed = 2.0')
+    assert LOSSES[config.name](**config.options) == AnytimeCrossEntropy(0.4, 2.0)
+    assert LOSSES["anytime"]() == AnytimeCrossEntropy()
+
+
+def test_the_plain_one_follows_the_length_of_the_samples():
+    output, labels = torch.tensor(counts(shape=(5, 3, 20))), torch.tensor([0, 1, 2, 0, 1])
+    assert torch.equal(CrossEntropy()(output, labels), CrossEntropy(5 / 20)(output, labels))
 
 
 def test_a_network_that_learns_with_it_decides_earlier():

@@ -62,7 +62,6 @@ penalty = 0.001
 
 [optimizer]
 learning_rate = 0.02
-momentum = 0.5
 
 [training]
 epochs = 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -16,19 +15,20 @@ import torch
 
 from lava_async.data import registry
 from lava_async.data.augmentation import Augmentation
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidValue, nearest
 from lava_async.execution import Execution
 from lava_async.experiments.config import Config
 from lava_async.experiments.layers import check_weights, layer_blocks, neuron_settings
-from lava_async.experiments.sections import DataConfig, GradientConfig, LossConfig, NetworkConfig
+from lava_async.experiments.sections import DataConfig, NetworkConfig, OptimizerConfig
+from lava_async.experiments.tables import keys, toml_name
 from lava_async.model_files import load_model
 from lava_async.training import UnlayeredNetwork, dense_blocks
 from lava_async.training.finetune import blocks_of
 from lava_async.training.gradient import STATE_SCALE
-from lava_async.training.losses import AnytimeCrossEntropy, CrossEntropy, Loss, SpikeMax, SpikeRate
-from lava_async.training.optimization import chosen_optimizer, default_learning_rate, make_optimizer
+from lava_async.training.losses import LOSSES
+from lava_async.training.optimization import default_learning_rate, make_optimizer, optimizer_options
 from lava_async.training.ranks import Ranks
-from lava_async.training.surrogates import Exponential, per_threshold
+from lava_async.training.surrogates import SURROGATES
 from lava_async.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def build_network(config: Config, shape: tuple[int, ...], n_classes: int) -> Unl
     network = UnlayeredNetwork(
         blocks,
         execution=config.deployed,
-        surrogate=_surrogate(config.gradient),
+        surrogate=SURROGATES[config.gradient.surrogate](**config.gradient.options),
         threads=threads,
         input_shape=None if config.network.layers is None else shape,
         **{
@@ -117,7 +117,7 @@ def build_trainer(config: Config, network: UnlayeredNetwork, train: Any, validat
         cosine=config.optimizer.cosine,
         scheduler=config.optimizer.scheduler,
         scheduler_options=config.optimizer.scheduler_options or None,
-        loss=_loss(config.loss),
+        loss=LOSSES[config.loss.name](**config.loss.options),
         class_weights=config.loss.class_weights,
         penalty=config.loss.penalty,
         max_grad_norm=config.optimizer.max_grad_norm,
@@ -178,26 +178,12 @@ def _check_float32(config: Config) -> None:
         look(name, getattr(config, name).plain())
 
 
-def _surrogate(config: GradientConfig) -> Any:
-    if config.surrogate == "atan":
-        return partial(per_threshold, config.alpha)
-    return "slayer" if config.surrogate == "slayer" else Exponential(config.tau, config.area)
-
-
 def _augmentation(config: Config, train: Any) -> Callable[[Any, Any], Any] | None:
     """Return what makes variants of training samples, None if nothing is to change."""
     if config.augmentation is None:
         return None
     vary = Augmentation(**config.augmentation.plain())
     return partial(vary, shape=train.shape, seed=config.training.seed) if vary else None
-
-
-def _loss(config: LossConfig) -> Loss | None:
-    if config.name == "cross_entropy":
-        return None if config.scale is None else CrossEntropy(config.scale)
-    if config.name == "anytime":
-        return AnytimeCrossEntropy(config.scale, config.mixed)
-    return SpikeMax(config.mode) if config.name == "spike_max" else SpikeRate(config.true_rate, config.false_rate)
 
 
 def _optimizer(config: Config, network: UnlayeredNetwork) -> torch.optim.Optimizer:
@@ -207,14 +193,34 @@ def _optimizer(config: Config, network: UnlayeredNetwork) -> torch.optim.Optimiz
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     decays = [p for name, p in named if name.endswith("_decay")]
     weights = [p for name, p in named if not name.endswith("_decay")]
-    unit = (
-        STATE_SCALE**2 if o.name.lower() == "sgd" else STATE_SCALE
-    )  # The steps of Adam do not shrink with the gradient.
+    # The steps of Adam do not shrink with the gradient.
+    unit = STATE_SCALE**2 if o.name.lower() == "sgd" else STATE_SCALE
     groups: list[dict[str, Any]] = [{"params": weights}]
     if decays:
         groups.append({"params": decays, "weight_decay": 0.0, "lr": o.decay_learning_rate * unit})
-    # Adam, for one, has no momentum of this name.
-    taken = inspect.signature(chosen_optimizer("optimizer", o.name)).parameters
-    given = {"weight_decay": o.weight_decay, "momentum": o.momentum}
-    options = {**{name: value for name, value in given.items() if name in taken}, **o.options}
-    return make_optimizer("optimizer", o.name, groups, rate, options)
+    return make_optimizer("optimizer", o.name, groups, rate, _optimizer_options(config))
+
+
+def _optimizer_options(config: Config) -> dict[str, Any]:
+    """Return the arguments of the optimizer, after checking that it takes them."""
+    o = config.optimizer
+    takes = optimizer_options("optimizer", o.name)
+    # Rprop, for one, has no weight decay.
+    decay = {"weight_decay": o.weight_decay} if o.weight_decay or "weight_decay" in takes else {}
+    options = {**decay, **o.options}
+    for name, value in options.items():
+        if name not in takes:
+            meant = nearest(name, [toml_name(each) for each in keys(OptimizerConfig)] + takes)
+            raise InvalidValue(f"optimizer.{name}", value, f"left out: {o.name} takes {', '.join(takes)}{meant}")
+    return options
+
+
+def check_options(config: Config) -> None:
+    """Raise an error if the optimizer takes no such options, which torch knows and a config does not.
+
+    Raises
+    ------
+    InvalidValue
+        Naming the option.
+    """
+    _optimizer_options(config)

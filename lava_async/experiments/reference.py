@@ -15,12 +15,17 @@ from lava_async.experiments.tables import Table, describe, hints, keys, rest_of,
 from lava_async.experiments.toml import toml_value
 from lava_async.schedules import SCHEDULES, by_name
 from lava_async.stopping import STOP_RULES
+from lava_async.training.losses import LOSSES
+from lava_async.training.surrogates import SURROGATES
 
-MEMBERS: dict[str, Mapping[str, Callable[..., Any]]] = {
+MEMBERS: dict[str, Mapping[str, Callable[..., object]]] = {
     "schedule": {name: SCHEDULES[name] for name in by_name(trainable=True)},
     "until": {name: rule for name, rule in STOP_RULES.items() if not rule.ends_samples},
+    "gradient": SURROGATES,
+    "loss": LOSSES,
+    "optimizer": {},
 }
-"""What the other keys of a table are options of."""
+"""What the other keys of a table are options of; those of optimizers are in the documentation of torch."""
 _PARAMETER = re.compile(r"^(\w+) : [^\n]*\n((?:    [^\n]*\n?)+)", re.MULTILINE)
 """A parameter in a numpydoc docstring, and what is said about it."""
 _ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
@@ -48,20 +53,21 @@ def _section(name: str, kind: type[Table]) -> Iterator[str]:
         yield f"| `{toml_name(each)}` | {allowed} | {_default(each)} | {each.metadata['doc']} |"
 
     if rest_of(kind) is not None:
-        yield from _options(MEMBERS[name])
+        yield from _options(MEMBERS[name], {toml_name(each) for each in keys(kind)})
 
 
-def _options(members: Mapping[str, Callable[..., Any]]) -> Iterator[str]:
-    """Yield a row per option of members of a kind, from their signatures and docstrings."""
-    seen = {"group_size"}  # A key of its own.
+def _options(members: Mapping[str, Callable[..., object]], own: set[str]) -> Iterator[str]:
+    """Yield a row per option of members of a kind, from their signatures and docstrings, without keys of the table."""
+    rows: dict[tuple[str, str, str], list[str]] = {}
     for name, member in members.items():
         meanings = dict(_PARAMETER.findall(getdoc(member) or ""))
         for option, parameter in signature(member).parameters.items():
-            if option not in seen:
-                seen.add(option)
+            if option not in own:
                 default = "must be given" if parameter.default is Parameter.empty else _written(parameter.default)
                 meaning = _ROLE.sub(r"`\1`", " ".join(meanings.get(option, "").split()))
-                yield f"| `{option}` | of {name} | {default} | {meaning} |"
+                rows.setdefault((option, default, meaning), []).append(name)
+    for (option, default, meaning), names in rows.items():
+        yield f"| `{option}` | of {', '.join(names)} | {default} | {meaning} |"
 
 
 def _default(each: Field[Any]) -> str:

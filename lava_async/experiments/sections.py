@@ -3,7 +3,7 @@
 # ruff: noqa: RUF009 (key() makes a dataclass field)
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
@@ -20,6 +20,8 @@ from lava_async.experiments.tables import Table, key, keys, toml_name
 from lava_async.schedules import SCHEDULES, ExecutionKind, by_name, schedule
 from lava_async.stopping import STOP_RULES, StopRule, stop_rule
 
+#: What a name in a config stands for: called with options, it returns a schedule, a loss ...
+Member = Callable[..., object]
 #: Group size in configs for "everything pending".
 ALL: Literal["all"] = "all"
 
@@ -180,7 +182,8 @@ class ScheduleConfig(Table):
         if self.anneal_from is not None and not isinstance(self.group_size, int):
             raise self.wrong("anneal_from", "left out, or group_size one number")
         kinds = {name: SCHEDULES[name].options() for name in _listed(self.name)}
-        object.__setattr__(self, "options", _without_defaults_of_others(self.options, kinds))
+        trainable = {name: SCHEDULES[name] for name in by_name(trainable=True)}
+        object.__setattr__(self, "options", _without_defaults_of_others(self.options, kinds, trainable))
         _check_options(self, self.options, kinds)
         for name in kinds:
             with _named_after(self):
@@ -218,13 +221,7 @@ class UntilConfig(Table):
     options: dict[str, Any] = key("Options of the stop rule.", {}, rest=True)
 
     def check(self) -> None:  # noqa: D102
-        taken = signature(STOP_RULES[self.name]).parameters
-        _check_options(self, self.options, {self.name: tuple(taken)})
-        for name, option in taken.items():
-            if option.default is Parameter.empty and name not in self.options:
-                raise InvalidValue(f"UntilConfig.{name}", None, f"given: {self.name} needs it")
-        with _named_after(self):
-            self.rule()
+        _check_member(self, "name", STOP_RULES)
 
     def rule(self) -> StopRule:
         """Return the stop rule."""
@@ -246,32 +243,27 @@ class GradientConfig(Table):
     credit: Literal["last", "keep", "all", "delivered"] = key("When a silent check is credited.", "last")
     peak: bool = key("Slope only at checks that fire, or at the highest voltage of a silent time step.", True)
     reset: Literal["detached", "differentiated"] = key("Whether the gradient passes the reset.", "detached")
-    surrogate: Literal["slayer", "atan", "exponential"] = key("Slope of the threshold.", "atan")
-    alpha: float = key("Of atan: its sharpness, per threshold.", defaults.ALPHA, least=1e-6)
-    tau: float = key("Of exponential: its width.", 0.5, least=1e-6)
-    area: float = key("Of exponential: the area under it.", 1.0, least=1e-6)
+    surrogate: str = key("Slope of the threshold: atan, exponential, slayer, or one of an installed package.", "atan")
     refractory_dropout: float = share("Probability that a spike leaves its neuron free to fire again.", 0.0)
     input_dropout: float = share("Probability that an input channel loses its spikes in a time step.", 0.0)
+    options: dict[str, Any] = key("Options of the surrogate.", {}, rest=True)
+
+    def check(self) -> None:  # noqa: D102
+        if (self.surrogate, self.options) != ("atan", {}):  # What everybody has needs no torch, which takes seconds.
+            from lava_async.training.surrogates import SURROGATES
+
+            _check_member(self, "surrogate", SURROGATES)
 
 
 @dataclass(frozen=True)
 class LossConfig(Table):
     """Loss function of spike counts."""
 
-    name: Literal["cross_entropy", "anytime", "spike_rate", "spike_max"] = key(
-        "Cross-entropy of scaled output counts, of all or after every time step, or slayer's SpikeRate or SpikeMax.",
+    name: str = key(
+        "Cross-entropy of scaled output counts, of all (cross_entropy) or after every time step (anytime), slayer's "
+        "spike_rate or spike_max, or one of an installed package.",
         "cross_entropy",
     )
-    scale: float | None = key(
-        f"Of cross_entropy, anytime: factor of the output counts; left out: {defaults.SCALE:g} / time steps, "
-        f"{defaults.ANYTIME_SCALE:g} / time steps.",
-        None,
-        least=0.0,
-    )
-    mixed: float = key("Of anytime: weight of the cross-entropy of all counts besides.", 0.0, least=0.0)
-    true_rate: float = share("Of spike_rate: spikes per time step of the right output.", 0.5)
-    false_rate: float = share("Of spike_rate: spikes per time step of the others.", 0.02)
-    mode: Literal["probability", "softmax"] = key("Of spike_max: how rates become probabilities.", "softmax")
     class_weights: Literal["balanced"] | tuple[float, ...] | None = key(
         'Of cross_entropy: a weight per output, or "balanced": every class counts the same.', None, least=0.0
     )
@@ -281,11 +273,18 @@ class LossConfig(Table):
         None,
         least=0.0,
     )
+    options: dict[str, Any] = key("Options of the loss.", {}, rest=True)
+
+    def check(self) -> None:  # noqa: D102
+        if (self.name, self.options) != ("cross_entropy", {}):  # What everybody has needs no torch.
+            from lava_async.training.losses import LOSSES
+
+            _check_member(self, "name", LOSSES)
 
 
 @dataclass(frozen=True)
 class OptimizerConfig(Table):
-    """Optimizer."""
+    """Optimizer; its other keys are arguments of the optimizer, as ``momentum = 0.9`` of SGD: see torch."""
 
     name: str = key("Optimizer of torch, as AdamW or SGD, in letters of any case.", "adam")
     learning_rate: float | None = key(
@@ -298,9 +297,19 @@ class OptimizerConfig(Table):
     scheduler: str | None = key("Scheduler of torch, as StepLR or OneCycleLR; left out: see cosine.", None)
     scheduler_options: dict[str, Any] = key("Its arguments, as {step_size = 5}.", {})
     weight_decay: float = key("As torch's.", 0.0, least=0.0)
-    momentum: float = share("Of sgd.", 0.0)
-    options: dict[str, Any] = key("Other arguments of the optimizer, as {nesterov = true}.", {})
     max_grad_norm: float | None = key("Gradients are scaled down to this norm.", None, least=1e-9)
+    options: dict[str, Any] = key("Other arguments of the optimizer, as momentum = 0.9.", {}, rest=True)
+
+    def check(self) -> None:  # noqa: D102
+        # torch knows the arguments, which are checked where it is loaded. 0.1 had them in a table of their own, and
+        # wrote the momentum of sgd into each config.toml.
+        own = self.options.get("options", {})
+        if not isinstance(own, dict):
+            raise InvalidType("OptimizerConfig.options", own, "a table")
+        options = {**{name: value for name, value in self.options.items() if name != "options"}, **own}
+        if options.get("momentum") == 0:
+            del options["momentum"]
+        object.__setattr__(self, "options", options)
 
 
 @dataclass(frozen=True)
@@ -327,6 +336,22 @@ def _listed(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
+def _check_member(table: GradientConfig | LossConfig | UntilConfig, field: str, members: Mapping[str, Member]) -> None:
+    """Raise an error unless the member that a table names takes the options of the table, by its signature."""
+    name = getattr(table, field)
+    if name not in members:
+        raise table.wrong(field, f"one of {', '.join(members)}{nearest(name, members)}")
+    own = {toml_name(each) for each in keys(type(table))}
+    takes = {option: p for option, p in signature(members[name]).parameters.items() if option not in own}
+    object.__setattr__(table, "options", _without_defaults_of_others(table.options, {name: takes}, members))
+    _check_options(table, table.options, {name: takes})
+    for option, p in takes.items():
+        if p.default is Parameter.empty and option not in table.options:
+            raise InvalidValue(f"{type(table).__name__}.{option}", None, f"given: {name} needs it")
+    with _named_after(table):
+        members[name](**table.options)
+
+
 def _check_options(table: Table, given: Mapping[str, Any], taken: Mapping[str, Iterable[str]]) -> None:
     """Raise an error unless each option is one that one of the chosen members takes; `taken` says which these take."""
     own = [toml_name(each) for each in keys(type(table))]
@@ -337,10 +362,12 @@ def _check_options(table: Table, given: Mapping[str, Any], taken: Mapping[str, I
             raise InvalidValue(f"{type(table).__name__}.{name}", value, allowed)
 
 
-def _without_defaults_of_others(given: Mapping[str, Any], chosen: Mapping[str, Iterable[str]]) -> dict[str, Any]:
-    """Return options without those that say nothing: 0.1 wrote defaults of all schedules into each config.toml."""
-    others = [SCHEDULES[name] for name in by_name(trainable=True) if name not in chosen]
-    idle = {(name, option.default) for kind in others for name, option in signature(kind).parameters.items()}
+def _without_defaults_of_others(
+    given: Mapping[str, Any], chosen: Mapping[str, Iterable[str]], members: Mapping[str, Member]
+) -> dict[str, Any]:
+    """Return options without those that say nothing: 0.1 wrote defaults of all members into each config.toml."""
+    others = [signature(member).parameters for name, member in members.items() if name not in chosen]
+    idle = [(name, option.default) for options in others for name, option in options.items()]
     taken = {option for options in chosen.values() for option in options}
     return {name: value for name, value in given.items() if name in taken or (name, value) not in idle}
 

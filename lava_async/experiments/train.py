@@ -117,6 +117,7 @@ def train(
         If the loss is not finite; the batch is then in bad_batch.npz.
     """
     with ranks() as group, build.one_torch_thread(), _owned(folder, group):
+        build.check_options(config)
         samples, validation = build.read_data(config.data, on_read)
         network = build.build_network(config, samples.shape, samples.n_classes)
         if config.network.from_ is not None:

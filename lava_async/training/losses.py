@@ -8,6 +8,7 @@ larger the better.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from lava_async import defaults
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, nearest
 from lava_async.network import Network
 from lava_async.records import array_of
 from lava_async.registry import Registry
@@ -34,19 +35,28 @@ class CrossEntropy:
 
     Parameters
     ----------
-    scale : float
-        Of the counts: 0.5 for samples of 10 time steps, less for longer ones, which spike more.
+    scale : float, optional
+        Of the counts, 0 or more; default: 5 / time steps.
     class_weights : tuple of float, optional
         Weight of each class, of as many as outputs, as the argument ``weight`` of torch's; see :func:`balanced`.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If the scale is no such number.
     """
 
-    scale: float = 0.5
+    scale: float | None = None
     class_weights: tuple[float, ...] | None = None
     classes: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        _check_number("CrossEntropy.scale", self.scale, optional=True)
+
     def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
+        scale = defaults.SCALE / max(output.shape[2], 1) if self.scale is None else self.scale
         weight = None if self.class_weights is None else output.new_tensor(self.class_weights)
-        return cross_entropy(self.scale * output.sum(2), labels, weight)
+        return cross_entropy(scale * output.sum(2), labels, weight)
 
 
 @dataclass(frozen=True)
@@ -60,13 +70,14 @@ class AnytimeCrossEntropy:
     Parameters
     ----------
     scale : float, optional
-        Of the counts so far; default: 20 / time steps, four times that of all counts, since there are fewer of them.
+        Of the counts so far, 0 or more; default: 20 / time steps, four times that of all counts, since there are
+        fewer of them.
     mixed : float
         Weight of the cross-entropy of all counts besides, 0 or more: it keeps the accuracy at the end.
 
     Raises
     ------
-    InvalidValue
+    InvalidType, InvalidValue
         If a number is below 0 or not finite.
 
     Examples
@@ -83,10 +94,8 @@ class AnytimeCrossEntropy:
     classes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name in ("scale", "mixed"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < float("inf"):
-                raise InvalidValue(f"AnytimeCrossEntropy.{name}", value, "a number of at least 0")
+        _check_number("AnytimeCrossEntropy.scale", self.scale, optional=True)
+        _check_number("AnytimeCrossEntropy.mixed", self.mixed)
 
     def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
         n_classes, n_steps = output.shape[1:]
@@ -104,13 +113,24 @@ class SpikeRate:
 
     Parameters
     ----------
-    true_rate, false_rate : float
-        Spikes per time step, in 0 .. 1, of the output of the label, and of all others.
+    true_rate : float
+        Spikes per time step, in 0 .. 1, of the output of the label.
+    false_rate : float
+        Spikes per time step, in 0 .. 1, of all others.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If a rate is no such number.
     """
 
     true_rate: float = 0.5
     false_rate: float = 0.02
     classes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_number("SpikeRate.true_rate", self.true_rate, most=1.0)
+        _check_number("SpikeRate.false_rate", self.false_rate, most=1.0)
 
     def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
         total: Tensor = slayer().loss.SpikeRate(self.true_rate, self.false_rate, reduction="sum")(output, labels)
@@ -126,10 +146,20 @@ class SpikeMax:
     mode : {"softmax", "probability"}
         How rates become probabilities. With "probability" an output that is silent has probability 0, so its loss is
         infinite: for networks that spike already.
+
+    Raises
+    ------
+    InvalidValue
+        If there is no such mode.
     """
 
     mode: str = "softmax"
     classes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        modes = ("softmax", "probability")
+        if self.mode not in modes:
+            raise InvalidValue("SpikeMax.mode", self.mode, f"'softmax' or 'probability'{nearest(self.mode, modes)}")
 
     def __call__(self, output: Tensor, labels: Tensor) -> Tensor:  # noqa: D102
         total: Tensor = slayer().loss.SpikeMax(mode=self.mode, reduction="sum")(output, labels)
@@ -137,7 +167,8 @@ class SpikeMax:
 
 
 LOSSES: Registry[Callable[..., Loss]] = Registry(
-    "losses", {"cross_entropy": CrossEntropy, "spike_rate": SpikeRate, "spike_max": SpikeMax}
+    "losses",
+    {"cross_entropy": CrossEntropy, "anytime": AnytimeCrossEntropy, "spike_rate": SpikeRate, "spike_max": SpikeMax},
 )
 """By the names of configs; each is called with the options of the config and returns the loss."""
 
@@ -192,6 +223,17 @@ class Regression:
     def _squares(self, output: Tensor, labels: Tensor) -> Tensor:
         found = self.scale * (output if labels.ndim == 3 else output.sum(2))
         return (found - _like(found, labels)) ** 2
+
+
+def _check_number(where: str, value: object, *, most: float = math.inf, optional: bool = False) -> None:
+    """Raise an error unless a value is a finite number in 0 .. most, or None if it may be left out."""
+    allowed = "a number >= 0" if most == math.inf else f"a number in 0 .. {most:g}"
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise InvalidType(where, value, allowed)
+    if not 0 <= value <= most or math.isinf(value):
+        raise InvalidValue(where, value, allowed)
 
 
 def _like(output: Tensor, labels: Tensor) -> Tensor:

@@ -63,11 +63,11 @@ class Objective:
         self.labels = self.labels_of("fit.train", self.train)
         if not len(self.labels):
             raise InvalidValue("fit.train: number of samples", 0, "at least 1")
-        n_steps = max(SpikeBatch.of(self.train.spikes[np.arange(1)]).n_steps, 1)
-        self._loss: Loss = CrossEntropy(defaults.SCALE / n_steps) if loss is None else loss
+        self._loss: Loss = CrossEntropy() if loss is None else loss
         if class_weights is not None:
             self._loss = with_class_weights(self._loss, class_weights, self.labels, network.n_outputs)
-        penalty = defaults.PENALTY / n_steps if penalty is None else penalty
+        if penalty is None:
+            penalty = defaults.PENALTY / max(SpikeBatch.of(self.train.spikes[np.arange(1)]).n_steps, 1)
         self._activity = activity_weights(network.to_network(), penalty)
 
     def read(self, data: object) -> Any:

@@ -40,10 +40,11 @@ def optimizers() -> dict[str, type[torch.optim.Optimizer]]:
     return {name: found for name, found in _classes(torch.optim, torch.optim.Optimizer).items() if name not in left_out}
 
 
-def chosen_optimizer(where: str, name: str) -> type[torch.optim.Optimizer]:
-    """Return the optimizer of a name, whatever the case of its letters; errors call it `where`."""
+def optimizer_options(where: str, name: str) -> list[str]:
+    """Return what the optimizer of a name takes besides parameters and ``lr``; errors call it `where`."""
     known = optimizers()
-    return known[_known(where, known, name)]
+    taken = inspect.signature(known[_known(where, known, name)]).parameters
+    return [option for option in list(taken)[1:] if option != "lr"]
 
 
 def make_optimizer(

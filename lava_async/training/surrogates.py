@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -78,25 +79,61 @@ class Exponential:
         return replace(self, tau=_part(self.tau, neurons), scale=_part(self.scale, neurons))
 
 
-SURROGATES: Registry[Callable[..., Surrogate]] = Registry("surrogates", {"atan": ATan, "exponential": Exponential})
-"""By name; each is called with its options and returns the surrogate."""
+Choice = Surrogate | Callable[[Tensor], Surrogate] | Literal["slayer"]
+"""What a network takes: a surrogate, a function of the thresholds (N,) that returns one, or the blocks' own."""
 
 
-def per_threshold(alpha: float, thresholds: Tensor) -> ATan:
-    """Return an arctangent of sharpness `alpha` per threshold of each neuron; a threshold of 0 counts as 1."""
+def atan(alpha: float = defaults.ALPHA) -> Callable[[Tensor], ATan]:
+    """Return a function of thresholds (N,) that returns arctangents as wide as these.
+
+    Parameters
+    ----------
+    alpha : float
+        Sharpness per threshold, > 0; a threshold of 0 counts as 1.
+    """
+    _positive("atan.alpha", alpha)
+    return partial(_per_threshold, alpha)
+
+
+def exponential(tau: float = 0.5, area: float = 1.0) -> Exponential:
+    """Return slayer's surrogate with the same width for all neurons.
+
+    Parameters
+    ----------
+    tau : float
+        Width, > 0.
+    area : float
+        Area under it, > 0.
+    """
+    _positive("exponential.area", area)
+    return Exponential(tau, area)
+
+
+def slayer() -> Literal["slayer"]:
+    """Return what stands for the blocks' own surrogate."""
+    return "slayer"
+
+
+SURROGATES: Registry[Callable[..., Choice]] = Registry(
+    "surrogates", {"atan": atan, "exponential": exponential, "slayer": slayer}
+)
+"""By the names of configs; each is called with the options of the config and returns what a network takes."""
+
+
+def _per_threshold(alpha: float, thresholds: Tensor) -> ATan:
     return ATan(alpha / torch.where(thresholds > 0, thresholds, 1.0))
 
 
 def default_surrogate(thresholds: Tensor) -> ATan:
     """Return the surrogate that networks take by default, as wide as the thresholds (N,) of their neurons."""
-    return per_threshold(defaults.ALPHA, thresholds)
+    return atan()(thresholds)
 
 
 def _part(p: float | Tensor, neurons: slice) -> float | Tensor:
     return p[neurons] if isinstance(p, Tensor) and p.ndim else p
 
 
-def _positive(where: str, value: Any) -> None:
+def _positive(where: str, value: object) -> None:
     try:
         array = torch.as_tensor(value, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):

@@ -61,7 +61,7 @@ class Trainer:
     scheduler, scheduler_options
         As in :class:`~lava_async.training.optimization.Rates`.
     loss : Loss, optional
-        Function of output counts (B, n_out, T) and labels; default: ``CrossEntropy(5 / time steps)``.
+        Function of output counts (B, n_out, T) and labels; default: ``CrossEntropy()``.
     class_weights : "balanced" or list of float, optional
         Weights of the classes in the cross-entropy; see :func:`~lava_async.training.losses.with_class_weights`.
     penalty : float or list of float, optional

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from lava_async.training.dense import DenseEngine
 from lava_async.training.gradient import Gradient, GradientEngine, Run
 from lava_async.training.hooks import are_hooked, call_hooks
 from lava_async.training.scaling import scale_layers
-from lava_async.training.surrogates import Exponential, Surrogate, default_surrogate
+from lava_async.training.surrogates import Choice, Exponential, Surrogate, default_surrogate
 
 ENGINES: dict[str, type[GradientEngine]] = {"compiled": CompiledEngine, "dense": DenseEngine}
 
@@ -123,7 +123,7 @@ class UnlayeredNetwork(torch.nn.Module):
         credit: str = "last",
         peak: bool = True,
         reset: str = "detached",
-        surrogate: Surrogate | Callable[[Tensor], Surrogate] | Literal["slayer"] = default_surrogate,
+        surrogate: Choice = default_surrogate,
         refractory_dropout: float = 0.0,
         input_dropout: float = 0.0,
         engine: str = "compiled",
@@ -410,7 +410,7 @@ class UnlayeredNetwork(torch.nn.Module):
             noted["average"] = self._chain.averaged
         netx.save(self.to_network(), path, **{**noted, **metadata})
 
-    def _surrogate(self, wanted: Any) -> Surrogate:
+    def _surrogate(self, wanted: Choice) -> Surrogate:
         if wanted == "slayer":
             own = [layer.surrogate() for layer in self._chain.layers]
             return Exponential(torch.cat([s.tau for s in own]), torch.cat([s.scale for s in own]))
