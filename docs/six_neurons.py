@@ -12,16 +12,16 @@ NETWORK = Network.feedforward(
 )
 
 
+SCHEDULES = {"layered": Layered(), "momentum, F = 1": Momentum(1)}
+RUNS = {name: simulate(NETWORK, [[1]], schedule=s, record="trace") for name, s in SCHEDULES.items()}
+
+
 def waves() -> dict[str, plots.Wave]:
     """Return the spikes of its one time step under both schedules."""
-    schedules = {"layered": Layered(), "momentum, F = 1": Momentum(1)}
-    return {
-        name: plots.wave(NETWORK, simulate(NETWORK, [[1]], schedule=s, record="trace"), 0, [[1]])
-        for name, s in schedules.items()
-    }
+    return {name: plots.wave(NETWORK, run, 0, [[1]]) for name, run in RUNS.items()}
 
 
 def page() -> str:
     """Return it as a page to step through."""
     text = "One input event, six neurons, two schedules: layer by layer the output stays silent, by momentum it fires."
-    return plots.wavefront_html(waves(), title="One input event", text=text)
+    return plots.sample_html(NETWORK, RUNS, [[1]], title="One input event", text=text)

@@ -20,13 +20,31 @@ from lava_async.commands.list_models import COMMAND as MODELS
 from lava_async.commands.run import COMMAND as RUN
 from lava_async.commands.study import COMMAND as STUDY
 from lava_async.commands.train import COMMAND as TRAIN
+from lava_async.commands.view import COMMAND as VIEW
 from lava_async.registry import Registry
+
+_WORK = DEMO, TRAIN, STUDY, EVALUATE, CALIBRATE, EXPORT, RUN
+_LOOK = VIEW, INSPECT, MODELS, DATA, BENCH, DOCTOR
 
 COMMANDS: Registry[Command] = Registry(
     "commands",
     {
         command.name: command
-        for command in (DEMO, TRAIN, STUDY, EVALUATE, CALIBRATE, EXPORT, RUN, INSPECT, MODELS, DATA, BENCH, DOCTOR)
+        for command in (
+            DEMO,
+            TRAIN,
+            STUDY,
+            EVALUATE,
+            CALIBRATE,
+            EXPORT,
+            RUN,
+            VIEW,
+            INSPECT,
+            MODELS,
+            DATA,
+            BENCH,
+            DOCTOR,
+        )
     },
 )
 

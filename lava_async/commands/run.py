@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.commands.base import Command, Report, table, whole
-from lava_async.commands.inputs import add_data_options, load_data
 from lava_async.commands.models import add_model, add_schedule_options, load, with_bias_channel
-from lava_async.errors import InvalidValue
+from lava_async.commands.spikes import add_spike_options, load_spikes
 from lava_async.execution import chosen
 from lava_async.model_files import BIAS_CHANNEL
 
@@ -22,43 +20,12 @@ if TYPE_CHECKING:
     from lava_async.network import Network
 
 SHOWN = 20
-#: Input channels of the data set that comes with the package: a network of so many runs on it, if nothing else is said.
-DIGITS = 200
-
-
-class Input(NamedTuple):
-    """Spikes (B, C, T), labels (B,) or None, and a name."""
-
-    spikes: NDArray[Any]
-    labels: NDArray[np.int64] | None
-    name: str
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise ArgumentTypeError(f"{text!r} must be a probability between 0 and 1")
-    return value
 
 
 def _arguments(parser: ArgumentParser) -> None:
     add_model(parser)
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--spikes", type=Path, metavar="FILE.npy", help="run it on counts (C, T) or (B, C, T)")
-    source.add_argument(
-        "--random",
-        type=_share,
-        metavar="SHARE",
-        help="run it on spikes that channels send with this probability in each time step",
-    )
-    add_data_options(parser, source)
+    add_spike_options(parser)
     parser.add_argument("--samples", type=whole(1), default=10, metavar="N", help="how many (default: %(default)s)")
-    parser.add_argument(
-        "--steps", type=whole(1), default=20, metavar="T", help="time steps of random spikes (default: %(default)s)"
-    )
     add_schedule_options(parser)
     parser.add_argument(
         "--seed",
@@ -76,7 +43,7 @@ def _run(args: Namespace) -> Report:
 
     network, noted = load(args)
     how = chosen(network.execution)
-    given = _input(args, network.n_inputs - bool(noted.get(BIAS_CHANNEL)), noted, how.seed)
+    given = load_spikes(args, network.n_inputs - bool(noted.get(BIAS_CHANNEL)), noted, args.samples, how.seed)
     spikes = with_bias_channel(noted, given.spikes)
     result = simulate_batch(network, spikes, execution=how)
     order = how.schedule
@@ -104,34 +71,6 @@ def _run(args: Namespace) -> Report:
         }
         parts.append(f"Cost, {found.preset.source}:\n{table(found.rows())}")
     return Report("\n\n".join(parts), data, _spikes(result))
-
-
-def _input(args: Namespace, n_inputs: int, noted: dict[str, Any], seed: int) -> Input:
-    if args.random is not None:
-        rng = np.random.default_rng(seed)
-        shape = (args.samples, n_inputs, args.steps)
-        return Input(
-            (rng.random(shape) < args.random).astype(np.uint8), None, f"random spikes of share {args.random:g}"
-        )
-    if args.spikes is not None:
-        return Input(_from_file(args.spikes)[: args.samples], None, str(args.spikes))
-    if args.data is None and n_inputs == DIGITS:
-        args.data = "digits"
-    data = load_data(args, noted, args.samples)
-    return Input(data.dense(), data.labels, data.name)
-
-
-def _from_file(path: Path) -> NDArray[Any]:
-    """Return counts (B, C, T) of a file of numpy; pickles are refused."""
-    from lava_async.data.reading import read_array
-
-    try:
-        spikes = read_array(path)
-    except InvalidValue as error:
-        raise InvalidValue("--spikes", str(path), f"a file of numpy with an array of integers ({error})") from None
-    if spikes.ndim not in (2, 3):
-        raise InvalidValue("--spikes", str(path), "one array of counts, (C, T) or (B, C, T)")
-    return spikes if spikes.ndim == 3 else spikes[None]
 
 
 def _layers(network: Network, result: BatchResult) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from importlib.resources import files
@@ -17,6 +18,16 @@ def fill(name: str, parts: Mapping[str, str]) -> str:
     parts : dict from str to str
         HTML for each other mark; marks in it stay as they are.
     """
-    folder = files("lava_async.plots")
-    head, page = (folder.joinpath(file).read_text(encoding="utf-8") for file in ("page_head.html", name))
-    return re.sub("@@([A-Z]+)@@", lambda mark: parts[mark[1]], page.replace("@@HEAD@@", head))
+    page = fragment(name).replace("@@HEAD@@", fragment("page_head.html"))
+    return re.sub("@@([A-Z]+)@@", lambda mark: parts[mark[1]], page)
+
+
+def fragment(name: str) -> str:
+    """Return a file of this folder as it is."""
+    return files("lava_async.plots").joinpath(name).read_text(encoding="utf-8")
+
+
+def as_json(data: object) -> str:
+    """Return data for a script element of a page, which no name in them can leave."""
+    # Neither "</script>" in a name must end the data, nor "<!--<script>" what ends them.
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

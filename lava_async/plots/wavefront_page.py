@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lava_async.errors import InvalidValue
 from lava_async.network import Network
-from lava_async.plots.template import fill
+from lava_async.plots.template import as_json, fill
 from lava_async.plots.wavefronts import layout
 from lava_async.plots.waves import Wave
 
@@ -45,28 +46,32 @@ def wavefront_html(waves: Mapping[str, Wave | Sequence[Wave]], *, title: str = "
     times = {tuple(w.t for w in run) for run in runs.values()}
     if any(w.network is not network for w in every) or len(times) != 1:
         raise InvalidValue("wavefront_html.waves", sorted(times), "waves of one network and of the same time steps")
-    data = {**_network(network), "runs": [{"name": n, "steps": [_wave(w) for w in run]} for n, run in runs.items()]}
-    # Neither "</script>" in a name must end the data, nor "<!--<script>" what ends them.
-    as_json = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return fill("wavefront_page.html", {"TITLE": html.escape(title), "TEXT": html.escape(text), "DATA": as_json})
+    shown = [{"name": name, "steps": [wave_data(w) for w in run]} for name, run in runs.items()]
+    parts = {"TITLE": html.escape(title), "TEXT": html.escape(text), "MORE": ""}
+    return fill("wavefront_page.html", {**parts, "DATA": as_json({**network_data(network), "runs": shown})})
 
 
-def _network(network: Network) -> dict[str, Any]:
+def network_data(network: Network) -> dict[str, Any]:
+    """Return the layers of a network, where its neurons are drawn, and their thresholds, as plain data."""
     layers, start = [], 0
     names = ["input", *(layer.name or f"layer {i}" for i, layer in enumerate(network.layers))]
     for name, size in zip(names, [network.n_inputs, *(layer.size for layer in network.layers)], strict=True):
         layers.append({"name": name, "start": start, "size": size})
         start += size
-    params: Any = network.params
+    thresholds = np.concatenate(
+        [np.broadcast_to(model.arrays().vth, at.stop - at.start) for at, model in network.models]
+    )
     return {
         "inputs": network.n_inputs,
         "layers": layers,
+        "outputs": network.outputs.tolist(),
         "places": layout(network).round(4).tolist(),
-        "threshold": [_short(v) for v in params.arrays().vth.tolist()],
+        "threshold": [_short(v) for v in thresholds.tolist()],
     }
 
 
-def _wave(wave: Wave) -> dict[str, Any]:
+def wave_data(wave: Wave) -> dict[str, Any]:
+    """Return the spikes of a time step and the synapses that they passed, as plain data."""
     spikes = [[s.neuron, s.emitted, s.delivered, s.order, _short(s.momentum)] for s in wave.spikes]
     links = [
         [s.delivered, s.neuron, target]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.engine import Checked, Result
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams, NeuronModel, unknown
 from lava_async.synapses import INPUT
@@ -30,7 +30,7 @@ class Spike(NamedTuple):
     order: int | None
     """Its place in the order of delivery of the time step, from 1; spikes of one group go by index."""
     momentum: float | None
-    """Voltage of its neuron just before the reset; None: input."""
+    """Voltage of its neuron just before the reset; None: input, or a model that is not plainly CUBA or Loihi's."""
 
 
 @dataclass(frozen=True)
@@ -115,22 +115,23 @@ def wave(network: Network, result: Result, t: int, spikes: ArrayLike | None = No
     # The layered schedule queues nothing: its forward step k is layer k.
     layered = not result.groups and len(checks) == len(network.layers)
     input_queues = any(i < 0 for _, _, ids in result.groups for i in ids)
-    turn = {
-        (k + 1, int(i)): place for _, k, ids in (g for g in result.groups if g[0] == t) for place, i in enumerate(ids)
-    }
+    picked: dict[int, list[int]] = {}
+    for _, k, ids in (group for group in result.groups if group[0] == t):
+        for i in ids:
+            picked.setdefault(int(i), []).append(k + 1)
     momenta = _momenta(network, result.trace, checks)
     emitted: list[tuple[int, int, float | None]] = []
     if spikes is not None:
         channels = np.flatnonzero(np.asarray(spikes)[:, t]) - network.n_inputs
         emitted += [(int(c), INPUT, None) for c in channels]
-    emitted += [(int(i), c.k, momenta[c.k, int(i)]) for c in checks for i in c.fired]
+    emitted += [(int(i), c.k, momenta.get((c.k, int(i)))) for c in checks for i in c.fired]
     found = []
     for i, k, momentum in emitted:
         when: int | None
         if layered:
             when = k + 1
         else:
-            later = [at for at, j in turn if j == i and at > k]
+            later = [at for at in picked.get(i, ()) if at > k]
             when = min(later, default=0 if i < 0 and not input_queues else None)
         found.append(Spike(i, k, when, None, momentum))
     found.sort(key=lambda s: (s.delivered is None, s.delivered if s.delivered is not None else s.emitted, s.neuron))
@@ -139,7 +140,7 @@ def wave(network: Network, result: Result, t: int, spikes: ArrayLike | None = No
 
 
 def _momenta(network: Network, trace: list[Checked], checks: list[Checked]) -> dict[tuple[int, int], float]:
-    """Return the voltage before the reset of each (forward step, neuron) that fired."""
+    """Return the voltage before the reset of each (forward step, neuron) that fired; nothing of other models."""
     first = next(n for n, c in enumerate(trace) if c is checks[0])
     dtype: Any = network.params.dtype
     if first:
@@ -148,7 +149,7 @@ def _momenta(network: Network, trace: list[Checked], checks: list[Checked]) -> d
         u, v = np.zeros((2, network.n_neurons), dtype)
     params = network.params
     if not isinstance(params, NeuronModel) or unknown(params, CubaParams, LoihiParams):
-        raise InvalidType("Network.params", params.describe(), "CubaParams or LoihiParams for a plot of wavefronts")
+        return {}
     leaked = params.open(params.arrays(), {"u": u, "v": v}, np.zeros(network.n_neurons, bool))
     u, v = leaked["u"], leaked["v"]
     momenta: dict[tuple[int, int], float] = {}
