@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 RANDOM_SCHEDULE, REFRACTORY_DROPOUT, INPUT_DROPOUT, MOMENTUM_NOISE, RATE = 0, 1, 2, 3, 4
 
@@ -40,6 +41,11 @@ def key(seed: int, *words: Any) -> Any:
     for word in words:
         h = fold(h, _array(word))
     return h
+
+
+def dropped(probability: float, seed: int, stream: int, *words: Any) -> NDArray[np.bool_]:
+    """Return which of the last of the words (sample, t, k, i) a dropout takes; words broadcast."""
+    return np.asarray(unit(key(seed, stream, *words)) < probability)
 
 
 def _array(x: Any) -> Any:

@@ -43,7 +43,7 @@ from lava_async import (
     simulate_batch,
 )
 from lava_async.engine import Setup
-from lava_async.engine.compiled import compiled
+from lava_async.engine.compiled_network import compiled
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Layer
 from lava_async.netx import NetxError

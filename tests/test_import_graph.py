@@ -28,9 +28,6 @@ def _module(path: Path) -> str:
 
 FILES = {_module(path): path for path in sorted(ROOT.rglob("*.py"))}
 
-UP = {"lava_async.engine.compiled": "lava_async.engine.any_model"}
-"""What still runs up, as docs/imports.md says: from a file to the one that it imports when it needs it."""
-
 
 @cache
 def imports(module: str) -> frozenset[str]:
@@ -42,7 +39,7 @@ def imports(module: str) -> frozenset[str]:
         found |= {part for part in run if not f"{module}.".startswith(f"{part}.")}
         if run and run[-1] != name and name != "lava_async._core":
             found.add(run[-1])
-    return frozenset(found - {module, UP.get(module)})
+    return frozenset(found - {module})
 
 
 def _named(tree: ast.AST) -> Iterator[str]:

@@ -43,7 +43,7 @@ from lava_async import (
     simulate,
     simulate_batch,
 )
-from lava_async.engine.compiled import compiled
+from lava_async.engine.compiled_network import compiled
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.network import Layer
 from lava_async.proc.async_lif.process import AsyncLIF

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lava_async import _core
 from lava_async.engine import BatchResult, Checked, Setup, State, public_fields
-from lava_async.engine.compiled import Call, TimedCall, last_rows
+from lava_async.engine.calls import Call, TimedCall, last_rows
 from lava_async.spikes import SpikeBatch
 
 MOST_FIELDS = 4
@@ -17,7 +17,7 @@ MOST_FIELDS = 4
 
 
 class AnyCall(Call):
-    """The arrays of one call, see :class:`~lava_async.engine.compiled.Call`."""
+    """The arrays of one call, see :class:`~lava_async.engine.calls.Call`."""
 
     def __init__(self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> None:
         super().__init__(setup, batch, samples, threads)

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from lava_async import draws
 from lava_async.engine import Checked, Result, Setup, State, check_payloads, public_fields
+from lava_async.engine.queue import NEVER, PendingQueue
 from lava_async.neurons.base import Fields, part_of
-from lava_async.schedules import Pending
 from lava_async.spikes import SpikeTrain
 from lava_async.stopping import not_ended
 
 ALL = slice(None)
-NEVER = -1
 
 
 def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State, kind: Callable[..., Run] | None = None) -> Result:
@@ -65,7 +64,9 @@ class Run:
         if self.is_complex:
             self.imaginary = [net.fan_out(j, imaginary=True).weight for j in range(-self.C, self.N)]
         self.layer = np.concatenate([np.full(self.C, -1), net.layer_of])
-        self.queued = np.array([(fan.delay == 0).any() or not len(fan.delay) for fan in self.fan])
+        queued = np.array([(fan.delay == 0).any() or not len(fan.delay) for fan in self.fan])
+        index = np.arange(-self.C, self.N)
+        self.queue = PendingQueue(setup.execution, np.array([sample]), index, self.layer, queued, self.dtype)
         # What all sources emitted in time step t = -D .. T - 1 is in row t + D: how many spikes, and their payloads.
         self.D = max(len(state.history), len(state.inputs))
         self.emitted = np.zeros((self.D + self.T, self.C + self.N), np.int64)
@@ -140,41 +141,33 @@ class Run:
         """Semantics 3: deliver, check, select until nothing is pending."""
         schedule: Any = self.setup.execution.schedule
         stop = self.stop
-        self.clear_queue()
+        self.queue.clear()
         group = self.arrivals(now=self.setup.execution.input_first)
         if not self.setup.execution.input_first:
-            self.waiting[: self.C] = np.where(self.queued[: self.C], self.emitted[self.row, : self.C], 0)
-            self.payload[: self.C] = self.sent[self.row, : self.C]
+            c = np.flatnonzero(self.emitted[self.row, : self.C])
+            self.queue.push(0, c, NEVER, np.inf, self.emitted[self.row, c], self.sent[self.row, c])
         k, last = 0, NEVER
         while True:
             fired = self.deliver_and_check(group, k, everyone=k == 0)
             if self.first_output[row] == 0 and np.isin(fired, self.setup.network.outputs).any():
                 self.first_output[row] = k + 1
                 last = k + stop.extra_steps if stop.extra_steps >= 0 else NEVER
-            pending = np.flatnonzero(self.waiting)
-            if not len(pending) or k == last or schedule.ends(self.t, k) or self.is_decided(fired):
+            if not self.queue.waiting.any() or k == last or schedule.ends(self.t, k) or self.is_decided(fired):
                 break
             if k + 1 >= stop.limit:
                 if stop.truncate:
                     break
                 raise not_ended(self.t, self.sample, stop.limit)
-            picked = pending[np.sort(schedule.pick(self.pending(pending, k)))]
+            _, picked, payload = self.queue.pop(self.t, k)
             group = [
-                Delivered(j, np.full(len(self.fan[j].delay), self.payload[j]), self.fan[j].delay == 0) for j in picked
+                Delivered(j, np.full(len(self.fan[j].delay), x), self.fan[j].delay == 0)
+                for j, x in zip(picked.tolist(), payload, strict=True)
             ]
-            self.waiting[picked], self.payload[picked] = 0, 0
             if group:
-                self.groups.append([self.t, k, [int(j) - self.C for j in picked]])
+                self.groups.append([self.t, k, (picked - self.C).tolist()])
             k += 1
         self.forward_steps[row] = k + 1
-        self.dropped += int(self.waiting.sum())
-
-    def clear_queue(self) -> None:
-        """Begin a time step with nothing pending."""
-        n = self.C + self.N
-        self.waiting: NDArray[np.int64] = np.zeros(n, np.int64)
-        self.payload: NDArray[Any] = np.zeros(n, self.dtype)
-        self.momentum, self.emission = np.full(n, np.inf), np.full(n, NEVER)
+        self.dropped += int(self.queue.waiting.sum())
 
     def leads(self) -> bool:
         """Semantics 5, `Margin`: whether the best output leads the second one by enough spikes of the sample so far."""
@@ -258,25 +251,19 @@ class Run:
             after, payload[who] = model.fire(of, before, self.setup.execution.refractory)
             spikes[who] = 1 if model.graded else payload[who]
             self.put(who, after)
-        self.queue(fired, k, momentum, spikes, payload)
+        self.enqueue(fired, k, momentum, spikes, payload)
         self.emitted[self.row, self.C :] += spikes
         self.sent[self.row, self.C :] += payload
         if self.setup.execution.refractory:
             self.refractory[fired] = ~self.drop(self.setup.refractory_dropout, draws.REFRACTORY_DROPOUT, k, fired)
             self.state.held[fired] = self.refractory_steps[fired]
 
-    def queue(
+    def enqueue(
         self, fired: NDArray[np.int64], k: int, momentum: NDArray[Any], spikes: NDArray[Any], payload: NDArray[Any]
     ) -> None:
-        """Enqueue what neurons emitted; the first of several pending spikes decides the rank."""
-        if self.setup.execution.schedule.layered:
-            return
-        fired = fired[self.queued[fired + self.C]]
-        first = fired[self.waiting[fired + self.C] == 0]
-        self.momentum[first + self.C], self.emission[first + self.C] = momentum[first], k
-        # Graded payloads that wait together are one message.
-        self.waiting[fired + self.C] = np.where(self.graded[fired], 1, self.waiting[fired + self.C] + spikes[fired])
-        self.payload[fired + self.C] += payload[fired]
+        """Let what neurons emitted wait."""
+        if not self.setup.execution.schedule.layered:
+            self.queue.push(0, self.C + fired, k, momentum[fired], spikes[fired], payload[fired], self.graded[fired])
 
     def lose_input(self) -> None:
         """Training only: drop the spikes of input channels."""
@@ -287,17 +274,4 @@ class Run:
         """Return which of `i` a dropout takes."""
         if probability == 0.0:
             return np.zeros(len(i), bool)
-        return draws.unit(draws.key(self.setup.execution.seed, stream, self.sample, self.t, k, i)) < probability
-
-    def pending(self, sources: NDArray[Any], k: int) -> Pending:
-        """Return what a schedule may know."""
-        i = sources - self.C
-        return Pending(
-            i,
-            self.momentum[sources],
-            self.emission[sources],
-            self.layer[sources],
-            self.t,
-            k,
-            lambda stream: draws.key(self.setup.execution.seed, stream, self.sample, self.t, k, i),
-        )
+        return draws.dropped(probability, self.setup.execution.seed, stream, self.sample, self.t, k, i)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lava_async import _core
 from lava_async.engine import Result, Setup, State, public_state
-from lava_async.engine.compiled import compiled, failure_of, rules_of
+from lava_async.engine.calls import failure_of, rules_of
+from lava_async.engine.compiled_network import compiled
 from lava_async.spikes.counts import LISTED, payloads
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lava_async.engine import Result, Setup, State, reference
-from lava_async.engine.reference import NEVER, Delivered, Run
+from lava_async.engine.queue import NEVER
+from lava_async.engine.reference import Delivered, Run
 from lava_async.schedules.timed import Timed, not_under_way
 from lava_async.spikes import SpikeTrain
 from lava_async.stopping import not_ended
@@ -40,7 +41,6 @@ class TimedRun(Run):
         self.schedule: Timed = schedule
         assert setup.machine is not None
         self.machine = setup.machine
-        self.queued[:] = False  # There is no queue of the whole network.
         self.cores_of = [np.unique(self.machine.core_of[fan.target[fan.delay == 0]]).tolist() for fan in self.fan]
         self.step_ps, self.first_output_ps = np.zeros(self.T, np.int64), np.full(self.T, -1, np.int64)
         self.messages: list[list[int]] = []
@@ -62,7 +62,6 @@ class TimedRun(Run):
     def asynchronous(self, row: int) -> None:
         """Semantics 7: core by core, one message after another, until none waits."""
         times, stop = self.machine.times, self.stop
-        self.clear_queue()
         self.under_way: list[Message] = []
         self.n_sent = 0
         if not self.setup.execution.input_first:
@@ -136,7 +135,7 @@ class TimedRun(Run):
             self.send(Message(to, arrival, self.C + i, self.n_sent, self.leaving[i], int(self.spikes[i])))
         return emitted
 
-    def queue(self, fired: Any, k: int, momentum: Any, spikes: Any, payload: Any) -> None:
+    def enqueue(self, fired: Any, k: int, momentum: Any, spikes: Any, payload: Any) -> None:
         """Keep what neurons emitted until their cores send it."""
         self.spikes, self.leaving = spikes, payload
 

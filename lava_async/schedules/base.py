@@ -65,6 +65,12 @@ class Pending(NamedTuple):
             values = self.emitted if kind == Term.EMITTED else self.layer
         return -values if down else values
 
+    def ranked(self, order: Order, *outer: NDArray[Any]) -> NDArray[np.int64]:
+        """Return all positions in an order; with `outer`, a number per neuron, those of each number by themselves."""
+        keys = [self.key(term, order.noise) for term in (order.second, order.first) if term != Term.NONE]
+        positions: NDArray[np.int64] = np.lexsort((self.source, *keys, *outer))
+        return positions
+
 
 class Lowered(NamedTuple):
     """A kind of execution as the compiled engine reads it."""
@@ -183,9 +189,7 @@ class Schedule(ExecutionKind):
         order = self.ranking()
         if order is None:
             raise NotImplementedError(f"{type(self).__name__} needs an order or its own pick()")
-        keys = [pending.key(term, order.noise) for term in (order.second, order.first) if term != Term.NONE]
-        ranked: NDArray[np.int64] = np.lexsort((pending.source, *keys))
-        return ranked[: self.group_size]
+        return pending.ranked(order)[: self.group_size]
 
     def lower(self) -> Lowered | None:  # noqa: D102
         order = self.ranking()

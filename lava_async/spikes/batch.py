@@ -196,7 +196,7 @@ class SpikeBatch(Entries):
         sizes = np.diff(self.start, axis=1).ravel()
         sample, t = np.repeat(samples, n_steps), np.tile(np.arange(first_step, first_step + n_steps), n)
         words = (np.repeat(sample, sizes), np.repeat(t, sizes), 0, self.channel)
-        keep = draws.unit(draws.key(seed, draws.INPUT_DROPOUT, *words)) >= probability
+        keep = ~draws.dropped(probability, seed, draws.INPUT_DROPOUT, *words)
         place = np.concatenate([[0], np.cumsum(keep)])
         return self.trusted(self.channel[keep], self.count[keep], place[self.start], self.n_channels)
 

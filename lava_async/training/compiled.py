@@ -11,7 +11,8 @@ from torch import Tensor
 
 from lava_async import _core, draws
 from lava_async.engine import Setup
-from lava_async.engine.compiled import compiled, failure_of, rules_of
+from lava_async.engine.calls import failure_of, rules_of
+from lava_async.engine.compiled_network import compiled
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
@@ -195,8 +196,8 @@ class _Call:
         if self.setup.input_dropout > 0:
             steps, channels = np.arange(gradient.shape[1])[:, None], np.arange(gradient.shape[2])
             for b, sample in enumerate(self.samples):
-                drawn = draws.key(self.setup.execution.seed, draws.INPUT_DROPOUT, sample, steps, 0, channels)
-                gradient[b][draws.unit(drawn) < self.setup.input_dropout] = 0
+                words = self.setup.execution.seed, draws.INPUT_DROPOUT, sample, steps, 0, channels
+                gradient[b][draws.dropped(self.setup.input_dropout, *words)] = 0
         return gradient.transpose(0, 2, 1)
 
 

@@ -23,15 +23,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lava_async.draws import INPUT_DROPOUT, REFRACTORY_DROPOUT
+from lava_async.draws import INPUT_DROPOUT, REFRACTORY_DROPOUT, dropped
 from lava_async.engine import Setup
+from lava_async.engine.queue import NEVER, PendingQueue
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.neurons.loihi import LIMIT
 from lava_async.spikes import SpikeBatch
 from lava_async.stopping import not_ended
 from lava_async.training.gradient import STATE_SCALE, Gradient, Parameters, Run, check_trainable, decayed
-from lava_async.training.pending import NEVER, Queue, dropped
 from lava_async.training.surrogates import Surrogate
 from lava_async.training.wiring import Wiring
 
@@ -157,6 +157,14 @@ class _Batch:
         self.forward_steps = np.zeros((self.B, self.T), np.int32)
         # What the queue delivers, and through which synapses.
         self.queues_input = not setup.execution.input_first
+        queues = slice(0 if self.queues_input else self.C, None)
+        self.queue = PendingQueue(
+            setup.execution,
+            self.samples,
+            np.arange(-self.C, net.n_neurons)[queues],
+            np.concatenate([np.full(self.C, -1), net.layer_of])[queues],
+            wiring.queued[queues],
+        )
         self.through = self.matrix[0] if self.queues_input else self.matrix[0][:, self.C :]
         self.touch = wiring.touch[0] if self.queues_input else wiring.touch_by_neurons
 
@@ -224,35 +232,47 @@ class _Batch:
         u, v = self.neurons.open(self.u, self.v)
         arriving, touched = self.opening(t)
         group = self.u.new_zeros(self.B, 0)
-        queue = Queue(self.setup, self.samples, self.wiring.queued, STATE_SCALE if self.neurons.grid else 1)
+        queue, first = self.queue, self.C if self.queues_input else 0  # of the neurons among what queues
+        queue.clear()
         if self.queues_input:
-            queue.push_inputs(self.input[:, :, t].cpu().numpy())
+            given = self.input[:, :, t].cpu().numpy().astype(np.int64)
+            b, c = np.nonzero(given)
+            queue.push(b, c, NEVER, np.inf, given[b, c], given[b, c])
         refractory, counts, steps = self.nothing, torch.zeros_like(u), []
         running, last = np.ones(self.B, bool), np.full(self.B, NEVER)
         for k in count():
             u, v = self.neurons.integrate(u, v, arriving, refractory, touched if k else True)
             fired = touched & ~refractory & (v > self.neurons.vth)
-            pending = torch.from_numpy(queue.pending).to(u.device)
+            pending = torch.from_numpy(queue.waiting[:, first:] > 0).to(u.device)
             steps.append(_Step(group, touched, refractory, pending, fired, v))
             who = fired.cpu().numpy()
-            queue.push(who, v.cpu().numpy(), k)
+            b, i = np.nonzero(who)
+            momentum = v.cpu().numpy()[b, i].astype(np.float64) * (STATE_SCALE if self.neurons.grid else 1)
+            queue.push(b, first + i, k, momentum, 1, 1)
             v, counts = torch.where(fired, 0, v), counts + fired
             if self.setup.execution.refractory:
                 refractory = refractory | torch.from_numpy(who & ~self.spared(who, t, k)).to(u.device)
             self.forward_steps[running, t] = k + 1
             if stop.extra_steps >= 0:
                 last[who[:, outputs].any(1) & (last == NEVER)] = k + stop.extra_steps
-            running &= queue.waiting & (last != k) & (not self.setup.execution.schedule.ends(t, k))
+            running &= queue.waiting.any(1) & (last != k) & (not self.setup.execution.schedule.ends(t, k))
             if k + 1 >= stop.limit and running.any():
                 if not stop.truncate:
                     raise not_ended(t, int(self.samples[running][0]), stop.limit)
                 running[:] = False
-            queue.drop(~running)
+            queue.clear(~running)
             if not running.any():
                 return steps, (u, v, counts)
-            group = torch.from_numpy(queue.pop(t, k)).to(u)
+            group = torch.from_numpy(self.picked(t, k)).to(u)
             arriving, touched = group @ self.through.T, self.touch(group)
         raise AssertionError("unreachable: the loop ends when no sample is running")
+
+    def picked(self, t: int, k: int) -> NDArray[np.int64]:
+        """Return the payloads of the group that is delivered next, (B, S'), 0 for all others."""
+        b, j, payload = self.queue.pop(t, k)
+        group = np.zeros_like(self.queue.payload)
+        group[b, j] = payload
+        return group
 
     def spared(self, fired: NDArray[np.bool_], t: int, k: int) -> NDArray[np.bool_]:
         """Return which spikes refractory dropout leaves without refractoriness."""
