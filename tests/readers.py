@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,20 @@ import h5py
 import numpy as np
 
 from lava_async import CubaParams, LoihiParams, Network, Random, netx
-from lava_async.commands.run import _from_file
+from lava_async.commands.models import core_list
+from lava_async.commands.spikes import _from_file
+from lava_async.data import cache
+from lava_async.data.folders import read_events
 from lava_async.data.frames import Frames
-from lava_async.data.gesture import read_aedat
+from lava_async.data.gesture import read_aedat, read_gesture_array
 from lava_async.data.mnist import read_idx
 from lava_async.data.nmnist import read_nmnist
+from lava_async.data.own import events
 from lava_async.data.speech import read_speech
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.config import Config
 from lava_async.experiments.study import StudyConfig
+from lava_async.spikes import SpikeBatch
 
 INVALID = (InvalidValue, InvalidType)
 
@@ -92,6 +98,48 @@ def _speech(path: Path) -> None:
                 lists[i] = np.linspace(0, 0.05, i + 2).astype(kind)
 
 
+#: Events of one sample, by column.
+EVENTS = {"t": np.arange(0, 900, 30), "x": np.arange(30) % 8, "y": np.arange(30) % 5, "p": np.arange(30) % 2}
+_FIELDS = np.array(list(zip(*EVENTS.values(), strict=True)), [(name, np.int64) for name in EVENTS])
+
+
+def _csv(path: Path) -> None:
+    lines = zip(*EVENTS.values(), strict=True)
+    path.write_text("t,x,y,p\n" + "".join(",".join(map(str, line)) + "\n" for line in lines))
+
+
+def _h5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        for name, column in EVENTS.items():
+            file[name] = column
+
+
+def _folder(path: Path) -> None:
+    """Write data.toml of a folder whose events are sound."""
+    path.write_text('size = [5, 8]\ntime = "us"\nwindow_ms = 0.1\nsteps = 10\nclasses = ["a", "b"]\n')
+    for name in ("train/a", "train/b"):
+        (path.parent / "folder" / name).mkdir(parents=True, exist_ok=True)
+        _csv(path.parent / "folder" / name / "0.csv")
+
+
+def _read_folder(path: Path) -> None:
+    path.replace(path.parent / "folder" / "data.toml")
+    events("train", folder=path.parent / "folder", cache=False)
+
+
+_KEY = '{"name": "fuzz"}'
+
+
+def _cache(path: Path) -> None:
+    spikes = np.random.default_rng(0).integers(0, 2, (5, 6, 4))
+    cache._write(path, _KEY, SpikeBatch.of(spikes), np.arange(5), np.arange(5))
+
+
+def _read_cache(path: Path) -> None:
+    if cache._read(path, _KEY) is None:  # It says so in the log, and is made again.
+        raise InvalidValue("cache", "damaged", "made again")
+
+
 READERS = {
     "net": Reader(".net", _read_net, (netx.NetxError,), _net),
     "nir": Reader(".nir", _read_nir, _nir_errors(), _nir),
@@ -131,6 +179,19 @@ READERS = {
             + struct.pack("<IIII", 3 << 17 | 5 << 2 | 1, 10, 7 << 17 | 9 << 2 | 3, 20)
         ),
     ),
+    "gesture": Reader(
+        ".npy",
+        read_gesture_array,
+        INVALID,
+        lambda path: np.save(path, np.array([[1, 2, 1, 0.0], [3, 4, 0, 10.0], [5, 6, 1, 12.5]])),
+    ),
+    "events_csv": Reader(".csv", read_events, INVALID, _csv),
+    "events_npz": Reader(".npz", read_events, INVALID, lambda path: np.savez(path, **EVENTS)),
+    "events_npy": Reader(".npy", read_events, INVALID, lambda path: np.save(path, _FIELDS)),
+    "events_h5": Reader(".h5", read_events, INVALID, _h5),
+    "folder": Reader(".toml", _read_folder, INVALID, _folder),
+    "cache": Reader(".npz", _read_cache, INVALID, _cache),
+    "mapping": Reader(".json", core_list, (ArgumentTypeError,), lambda path: path.write_text("[0, 0, 1, 1, 2]")),
     "spikes": Reader(".npy", _from_file, INVALID, lambda path: np.save(path, np.ones((2, 3, 4), np.uint8))),
 }
 

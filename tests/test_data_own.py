@@ -132,6 +132,7 @@ def test_stray_files_are_left_out_with_a_warning_and_hidden_ones_without(mine):
             lambda f: (f / "data.toml").write_text("size = [2, 3]\nwindow_ms = 1.0\n"),
             r"steps = None: .*as steps = 3 of 1 ms",
         ),
+        (lambda f: (f / "data.toml").write_text("size = [2, 3]\nwindow_ms = 0\n"), "window_ms = 0: must be > 0"),
         (lambda f: (f / "data.toml").write_text("sise = [2, 3]"), r"data\.toml: sise = .*did you mean 'size'"),
         (lambda f: (f / "data.toml").write_text("size = "), r"data\.toml = .*must be TOML"),
         (lambda f: (f / "data.toml").write_text('time = "sec"'), "time = 'sec'.*one of s, ms, us, ns"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -164,6 +165,22 @@ def test_commands_say_it(tmp_path, capsys):
         found[name] = [each["microseconds"] for each in json.loads(capsys.readouterr().out)["runs"]]
     assert found["16"] == found["own"] != found["default"]
     assert found["layers"] not in (found["16"], found["default"])
+
+
+@pytest.mark.parametrize("kind", ["fifo", "nesting", "html", "missing", "fractions"])
+def test_a_list_of_cores_that_is_none_is_one_sentence(tmp_path, capsys, kind):
+    file, cores = tmp_path / "a.net", tmp_path / "cores.json"
+    netx.save(network(), file)
+    if kind == "fifo":
+        os.mkfifo(cores)
+    elif kind != "missing":
+        cores.write_text({"nesting": "[" * 100_000, "html": "<html>", "fractions": "[0.5]"}[kind])
+    with pytest.raises(SystemExit) as end:
+        cli.main(["run", str(file), "--random", "0.3", "--schedule", "timed", "--mapping", str(cores)])
+    said = capsys.readouterr().err
+    assert end.value.code == 2
+    assert said.count("\n") == 1
+    assert f"--mapping: '{cores}'" in said
 
 
 def test_inspect_shows_cores_and_ways(tmp_path, capsys):

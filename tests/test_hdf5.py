@@ -165,6 +165,16 @@ def test_a_chunk_per_byte_is_an_error(path):
         hdf5.read(path).dataset("x")
 
 
+def test_a_chunk_that_is_unpacked_for_every_part_is_an_error(path):
+    """A chunk that is larger than the cache of HDF5 is unpacked for each part of it that is asked for."""
+    with h5py.File(path, "w") as file:
+        column = file.create_dataset("labels", 2**26, "u1", chunks=(2**26,), compression="gzip")
+        column[-1] = 1
+    with pytest.raises(hdf5.Hdf5Error, match=r"/labels: (reading takes too long|cannot be read)"):
+        for _ in hdf5.rows(path, ("labels",), size=1000):
+            pass
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

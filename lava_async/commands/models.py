@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lava_async import models
 from lava_async.commands.base import complete, whole
+from lava_async.data.reading import read_array, read_text
 from lava_async.errors import InvalidValue, nearest
 from lava_async.execution import Fields
 from lava_async.experiments.toml import parse_toml
@@ -192,9 +193,9 @@ def core_list(text: str) -> tuple[int, ...]:
     """Return the numbers in a file, a type of options."""
     path = Path(text)
     try:
-        found: Any = np.load(path, allow_pickle=False) if path.suffix == ".npy" else json.loads(path.read_text())
+        found = read_array(path) if path.suffix == ".npy" else json.loads(read_text(path, "a list of cores"))
         numbers = np.asarray(found)
-    except (OSError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise ArgumentTypeError(f"{text!r} cannot be read as a list of cores: {error}") from None
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise ArgumentTypeError(f"{text!r} must be a list of integers, the core of each neuron")

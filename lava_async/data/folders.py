@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from lava_async import hdf5
 from lava_async.data import split_names
-from lava_async.data.frames import UNITS
+from lava_async.data.frames import UNITS, window_ns
 from lava_async.data.parts import EmptySplit
 from lava_async.data.reading import read_array, read_arrays, read_table, read_text, visible
 from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
-from lava_async.records import count, real_array
+from lava_async.records import count
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -155,7 +155,7 @@ class Folder:
         if len(size) not in (1, 2):
             raise InvalidValue(f"{path}: size", size, "[height, width], or [channels]")
         sides = [count(f"{path}: size", side, least=1) for side in size]
-        window = float(real_array(f"{path}: window_ms", told["window_ms"]))
+        window = float(window_ns(f"{path}: window_ms", told["window_ms"]) / 10**6)
         return cls(
             path,
             splits,
@@ -208,8 +208,8 @@ class Folder:
                 width = max(width, float(events["x"].max()) + 1)
                 height = max(height, float(events["y"].max()) + 1 if "y" in events else 0)
         sides = f"[{height:.0f}, {width:.0f}]" if height else f"[{width:.0f}]"
-        window = float(told.get("window_ms", 10.0))
-        steps = f"{int(latest * 1000 // window) + 1} of {window:g} ms"
+        window = window_ns(f"{self.path}: window_ms", told.get("window_ms", 10.0)) / 10**6
+        steps = f"{int(latest * 1000 // float(window)) + 1} of {float(window):g} ms"
         advice = {"size": sides, "window_ms": "10.0", "steps": steps}[name]
         held = f"the events of {self.splits[0]} reach to {latest:g} s and {sides}"
         return f"given, in {self.path / SETTINGS} or as an option, as {name} = {advice}: {held}"

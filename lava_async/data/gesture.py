@@ -107,7 +107,8 @@ def read_gesture_array(path: str | Path) -> Recording:
     x, y, polarity, time = array.T.astype(np.float64)
     if not np.isfinite(array).all():
         raise InvalidValue(f"file {path}: events", "NaN or infinity", "finite")
-    us = np.rint(time * 1000.0).astype(np.int64)  # The camera tells microseconds.
+    latest = 2.0**53 / 1000.0  # What float64 tells apart; later events are outside all time steps as well.
+    us = np.rint(np.clip(time, -latest, latest) * 1000.0).astype(np.int64)  # The camera tells microseconds.
     return _recording(path, x, y, on_events(f"file {path}: polarity", polarity), us - (us.min() if len(us) else 0))
 
 

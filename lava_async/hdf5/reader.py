@@ -18,6 +18,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -36,8 +37,9 @@ DEEPEST = 64
 """Groups within groups that a file may have."""
 BYTES_PER_SECOND = 64 * MEBI
 """At least so many bytes of content are read per second of processor time."""
-SECONDS = 1.0
-"""Seconds of processor time for everything else: a corrupted file may make libhdf5 loop for ever."""
+SECONDS = 0.5
+"""Seconds of processor time for everything else: a corrupted file may make libhdf5 loop for ever. A sound one takes
+some milliseconds."""
 ALWAYS = 64 * MEBI
 """Bytes that a file of any size may hold, as `lava_async.hdf5.most_bytes` says."""
 LISTED_PER_SECOND = 4 * MEBI
@@ -87,20 +89,16 @@ def _answer(request: dict[str, Any], content: int) -> NoReturn:
         faulthandler.disable()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGPROF, signal.SIG_DFL)  # The caller may ignore it.
-        allow(128 * MEBI, SECONDS + os.path.getsize(request["file"]) / LISTED_PER_SECOND)
-        _Answer(content, request["most"]).send_file(request)
+        _Answer(content, request).send_file(request)
     except BaseException:
         os._exit(1)
     os._exit(0)
 
 
 def allow(more_bytes: int, seconds: float) -> None:
-    """Let this process allocate so many bytes more, and compute for so many seconds more."""
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _soft(
-        resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + seconds) + 2
-    )  # In whole seconds, should it come to that.
+    """Let this process allocate so many bytes more, and compute for so many seconds since it was forked."""
+    signal.setitimer(signal.ITIMER_PROF, max(seconds - time.process_time(), 0.001))
+    _soft(resource.RLIMIT_CPU, int(seconds) + 2)  # In whole seconds, should it come to that.
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:
@@ -120,10 +118,12 @@ class _Refused(Exception):  # noqa: N818
 class _Answer:
     """The messages about one file."""
 
-    def __init__(self, descriptor: int, most: int) -> None:
+    def __init__(self, descriptor: int, request: dict[str, Any]) -> None:
         self.pipe = os.fdopen(descriptor, "wb", buffering=2**16)
-        self.most = most
-        self.unpacked = most - ALWAYS  # What a file of this size may hold by its size.
+        self.most = request["most"]
+        self.unpacked = self.most - ALWAYS  # What a file of this size may hold by its size.
+        self.seconds = SECONDS + os.path.getsize(request["file"]) / LISTED_PER_SECOND
+        allow(128 * MEBI, self.seconds)
         self.members = self.total = 0
         self.seen: dict[int, str] = {}  # The path under which an object of the file was met first, by its address.
         self.found: list[tuple[str, Any]] = []  # Datasets to be read, with their paths.
@@ -166,7 +166,7 @@ class _Answer:
                         f"its datasets have {self.total} bytes together, must be at most {self.most} in a "
                         "file of this size"
                     )
-                allow(128 * MEBI + 2 * self.total, SECONDS + self.total / BYTES_PER_SECOND)
+                self.allow_content(2 * self.total)
                 for where, dataset in self.found:
                     self.send_dataset(where, dataset)
         except Exception as error:
@@ -174,6 +174,10 @@ class _Answer:
         self.send(end=True)
         signal.alarm(0)
         self.pipe.flush()
+
+    def allow_content(self, more_bytes: int, unknown: int = 0) -> None:
+        """Allow what the content needs, known and unknown: whoever reads it piece by piece gets no more."""
+        allow(128 * MEBI + more_bytes, self.seconds + (self.total + unknown) / BYTES_PER_SECOND)
 
     # A whole tree ----------------------------------------------------------------------------------------------------
 
@@ -232,7 +236,7 @@ class _Answer:
 
     def strings(self, dataset: Any) -> Any:
         """Return strings of any length as strings of the length of the longest."""
-        allow(128 * MEBI + 3 * self.most, SECONDS + self.unpacked / BYTES_PER_SECOND)
+        self.allow_content(3 * self.most, self.unpacked)
         texts = numpy.asarray(dataset.asstr()[()], object)
         encoded = [text.encode() for text in texts.reshape(-1)]
         longest = max(map(len, encoded), default=0)
@@ -255,7 +259,7 @@ class _Answer:
             if length != lengths[names[0]]:
                 raise _Refused(f"/{name} has {length} rows, must have {lengths[names[0]]}, as /{names[0]}")
         for first in range(0, lengths[names[0]], rows):
-            allow(128 * MEBI + 3 * self.most, SECONDS + self.unpacked / BYTES_PER_SECOND)
+            self.allow_content(3 * self.most, self.unpacked)
             for name, dataset in datasets.items():
                 self.at(f"/{name}")
                 self.send_part(f"/{name}", dataset[first : first + rows])
