@@ -16,6 +16,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import six_neurons
 import torch
+from PIL import Image
 
 from lava_async import (
     FirstOutput,
@@ -29,7 +30,8 @@ from lava_async import (
     simulate_batch,
 )
 from lava_async.data.digits import digits
-from lava_async.experiments.comparison import draw_gains, gains
+from lava_async.experiments.comparison import UNITS_OF, draw_gains, gains
+from lava_async.plots.style import colour_scale
 from lava_async.training import ATan, UnlayeredNetwork, dense_blocks, evaluate, fit
 
 FOLDER = Path(__file__).parent / "pictures"
@@ -55,11 +57,17 @@ def main() -> None:
 def draw_six() -> None:
     """Draw one event through six neurons: a strip and a film."""
     waves = six_neurons.waves()
-    figure, panels = plt.subplots(2, 4, figsize=(11, 3.6))
-    figure.subplots_adjust(0, 0.1, 1, 0.95, wspace=0, hspace=0.15)
+    says = {
+        "layered": "Layered: neuron 2 of dense 0 inhibits in the same forward step; the output stays silent.",
+        "momentum, F = 1": "Asynchronous (momentum, F = 1): it waits in the queue for too long; the output fires.",
+    }
+    figure, panels = plt.subplots(2, 4, figsize=(11, 4.2))
+    figure.subplots_adjust(0.01, 0.07, 0.99, 0.88, wspace=0.1, hspace=0.3)
     for row, (name, wave) in zip(panels, waves.items(), strict=True):
         for k, axes in enumerate(row):
-            plots.wavefront(axes, wave, k, title=name)
+            plots.wavefront(axes, wave, k)
+        top = row[0].get_position().y1
+        figure.text(0.01, top + 0.08, says[name], fontsize=11, weight="bold", va="center")
     plots.wavefronts.legend(figure)
     save(figure, "wavefront")
     figure = plt.figure(figsize=(7.5, 2.6))
@@ -76,16 +84,18 @@ def draw_frontier() -> None:
         for line in csv.DictReader(text)
     ]
     found = [gain for gain in gains(rows, ["layered"]) if gain.training == "random F=8"]
-    figure, panels = plt.subplots(1, 3, figsize=(16, 4), layout="constrained", sharey=True)
+    figure, panels = plt.subplots(3, 1, figsize=(8.6, 11), layout="constrained", sharex=True)
     shown = {
         "accuracy at quiescence, points": ("quiescence", "accuracy"),
         "spikes, percent": ("quiescence", "spikes"),
         "accuracy at first output, points": ("first output", "accuracy"),
     }
     for axes, (title, (readout, of)) in zip(panels, shown.items(), strict=True):
-        draw_gains(axes, found, readout, of=of).set_title(title)
+        draw_gains(axes, found, readout, of=of).set_title(f"{title}: random, F = 8 minus layered training")
         names = [label.get_text().replace(" ", "\n") for label in axes.get_xticklabels()]
-        axes.set_xticks(axes.get_xticks(), names, fontsize=8)
+        axes.set_xticks(axes.get_xticks(), names)
+        axes.set_xlabel("executed" if axes is panels[-1] else "")
+        colour_scale(axes, UNITS_OF[of])
     save(figure, "frontier")
 
 
@@ -102,7 +112,7 @@ def draw_runs(network: Network, spikes: Any) -> None:
 
 
 def draw_results(trained: dict[str, Network], test: Any) -> None:
-    """Draw what the two networks are worth when they are run in several ways."""
+    """Draw the accuracy of the two networks under several executions, and their spikes."""
     executions = {
         "layered": Layered(),
         "random, F = 8": Random(8),
@@ -110,11 +120,14 @@ def draw_results(trained: dict[str, Network], test: Any) -> None:
         "random, F = 2": Random(2),
     }
     found = {(i, j): evaluate(trained[i], test, schedule=s) for i in trained for j, s in executions.items()}
-    figure, panels = plt.subplots(1, 2, figsize=(13, 2.4), layout="constrained")
+    lowest = min(min(each.accuracy, each.accuracy_at_first_output) for each in found.values())
+    figure, panels = plt.subplots(2, 1, figsize=(8, 4.6), layout="constrained", sharex=True)
     for axes, field in zip(panels, ("accuracy", "accuracy_at_first_output"), strict=True):
         matrix = [[getattr(found[i, j], field) for j in executions] for i in trained]
-        plots.mismatch_matrix(axes, matrix, list(trained), list(executions), limits=(0.75, 1.0))
+        plots.mismatch_matrix(axes, matrix, list(trained), list(executions), limits=(lowest, 1.0))
         axes.set_title(field.replace("_", " "))
+    panels[0].set_xlabel("")
+    colour_scale(list(panels), "accuracy")
     save(figure, "mismatch")
 
     steps, curves = range(0, 13, 2), {}
@@ -136,7 +149,10 @@ def draw_results(trained: dict[str, Network], test: Any) -> None:
 
 def save(figure: Any, name: str) -> None:
     """Write a picture of few colours, which is small."""
-    figure.savefig(FOLDER / f"{name}.png", dpi=80)
+    path = FOLDER / f"{name}.png"
+    figure.savefig(path, dpi=100)
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
     plt.close(figure)
 
 

@@ -194,7 +194,7 @@ ALONE = Wiring(
         Arrow("dense", "lif"),
     ],
     [
-        (5.5, 2.1, 3.2, 1.65, "AsyncProtocol: no common time steps"),
+        (5.2, 2.1, 3.8, 1.65, "AsyncProtocol: no common time steps"),
         (0.15, 0.15, 13.9, 1.7, "LoihiProtocol: in step with each other"),
     ],
 )

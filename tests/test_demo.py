@@ -19,14 +19,15 @@ TINY = job.DemoConfig(hidden=(12,), epochs=1, train_samples=64, test_samples=20,
 def tiny(tmp_path_factory):
     progress = []
     folder = tmp_path_factory.mktemp("demo") / "made" / "here"
-    return job.run_demo(TINY, folder, lambda what, share: progress.append((what, share))), progress
+    formats = ("png", "svg", "pdf")
+    return job.run_demo(TINY, folder, lambda what, share: progress.append((what, share)), formats=formats), progress
 
 
 def test_the_fast_demo_shows_the_same_spikes_at_every_station(tmp_path, capfd, monkeypatch):
     assert cli.main(["demo", "--fast", "--out", str(tmp_path)]) == 0
     shown = capfd.readouterr()
     for name in ("layered", "unlayered"):
-        assert f"Lava = training ({name}.net): 20 of 20 samples, spike for spike" in shown.out
+        assert f"{name}.net in Lava: 20 of 20 samples with the spikes of training" in shown.out
     assert "fast demo" in shown.out
     assert str(tmp_path) in shown.out
     assert "train unlayered" in shown.err
@@ -67,6 +68,9 @@ def test_results_hold_what_was_found_and_how_to_find_it_again(tiny):
 def test_the_picture_is_a_picture(tiny):
     demo, _ = tiny
     assert demo.files["picture"].read_bytes().startswith(b"\x89PNG")
+    assert demo.files["pdf"].read_bytes().startswith(b"%PDF")
+    drawn = demo.files["svg"].read_text()
+    assert all(f">{words}</text>" in drawn for words in ("executed layered", "accuracy", "unlayered"))
 
 
 def test_progress_adds_up(tiny):
@@ -95,10 +99,10 @@ def job_network(path):
 def test_the_demo_fails_when_a_spike_differs(tiny, monkeypatch, tmp_path, capsys):
     demo, _ = tiny
     broken = {**demo.exactness, "layered": Exactness(3, 2, 10, {"simulate": 0, "netx": 0, "lava": 1})}
-    monkeypatch.setattr(job, "run_demo", lambda *args: job.replace(demo, exactness=broken))
+    monkeypatch.setattr(job, "run_demo", lambda *args, **options: job.replace(demo, exactness=broken))
     assert cli.main(["demo", "--out", str(tmp_path)]) == 1
     out = capsys.readouterr().out
-    assert "Lava = training (layered.net): 2 of 3 samples" in out
+    assert "layered.net in Lava: 2 of 3 samples" in out
     assert "samples that differ from training: lava 1" in out
 
 

@@ -180,3 +180,14 @@ def test_large_networks_are_not_drawn_neuron_by_neuron(monkeypatch):
     page = inspection_page.inspection_html(Inspection.of(network, ["loihi1"], name="large"))
     assert "<iframe" not in page
     assert "Does not fit Loihi 1" in page
+
+
+def test_on_paper_no_table_is_cut_and_nothing_scrolls(browser, tmp_path):
+    wide = [[f"head {n} of a column" for n in range(15)], *([f"{n}.{m} words" for n in range(15)] for m in range(60))]
+    page = report_html("Paper", [Section("Wide", table=wide), Section("Pictures", pictures={"wide": drawing(14)})])
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    tab = browser.open(tmp_path / "page.html", 703)  # A4 between its margins, in CSS pixels
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    assert tab.ask("document.documentElement.scrollWidth") <= 703
+    assert tab.ask("[...document.querySelectorAll('.wide')].every(e => e.scrollHeight <= e.clientHeight + 1)")
+    assert tab.ask("[...document.querySelectorAll('td, img')].every(e => e.getBoundingClientRect().right <= 703)")

@@ -348,6 +348,22 @@ def test_the_report_is_one_page_that_loads_nothing_and_tables_for_programs(done)
     assert all(each == machine() for each in written["machines"].values())
 
 
+def test_matrices_share_a_labelled_scale_and_pictures_are_files_on_request(done, tmp_path):
+    study, out = done
+    for path in (out / studies.CELLS).rglob("*"):
+        if path.is_file():
+            copy = tmp_path / path.relative_to(out)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    write_report(study, tmp_path, "Tiny", formats=["svg", "pdf"])
+    drawn = sorted((tmp_path / "pictures").iterdir())
+    assert {path.suffix for path in drawn} == {".svg", ".pdf"}
+    matrices = [path.read_text() for path in drawn if "accuracy-at" in path.name and path.suffix == ".svg"]
+    scales = [re.findall(r">([\d.]+)</text>", text) for text in matrices]
+    assert len(matrices) == 2
+    assert scales[0] == scales[1] != []
+
+
 def test_a_study_that_has_just_begun_has_a_report(tmp_path):
     assert write_report(StudyConfig.from_toml(TINY), tmp_path, "Tiny") == []
     assert "Nothing yet" in (tmp_path / "report.html").read_text()
@@ -375,7 +391,8 @@ def test_a_gain_is_a_difference_to_the_baseline_of_the_same_execution_and_settin
 def test_a_map_of_gains_has_a_field_per_setting_and_execution():
     found = gains([row("layered", 0.8, 200), row("random", 0.9, 100)], ["layered"])
     for of, text in (("accuracy", "+10.0"), ("spikes", "-50")):
-        (axes,) = gain_map(found, "quiescence", "title", of=of).axes
+        axes, scale = gain_map(found, "quiescence", "title", of=of).axes
+        assert scale.get_ylabel().endswith(of)
         assert [each.get_text() for each in axes.texts] == [text]
 
 
@@ -388,7 +405,7 @@ def test_tables_in_markdown_have_spread_only_where_there_are_seeds():
 
 def test_gains_within_twice_their_standard_error_are_in_parentheses():
     found = gains([row("layered", 0.8, 200), row("random", 0.81, 100)], ["layered"])
-    (axes,) = gain_map(found, "quiescence", "title").axes
+    axes = gain_map(found, "quiescence", "title").axes[0]
     assert [each.get_text() for each in axes.texts] == ["(+1.0)"]
 
 

@@ -100,6 +100,30 @@ def output(*endings: str) -> Callable[[str], Path]:
     return parse
 
 
+#: Formats of pictures, as in `lava_async.plots.style.FORMATS`; the parser must not import matplotlib.
+PICTURES = ("png", "svg", "pdf")
+
+
+def add_formats(parser: ArgumentParser, default: Sequence[str] = ("png",)) -> None:
+    """Add the option that says in which formats a command writes its pictures.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Gets it.
+    default : list of str
+        What is written if nothing is said.
+    """
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        choices=PICTURES,
+        default=list(default),
+        help="formats of the pictures; svg and pdf stay sharp at any size "
+        f"(default: {' '.join(default) or 'inside the report only'})",
+    )
+
+
 def complete(action: Action, names: Callable[[], Iterable[str]]) -> None:
     """Let a shell complete an argument by names and files; argcomplete reads what is noted here.
 

@@ -94,12 +94,13 @@ def _run(args: Namespace) -> Report:
 
 def _draw(found: Calibration, args: Namespace) -> None:
     from lava_async.plots import calibration_curve  # without the extra it says which one is missing
+    from lava_async.plots.style import save_figure
 
     from matplotlib.figure import Figure  # isort: skip
 
     figure = Figure(figsize=(5.0, 3.2), layout="constrained")
     calibration_curve(figure.add_subplot(), found.curves()).set_title(f"{args.model.stem}, {args.schedule.name}")
-    figure.savefig(args.picture, dpi=150)
+    save_figure(figure, args.picture, dpi=150)
 
 
 def _data(found: Calibration) -> dict[str, Any]:

@@ -242,10 +242,11 @@ def _encoders(args: Namespace) -> Report:
 
     from lava_async.data.pictures import draw_encoders
 
-    figure = _figure((15.0, 3.6))
-    figure.get_layout_engine().set(w_pad=0.12)
-    panels = figure.subplots(1, 5, width_ratios=[0.8, 1, 1, 1, 1])
-    draw_encoders(list(panels), load_digits().images[0] / 16.0)
+    figure = _figure((10.0, 6.4))
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+    panels = figure.subplot_mosaic([["image", "rate", "latency"], ["delta", "delta", "saccade"]])
+    shown = [panels[name] for name in ("image", "rate", "latency", "delta", "saccade")]
+    draw_encoders(shown, load_digits().images[0] / 16.0)
     _save(figure, args.out)
     return Report(f"Drawn to {args.out}", {"file": str(args.out)}, [{"file": str(args.out)}])
 
@@ -277,10 +278,9 @@ def _figure(inches: tuple[float, float]) -> Any:
 
 
 def _save(figure: Any, path: Path) -> None:
-    from lava_async.files import replacing
+    from lava_async.plots.style import save_figure
 
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=80)
+    save_figure(figure, path, dpi=80)
 
 
 COMMAND = Command(

@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lava_async.commands.base import Command, Report, table, whole
+from lava_async.commands.base import Command, Report, add_formats, table, whole
 from lava_async.commands.evaluate import COLUMNS, UNITS, cells
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def _arguments(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="where to write; files of the same names are replaced (default: %(default)s)",
     )
+    add_formats(parser)
     parser.add_argument("--fast", action="store_true", help="smaller and shorter: shows that all works, not how well")
 
 
@@ -43,7 +44,7 @@ def _run(args: Namespace) -> Report:
         from lava_async.experiments.demo import DemoConfig, run_demo
 
         config = DemoConfig(seed=args.seed)
-        demo = run_demo(config.fast() if args.fast else config, args.out, progress)
+        demo = run_demo(config.fast() if args.fast else config, args.out, progress, formats=args.format)
         progress("done", 1.0)
     return Report(_text(demo, fast=args.fast), demo.data(), demo.data()["rows"], demo.exact)
 
@@ -55,17 +56,17 @@ def _text(demo: Demo, *, fast: bool) -> str:
         rows.append([row.trained, executed, *cells(row.evaluation)])
     lines = [table(rows), UNITS, ""]
     for name, x in demo.exactness.items():
-        line = f"Lava = training ({name}.net): {x.equal} of {x.samples} samples, spike for spike ({x.spikes:,} spikes)"
+        line = f"{name}.net in Lava: {x.equal} of {x.samples} samples with the spikes of training ({x.spikes:,} spikes)"
         differing = ", ".join(f"{station} {n}" for station, n in x.differing.items() if n)
         lines.append(line + (f"; samples that differ from training: {differing}" if differing else ""))
     if fast:
         lines.append("The fast demo: a small network, little training, few samples. Its accuracies mean little.")
     folder = demo.files["results"].parent
     lines.append(f"Written to {folder}: " + ", ".join(path.name for path in demo.files.values()))
-    return "\n".join([*lines, "", *_go_on(folder)])
+    return "\n".join([*lines, "", *_go_on(folder, demo.files["picture"])])
 
 
-def _go_on(folder: Path) -> list[str]:
+def _go_on(folder: Path, picture: Path) -> list[str]:
     """Return what to try next, and first how the command is found where it is not on PATH."""
     bin_folder = Path(sys.prefix) / "bin"
     found = shutil.which("lava-async")
@@ -74,7 +75,7 @@ def _go_on(folder: Path) -> list[str]:
     if activate.is_file() and (found is None or Path(found).parent != bin_folder):
         steps = [f"  . {shlex.quote(os.path.relpath(activate))}"]
     return [
-        f"The picture is {folder / 'demo.png'}. To go on:",
+        f"The picture is {picture}. To go on:",
         *steps,
         f"  lava-async inspect {shlex.quote(str(folder / 'unlayered.net'))}",
         "  lava-async models",

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lava_async.commands.base import Command, Report, complete, table, whole
+from lava_async.commands.base import Command, Report, add_formats, complete, table, whole
 from lava_async.commands.inputs import add_data_help
 from lava_async.errors import InvalidValue
 from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped
@@ -54,6 +54,7 @@ def _arguments(parser: ArgumentParser) -> None:
         metavar=("SETTING", "TRAINING", "SEED", "FOLDER"),
         help="also write this network with its card into a folder; may be repeated",
     )
+    add_formats(parser, ())
     parser.add_argument("--report-only", action="store_true", help="run nothing: write the report of what is there")
     add_data_help(parser)
 
@@ -84,7 +85,7 @@ def _run(args: Namespace) -> Report:
         failed += sweep(cells, work, scheduler=args.scheduler, workers=args.workers, on_done=on_done)
     from lava_async.experiments.report import write_report
 
-    rows = write_report(study, out, f"Study: {path.stem}")
+    rows = write_report(study, out, f"Study: {path.stem}", formats=args.format)
     _export(study, out, args.export)
     missing = [cell.name for cell in study.cells() if cell.missing(out)]
     data = {
@@ -143,7 +144,8 @@ def _text(rows: list[dict[str, Any]], data: Mapping[str, Any], out: Path) -> str
         text.append(f"Failed, {len(names)} of {data['cells']}: {error} ({', '.join(names[:NAMED])}{others})")
     if data["missing"]:
         text.append(f"{len(data['missing'])} cells are not finished; the same command goes on with them.")
-    return "\n".join([*text, f"In {out}: report.html, results.csv, results.json, cells"])
+    pictures = ", pictures" if (out / "pictures").is_dir() else ""
+    return "\n".join([*text, f"In {out}: report.html, results.csv, results.json, cells{pictures}"])
 
 
 COMMAND = Command(

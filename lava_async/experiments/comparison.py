@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, READ_OUT_ONCE
 from lava_async.plots.results import mismatch_matrix
+from lava_async.plots.style import colour_scale
 
 Row = dict[str, Any]
 #: Columns of the tables: head, key, factor, digits after the point.
@@ -27,6 +28,14 @@ _TABLE: tuple[tuple[str, str, float, int], ...] = (
 )
 #: The column of tables with timed executions.
 _TIMED: tuple[str, str, float, int] = ("ns to decision", "nanoseconds_to_decision", 1, 0)
+
+
+#: What the colours of :func:`draw_gains` mean.
+UNITS_OF = {
+    "accuracy": "points of accuracy",
+    "spikes": "percent of spikes",
+    "operations": "percent of operations",
+}
 
 
 @dataclass(frozen=True)
@@ -117,8 +126,10 @@ def draw_gains(axes: Axes, found: Sequence[Gain], readout: str, *, of: str = "ac
 def gain_map(found: Sequence[Gain], readout: str, name: str, *, of: str = "accuracy") -> Figure:
     """Return a picture of :func:`draw_gains` with a title, as large as it needs."""
     settings, executions = (len({getattr(g, field) for g in found}) for field in ("setting", "execution"))
-    figure = Figure(figsize=(0.95 * executions + 2.6, 0.34 * settings + 1.1), layout="constrained")
-    draw_gains(figure.add_subplot(), found, readout, of=of).set_title(name)
+    figure = Figure(figsize=(0.95 * executions + 3.4, 0.34 * settings + 1.1), layout="constrained")
+    axes = draw_gains(figure.add_subplot(), found, readout, of=of)
+    axes.set_title(name)
+    colour_scale(axes, UNITS_OF[of])
     return figure
 
 

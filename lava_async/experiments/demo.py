@@ -7,7 +7,7 @@ backpropagation), then run with and without it, exported, and run in Lava.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,14 +22,15 @@ from lava_async.data import SpikeDataset
 from lava_async.data.digits import digits
 from lava_async.experiments.build import one_torch_thread
 from lava_async.experiments.exactness import Exactness, compare
-from lava_async.files import replacing, write_json
+from lava_async.files import write_json
 from lava_async.network import Network
+from lava_async.plots.style import colour_scale, save_figure
 from lava_async.schedules import ExecutionKind, Layered, Momentum, Random
 from lava_async.simulation import simulate
 from lava_async.training import ATan, UnlayeredNetwork, dense_blocks
 from lava_async.training.loop import Evaluation, evaluate, fit
 
-RESULTS, PICTURE = "results.json", "demo.png"
+RESULTS, PICTURE = "results.json", "demo"
 #: Called with what is being done, and the share of the whole that was done since the last call.
 Progress = Callable[[str, float], Any]
 
@@ -123,7 +124,13 @@ class Demo:
         }
 
 
-def run_demo(config: DemoConfig, folder: Path, progress: Progress = lambda what, share: None) -> Demo:
+def run_demo(
+    config: DemoConfig,
+    folder: Path,
+    progress: Progress = lambda what, share: None,
+    *,
+    formats: Sequence[str] = ("png",),
+) -> Demo:
     """Do the main job and write its files into a folder, which is made.
 
     Parameters
@@ -134,12 +141,16 @@ def run_demo(config: DemoConfig, folder: Path, progress: Progress = lambda what,
         Gets ``layered.net``, ``unlayered.net``, ``results.json`` and ``demo.png``; files of these names are replaced.
     progress : function of (what, share)
         Called with what is being done, and the share of the whole that was done since the last call.
+    formats : list of str
+        Formats of the picture: "png", "svg", "pdf".
     """
     folder.mkdir(parents=True, exist_ok=True)
     clock = _Clock()
     train, test = _first(digits("train+validation"), config.train_samples), _first(digits("test"), config.test_samples)
     files = {name: folder / f"{name}.net" for name in config.trainings()}
-    files |= {"picture": folder / PICTURE, "results": folder / RESULTS}
+    pictures = [folder / f"{PICTURE}.{name}" for name in formats]
+    files |= {"picture" if path is pictures[0] else path.suffix[1:]: path for path in pictures}
+    files |= {"results": folder / RESULTS}
     networks, exactness = {}, {}
     with one_torch_thread():
         progress("compile (once)", 0)
@@ -163,7 +174,7 @@ def run_demo(config: DemoConfig, folder: Path, progress: Progress = lambda what,
             exactness[name] = compare(network, files[name], chosen, lambda s: progress(f"compare: {s}", _COMPARE / 4))
         clock.tick("compare with Lava")
     progress("draw", 0)
-    draw(files["picture"], config, networks["unlayered"].to_network(), test, rows)
+    draw(pictures, config, networks["unlayered"].to_network(), test, rows)
     demo = Demo(config, rows, exactness, files, clock.seconds)
     write_json(files["results"], demo.data())
     return demo
@@ -199,9 +210,9 @@ def train_network(
     return network.eval()
 
 
-def draw(path: Path, config: DemoConfig, network: Network, test: SpikeDataset, rows: list[Row]) -> None:
+def draw(paths: list[Path], config: DemoConfig, network: Network, test: SpikeDataset, rows: list[Row]) -> None:
     """Draw one sample under the layered and the random schedule, and the accuracies of all rows."""
-    figure = Figure(figsize=(12, 4.6), layout="constrained")
+    figure = Figure(figsize=(12.6, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     places = [["layered", "random", name] for name in ("accuracy", "accuracy_at_first_output")]
     panels: dict[str, Any] = figure.subplot_mosaic(places, width_ratios=(1, 1, 0.7))
@@ -222,9 +233,10 @@ def draw(path: Path, config: DemoConfig, network: Network, test: SpikeDataset, r
         plots.mismatch_matrix(panels[name], matrix, trained, executed, limits=_limits(rows))
         panels[name].set_title(name.replace("_", " "))
     panels["accuracy"].set_xlabel("")
+    colour_scale([panels["accuracy"], panels["accuracy_at_first_output"]], "accuracy")
     figure.suptitle(f"A handwritten {test.labels[0]}, seen by the network trained without layer synchronization")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=100)
+    for path in paths:
+        save_figure(figure, path)
 
 
 def _limits(rows: list[Row]) -> tuple[float, float]:

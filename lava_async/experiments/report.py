@@ -6,13 +6,15 @@
     results.csv       a line per setting, training, execution and read-out, with mean and spread over seeds
     results.json      the same, with the study and the versions it was made with
     results.md        the main numbers as tables in Markdown
+    pictures/         on request: the pictures of the report as files
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,9 +43,9 @@ from lava_async.files import replacing, write_json
 from lava_async.hardware import preset_of
 from lava_async.plots.report_page import Section, report_html
 from lava_async.plots.results import latency_curve, mismatch_matrix
-from lava_async.plots.style import LINES, colours
+from lava_async.plots.style import LINES, colours, save_figure
 
-REPORT, CSV, JSON, MARKDOWN = "report.html", "results.csv", "results.json", "results.md"
+REPORT, CSV, JSON, MARKDOWN, PICTURES = "report.html", "results.csv", "results.json", "results.md", "pictures"
 #: Heads of columns, and how their numbers are written: percent, or digits after the point.
 _COLUMNS: dict[str, tuple[str, int | None]] = {
     "accuracy": ("accuracy", None),
@@ -70,7 +72,7 @@ _COST: dict[str, tuple[str, int | None]] = {
 Found = tuple[Cell, Execution, dict[str, Any]]
 
 
-def write_report(study: StudyConfig, out: Path, name: str) -> list[dict[str, Any]]:
+def write_report(study: StudyConfig, out: Path, name: str, formats: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Write the files of a report into the folder of a study, and return its rows as :func:`summary` does.
 
     Parameters
@@ -81,6 +83,8 @@ def write_report(study: StudyConfig, out: Path, name: str) -> list[dict[str, Any
         Its folder.
     name : str
         Title.
+    formats : list of str
+        Formats in which the pictures are written as files, too: "png", "svg", "pdf".
     """
     rows, found = summary(study, out), list(evaluations(study, out))
     text = io.StringIO()
@@ -88,13 +92,25 @@ def write_report(study: StudyConfig, out: Path, name: str) -> list[dict[str, Any
     writer.writeheader()
     writer.writerows(rows)
     versions = {cell.name: data["versions"] for cell, _, data in found}
-    page = report_html(name, _sections(study, out, rows, found), text=_opening(study, found))
+    sections = _sections(study, out, rows, found)
+    page = report_html(name, sections, text=_opening(study, found))
     for path, content in ((out / CSV, text.getvalue()), (out / REPORT, page), (out / MARKDOWN, markdown(rows))):
         with replacing(path) as temporary:
             temporary.write_text(content, encoding="utf-8")
     machines = {cell.name: data["trained"].get("machine") for cell, _, data in found}  # Of 0.1: not known.
     write_json(out / JSON, {"study": study.plain(), "versions": versions, "machines": machines, "rows": rows})
+    _write_pictures(sections, out / PICTURES, formats)
     return rows
+
+
+def _write_pictures(sections: Sequence[Section], folder: Path, formats: Sequence[str]) -> None:
+    """Write the pictures of a report as files, numbered in its order and named by what they show."""
+    figures = [(s.title, says, figure) for s in sections for says, figure in s.pictures.items()]
+    for n, (title, says, figure) in enumerate(figures if formats else (), start=1):
+        folder.mkdir(exist_ok=True)
+        name = re.sub("[^a-z0-9]+", "-", f"{title} {says}".lower()).strip("-")[:80]
+        for ending in formats:
+            save_figure(figure, folder / f"{n:02d}-{name}.{ending}", dpi=150)
 
 
 def _opening(study: StudyConfig, found: list[Found]) -> str:
@@ -112,11 +128,14 @@ def _sections(study: StudyConfig, out: Path, rows: list[dict[str, Any]], found: 
     if not rows:
         return [Section("Nothing yet", "No network of this study is evaluated.")]
     parts = []
+    accuracies = [row["accuracy"] for row in rows if row["readout"] in (QUIESCENCE, FIRST_OUTPUT)]
+    # One scale of colours for all matrices, no narrower than ten points: small differences stay small.
+    limits = min(*accuracies, max(accuracies) - 0.1), max(accuracies)
     for setting in study.settings:
         mine = [row for row in rows if row["setting"] == setting.name]
         here = [each for each in found if each[0].setting == setting.name]
         if mine:
-            parts += _of_setting(setting.name, mine, here)
+            parts += _of_setting(setting.name, mine, here, limits)
     parts += _gained(rows, study.baselines)
     parts += [
         Section("Accuracy and work", table=_table(rows, _COLUMNS)),
@@ -160,12 +179,14 @@ def _gained(rows: list[dict[str, Any]], baselines: tuple[str, ...]) -> list[Sect
     return parts
 
 
-def _of_setting(name: str, rows: list[dict[str, Any]], found: list[Found]) -> list[Section]:
+def _of_setting(
+    name: str, rows: list[dict[str, Any]], found: list[Found], limits: tuple[float, float]
+) -> list[Section]:
     parts = []
     for readout in (QUIESCENCE, FIRST_OUTPUT):
         if any(row["readout"] == readout for row in rows):
             says = f"Matrix of accuracies: trained against executed, at {readout}"
-            parts.append(Section(f"{name}: accuracy at {readout}", pictures={says: _mismatch(rows, readout)}))
+            parts.append(Section(f"{name}: accuracy at {readout}", pictures={says: _mismatch(rows, readout, limits)}))
     executions = _names(row["execution"] for row in rows if row["readout"] == FIRST_OUTPUT)
     shown = ("forward steps after the first output", "activity per neuron", "forward steps to the first output")
     for title, draw in zip(shown, (_after_output, _activity, _latency), strict=True):
@@ -176,7 +197,7 @@ def _of_setting(name: str, rows: list[dict[str, Any]], found: list[Found]) -> li
     return parts
 
 
-def _mismatch(rows: list[dict[str, Any]], readout: str) -> Figure:
+def _mismatch(rows: list[dict[str, Any]], readout: str, limits: tuple[float, float]) -> Figure:
     trainings = _names(row["training"] for row in rows)
     executions = _names(row["execution"] for row in rows if row["readout"] in (readout, QUIESCENCE))
     values = np.full((len(trainings), len(executions)), np.nan)
@@ -184,8 +205,8 @@ def _mismatch(rows: list[dict[str, Any]], readout: str) -> Figure:
         # The layered schedule is read out once: its first output is its only one.
         if row["readout"] == readout or row["execution"] == READ_OUT_ONCE:
             values[trainings.index(row["training"]), executions.index(row["execution"])] = row["accuracy"]
-    figure = Figure(figsize=(1.2 * len(executions) + 1.5, 0.5 * len(trainings) + 1.2), layout="constrained")
-    mismatch_matrix(figure.add_subplot(), values, trainings, executions)
+    figure = Figure(figsize=(1.2 * len(executions) + 2.3, max(0.5 * len(trainings) + 1.2, 2.2)), layout="constrained")
+    mismatch_matrix(figure.add_subplot(), values, trainings, executions, limits=limits, label="accuracy")
     return figure
 
 

@@ -13,6 +13,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from lava_async.errors import InvalidValue
+from lava_async.plots.style import VECTOR
 from lava_async.plots.template import fill
 
 #: Longer tables get a field to filter their rows.
@@ -83,7 +84,7 @@ def report_html(title: str, sections: Sequence[Section], *, text: str = "") -> s
 
 
 def _section(name: str, section: Section) -> str:
-    parts = [f'<section id="{name}"><h2>{html.escape(section.title)}</h2>']
+    parts = [f'<section id="{name}"{" data-page" if section.page else ""}><h2>{html.escape(section.title)}</h2>']
     if section.text:
         parts.append(f"<p>{html.escape(section.text)}</p>")
     if section.table:
@@ -123,8 +124,7 @@ def _picture(title: str, says: str, figure: Figure) -> str:
     if not says:
         raise InvalidValue(f"Section({title!r}).pictures, a key", says, "what the picture shows")
     out = io.BytesIO()
-    # Letters stay letters: a tenth of the size of outlines.
-    with rc_context({"svg.fonttype": "none"}):
+    with rc_context(VECTOR):
         figure.savefig(out, format="svg", metadata={"Date": None})
     data = base64.b64encode(out.getvalue()).decode()
     least = round(SMALLEST * figure.get_figwidth() * 96)

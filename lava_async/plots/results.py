@@ -7,11 +7,11 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from lava_async.errors import InvalidValue
-from lava_async.plots.style import HATCHES, LINES, MARKERS, colours
+from lava_async.plots.style import HATCHES, LINES, MARKERS, colour_scale, colours
 
 
 def mismatch_matrix(
@@ -22,8 +22,9 @@ def mismatch_matrix(
     *,
     form: str = "{:.1%}",
     limits: tuple[float, float] | None = None,
+    label: str = "",
 ) -> Axes:
-    """Draw what networks trained in one way (rows) are worth when they are run in another (columns).
+    """Draw the metrics of networks trained in one way (rows) and executed in another (columns).
 
     Parameters
     ----------
@@ -36,7 +37,22 @@ def mismatch_matrix(
     form : str
         Format of the numbers in the fields.
     limits : (low, high), optional
-        Values of the darkest and the lightest colour; default: the extremes.
+        Values of the darkest and the lightest colour; default: the extremes. Matrices side by side need the same.
+    label : str
+        Meaning of the numbers, beside a scale of the colours; default: no scale.
+
+    Raises
+    ------
+    InvalidValue
+        If there is not one value for each row and column.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().add_subplot()
+    >>> axes = mismatch_matrix(axes, [[0.97, 0.93], [0.97, 0.96]], ["layered", "unlayered"], ["layered", "random"])
+    >>> [text.get_text() for text in axes.texts]
+    ['97.0%', '93.0%', '97.0%', '96.0%']
     """
     matrix = np.asarray(values, dtype=float)
     if matrix.shape != (len(rows), len(columns)):
@@ -51,6 +67,8 @@ def mismatch_matrix(
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0)
     axes.set(xlabel="executed", ylabel="trained")
+    if label:
+        colour_scale(axes, label)
     return axes
 
 
@@ -68,6 +86,7 @@ def latency_curve(axes: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]])
     for (name, (steps, accuracy)), (colour, marker, line) in zip(curves.items(), styles, strict=False):
         axes.plot(np.asarray(steps), np.asarray(accuracy), line, color=colour, marker=marker, markersize=4, label=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set(xlabel="forward steps after the first output spike", ylabel="accuracy")
     axes.legend()
     return axes

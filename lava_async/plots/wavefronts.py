@@ -94,7 +94,10 @@ def _grid(shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def wavefront(axes: Axes, wave: Wave, k: int, *, title: str = "") -> Axes:
-    """Draw one forward step: what is delivered, who fires, what waits.
+    """Draw one forward step: what is delivered, which neurons fire, what waits.
+
+    Where there is room, the number in a mark is the place of its spike in the order of delivery, and the number to the
+    left of a neuron its index in the layer.
 
     Parameters
     ----------
@@ -139,6 +142,7 @@ def wavefront(axes: Axes, wave: Wave, k: int, *, title: str = "") -> Axes:
             label=state,
         )
     if space > 20:
+        _indices(axes, network, place, space)
         for spike in wave.spikes:
             if spike.neuron >= 0 and spike.order and doing[spike.neuron] in ("waiting", "delivering"):
                 white = doing[spike.neuron] == "delivering"
@@ -149,7 +153,7 @@ def wavefront(axes: Axes, wave: Wave, k: int, *, title: str = "") -> Axes:
                     str(spike.order),
                     ha="center",
                     va="center",
-                    fontsize=7,
+                    fontsize=float(np.clip(space / 4, 7, 11)),
                     zorder=9,
                     color="white" if white else "black",
                 )
@@ -165,6 +169,23 @@ def wavefront(axes: Axes, wave: Wave, k: int, *, title: str = "") -> Axes:
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     axes.set_axis_off()
     return axes
+
+
+def _indices(axes: Axes, network: Network, place: NDArray[np.float64], space: float) -> None:
+    """Write the index of each neuron in its layer to the left of the neuron, where layers are one column."""
+    ends = np.cumsum([network.n_inputs, *(layer.size for layer in network.layers)])
+    for part in np.split(place, ends[:-1]):
+        if len(np.unique(part[:, 0])) == 1:
+            for i, (x, y) in enumerate(part):
+                axes.text(
+                    x - 0.5 * _step((len(part),)),
+                    y,
+                    str(i),
+                    ha="right",
+                    va="center",
+                    fontsize=float(np.clip(space / 3.5, 6, 9)),
+                    color="0.25",
+                )
 
 
 def _points_per_unit(axes: Axes, x: float, y: float) -> float:
@@ -230,5 +251,7 @@ def legend(figure: Figure) -> Figure:
                 label=state,
             )
         )
+    note = "order of delivery (inside), index (beside)"
+    handles.append(Line2D([], [], linestyle="", marker="$1$", color="0.25", label=note))
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, fontsize=9)
     return figure
