@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from lava_async import models
 from lava_async.errors import InvalidValue
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 NIR_SUFFIX = ".nir"
 BIAS_CHANNEL = "bias_channel"
 """Noted about a network whose last input channel must emit one spike in every time step."""
+
+
+class NirOptions(TypedDict, total=False):
+    """How a file of NIR is read, as of :func:`lava_async.nir.read`."""
+
+    dt: float | None
+    decay: str | None
+    reset: str | None
+    framework: str | None
 
 
 class Model(NamedTuple):
@@ -46,6 +55,7 @@ def load_model(
     dt: float | None = None,
     decay: str | None = None,
     reset: str | None = None,
+    framework: str | None = None,
     **fields: Unpack[Fields],
 ) -> Model:
     """Return the network in a file, which knows its execution, and what is noted about it.
@@ -54,7 +64,7 @@ def load_model(
     ----------
     path : path-like
         A .net file, or one of NIR if its name ends with .nir; or the name of a model, see :mod:`lava_async.models`.
-    dt, decay, reset
+    dt, decay, reset, framework
         How a file of NIR is read, as in :func:`lava_async.nir.read`; a .net file counts in time steps.
     **fields
         schedule, until, refractory, input_first, seed: each overrides what the file notes about it.
@@ -75,7 +85,7 @@ def load_model(
     """
     path = models.find(path)
     if not is_nir(path):
-        for name, value in (("dt", dt), ("decay", decay), ("reset", reset)):
+        for name, value in (("dt", dt), ("decay", decay), ("reset", reset), ("framework", framework)):
             if value is not None:
                 raise InvalidValue(name, value, f"given for files of NIR (.nir) only, not for {os.fspath(path)}")
         from lava_async import netx
@@ -83,5 +93,5 @@ def load_model(
         return Model(netx.load(path, **fields), netx.metadata(path))
     from lava_async.nir.reading import open_file
 
-    network, bias_channel = open_file(path, dt=dt, decay=decay or "euler", reset=reset, **fields)
+    network, bias_channel = open_file(path, dt=dt, decay=decay, reset=reset, framework=framework, **fields)
     return Model(network, {BIAS_CHANNEL: True} if bias_channel else {})

@@ -7,7 +7,7 @@ import pytest
 
 from lava_async.hardware import PRESETS, TARGETS
 from lava_async.hardware.presets import Price
-from lava_async.nir.reading import BETWEEN, ENDS, NEURONS
+from lava_async.nir.topology import BETWEEN, ENDS, NEURONS
 
 DOCS = Path(__file__).parents[1] / "docs"
 HARDWARE, NIR = ((DOCS / name).read_text() for name in ("hardware.md", "nir.md"))

@@ -49,6 +49,19 @@ def test_both_kinds_of_files_of_a_network_give_the_same(files, capsys, command):
     assert results[0] == results[1] == results[2]
 
 
+def test_the_framework_that_wrote_a_file_is_an_option_of_commands(tmp_path, capsys):
+    path, net = COPY / "rockpool_lifneuron.nir", tmp_path / "rockpool.net"
+    assert found(capsys, "inspect", path, "--framework", "rockpool")["layers"]
+    assert cli.main(["export", str(path), "--net", str(net), "--framework", "rockpool"]) == 0
+    capsys.readouterr()
+    # The .net file notes that its neurons may emit several spikes in a time step.
+    ours = nir.read(path, framework="rockpool")
+    assert ours.execution.refractory is netx.load(net).execution.refractory is False
+    assert "given for files of NIR (.nir) only" in complaint(
+        capsys, "run", net, "--random", "0.1", "--framework", "rockpool"
+    )
+
+
 @pytest.mark.parametrize("command", ["run", "evaluate", "inspect"])
 def test_dt_and_decay_are_options_of_commands_for_files_that_do_not_note_them(tmp_path, capsys, command):
     path = COPY / "norse_lifbox.nir"

@@ -18,69 +18,40 @@ import pytest
 
 from lava_async import CubaParams, Layered, Network, nir, simulate
 from lava_async.errors import InvalidValue
-from lava_async.nir import files
-from lava_async.nir.reading import NEURONS, open_file
+from lava_async.nir.frameworks import FRAMEWORKS
+from lava_async.nir.reading import open_file
 
 COPY = Path(__file__).with_name("nir_files")
 FOLDER = Path(os.environ.get("NIR_FILES", COPY))
 FILES = sorted(path for path in FOLDER.glob("*.nir") if path.with_suffix(".npz").exists())
 
 
-def types(path):
-    """Return the types of the neurons in a file."""
-    return {node.kind for node in files.load(path).nodes.values()} & {*NEURONS}
+def framework(path):
+    """Return who wrote a file, as its name says."""
+    return path.name.split("_")[0].rstrip("0123456789")
 
 
 def options(path):
     """Return how a file of a framework is read, as docs/nir.md says."""
-    if path.name.startswith("norse") and types(path) != {"IF"}:
-        return {"dt": 1e-6}
-    if path.name.startswith("sinabs") and types(path) != {"IF"}:
-        return {"dt": 1.0, "decay": "exponential"}
-    if path.name.startswith("spyx") and types(path) != {"IF"}:
-        return {"dt": 1.0}
-    if path.name.startswith("rockpool"):
-        return {"dt": 1e-3, "decay": "exponential"}
-    return {}
-
-
-def resets(path):
-    """Return how neurons reset in a file, as its name says: snnTorch's default, or sinabs' subtraction."""
+    how = {"framework": framework(path)}
+    if framework(path) in ("snntorch", "sinabs"):  # Whose networks reset in several ways, of which files say nothing.
+        how["reset"] = "subtract" if re.search("_sub(_|$)", path.stem) else "zero"
     if "default_reset" in path.stem:
-        return "subtract_delayed"
-    return "subtract" if re.search("_sub(_|$)", path.stem) else "zero"
-
-
-def reason(path):
-    """Return why a file gives other spikes than its framework, None if it gives the same."""
-    name = path.stem
-    if name.startswith("rockpool"):
-        return (
-            "rockpool decays the current before it adds it, and notes r for that: gains are others than the file says"
-        )
-    if name.startswith("spyx"):
-        return "spyx subtracts the threshold, emits spikes one time step later, and notes r = 1 - dt / tau for LIF"
-    if name.startswith("norse") and "CubaLIF" in types(path):
-        return "norse's LIF adds the input to the current after the voltage, whole: the file says neither"
-    return None
-
-
-def case(path):
-    why = reason(path)
-    return pytest.param(path, id=path.stem, marks=[] if why is None else pytest.mark.xfail(strict=True, reason=why))
+        how["reset"] = "subtract_delayed"
+    return how
 
 
 @pytest.mark.filterwarnings("ignore::lava_async.nir.NirWarning")
-@pytest.mark.parametrize("path", [case(path) for path in FILES])
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in FILES])
 def test_every_layer_emits_the_spikes_of_the_framework_that_wrote_the_file(path):
     given = np.load(path.with_suffix(".npz"))
-    network, bias_channel = open_file(path, reset=resets(path), **options(path))
+    network, bias_channel = open_file(path, **options(path))
     steps = len(given["x"])
     spikes = given["x"].reshape(steps, -1).T
     spikes = nir.add_bias_channel(spikes) if bias_channel else spikes
     # Neurons of sinabs' MultiSpike emit as many spikes in a time step as their voltage holds thresholds.
-    once = "_multi" not in path.stem
-    found = simulate(network, spikes, schedule=Layered(), refractory=once).counts
+    several = {"refractory": False} if "_multi" in path.stem else {}
+    found = simulate(network, spikes, schedule=Layered(), **several).counts
     differ = [
         int((found[here] != given[f"s{i}"].reshape(steps, -1).T).sum()) for i, here in enumerate(network.layer_slices)
     ]
@@ -89,9 +60,8 @@ def test_every_layer_emits_the_spikes_of_the_framework_that_wrote_the_file(path)
 
 @pytest.mark.skipif(FOLDER != COPY, reason="about the files of the copy")
 def test_the_copy_holds_files_of_every_framework():
-    assert len(FILES) == 28
-    frameworks = {path.name.split("_")[0].rstrip("0123456789") for path in FILES}
-    assert frameworks == {"norse", "rockpool", "sinabs", "snntorch", "spikingjelly", "spyx"}
+    assert len(FILES) == 30
+    assert {framework(path) for path in FILES} == {*FRAMEWORKS}
 
 
 # ----------------------------------------------------------------------------------- what a file does not say
@@ -110,6 +80,21 @@ def test_nothing_is_said_about_resets_to_who_says_what_they_are_or_in_files_of_o
     nir.write(nir.read(COPY / "snntorch_lif_nobias.nir", reset="zero"), tmp_path / "a.nir")
     nir.read(tmp_path / "a.nir")
     assert not caplog.records
+
+
+def test_what_is_given_overrides_what_the_framework_implies():
+    path = COPY / "spyx_lif.nir"
+    assert nir.read(path, framework="spyx").params.reset == "subtract"
+    assert nir.read(path, framework="spyx", reset="zero").params.reset == "zero"
+    dv = [nir.read(path, framework="spyx", **how).params.dv[0] for how in ({}, {"dt": 0.5}, {"decay": "exponential"})]
+    np.testing.assert_allclose(dv, [0.1, 0.05, -np.expm1(-0.1)], rtol=1e-6)
+    assert nir.read(COPY / "rockpool_lifneuron.nir", framework="rockpool").execution.refractory is False
+    assert nir.read(COPY / "rockpool_lifneuron.nir", framework="rockpool", refractory=True).execution.refractory
+
+
+def test_a_framework_that_there_is_not_is_refused_by_name():
+    with pytest.raises(InvalidValue, match=r"nir framework = 'norsk': must be one of .*; did you mean 'norse'\?"):
+        nir.read(COPY / "norse_lif.nir", framework="norsk")
 
 
 def test_a_reset_that_there_is_not_is_refused_by_name():

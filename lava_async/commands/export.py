@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lava_async import models
 from lava_async.commands.base import Command, Report, complete, output
-from lava_async.commands.models import add_decay, seconds
+from lava_async.commands.models import add_decay, nir_options, seconds
 from lava_async.errors import InvalidValue
 from lava_async.model_files import is_nir, load_model
 from lava_async.neurons import LoihiParams
@@ -46,8 +46,10 @@ def _run(args: Namespace) -> Report:
 
     if args.nir is None and args.net is None:
         raise NothingToWrite("give --nir FILE or --net FILE: what to write")
-    dt = args.dt if is_nir(args.model) else None  # else of the file that is written
-    network, noted = load_model(args.model, dt=dt, decay=args.decay, reset=args.reset)
+    how = nir_options(args)
+    if not is_nir(args.model):
+        how["dt"] = None  # It is that of the file that is written.
+    network, noted = load_model(args.model, **how)
     if args.float:
         network = nir.as_float(network)
     elif args.nir is not None and isinstance(network.params, LoihiParams):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from lava_async.chips.targets import TARGETS
 from lava_async.commands.base import Command, Report, output, table, whole
-from lava_async.commands.models import Named, add_mapping_options, add_model, order_of
+from lava_async.commands.models import Named, add_mapping_options, add_model, nir_options, order_of
 from lava_async.hardware import check, core_rows, hop_rows
 from lava_async.hardware.timing import mapping_of
 from lava_async.schedules import Timed
@@ -43,8 +43,7 @@ def _run(args: Namespace) -> Report:
     from lava_async.experiments.inspection import Inspection, limit_rows, verdict
 
     targets = [args.target] if args.target else list(TARGETS)
-    how = {"dt": args.dt, "decay": args.decay, "reset": args.reset}
-    found = Inspection.load(args.model, targets, largest_input=args.largest_input, **how)
+    found = Inspection.load(args.model, targets, largest_input=args.largest_input, **nir_options(args))
     parts = [
         f"{found.name}: {found.headline}",
         table(found.layer_rows()),

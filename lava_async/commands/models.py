@@ -17,7 +17,7 @@ from lava_async.data.reading import read_array, read_text
 from lava_async.errors import InvalidValue, nearest
 from lava_async.execution import Fields
 from lava_async.experiments.toml import parse_toml
-from lava_async.model_files import BIAS_CHANNEL, Model, load_model
+from lava_async.model_files import BIAS_CHANNEL, Model, NirOptions, load_model
 from lava_async.schedules import SCHEDULES, ExecutionKind, Timed, by_name, schedule
 from lava_async.stopping import STOP_RULES, stop_rule
 
@@ -51,6 +51,11 @@ def add_model(parser: ArgumentParser) -> None:
 def add_decay(parser: ArgumentParser) -> None:
     """Add how the decays and the resets of a file of NIR are read."""
     parser.add_argument(
+        "--framework",
+        choices=("norse", "rockpool", "sinabs", "snntorch", "spikingjelly", "spyx"),
+        help="who wrote a .nir file: reads it by the equations of that framework, where they are not those of NIR",
+    )
+    parser.add_argument(
         "--reset",
         choices=("zero", "subtract", "subtract_delayed"),
         help="what a spike does to the voltage in a .nir file: it becomes 0, or loses the threshold (sinabs), or loses "
@@ -60,8 +65,13 @@ def add_decay(parser: ArgumentParser) -> None:
         "--decay",
         choices=("euler", "exponential"),
         help="decay per time step in a .nir file: dt / tau, or 1 - exp(-dt / tau) as in sinabs and "
-        "rockpool (default: euler)",
+        "rockpool (default: what --framework implies, else euler)",
     )
+
+
+def nir_options(args: Namespace) -> NirOptions:
+    """Return what the options of :func:`add_model` say about a file of NIR."""
+    return {"dt": args.dt, "decay": args.decay, "reset": args.reset, "framework": args.framework}
 
 
 def with_bias_channel(noted: dict[str, Any], spikes: NDArray[Any]) -> NDArray[Any]:
@@ -229,4 +239,4 @@ def load(args: Namespace) -> Model:
         schedules the first.
     """
     wanted = args.schedule[0] if isinstance(args.schedule, list) else args.schedule
-    return load_model(args.model, dt=args.dt, decay=args.decay, reset=args.reset, **fields_of(args, wanted))
+    return load_model(args.model, **nir_options(args), **fields_of(args, wanted))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lava_async.hardware.limits import Fit, check
 from lava_async.hardware.summary import Histogram, LayerSummary, histogram, summarize
-from lava_async.model_files import load_model
+from lava_async.model_files import NirOptions, load_model
 from lava_async.network import Network
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Rows = list[list[str]]
 
@@ -77,12 +80,10 @@ class Inspection:
         targets: Sequence[str],
         *,
         largest_input: int = 1,
-        dt: float | None = None,
-        decay: str | None = None,
-        reset: str | None = None,
+        **how: Unpack[NirOptions],
     ) -> Inspection:
         """Inspect a file; other parameters as of :meth:`of` and :func:`lava_async.model_files.load_model`."""
-        network, noted = load_model(path, dt=dt, decay=decay, reset=reset)
+        network, noted = load_model(path, **how)
         return cls.of(network, targets, name=str(path), metadata=noted, largest_input=largest_input)
 
     @property

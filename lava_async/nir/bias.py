@@ -40,7 +40,7 @@ def add_bias_channel(spikes: ArrayLike) -> NDArray[Any]:
 
 
 def with_bias_channel(
-    synapses: list[Synapses], weights: dict[int, Floats], n_inputs: int, budget: Budget
+    synapses: list[Synapses], weights: dict[int, Floats], late: int, n_inputs: int, budget: Budget
 ) -> list[Synapses]:
     """Return the synapses of a network whose input has one more channel.
 
@@ -50,6 +50,8 @@ def with_bias_channel(
         Those of the network without that channel.
     weights : dict of int to (n,) float
         From the channel to layers.
+    late : int
+        Their delay in time steps.
     n_inputs : int
         Number of channels without that one.
     budget : Budget
@@ -61,14 +63,15 @@ def with_bias_channel(
             found.append(s)
         elif isinstance(s, Dense):
             column = left.pop(s.target, np.zeros(s.n_target))
-            delay = None if s.delay is None else np.append(s.delay, 0)
+            delay = np.append(np.zeros(s.n_source, np.int64) if s.delay is None else s.delay, late)
             found.append(Dense(INPUT, s.target, np.column_stack([s.weights, column]), delay))
         else:
             found.append(_listed(s, n_inputs + 1, budget))
     for target, column in left.items():
         post = np.flatnonzero(column)
         size = (len(column), n_inputs + 1)
-        found.append(Sparse(INPUT, target, np.full(len(post), n_inputs), post, column[post], size))
+        delays = np.full(len(post), late)
+        found.append(Sparse(INPUT, target, np.full(len(post), n_inputs), post, column[post], size, delays))
     return found
 
 

@@ -17,7 +17,9 @@ with ``du = dt / tau_syn`` and ``dv = dt / tau_mem``. With ``u = dv r I`` this i
 
 and the weights of the synapses take up the gain g. LIF is the same with du = 1 and w_in = 1. IF has no leak: du = 1,
 dv = 0, ``g = dt r``; where a graph does not say dt, r = 1 means ``g = 1``, since sinabs, norse and spyx count in time
-steps. With exponential decay, ``du = 1 - exp(-dt / tau_syn)`` and ``dv = 1 - exp(-dt / tau_mem)``.
+steps. What frameworks compute otherwise is in :mod:`lava_async.nir.frameworks`.
+
+With exponential decay, ``du = 1 - exp(-dt / tau_syn)`` and ``dv = 1 - exp(-dt / tau_mem)``.
 
 Integrators (LI, CubaLI, I) are the same without a threshold: here one that no voltage reaches, `NEVER`, so that the
 voltage is the answer.
@@ -51,6 +53,7 @@ from numpy.typing import NDArray
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.neurons import CubaParams
 from lava_async.nir.errors import package
+from lava_async.nir.frameworks import NIR, Framework
 from lava_async.nir.graph import Node
 from lava_async.synapses import Sparse, Synapses
 
@@ -82,11 +85,14 @@ class Time(NamedTuple):
         Whether the caller or the graph says so; if not, IF with r = 1 counts in time steps.
     exponential : bool
         Whether decays are ``1 - exp(-dt / tau)`` instead of ``dt / tau``.
+    framework : Framework
+        By whose equations.
     """
 
     dt: float
     given: bool = True
     exponential: bool = False
+    framework: Framework = NIR
 
 
 class Neurons(NamedTuple):
@@ -154,7 +160,7 @@ def to_steps(node: Node, shape: tuple[int, ...], time: Time, reset: str = "zero"
         if not (tau >= time.dt * (1 - 1e-9)).all():
             raise node.error(
                 f"{field} = {tau.min():g}: must be at least dt = {time.dt:g} s; give the dt that the file "
-                "was made with, or decay='exponential'"
+                "was made with, decay='exponential', or the framework that wrote it"
             )
         return np.minimum(time.dt / tau, 1.0)
 
@@ -166,7 +172,9 @@ def to_steps(node: Node, shape: tuple[int, ...], time: Time, reset: str = "zero"
     else:
         lasting = node.kind in ("CubaLIF", "CubaLI")
         du, dv = (decay("tau_syn"), decay("tau_mem")) if lasting else (one, decay("tau"))
-        gain = du * dv * of("r") * (of("w_in") if lasting and node.has("w_in") else one)
+        r, w_in = of("r"), of("w_in") if lasting and node.has("w_in") else one
+        own = time.framework.gain
+        gain = du * dv * w_in * r if own is None else own(du, dv, r, w_in)
         bias = dv * of("v_leak")
         du, dv = _endless(du), _endless(dv)
     to = of("v_reset") if node.has("v_reset") else zero

@@ -182,6 +182,11 @@ class Path:
             total += np.repeat(np.broadcast_to(part.bias, channels), n // channels)[:, None]
         return total[:, 0]
 
+    def later(self, steps: int) -> Path:
+        """Return the path with so many more time steps of delay."""
+        delay = np.zeros(math.prod(self.source), np.int64) if self.delay is None else self.delay
+        return replace(self, delay=delay + steps) if steps else self
+
     def synapses(self, source: int, target: int, gain: Floats, budget: Budget) -> Synapses:
         """Return the path as synapses between layers; `gain` (n,) multiplies what reaches each target neuron."""
         try:

@@ -6,7 +6,6 @@ import json
 import logging
 import math
 import os
-import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,19 +22,16 @@ from lava_async.nir import files
 from lava_async.nir.bias import with_bias_channel
 from lava_async.nir.equations import DT, INTEGRATORS, Floats, Time, check_decay, check_dt, later_reset, to_steps
 from lava_async.nir.errors import NirError, NirWarning, package
+from lava_async.nir.frameworks import framework_of
 from lava_async.nir.graph import Graph, as_text, brief, from_package
-from lava_async.nir.paths import MOST_NEURONS, Budget, Path, step
+from lava_async.nir.paths import Budget, Path
+from lava_async.nir.topology import ENDS, lead_around, only, order_of, predecessors, ways_to
 from lava_async.synapses import INPUT, Synapses
 from lava_async.thresholds import STEPS, out_of_reach
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-NEURONS = ("CubaLIF", "IF", "LIF", *INTEGRATORS)
-BETWEEN = ("Affine", "AvgPool2d", "Conv2d", "Delay", "Flatten", "Identity", "Linear", "SumPool2d")
-ENDS = ("Input", "Output")
-MOST_WAYS = 16
-"""Ways from layers to a node without neurons on them."""
 MOST_SHARING = 2**19
 """Neurons whose parameters are given once for a whole layer."""
 RESETS = ("zero", "subtract", "subtract_delayed")
@@ -43,7 +39,7 @@ RESETS = ("zero", "subtract", "subtract_delayed")
 UNKNOWN_RESET = (
     "%s does not say how its neurons reset: v becomes 0 after a spike, as NIR defines it; reset='zero' says that "
     "this is right. Networks of sinabs that subtract the threshold are read with reset='subtract', those of snnTorch "
-    "with its default reset with reset='subtract_delayed'"
+    "with its default reset with reset='subtract_delayed'; framework='rockpool', 'norse' and 'spyx' know their own"
 )
 
 SILENT = (
@@ -52,6 +48,15 @@ SILENT = (
 )
 
 log = logging.getLogger(__name__)
+
+
+class How(NamedTuple):
+    """How a graph is to be read, as of :func:`convert`."""
+
+    dt: float | None
+    decay: str | None
+    reset: str | None
+    framework: str | None
 
 
 class Reading(NamedTuple):
@@ -65,8 +70,9 @@ def convert(
     graph: object,
     *,
     dt: float | None = None,
-    decay: str = "euler",
+    decay: str | None = None,
     reset: str | None = None,
+    framework: str | None = None,
     execution: Execution | None = None,
     **fields: Unpack[Fields],
 ) -> Network:
@@ -80,15 +86,19 @@ def convert(
     dt : float, optional
         Length of a time step in seconds; default: what the metadata of the graph say, else 1e-4. Without either, IF
         with r = 1 counts in time steps: a spike adds its weight.
-    decay : {"euler", "exponential"}
+    decay : {"euler", "exponential"}, optional
         Whether decays per time step are ``dt / tau``, as in snnTorch, norse and spikingjelly, or
-        ``1 - exp(-dt / tau)``, as in sinabs and rockpool.
+        ``1 - exp(-dt / tau)``, as in sinabs and rockpool; default: as `framework` says, else "euler".
     reset : {"zero", "subtract", "subtract_delayed"}, optional
-        What neurons do after a spike; default: what the metadata say, else "zero", and a sentence about it is logged.
+        What neurons do after a spike; default: what the metadata say, or `framework`, else "zero", and a sentence about
+        it is logged.
         NIR defines that v becomes v_reset, which must be 0; but a file does not show whether its framework subtracts
         the threshold instead: with the spike ("subtract": sinabs, rockpool; neurons that may emit several spikes in a
         time step need a run with ``refractory=False``), or one time step later, after the decay ("subtract_delayed":
         snnTorch's default).
+    framework : {"norse", "rockpool", "sinabs", "snntorch", "spikingjelly", "spyx"}, optional
+        That wrote the graph, which is read by its equations (:mod:`lava_async.nir.frameworks`), where they are not
+        NIR's own. The arguments above override what it implies.
     execution : Execution, optional
         How the network is to run, in place of what the graph notes, if :func:`export` wrote it.
     **fields
@@ -124,16 +134,17 @@ def convert(
     nir = package()
     if not isinstance(graph, nir.NIRGraph):
         raise InvalidType("nir.convert graph", type(graph).__name__, "a nir.NIRGraph")
-    time = dt, decay, reset
-    return _reading(lambda: from_package(graph), "the graph", *time, log.warning, execution, fields).network
+    how = How(dt, decay, reset, framework)
+    return _reading(lambda: from_package(graph), "the graph", how, log.warning, execution, fields).network
 
 
 def read(
     path: str | os.PathLike[str],
     *,
     dt: float | None = None,
-    decay: str = "euler",
+    decay: str | None = None,
     reset: str | None = None,
+    framework: str | None = None,
     execution: Execution | None = None,
     **fields: Unpack[Fields],
 ) -> Network:
@@ -147,15 +158,16 @@ def read(
     NirWarning
         If no neuron of a layer can reach its threshold, as with a wrong dt.
     """
-    return open_file(path, dt=dt, decay=decay, reset=reset, execution=execution, **fields).network
+    return open_file(path, dt=dt, decay=decay, reset=reset, framework=framework, execution=execution, **fields).network
 
 
 def open_file(
     path: str | os.PathLike[str],
     *,
     dt: float | None = None,
-    decay: str = "euler",
+    decay: str | None = None,
     reset: str | None = None,
+    framework: str | None = None,
     execution: Execution | None = None,
     **fields: Unpack[Fields],
 ) -> Reading:
@@ -164,35 +176,37 @@ def open_file(
     def warn(text: str) -> None:
         warnings.warn(text, NirWarning, stacklevel=5)
 
-    return _reading(lambda: files.load(path), os.fspath(path), dt, decay, reset, warn, execution, fields)
+    how = How(dt, decay, reset, framework)
+    return _reading(lambda: files.load(path), os.fspath(path), how, warn, execution, fields)
 
 
 def _reading(
     load: Callable[[], Graph],
     where: str,
-    dt: float | None,
-    decay: str,
-    reset: str | None,
+    asked: How,
     tell: Callable[[str], None],
     execution: Execution | None,
     fields: Fields,
 ) -> Reading:
     """Return what `load` gives as a network; `where` comes first in errors and in what is told about the network."""
-    exponential = check_decay(decay) == "exponential"
+    framework, reset = framework_of(asked.framework), asked.reset
+    exponential = check_decay(asked.decay or framework.decay) == "exponential"
     if reset not in (None, *RESETS):
         raise InvalidValue("nir reset", reset, "one of " + ", ".join(map(repr, RESETS)))
-    given = None if dt is None else check_dt(dt)
+    given = None if asked.dt is None else check_dt(asked.dt)
     chosen(execution, **fields)  # What is wrong with arguments is no fault of the file.
+    if framework.several and execution is None and "refractory" not in fields:
+        fields = {**fields, "refractory": False}
     try:
         graph = load()
         noted = _noted_dt(graph)
         known = reset or as_text(graph.metadata.get("reset"))
-        time = Time(given or noted or DT, bool(given or noted), exponential)
-        network, bias_channel = _network(graph, time, known if known in RESETS else "zero")
+        time = Time(given or noted or framework.dt or DT, bool(given or noted), exponential, framework)
+        network, bias_channel = _network(graph, time, known if known in RESETS else None)
         how = _noted_execution(graph, execution, fields)
     except NirError as error:
         raise NirError(f"{where}: {error}") from error.__cause__
-    if known not in RESETS:
+    if known not in RESETS and not framework.resets:
         log.warning(UNKNOWN_RESET, where)
     answers = network.outputs[silent_outputs(network)]
     for i in out_of_reach(network):
@@ -230,15 +244,17 @@ def _noted_dt(graph: Graph) -> float | None:
         raise NirError(f"metadata: {error}") from None
 
 
-def _network(graph: Graph, time: Time, reset: str) -> Reading:
-    before = _before(graph)
-    (source,), (sink,) = (_one(graph, kind) for kind in ENDS)
-    order, shapes = _order(graph, source, before, time.dt)
+def _network(graph: Graph, time: Time, known: str | None) -> Reading:
+    before = predecessors(graph)
+    if time.framework.around:
+        lead_around(graph, before)
+    source, sink = (only(graph, kind) for kind in ENDS)
+    order, shapes = order_of(graph, source, before, time.dt)
     index = {name: i for i, name in enumerate(order)} | {source: INPUT}
-    ways = _ways(graph, before, {name: Path(name, shapes[name], shapes[name]) for name in index}, time.dt)
+    ways = ways_to(graph, before, {name: Path(name, shapes[name], shapes[name]) for name in index}, time.dt)
     budget = Budget.of(sum(node.size("weight") for node in graph.nodes.values()))
     sharing, layers, params, synapses = 0, list[Layer](), list[CubaParams](), list[Synapses]()
-    bias_weights: dict[int, Floats] = {}
+    bias_weights, late = dict[int, Floats](), time.framework.late
     for i, name in enumerate(order):
         arriving = ways[name]
         if any(each.shape != shapes[name] for each in arriving):
@@ -251,157 +267,30 @@ def _network(graph: Graph, time: Time, reset: str) -> Reading:
                 f"one v_threshold for shape {shapes[name]}: must be given for each neuron, where layers "
                 f"have more than {MOST_SHARING:,} together"
             )
+        reset = known or time.framework.resets.get(node.kind, "zero")
         neurons = to_steps(node, shapes[name], time, "zero" if reset == "zero" else "subtract")
         constant = neurons.gain * np.sum([each.bias for each in arriving], axis=0)
-        du = np.asarray(neurons.params.du)
-        bias = np.asarray(neurons.params.bias) + np.where(du == 1, constant, 0.0)
+        filtered = (np.asarray(neurons.params.du) != 1) | (late > 0)
+        bias = np.asarray(neurons.params.bias) + np.where(filtered, 0.0, constant)
         try:
             params.append(replace(neurons.params, bias=bias))
         except InvalidValue as error:
             raise node.error(str(error)) from error
-        if constant[du != 1].any():
-            bias_weights[i] = np.where(du == 1, 0.0, constant)
+        if constant[filtered].any():
+            bias_weights[i] = np.where(filtered, constant, 0.0)
         layers.append(Layer(_noted_shape(node.metadata, shapes[name]), as_text(node.metadata.get("name")) or name))
-        synapses += [each.synapses(index[each.start], i, neurons.gain, budget) for each in arriving]
+        synapses += [each.later(late).synapses(index[each.start], i, neurons.gain, budget) for each in arriving]
         if reset == "subtract_delayed" and node.kind not in INTEGRATORS:
             synapses += later_reset(neurons.params, i)
     ends = np.cumsum([0, *(layer.size for layer in layers)])
     outputs = [np.arange(ends[i], ends[i + 1]) for i in _outputs(graph, sink, before, ways, index)]
     shape = shapes[source]
     if bias_weights:
-        synapses = with_bias_channel(synapses, bias_weights, math.prod(shape), budget)
+        synapses = with_bias_channel(synapses, bias_weights, late, math.prod(shape), budget)
         shape = (math.prod(shape) + 1,)
     together = combine([p.expanded(layer.size) for p, layer in zip(params, layers, strict=True)])
     network = Network(shape, tuple(layers), tuple(synapses), together, np.concatenate(outputs))
     return Reading(network, bool(bias_weights))
-
-
-def _before(graph: Graph) -> dict[str, list[str]]:
-    """Return the predecessors of each node, in natural order of their names, after a look at all types."""
-    before: dict[str, set[str]] = {name: set() for name in graph.nodes}
-    for name, node in graph.nodes.items():
-        if node.kind not in (*NEURONS, *BETWEEN, *ENDS):
-            known = ", ".join((*NEURONS, *BETWEEN, *ENDS))
-            raise NirError(f"node {brief(name)}: {brief(node.kind)}: must be one of {known}")
-    for pre, post in graph.edges:
-        if pre not in before or post not in before:
-            raise NirError(f"edge {brief(pre)} -> {brief(post)}: must lead between nodes of the graph")
-        before[post].add(pre)
-    return {name: sorted(found, key=_natural) for name, found in before.items()}
-
-
-def _natural(name: str) -> list[Any]:
-    """Return what sorts names as people do: layer_2 before layer_10."""
-    parts = (part for part in re.split(r"(\d{1,18})", name) if part)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
-
-
-def _one(graph: Graph, kind: str) -> list[str]:
-    names = graph.of_kind(kind)
-    if len(names) != 1:
-        raise NirError(f"nodes of type {kind}: {brief(', '.join(names)) or 'none'}: must be one")
-    return names
-
-
-def _order(
-    graph: Graph, source: str, before: dict[str, list[str]], dt: float
-) -> tuple[list[str], dict[str, tuple[int, ...]]]:
-    """Return the neurons in topological order, without edges that lead back, and the shape of each and of the input.
-
-    If the graph notes an order, as one of :func:`export` does, it is that one. A shape follows from the way on which
-    a node is found first.
-    """
-    after: dict[str, list[str]] = {name: [] for name in before}
-    for post in sorted(before, key=_natural):
-        for pre in before[post]:
-            after[pre].append(post)
-    shape = _input_shape(graph, source)
-    found = {source: Path(source, shape, shape)}
-    shapes = {source: shape}
-    done, stack = list[str](), [(source, iter(after[source]))]
-    while stack:  # depth first; the order in which nodes are left, reversed, is topological
-        name, rest = stack[-1]
-        for post in rest:
-            if post not in found:
-                node = graph.nodes[post]
-                if node.kind in NEURONS:
-                    shapes[post] = found[name].shape
-                    found[post] = Path(post, shapes[post], shapes[post])
-                elif node.kind in BETWEEN:
-                    found[post] = step(found[name], node, dt)
-                else:
-                    found[post] = found[name]
-                stack.append((post, iter(after[post])))
-                break
-        else:
-            done.append(name)
-            stack.pop()
-    neurons = [name for name, node in graph.nodes.items() if node.kind in NEURONS]
-    if not neurons:
-        raise NirError(f"nodes: none of type {', '.join(NEURONS)}")
-    for name in neurons:
-        if name not in found:
-            raise NirError(f"node {brief(name)}: must be reached from the input")
-    noted = {name: str(graph.nodes[name].metadata.get("index")) for name in neurons}
-    if sorted(noted.values()) == sorted(map(str, range(len(neurons)))):
-        return sorted(neurons, key=lambda name: int(noted[name])), shapes
-    return [name for name in reversed(done) if graph.nodes[name].kind in NEURONS], shapes
-
-
-def _input_shape(graph: Graph, source: str) -> tuple[int, ...]:
-    """Return the shape of the input, without the ones of a batch in front."""
-    node = graph.nodes[source]
-    shape = tuple(np.ravel(node.integers("shape")).tolist())
-    if not shape or min(shape) < 1 or math.prod(shape) > MOST_NEURONS:
-        raise node.error(f"shape = {brief(str(shape))}: must be positive, at most {MOST_NEURONS:,} channels together")
-    grid = any(graph.of_kind(kind) for kind in ("AvgPool2d", "Conv2d", "SumPool2d"))
-    while len(shape) > 3 and shape[0] == 1:
-        shape = shape[1:]
-    if not grid and math.prod(shape) == shape[-1]:
-        shape = shape[-1:]
-    if len(shape) > 3:
-        raise node.error(f"shape = {brief(str(shape))}: must be (channels,) or (channels, height, width)")
-    return shape
-
-
-def _ways(graph: Graph, before: dict[str, list[str]], starts: dict[str, Path], dt: float) -> dict[str, list[Path]]:
-    """Return the ways that arrive at each node from neurons or the input, without neurons on them.
-
-    Nodes that several ways pass are followed once, so that the effort grows with the number of edges.
-    """
-    leaving = {name: [path] for name, path in starts.items()}
-    between = [name for name in before if name not in leaving]
-    waiting = {name: sum(pre not in leaving for pre in before[name]) for name in between}
-    after: dict[str, list[str]] = {name: [] for name in between}
-    for name in between:
-        for pre in before[name]:
-            if pre in after:
-                after[pre].append(name)
-    ready = [name for name in between if not waiting[name]]
-    arriving: dict[str, list[Path]] = {}
-    for name in ready:  # grows
-        arriving[name] = _arriving(name, before, leaving)
-        leaving[name] = [step(path, graph.nodes[name], dt) for path in arriving[name]]
-        for post in after[name]:
-            waiting[post] -= 1
-            if not waiting[post]:
-                ready.append(post)
-    if len(ready) < len(between):
-        name = min(set(between) - set(ready), key=_natural)
-        raise NirError(f"node {brief(name)}: lies on a cycle without neurons")
-    for name in starts:
-        if before[name] or graph.nodes[name].kind in NEURONS:
-            arriving[name] = _arriving(name, before, leaving)
-    return arriving
-
-
-def _arriving(name: str, before: dict[str, list[str]], leaving: dict[str, list[Path]]) -> list[Path]:
-    found = [path for pre in before[name] for path in leaving[pre]]
-    if len(found) > MOST_WAYS:
-        raise NirError(f"node {brief(name)}: {len(found)} ways without neurons lead there: must be at most {MOST_WAYS}")
-    if not found and (not before[name] or name in leaving):
-        raise NirError(f"node {brief(name)}: nothing leads to it")
-    return found
 
 
 def _outputs(
