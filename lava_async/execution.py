@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.records import count
+from lava_async.records import check_int
 from lava_async.schedules import ExecutionKind, Layered, checked, schedule
 from lava_async.stopping import Quiescence, StopRule, stop_rule
 
@@ -84,7 +84,7 @@ class Execution:
                 raise InvalidType(name, switch, "True or False")
             if not isinstance(switch, bool):
                 object.__setattr__(self, name, bool(switch))
-        object.__setattr__(self, "seed", count("seed", self.seed, most=LARGEST_KEY))
+        object.__setattr__(self, "seed", check_int("seed", self.seed, most=LARGEST_KEY))
 
     def but(self, **fields: Unpack[Fields]) -> Execution:
         """Return this execution with other fields; None leaves a field as it is.

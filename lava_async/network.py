@@ -16,7 +16,7 @@ from lava_async.display import WIDTH, html_table, shortened
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import Execution
 from lava_async.neurons.base import MixedParams, NeuronModel, Params, combine
-from lava_async.records import ArrayRecord, array_of, count, frozen, integer_array, within
+from lava_async.records import ArrayRecord, array_of, check_int, check_range, integer_array, read_only
 from lava_async.synapses import INPUT, Dense, Fan, Sparse, Synapses, weights_of
 
 MODELS = "parameters of neurons, such as CubaParams"
@@ -92,10 +92,10 @@ class Network(ArrayRecord):
             raise InvalidValue("Network.layers", self.layers, "at least one layer")
         object.__setattr__(self, "params", _params(self.params, [layer.size for layer in self.layers]))
         outputs = integer_array("Network.outputs", self.outputs)
-        within("Network.outputs", outputs, 0, self.n_neurons - 1)
+        check_range("Network.outputs", outputs, 0, self.n_neurons - 1)
         if outputs.ndim != 1 or len(np.unique(outputs)) != len(outputs):
             raise InvalidValue("Network.outputs", self.outputs, "a list of different neurons")
-        object.__setattr__(self, "outputs", frozen(outputs))
+        object.__setattr__(self, "outputs", read_only(outputs))
         for s in self.synapses:
             self._check_ends(s)
         if self.execution is not None and not isinstance(self.execution, Execution):
@@ -107,7 +107,7 @@ class Network(ArrayRecord):
         kind = type(s).__name__
         for end, low in (("source", INPUT), ("target", 0)):
             index, size = getattr(s, end), getattr(s, f"n_{end}")
-            count(f"{kind}.{end}", index, least=low, most=len(self.layers) - 1)
+            check_int(f"{kind}.{end}", index, least=low, most=len(self.layers) - 1)
             expected = self.n_inputs if index == INPUT else self.layers[index].size
             if size != expected:
                 ends = "input" if index == INPUT else f"layer {index}"
@@ -320,7 +320,7 @@ def _checked(where: str, weights: ArrayLike, params: Params, sizes: Sequence[int
 def _shape(where: str, value: Any, *, least: int = 1) -> tuple[int, ...]:
     """Return a shape as a tuple of integers; a single integer is a shape of one axis."""
     axes = value if isinstance(value, Iterable) else (value,)
-    shape = tuple(count(where, axis, least=least) for axis in axes)
+    shape = tuple(check_int(where, axis, least=least) for axis in axes)
     if not shape:
         raise InvalidValue(where, value, "at least one integer")
     return shape

@@ -22,7 +22,7 @@ from lava_async.errors import InvalidValue, nearest
 from lava_async.execution import Execution
 from lava_async.forms import plain
 from lava_async.network import Network
-from lava_async.records import integer_array, within
+from lava_async.records import check_range, integer_array
 from lava_async.simulation import Stepper
 from lava_async.spikes import SpikeTrain
 
@@ -183,7 +183,7 @@ def _chosen(network: Network, neurons: ArrayLike | str | None) -> NDArray[np.int
     chosen = np.atleast_1d(integer_array("probe: neurons", neurons))
     if chosen.ndim != 1:
         raise InvalidValue("probe: neurons.shape", chosen.shape, "(n,), numbers of neurons")
-    within("probe: neurons", chosen, 0, network.n_neurons - 1)
+    check_range("probe: neurons", chosen, 0, network.n_neurons - 1)
     return chosen
 
 

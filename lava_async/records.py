@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from lava_async.display import Brief
 from lava_async.errors import InvalidType, InvalidValue, nearest
 from lava_async.forms import plain
+from lava_async.renamed import renamed
+
+T = TypeVar("T")
 
 
 class ArrayRecord(Brief):
@@ -25,21 +28,21 @@ class ArrayRecord(Brief):
         if type(self) is not type(other):
             return NotImplemented
         compared = [f.name for f in fields(self) if f.compare]
-        return all(same(getattr(self, name), getattr(other, name)) for name in compared)
+        return all(equal_content(getattr(self, name), getattr(other, name)) for name in compared)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields alone: what engines keep beside them is made again."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
-def same(a: Any, b: Any) -> bool:
+def equal_content(a: Any, b: Any) -> bool:
     """Tell whether two fields hold the same content, arrays and tuples included."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return bool(np.array_equal(a, b))
     return bool(a == b)
 
 
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """Return a C-contiguous copy that cannot be written to; the array of the caller stays as it is."""
     array = np.array(array, order="C", ndmin=1)
     array.flags.writeable = False
@@ -70,7 +73,7 @@ def integer_array(where: str, value: object) -> NDArray[np.int64]:
     """Return integers as int64; floats are refused, since Lava's fixed-point models hang on them."""
     array = array_of(where, value, "iu", "integers")
     if array.dtype.kind == "u":
-        within(where, array, 0, np.iinfo(np.int64).max)
+        check_range(where, array, 0, np.iinfo(np.int64).max)
     return array.astype(np.int64)
 
 
@@ -79,7 +82,7 @@ def short_array(where: str, value: object) -> NDArray[np.int32]:
     if isinstance(value, np.ndarray) and value.dtype == np.int32:
         return value
     array = integer_array(where, value)
-    within(where, array, -(2**31), 2**31 - 1)
+    check_range(where, array, -(2**31), 2**31 - 1)
     return array.astype(np.int32)
 
 
@@ -90,11 +93,11 @@ def whole_array(where: str, value: object, low: int, high: int) -> NDArray[np.in
         bad = ~np.isfinite(array) | (array != np.rint(array))
         if bad.any():
             raise InvalidValue(*_first(where, array, bad), f"integers in {low} .. {high}")
-    within(where, array, low, high)
+    check_range(where, array, low, high)
     return array.astype(np.int64)
 
 
-def within(where: str, array: NDArray[Any], low: float, high: float) -> None:
+def check_range(where: str, array: NDArray[Any], low: float, high: float) -> None:
     """Raise an error that names `where`, and the position in the array, unless low <= array <= high."""
     with np.errstate(over="ignore"):  # NumPy 2 casts the limits to the type of the array: to infinity, which is right.
         # Least and greatest are found without an array in between, of which there may be hundreds of millions of items.
@@ -117,7 +120,7 @@ def _first(where: str, array: NDArray[Any], wrong: NDArray[np.bool_]) -> tuple[s
     return named, array[position].item()
 
 
-def count(where: str, value: Any, *, least: int = 0, most: int = 2**31 - 1) -> int:
+def check_int(where: str, value: Any, *, least: int = 0, most: int = 2**31 - 1) -> int:
     """Return an integer in least .. most, or raise an error that names `where`."""
     try:  # Integers of numpy and torch are welcome, truth values and fractions are not.
         if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
@@ -130,7 +133,7 @@ def count(where: str, value: Any, *, least: int = 0, most: int = 2**31 - 1) -> i
     return number
 
 
-def member(where: str, members: Mapping[str, Callable[..., Any]], name: object, options: Mapping[str, Any]) -> Any:
+def from_registry(where: str, members: Mapping[str, Callable[..., T]], name: object, options: Mapping[str, Any]) -> T:
     """Return ``members[name](**options)``, or raise an error that says which names and options there are."""
     if not isinstance(name, str) or name not in members:
         raise InvalidValue(f"{where}.name", name, "one of " + ", ".join(members) + nearest(name, members))
@@ -142,3 +145,16 @@ def member(where: str, members: Mapping[str, Callable[..., Any]], name: object, 
         meant = "".join(nearest(each, known.parameters) for each in options if each not in known.parameters)
         raise InvalidType(f"{where}({name!r}) options", dict(options), f"options of its own: {taken}{meant}") from None
     return members[name](**options)
+
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "same": equal_content,
+        "count": check_int,
+        "within": check_range,
+        "frozen": read_only,
+        "member": from_registry,
+    },
+    globals(),
+)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lava_async.engine import BatchResult, Checked, Result, Setup, State, compiled, reference, timed_reference
+from lava_async.engine import BatchResult, Result, Setup, State, StepRecord, compiled, reference, timed_reference
 from lava_async.engine.steps import Steps, runs_single_steps
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import LARGEST_KEY, Execution, Fields, chosen
 from lava_async.forms import plain
 from lava_async.network import Network
-from lava_async.records import count, integer_array, within
+from lava_async.records import check_int, check_range, integer_array
+from lava_async.renamed import renamed
 from lava_async.schedules import ExecutionKind
 from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.stopping import StopRule
@@ -141,11 +142,11 @@ def simulate_batch(
     batch = SpikeBatch.of(spikes)
     _check_channels(network, batch.n_channels)
     numbers = np.arange(len(batch)) if samples is None else integer_array("samples", samples)
-    within("samples", numbers, 0, LARGEST_KEY)
+    check_range("samples", numbers, 0, LARGEST_KEY)
     if numbers.shape != (len(batch),):
         raise InvalidValue("samples.shape", numbers.shape, f"({len(batch)},), one number per sample")
     if threads is not None:
-        count("threads", threads, least=1)
+        check_int("threads", threads, least=1)
     if (record == "counts" and chosen is compiled) or len(batch) == 0:
         return _timed_by_layer(setup, batch, compiled.run_batch(setup, batch, numbers, threads))
     return _timed_by_layer(
@@ -252,9 +253,9 @@ def setup_of(network: Network, execution: Execution, record: str = "counts", **d
     machine = None
     chip: Any = execution.schedule if execution.schedule.timed else getattr(execution.schedule, "chip", None)
     if chip is not None:
-        from lava_async.hardware import timing  # Nothing else takes the time to import it.
+        from lava_async.hardware.machine import machine_of  # Nothing else takes the time to import it.
 
-        machine = timing.machine(chip, network)
+        machine = machine_of(chip, network)
     return Setup(network, execution, record, **dropout, machine=machine)
 
 
@@ -268,7 +269,7 @@ def engine_of(name: str, execution: Execution) -> Any:
 
 def _key(where: str, value: int) -> int:
     """Check a seed or sample number: 63 bits, so that it survives JSON, HDF5 and numpy alike."""
-    return count(where, value, most=LARGEST_KEY)
+    return check_int(where, value, most=LARGEST_KEY)
 
 
 def _check_channels(network: Network, n_channels: int) -> None:
@@ -276,4 +277,6 @@ def _check_channels(network: Network, n_channels: int) -> None:
         raise InvalidValue("spikes: number of channels C", n_channels, f"{network.n_inputs}, the network's inputs")
 
 
-__all__ = ["BatchResult", "Checked", "Result", "Stepper", "simulate", "simulate_batch"]
+__all__ = ["BatchResult", "Result", "StepRecord", "Stepper", "simulate", "simulate_batch"]
+
+__getattr__ = renamed(__name__, {"Checked": StepRecord}, globals())

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
-from lava_async.records import count, member
+from lava_async.records import check_int, from_registry
 from lava_async.registry import Registry
 
 #: No network that comes to rest needs as many; one that never does is reported instead of hanging.
@@ -87,7 +87,7 @@ class FirstOutput(StopRule):
     extra_steps: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "extra_steps", count("FirstOutput.extra_steps", self.extra_steps))
+        object.__setattr__(self, "extra_steps", check_int("FirstOutput.extra_steps", self.extra_steps))
 
     def lower(self) -> Stop:  # noqa: D102
         return Stop(self.extra_steps, ENDLESS, False)
@@ -109,7 +109,7 @@ class MaxForwardSteps(StopRule):
     truncate: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "limit", count("MaxForwardSteps.limit", self.limit, least=1))
+        object.__setattr__(self, "limit", check_int("MaxForwardSteps.limit", self.limit, least=1))
         if not isinstance(self.truncate, (bool, np.bool_)):
             raise InvalidType("MaxForwardSteps.truncate", self.truncate, "True or False")
         object.__setattr__(self, "truncate", bool(self.truncate))
@@ -153,7 +153,7 @@ class Margin(StopRule):
     ends_samples: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "margin", count("Margin.margin", self.margin, least=1, most=MOST_MARGIN))
+        object.__setattr__(self, "margin", check_int("Margin.margin", self.margin, least=1, most=MOST_MARGIN))
         if self.at not in MARGIN_AT:
             raise InvalidValue("Margin.at", self.at, "one of " + ", ".join(MARGIN_AT))
 
@@ -174,5 +174,5 @@ def stop_rule(name: str, **options: Any) -> StopRule:
     InvalidValue, InvalidType
         If there is no stop rule of that name, or it has no such options.
     """
-    rule: StopRule = member("stop_rule", STOP_RULES, name, options)
+    rule: StopRule = from_registry("stop_rule", STOP_RULES, name, options)
     return rule

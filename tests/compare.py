@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lava_async import simulation
-from lava_async.engine import Checked, Result, Setup, State
+from lava_async.engine import Result, Setup, State, StepRecord
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.execution import Execution
 from lava_async.spikes import SpikeTrain
@@ -43,13 +43,13 @@ def differences(a: Any, b: Any, *, but: tuple[str, ...] = ()) -> list[str]:
 
 def same(a: Any, b: Any) -> bool:
     """Tell whether two fields are equal: values, shapes, types; traces check by check."""
-    if isinstance(a, Checked):
-        return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(Checked))
+    if isinstance(a, StepRecord):
+        return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(StepRecord))
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b)
-    if isinstance(a, list) and a and isinstance(a[0], Checked):
+    if isinstance(a, list) and a and isinstance(a[0], StepRecord):
         return len(a) == len(b) and all(map(same, a, b))
     return type(a) is type(b) and a == b
 

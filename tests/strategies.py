@@ -36,7 +36,8 @@ from lava_async import (
     SigmaDeltaParams,
     Timed,
 )
-from lava_async.hardware import PRESETS, timing
+from lava_async.hardware import PRESETS
+from lava_async.hardware.machine import times_of
 from lava_async.network import Layer
 from lava_async.schedules import SCHEDULES, Schedule
 from lava_async.schedules.timed import Times
@@ -293,7 +294,7 @@ def runs(
 def times(draw: st.DrawFn) -> Times:
     """How long operations take: a preset rounded for one tile, or anything, many of them the same or nothing."""
     if draw(st.booleans()):
-        return timing.times_of(draw(st.sampled_from(sorted(PRESETS))), 1)
+        return times_of(draw(st.sampled_from(sorted(PRESETS))), 1)
     rng, most = draw(generators()), draw(st.sampled_from([1, 5, 40_000]))
     return Times(*rng.integers(0, most + 1, len(Times._fields)).tolist())
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from lava_async import cli
 from lava_async.data import pictures
-from lava_async.data.places import SOURCES
+from lava_async.data.paths import SOURCES
 from lava_async.data.registry import DATA
 from lava_async.errors import InvalidValue
 from lava_async.spikes import SpikeTrain

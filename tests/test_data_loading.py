@@ -12,7 +12,7 @@ from lava_async import Random
 from lava_async.data import SpikeDataset, registry
 from lava_async.data.encoders import ENCODERS
 from lava_async.data.loading import TorchSpikes, collate, data_loader
-from lava_async.data.places import SOURCES
+from lava_async.data.paths import SOURCES
 from lava_async.spikes import SpikeBatch
 from lava_async.training import UnlayeredNetwork, dense_blocks
 

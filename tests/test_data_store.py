@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as npst
 from lava_async import CubaParams, Network, simulate, simulate_batch
 from lava_async.data import SpikeDataset, held_out
 from lava_async.data.cache import cache_folder, cached_events, sources
-from lava_async.data.places import DATA_VARIABLE, find
+from lava_async.data.paths import DATA_VARIABLE, find_files
 from lava_async.errors import InvalidValue
 from lava_async.spikes import SpikeBatch
 
@@ -302,17 +302,17 @@ def test_files_are_found_in_the_folder_or_in_its_own_folder_there(tmp_path, monk
     for name in ("train.h5", "test.h5.gz"):
         (tmp_path / "SHD" / name).touch()
     there = [tmp_path / "SHD" / "train.h5", tmp_path / "SHD" / "test.h5.gz"]
-    assert find("shd", wanted) == there
-    assert find("shd", wanted, tmp_path) == there
-    assert find("shd", wanted, tmp_path / "SHD") == there
+    assert find_files("shd", wanted) == there
+    assert find_files("shd", wanted, tmp_path) == there
+    assert find_files("shd", wanted, tmp_path / "SHD") == there
 
 
 def test_what_is_missing_is_said_in_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
     (tmp_path / "train.h5").touch()
     with pytest.raises(InvalidValue, match=r"data shd: test\.h5 = 'missing': must be put in .*shd or .*; .*--download"):
-        find("shd", ["train.h5", "test.h5"], tmp_path)
+        find_files("shd", ["train.h5", "test.h5"], tmp_path)
     with pytest.raises(InvalidValue, match=r"a\.h5 or b\.h5 = None: must be put in a folder that.*LAVA_ASYNC_DATA"):
-        find("shd", ["a.h5|b.h5"])
+        find_files("shd", ["a.h5|b.h5"])
     with pytest.raises(InvalidValue, match=r"a\[\.gz\] = None"):
-        find("mnist", ["a|a.gz"])
+        find_files("mnist", ["a|a.gz"])

@@ -17,7 +17,7 @@ from lava_async import CubaParams, LoihiParams, Network, Random, simulate, simul
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.forms import class_labels
 from lava_async.metrics import accuracy
-from lava_async.records import count, real_array
+from lava_async.records import check_int, real_array
 from lava_async.spikes import ENCODE, SpikeBatch, SpikeTrain
 from lava_async.training import UnlayeredNetwork, dense_blocks, evaluate, fit
 from lava_async.training.losses import activity_weights
@@ -139,14 +139,14 @@ def test_what_is_no_count_is_one_error_that_says_what_to_do(call, message):
 
 @pytest.mark.parametrize("number", [3, np.int8(3), np.uint64(3), np.array(3), torch.tensor(3)])
 def test_integers_of_numpy_and_torch_are_integers(number):
-    found = count("steps", number)
+    found = check_int("steps", number)
     assert (found, type(found)) == (3, int)
 
 
 @pytest.mark.parametrize("number", [True, np.bool_(True), torch.tensor(True), 3.0, np.float64(3), "3", None, [3]])
 def test_truth_values_fractions_and_words_are_no_integers(number):
     with pytest.raises(InvalidType, match=r"steps = .*must be an integer"):
-        count("steps", number)
+        check_int("steps", number)
 
 
 @pytest.mark.parametrize("kind", [float, np.float32, np.float64, np.float16, torch.tensor, lambda x: np.array(x)])

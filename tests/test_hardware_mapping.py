@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lava_async import CubaParams, LoihiParams, Network
 from lava_async.errors import InvalidValue
 from lava_async.hardware import TARGETS, place
-from lava_async.hardware.lists import list_bits, list_lengths, weight_bits
+from lava_async.hardware.synapse_memory import list_bits, list_lengths, weight_bits
 from lava_async.hardware.targets import LOIHI1, LOIHI2, Limit
 from lava_async.network import Layer
 from lava_async.synapses import INPUT, Conv, Dense

@@ -28,8 +28,8 @@ from lava_async import (
 from lava_async.chips.targets import LOIHI1
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.study import ExecutionConfig
+from lava_async.hardware.machine import mapping_of
 from lava_async.hardware.mapping import tile_axes
-from lava_async.hardware.timing import mapping_of
 from lava_async.network import Layer
 from lava_async.synapses import Conv
 

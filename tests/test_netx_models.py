@@ -10,8 +10,8 @@ import pytest
 
 from lava_async import cli, models, netx, simulate_batch
 from lava_async.errors import InvalidValue
-from lava_async.experiments.cards import CARD, CONFIG, NETWORK, ORDERS, RESULTS, SAMPLES
 from lava_async.experiments.config import Config
+from lava_async.experiments.model_card import CARD, CONFIG, NETWORK, ORDERS, RESULTS, SAMPLES
 from lava_async.model_files import load_model
 from lava_async.spikes import SpikeBatch
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lava_async import Execution, Layered, LoihiParams, Network, Random, Timed, simulate
-from lava_async.proc.time_steps import time_steps
+from lava_async.proc.stepper import time_steps
 
 WEIGHTS = np.random.default_rng(0).integers(-100, 200, (6, 4)), np.random.default_rng(1).integers(-50, 200, (2, 6))
 NETWORK = Network.feedforward(WEIGHTS, LoihiParams(1000, 500, 120))

@@ -36,7 +36,7 @@ from lava_async.data import SpikeDataset
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.experiments.measure import measure
 from lava_async.experiments.study import ExecutionConfig, name_of
-from lava_async.hardware import timing
+from lava_async.hardware.machine import machine_of
 from lava_async.hardware.mapping import tile_axes
 from lava_async.hardware.targets import LOIHI1
 from lava_async.schedules import by_name
@@ -191,7 +191,7 @@ def test_forward_steps_ascend_in_time_and_nothing_is_processed_before_it_was_sen
 @given(quiet)
 def test_at_quiescence_every_emission_was_delivered_once_to_each_core_that_it_reaches(run):
     result, network = execute(run), run.network
-    machine = timing.machine(run.schedule, network)
+    machine = machine_of(run.schedule, network)
     delivered = {}
     for t, _, source, core, *_ in result.messages:
         delivered[t, source, core] = delivered.get((t, source, core), 0) + 1
@@ -368,13 +368,13 @@ def test_many_spikes_of_one_neuron_outgrow_the_first_room_for_messages(engine):
 
 def test_the_default_mapping_is_that_of_place():
     network = Network.feedforward([np.ones((2000, 3)), np.ones((4, 2000))], CubaParams(1, 1, 0.5))
-    machine = timing.machine(Timed(), network)
+    machine = machine_of(Timed(), network)
     mapping = hardware.place(network, "loihi1")
     assert np.array_equal(machine.cores[machine.core_of], mapping.core_of)
     assert Timed(mapping=mapping).mapping == tuple(mapping.core_of.tolist())
     hops = mapping.hops(0, machine.cores[-1])
     assert (hops.east_west, hops.north_south) == (0, 0) or machine.way[0, -1] > 0
-    assert timing.machine(Timed(), network) is machine
+    assert machine_of(Timed(), network) is machine
 
 
 @given(st.integers(0, 500), st.integers(0, 500))
@@ -388,7 +388,7 @@ def test_the_mesh_is_that_of_the_mapping(a, b):
 
 @pytest.mark.parametrize("name", hardware.PRESETS)
 def test_times_are_those_of_the_preset_in_picoseconds_and_nothing_where_nothing_is_published(name):
-    preset, found = hardware.PRESETS[name], hardware.timing.times_of(name, 2)
+    preset, found = hardware.PRESETS[name], hardware.machine.times_of(name, 2)
     for field in Times._fields[:-1]:
         price = getattr(preset, field).time
         assert getattr(found, field) == (0 if price is None else round(price * 1e12)), field

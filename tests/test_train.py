@@ -33,10 +33,10 @@ from lava_async.synapses import Dense
 from lava_async.training import UnlayeredNetwork
 from lava_async.training.blocks import slayer
 from lava_async.training.checkpoint import read_checkpoint, write_checkpoint
+from lava_async.training.distributed import Ranks
 from lava_async.training.failure import NonFiniteError
 from lava_async.training.finetune import blocks_of
 from lava_async.training.losses import SpikeMax, SpikeRate, activity_weights
-from lava_async.training.ranks import Ranks
 
 SMALL = Config.from_toml("""
 [network]
@@ -738,14 +738,14 @@ def test_torchrun_runs_the_command_and_one_process_reports(tmp_path):
 AGAIN = """
 import faulthandler, os, sys
 import torch.distributed as dist
-from lava_async.training import ranks
+from lava_async.training import distributed
 
 faulthandler.dump_traceback_later(100, exit=True)
 join = dist.init_process_group
 for i in range(int(sys.argv[2])):
     dist.init_process_group = lambda backend: join(
         backend, init_method=f"file://{sys.argv[1]}{i}", rank=int(os.environ["RANK"]), world_size=2)
-    with ranks.ranks() as group:
+    with distributed.ranks() as group:
         assert group.from_first({"rank": group.rank}) == {"rank": 0}
         assert group.sum([1.0])[0] == 2
 """

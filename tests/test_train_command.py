@@ -11,7 +11,7 @@ import pytest
 from lava_async import netx
 from lava_async.cli import main
 from lava_async.experiments.config import Config, shipped
-from lava_async.experiments.reference import reference
+from lava_async.experiments.config_docs import reference
 
 PAGE = (Path(__file__).parents[1] / "docs" / "training.md").read_text()
 TINY = ["--set", "network.sizes=[200, 4, 10]", "--set", "data.limit=20", "--set", "training.epochs=2"]

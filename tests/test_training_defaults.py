@@ -15,8 +15,8 @@ from lava_async import FirstOutput, Layered, Momentum, Network, Random, cli, def
 from lava_async.data import registry
 from lava_async.data.digits import digits
 from lava_async.errors import InvalidValue
+from lava_async.experiments.block_config import layer_blocks
 from lava_async.experiments.config import Config, shipped
-from lava_async.experiments.layers import layer_blocks
 from lava_async.experiments.train import train
 from lava_async.neurons import LoihiParams
 from lava_async.spikes import SpikeBatch

@@ -16,7 +16,7 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import Execution
 from lava_async.forms import class_labels
 from lava_async.network import Network
-from lava_async.records import count
+from lava_async.records import check_int
 from lava_async.schedules import ExecutionKind, Timed
 from lava_async.tally import take
 
@@ -157,7 +157,7 @@ def calibrate(
     if not isinstance(goal, Objective):
         raise InvalidType("calibrate.objective", objective, "an Objective, or the name of one")
     groups = groups_of(network, search)
-    chosen = samples_of(network, data, count("calibrate.samples", samples, least=1))
+    chosen = samples_of(network, data, check_int("calibrate.samples", samples, least=1))
     from lava_async.progress import ProgressBar  # `lava-async --help` does without tqdm
 
     with ProgressBar(disable=not progress, unit="point") as bar:

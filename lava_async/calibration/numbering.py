@@ -14,7 +14,7 @@ from lava_async.calibration.points import Point, measure_point
 from lava_async.execution import Execution
 from lava_async.hardware.numbering import renumber
 from lava_async.network import Network
-from lava_async.records import count
+from lava_async.records import check_int
 from lava_async.schedules import ExecutionKind, Timed
 from lava_async.synapses import Dense, Sparse
 
@@ -92,9 +92,9 @@ def search_numbering(
     """
     how = execution_of("search_numbering", execution)
     goal = objective_of(objective) if isinstance(objective, str) else objective
-    chosen = samples_of(network, data, count("search_numbering.samples", samples, least=1))
-    count("search_numbering.moves", moves)
-    rng = np.random.default_rng(count("search_numbering.seed", seed))
+    chosen = samples_of(network, data, check_int("search_numbering.samples", samples, least=1))
+    check_int("search_numbering.moves", moves)
+    rng = np.random.default_rng(check_int("search_numbering.seed", seed))
     factors = (1.0,) * len(network.layers)
 
     def worth(order: NDArray[np.int64]) -> Point:

@@ -75,7 +75,7 @@ def _run(args: Namespace) -> Report:
 
 def _list(args: Namespace) -> Report:
     from lava_async.data.cache import cache_folder
-    from lava_async.data.places import DATA_VARIABLE, SOURCES, find, places
+    from lava_async.data.paths import DATA_VARIABLE, SOURCES, candidates, find_files
 
     cache, data = cache_folder(args.cache), []
     for name in registry.DATA:
@@ -85,11 +85,11 @@ def _list(args: Namespace) -> Report:
         entry: dict[str, Any] = {"name": name, "about": about, "there": True, "missing": None, "folder": None}
         if name in SOURCES:
             try:
-                entry["folder"] = str(find(name, SOURCES[name].files, args.folder)[0].parent)
+                entry["folder"] = str(find_files(name, SOURCES[name].files, args.folder)[0].parent)
             except InvalidValue as error:
                 entry |= {"there": False, "missing": str(error)}
         entry["looked_in"] = (
-            [str(p) for p in places([name, *SOURCES[name].names], args.folder)] if name in SOURCES else []
+            [str(p) for p in candidates([name, *SOURCES[name].names], args.folder)] if name in SOURCES else []
         )
         entry["cached"] = sum(p.stat().st_size for p in cache.glob(f"{name}-*.npz"))
         data.append(entry)
@@ -135,7 +135,7 @@ def _build(args: Namespace) -> Report:
         from lava_async.data.download import download
 
         args.folder = download(args.name, args.download)
-    from lava_async.data.parts import EmptySplit
+    from lava_async.data.files import EmptySplit
 
     empty: list[str] = []
     rows, data = [["split", *_HEADS, "seconds"]], {}

@@ -15,7 +15,7 @@ from pathlib import Path
 import lava_async
 from lava_async import extras
 from lava_async.commands.base import Command, Report, table
-from lava_async.data.places import DATA_VARIABLE, SOURCES, find
+from lava_async.data.paths import DATA_VARIABLE, SOURCES, find_files
 from lava_async.engine.config import instruction_set, processor
 from lava_async.errors import InvalidValue
 
@@ -83,7 +83,7 @@ def _cores() -> int | None:
 def _folder(name: str) -> str | None:
     """Return the folder in which all files of a data set were found."""
     try:
-        return str(find(name, SOURCES[name].files)[0].parent)
+        return str(find_files(name, SOURCES[name].files)[0].parent)
     except InvalidValue:
         return None
 

@@ -11,7 +11,7 @@ from lava_async.chips.targets import TARGETS
 from lava_async.commands.base import Command, Report, output, table, whole
 from lava_async.commands.models import Named, add_mapping_options, add_model, nir_options, order_of
 from lava_async.hardware import check, core_rows, hop_rows
-from lava_async.hardware.timing import mapping_of
+from lava_async.hardware.machine import mapping_of
 from lava_async.schedules import Timed
 
 if TYPE_CHECKING:

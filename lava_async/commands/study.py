@@ -100,7 +100,7 @@ def _run(args: Namespace) -> Report:
 
 def _export(study: StudyConfig, out: Path, wanted: list[list[str]]) -> None:
     """Write the networks that are to be given away."""
-    from lava_async.experiments.cards import write_model
+    from lava_async.experiments.model_card import write_model
 
     cells = {(cell.setting, cell.training, str(cell.seed)): cell for cell in study.cells()}
     for setting, training, seed, folder in wanted:

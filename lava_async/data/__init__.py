@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue, nearest
 from lava_async.forms import class_labels
-from lava_async.records import ArrayRecord, count, integer_array, within
+from lava_async.records import ArrayRecord, check_int, check_range, integer_array
 from lava_async.renamed import renamed
 from lava_async.spikes import SpikeBatch, SpikeTrain, dense_counts
 
@@ -65,7 +65,7 @@ class SpikeDataset(ArrayRecord):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spikes", _counts(self.spikes))
-        n_classes = count("SpikeDataset.n_classes", self.n_classes, least=1)
+        n_classes = check_int("SpikeDataset.n_classes", self.n_classes, least=1)
         object.__setattr__(self, "labels", class_labels("SpikeDataset.labels", self.labels, n_classes))
         if len(self.labels) != len(self.spikes):
             raise InvalidValue("SpikeDataset: number of labels", len(self.labels), f"{len(self.spikes)} as of spikes")
@@ -108,7 +108,7 @@ class SpikeDataset(ArrayRecord):
         chosen = integer_array("SpikeDataset.subset: indices", indices)
         if chosen.ndim != 1:
             raise InvalidValue("SpikeDataset.subset: indices.shape", chosen.shape, "(number of samples,)")
-        within("SpikeDataset.subset: indices", chosen, 0, len(self) - 1)
+        check_range("SpikeDataset.subset: indices", chosen, 0, len(self) - 1)
         return replace(self, spikes=self.spikes[chosen], labels=self.labels[chosen])
 
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lava_async.data.places import SOURCES, listed
+from lava_async.data.paths import SOURCES, listed
 from lava_async.errors import InvalidValue
 from lava_async.extras import needs
 

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async import draws
 from lava_async.data.events import crossings, saccade, to_integers
 from lava_async.errors import InvalidValue
-from lava_async.records import array_of, count, integer_array, real_array, within
+from lava_async.records import array_of, check_int, check_range, integer_array, real_array
 
 __all__ = ["ENCODERS", "delta", "latency", "rate", "saccade"]
 
@@ -62,13 +62,13 @@ def rate(
         If an argument is not as above.
     """
     x = _values("rate.values", values)
-    steps = count("rate.steps", steps, least=1)
-    within("rate.most", real_array("rate.most", most), 0, 1)
+    steps = check_int("rate.steps", steps, least=1)
+    check_range("rate.most", real_array("rate.most", most), 0, 1)
     numbers = np.arange(len(x)) if samples is None else integer_array("rate.samples", samples)
     if numbers.shape != (len(x),):
         raise InvalidValue("rate.samples.shape", numbers.shape, f"({len(x)},), one number per sample")
     b, t, c = numbers[:, None, None], np.arange(steps), np.arange(x.shape[1])[:, None]
-    drawn = draws.unit(draws.key(count("rate.seed", seed, most=2**63 - 1), draws.RATE, b, t, 0, c))
+    drawn = draws.unit(draws.key(check_int("rate.seed", seed, most=2**63 - 1), draws.RATE, b, t, 0, c))
     return (drawn < most * x[:, :, None]).astype(np.uint8)
 
 
@@ -102,8 +102,8 @@ def latency(values: ArrayLike, *, steps: int, threshold: float = 0.01) -> NDArra
     """
     given = array_of("latency.values", values, "biuf", "numbers")
     x, digits = _values("latency.values", given), given.dtype if given.dtype.kind == "f" else np.float64
-    steps = count("latency.steps", steps, least=1)
-    within("latency.threshold", real_array("latency.threshold", threshold), 0, 1)
+    steps = check_int("latency.steps", steps, least=1)
+    check_range("latency.threshold", real_array("latency.threshold", threshold), 0, 1)
     halves = to_integers(2.0 * (1 - x) * (steps - 1), 2.0 * (steps - 1), digits)  # Half a step is half a step.
     when = np.rint(halves / 2).astype(np.int64)
     return ((when[:, :, None] == np.arange(steps)) & (x >= threshold)[:, :, None]).astype(np.uint8)
@@ -146,7 +146,7 @@ def delta(signals: ArrayLike, *, threshold: float, max_count: int = 1) -> NDArra
         raise InvalidValue("delta.signals.shape", x.shape, "(B, C, T), T at least 1")
     if not real_array("delta.threshold", threshold) > 0:
         raise InvalidValue("delta.threshold", threshold, "> 0")
-    within("delta.max_count", np.array(count("delta.max_count", max_count)), 1, 255)
+    check_range("delta.max_count", np.array(check_int("delta.max_count", max_count)), 1, 255)
     n_samples, n_channels, n_steps = x.shape
     events = np.empty((n_samples, 2, n_channels, n_steps), np.uint8)
     level, first = np.zeros((n_samples, n_channels)), x[:, :, 0]
@@ -171,5 +171,5 @@ def _values(where: str, values: ArrayLike) -> NDArray[Any]:
     x = real_array(where, values)
     if x.ndim < 2:
         raise InvalidValue(f"{where}.shape", x.shape, "(B, ...), samples first")
-    within(where, x, 0, 1)
+    check_range(where, x, 0, 1)
     return x.reshape(len(x), int(np.prod(x.shape[1:])))

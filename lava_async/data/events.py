@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.records import count, real_array, within
+from lava_async.records import check_int, check_range, real_array
 
 __all__ = ["crossings", "saccade", "to_integers", "triangle"]
 
@@ -53,9 +53,9 @@ def triangle(steps: int, width: float = 2.0) -> NDArray[np.float64]:
     InvalidType, InvalidValue
         If `steps` or `width` is not as above.
     """
-    steps = count("triangle.steps", steps, least=1)
+    steps = check_int("triangle.steps", steps, least=1)
     base = real_array("triangle.width", width)
-    within("triangle.width", base, 0, np.inf)
+    check_range("triangle.width", base, 0, np.inf)
     corners = base * np.array([[-0.5, -0.5], [0.5, 0.0], [-0.5, 0.5], [-0.5, -0.5]])
     way = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))])
     now = np.linspace(0.0, way[-1], steps + 1)
@@ -121,12 +121,12 @@ def saccade(
     """
     light = _intensities(images)
     height, width = _sensor_size(size, light.shape[1:])
-    steps = count("saccade.steps", steps, least=1)
+    steps = check_int("saccade.steps", steps, least=1)
     positions = _positions(path, steps, max(height, width))
     for field, value in (("threshold", threshold), ("dark", dark)):
         if not real_array(f"saccade.{field}", value) > 0:
             raise InvalidValue(f"saccade.{field}", value, "> 0")
-    within("saccade.max_count", np.array(count("saccade.max_count", max_count)), 1, 255)
+    check_range("saccade.max_count", np.array(check_int("saccade.max_count", max_count)), 1, 255)
 
     black = dark * 255 if light.dtype == np.uint8 else dark
     events = np.empty((len(light), 2, height, width, steps), np.uint8)
@@ -206,14 +206,14 @@ def _intensities(images: ArrayLike) -> NDArray[Any]:
     if light.ndim != 3 or 0 in light.shape[1:]:
         raise InvalidValue("saccade.images.shape", light.shape, "(B, height, width)")
     if light.dtype.kind == "f":
-        within("saccade.images", real_array("saccade.images", light), 0, 1)
+        check_range("saccade.images", real_array("saccade.images", light), 0, 1)
     return light
 
 
 def _sensor_size(size: tuple[int, int], image: tuple[int, ...]) -> tuple[int, int]:
     if not isinstance(size, tuple) or len(size) != 2:
         raise InvalidType("saccade.size", size, "a tuple (height, width)")
-    height, width = (count("saccade.size", side, least=least) for side, least in zip(size, image, strict=True))
+    height, width = (check_int("saccade.size", side, least=least) for side, least in zip(size, image, strict=True))
     return height, width
 
 
@@ -221,6 +221,6 @@ def _positions(path: ArrayLike | None, steps: int, reach: int) -> NDArray[np.flo
     positions = triangle(steps) if path is None else real_array("saccade.path", path)
     if positions.shape != (steps + 1, 2):
         raise InvalidValue("saccade.path.shape", positions.shape, f"(steps + 1, 2) = ({steps + 1}, 2)")
-    within("saccade.path", positions, -reach, reach)
+    check_range("saccade.path", positions, -reach, reach)
     rounded: NDArray[np.float64] = np.rint(positions * _SUBPIXELS) / _SUBPIXELS
     return rounded

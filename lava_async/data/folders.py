@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from lava_async import hdf5
 from lava_async.data import split_names
+from lava_async.data.files import EmptySplit
 from lava_async.data.frames import UNITS, window_ns
-from lava_async.data.parts import EmptySplit
 from lava_async.data.reading import read_array, read_arrays, read_table, read_text, visible
 from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
-from lava_async.records import count
+from lava_async.records import check_int
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -154,14 +154,14 @@ class Folder:
         size = told["size"] if isinstance(told["size"], (list, tuple)) else [told["size"]]
         if len(size) not in (1, 2):
             raise InvalidValue(f"{path}: size", size, "[height, width], or [channels]")
-        sides = [count(f"{path}: size", side, least=1) for side in size]
+        sides = [check_int(f"{path}: size", side, least=1) for side in size]
         window = float(window_ns(f"{path}: window_ms", told["window_ms"]) / 10**6)
         return cls(
             path,
             splits,
             (1, sides[0]) if len(sides) == 1 else (sides[0], sides[1]),
             window,
-            count(f"{path}: steps", told["steps"], least=1),
+            check_int(f"{path}: steps", told["steps"], least=1),
             time,
             found.classes,
             "p" in columns,
@@ -297,7 +297,7 @@ def _npy(path: Path) -> dict[str, NDArray[Any]]:
 def _h5(path: Path) -> dict[str, NDArray[Any]]:
     try:
         node = hdf5.read(path)
-        groups = [member for member in node.members.values() if isinstance(member, hdf5.Node)]
+        groups = [member for member in node.members.values() if isinstance(member, hdf5.H5Group)]
         if len(groups) == len(node.members) == 1:  # All lies in one group, as events/t.
             node = groups[0]
         return _named(path, {name: node.dataset(name) for name in node.members})

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
-from lava_async.records import array_of, count, real_array
+from lava_async.records import array_of, check_int, real_array
 from lava_async.spikes import SpikeBatch
 
 __all__ = [
@@ -262,11 +262,11 @@ class Frames:
     late: str = "error"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", count(f"{self.name}.steps", self.steps, least=1))
+        object.__setattr__(self, "steps", check_int(f"{self.name}.steps", self.steps, least=1))
         window = window_ns(f"{self.name}.window_ms", self.window_ms)
         if self.steps * window > _LONGEST:
             raise InvalidValue(f"{self.name}.window_ms", self.window_ms, "less: all time steps take over eleven days")
-        count(f"{self.name}.reduce", self.reduce, least=1, most=max(self.size))
+        check_int(f"{self.name}.reduce", self.reduce, least=1, most=max(self.size))
         for option, allowed in (("polarity", POLARITIES), ("late", LATE)):
             value = getattr(self, option)
             if value not in allowed:
@@ -274,7 +274,7 @@ class Frames:
                     f"{self.name}.{option}", value, "one of " + ", ".join(allowed) + nearest(value, allowed)
                 )
         if self.max_count is not None:
-            count(f"{self.name}.max_count", self.max_count, least=1)
+            check_int(f"{self.name}.max_count", self.max_count, least=1)
 
     @property
     def window(self) -> Fraction:

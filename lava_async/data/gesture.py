@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
+from lava_async.data.files import FileSet, Progress, load_splits
 from lava_async.data.frames import Frames, Outside, Recording, check_sensor, on_events
-from lava_async.data.parts import Part, Progress, load_parts
-from lava_async.data.places import SOURCES, find
+from lava_async.data.paths import SOURCES, find_files
 from lava_async.data.reading import read_array, read_bytes, read_table, read_text, visible
 from lava_async.errors import InvalidValue
-from lava_async.records import within
+from lava_async.records import check_range
 from lava_async.spikes import SpikeBatch
 
 __all__ = ["dvs_gesture", "read_aedat", "read_gesture_array"]
@@ -84,11 +84,11 @@ def dvs_gesture(
     frames = Frames(_SENSOR, window_ms, steps, reduce, polarity, max_count, "dvs_gesture", late)
     held = {place: splits for place, splits in _PARTS.items() if set(splits) & set(names)}
     parts = []
-    for path, splits in zip(find("dvs_gesture", list(held), folder), held.values(), strict=True):
+    for path, splits in zip(find_files("dvs_gesture", list(held), folder), held.values(), strict=True):
         files = _files(path)
         key = {"frames": frames.key(), "part": splits[0], "source": sources(files)}
-        parts.append(Part(splits, key, partial(_read_all, path, files, frames, progress)))
-    return load_parts(
+        parts.append(FileSet(splits, key, partial(_read_all, path, files, frames, progress)))
+    return load_splits(
         "dvs_gesture", names, parts, frames.shape, n_classes=N_CLASSES, cache=cache, polarity=frames.planes
     )
 
@@ -202,7 +202,7 @@ def _read_all(
             continue
         who = path.parent.name if path.suffix == ".npy" else path.name
         for label, recording in gestures:
-            within(f"file {path}: label", np.array(label), 0, N_CLASSES - 1)
+            check_range(f"file {path}: label", np.array(label), 0, N_CLASSES - 1)
             parts.append(frames.encode([recording], outside))
             labels.append(label)
             users.append(_user(path, who))

@@ -7,7 +7,7 @@ from typing import Any
 
 from lava_async.data import SpikeDataset
 from lava_async.extras import needs
-from lava_async.records import count
+from lava_async.records import check_int
 from lava_async.spikes import SpikeBatch, SpikeTrain
 
 with needs("train", "lava_async.data.loading"):
@@ -85,7 +85,7 @@ def data_loader(
     """
     return DataLoader(
         TorchSpikes(data),
-        count("data_loader.batch_size", batch_size, least=1),
+        check_int("data_loader.batch_size", batch_size, least=1),
         shuffle=shuffle,
         drop_last=drop_last,
         collate_fn=collate,

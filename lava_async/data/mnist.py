@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
 from lava_async.data.events import saccade
+from lava_async.data.files import FileSet, Progress, chosen, last_sixth, load_splits
 from lava_async.data.frames import ON_OFF, check_planes, planes
-from lava_async.data.parts import Part, Progress, chosen, last_sixth, load_parts
-from lava_async.data.places import SOURCES, find
+from lava_async.data.paths import SOURCES, find_files
 from lava_async.data.reading import inflated, read_bytes
 from lava_async.errors import InvalidValue
 from lava_async.hdf5 import most_bytes
-from lava_async.records import count, within
+from lava_async.records import check_int, check_range
 from lava_async.spikes import SpikeBatch
 
 __all__ = ["mnist", "read_idx"]
@@ -59,7 +59,7 @@ def mnist(
     folder : path, optional
         Holds ``train-images-idx3-ubyte.gz``, ``train-labels-idx1-ubyte.gz``, ``t10k-images-idx3-ubyte.gz`` and
         ``t10k-labels-idx1-ubyte.gz``, or the same without ``.gz``, or has a folder ``mnist`` that does; only those of
-        the split are read. Default: :data:`lava_async.data.places.DATA_VARIABLE`.
+        the split are read. Default: :data:`lava_async.data.paths.DATA_VARIABLE`.
     limit : int, optional
         Only the first `limit` samples of the split. They alone are encoded, and not kept in the cache.
     polarity : {"on_off", "off_on"}
@@ -79,22 +79,23 @@ def mnist(
     names = split_names("mnist.split", split)
     check_planes("mnist.polarity", polarity)
     if limit is not None:
-        limit = count("mnist.limit", limit, least=1)
+        limit = check_int("mnist.limit", limit, least=1)
     held = {prefix: splits for prefix, splits in _FILES.items() if set(splits) & set(names)}
     paths = {
-        prefix: find("mnist", [f for f in SOURCES["mnist"].files if f.startswith(prefix)], folder) for prefix in held
+        prefix: find_files("mnist", [f for f in SOURCES["mnist"].files if f.startswith(prefix)], folder)
+        for prefix in held
     }
     if limit is not None:
         return _first(limit, names, [(held[prefix], paths[prefix]) for prefix in held], polarity, progress)
     parts = [
-        Part(
+        FileSet(
             splits,
             {"file": prefix, "size": _SENSOR, "source": sources(paths[prefix]), "polarity": polarity},
             partial(_encode_files, paths[prefix], polarity, progress),
         )
         for prefix, splits in held.items()
     ]
-    return load_parts(
+    return load_splits(
         "mnist", names, parts, (2, *_SENSOR), n_classes=N_CLASSES, validation=last_sixth, cache=cache, polarity=polarity
     )
 
@@ -179,7 +180,7 @@ def _read_pair(paths: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
             raise InvalidValue(f"file {path}: shape", array.shape, "(B, 28, 28)" if ndim == 3 else "(B,)")
         found.append(array)
     images, labels = found
-    within(f"file {paths[1]}: labels", labels, 0, N_CLASSES - 1)
+    check_range(f"file {paths[1]}: labels", labels, 0, N_CLASSES - 1)
     if len(images) != len(labels):
         raise InvalidValue(f"mnist: labels in {paths[1].name}", len(labels), f"{len(images)}, one per image")
     return images, labels

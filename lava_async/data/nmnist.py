@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
+from lava_async.data.files import FileSet, Progress, last_sixth, load_splits
 from lava_async.data.frames import Frames, Outside, Recording, check_sensor, window_ns
-from lava_async.data.parts import Part, Progress, last_sixth, load_parts
-from lava_async.data.places import find
+from lava_async.data.paths import find_files
 from lava_async.data.reading import read_bytes, visible
 from lava_async.errors import InvalidValue
 from lava_async.spikes import SpikeBatch
@@ -85,7 +85,7 @@ def nmnist(
     frames = Frames(_SENSOR, window_ms, steps, reduce, polarity, max_count, "nmnist", late)
     held = {place: splits for place, splits in _FOLDERS.items() if set(splits) & set(names)}
     parts = []
-    for place in find("nmnist", list(held), folder):
+    for place in find_files("nmnist", list(held), folder):
         files = visible(place.glob("[0-9]/*.bin"))
         for file in files:
             if not file.stem.isdecimal():
@@ -94,8 +94,8 @@ def nmnist(
         if not files:
             raise InvalidValue(f"data nmnist: files in {place}", 0, "recordings 0/*.bin .. 9/*.bin")
         key = {"frames": frames.key(), "part": place.name, "source": sources(files)}
-        parts.append(Part(held[place.name], key, partial(_read_all, place, files, frames, progress)))
-    return load_parts(
+        parts.append(FileSet(held[place.name], key, partial(_read_all, place, files, frames, progress)))
+    return load_splits(
         "nmnist", names, parts, frames.shape, n_classes=10, validation=last_sixth, cache=cache, polarity=frames.planes
     )
 

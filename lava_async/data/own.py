@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from lava_async.data import SpikeDataset
 from lava_async.data.cache import sources
+from lava_async.data.files import FileSet, Progress, load_splits
 from lava_async.data.folders import Folder, read_events
 from lava_async.data.frames import UNITS, Frames, Outside, Recording, check_sensor, on_events
-from lava_async.data.parts import Part, Progress, load_parts
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.forms import class_labels, plain
-from lava_async.records import count
+from lava_async.records import check_int
 from lava_async.spikes import SpikeBatch, SpikeTrain
 
 __all__ = ["entry_point", "events", "from_events", "from_samples", "labelled", "pairs_of"]
@@ -99,8 +99,8 @@ def events(
             "folder": str(own.path.resolve()),
             "labels": [label for _, label in files],
         }
-        parts.append(Part((name,), key, partial(_read_all, files, own.time, frames, progress)))
-    return load_parts(
+        parts.append(FileSet((name,), key, partial(_read_all, files, own.time, frames, progress)))
+    return load_splits(
         "events", own.splits, parts, frames.shape, n_classes=len(own.classes), cache=cache, polarity=frames.planes
     )
 
@@ -428,5 +428,5 @@ def of_entry_point(name: str, split: str, **options: object) -> SpikeDataset:
         raise InvalidValue(f"{name}: shape", sorted(shapes), "the same of all splits")
     batch = SpikeBatch.concatenate([part.events for part in parts])
     labels = np.concatenate([part.labels for part in parts])
-    classes = count("n_classes", max(part.n_classes for part in parts))
+    classes = check_int("n_classes", max(part.n_classes for part in parts))
     return SpikeDataset(batch, labels, parts[0].shape, f"{name} {split}", classes, parts[0].polarity)

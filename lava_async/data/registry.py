@@ -111,7 +111,7 @@ def load(
         Called with the samples (or files) that are done, and all of them, where there is something to build.
     **options
         Options of this data set. Those that are read from files all take `folder`, a path: where the files
-        are (default: :data:`lava_async.data.places.DATA_VARIABLE`), and `cache`, a path or bool: as in
+        are (default: :data:`lava_async.data.paths.DATA_VARIABLE`), and `cache`, a path or bool: as in
         :func:`lava_async.data.cache.cached_events`.
 
     Raises

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from lava_async import hdf5
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
+from lava_async.data.files import FileSet, Progress, load_splits
 from lava_async.data.frames import Frames, Outside, Recording, window_ns
-from lava_async.data.parts import Part, Progress, load_parts
-from lava_async.data.places import SOURCES, find
+from lava_async.data.paths import SOURCES, find_files
 from lava_async.errors import InvalidValue
 from lava_async.forms import class_labels
 from lava_async.spikes import SpikeBatch
@@ -201,7 +201,7 @@ def _load(
     held = [("train",), ("validation",), ("test",)] if len(files) == 3 else [("train", "validation"), ("test",)]
     wanted = {file: splits for file, splits in zip(files, held, strict=True) if set(splits) & set(names)}
     parts = []
-    for path, splits in zip(find(name, list(wanted), folder), wanted.values(), strict=True):
+    for path, splits in zip(find_files(name, list(wanted), folder), wanted.values(), strict=True):
         key = {"frames": frames.key(), "file": path.name, "source": sources([path])}
-        parts.append(Part(splits, key, partial(read_speech, path, frames, progress, n_classes)))
-    return load_parts(name, names, parts, frames.shape, n_classes=n_classes, cache=cache)
+        parts.append(FileSet(splits, key, partial(read_speech, path, frames, progress, n_classes)))
+    return load_splits(name, names, parts, frames.shape, n_classes=n_classes, cache=cache)

@@ -151,7 +151,7 @@ class Result(Brief):
         With ``Margin``: after how many time steps the sample was decided and ended; 0: it was not.
     groups : list of [t, k, [neurons]], or None
         With ``record="groups"``: who was picked in which forward step (input channel c is c - C); plain lists, as JSON.
-    trace : list of Checked, or None
+    trace : list of StepRecord, or None
         With ``record="trace"``: every forward step in full.
     step_ps : (T,) int64, or None
         Timed: picoseconds from the opening of each time step to that of the next, the barrier included.
@@ -177,7 +177,7 @@ class Result(Brief):
     emitted: NDArray[Any]
     state: dict[str, NDArray[Any]]
     groups: list[list[Any]] | None = None
-    trace: list[Checked] | None = None
+    trace: list[StepRecord] | None = None
     step_ps: NDArray[np.int64] | None = None
     first_output_ps: NDArray[np.int64] | None = None
     messages: list[list[int]] | None = None
@@ -190,7 +190,7 @@ class Result(Brief):
 
 
 @dataclass(frozen=True, eq=False)
-class Checked(Brief):
+class StepRecord(Brief):
     """The state of a network after the check of one forward step.
 
     Parameters
@@ -229,7 +229,7 @@ class BatchResult(Brief):
     emitted: NDArray[Any]
     state: dict[str, NDArray[Any]]
     groups: list[list[list[Any]]] | None = None
-    trace: list[list[Checked]] | None = None
+    trace: list[list[StepRecord]] | None = None
     step_ps: NDArray[np.int64] | None = None
     first_output_ps: NDArray[np.int64] | None = None
     messages: list[list[list[int]]] | None = None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async import _core
-from lava_async.engine import BatchResult, Checked, Setup, State, public_fields
+from lava_async.engine import BatchResult, Setup, State, StepRecord, public_fields
 from lava_async.engine.calls import Call, TimedCall, last_rows
 from lava_async.spikes import SpikeBatch
 
@@ -106,7 +106,7 @@ class AnyCall(Call):
         fired = np.split(r["fired"].astype(np.int64), np.cumsum(r["n_fired"])[:-1]) if n else []
         for c, (t, k) in enumerate(zip(r["check_t"].tolist(), r["check_k"].tolist(), strict=True)):
             state = public_fields(self.setup, {name: values[c] for name, values in fields.items()})
-            yield Checked(t, k, state["u"], state["v"], fired[c], state)
+            yield StepRecord(t, k, state["u"], state["v"], fired[c], state)
 
 
 class TimedAnyCall(AnyCall, TimedCall):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async import _core
-from lava_async.engine import BatchResult, Checked, Machine, Setup, State, public_state
+from lava_async.engine import BatchResult, Machine, Setup, State, StepRecord, public_state
 from lava_async.engine.compiled_network import compiled
 from lava_async.errors import InvalidType
 from lava_async.neurons.cuba import too_small
@@ -223,15 +223,15 @@ class Call:
         times = zip(r["group_t"].tolist(), r["group_k"].tolist(), ids, strict=True)
         return [[t, k, group.tolist()] for t, k, group in times]
 
-    def _trace(self) -> list[Checked] | None:
+    def _trace(self) -> list[StepRecord] | None:
         return list(self._checks()) if self.setup.record == "trace" else None
 
-    def _checks(self) -> Iterator[Checked]:
+    def _checks(self) -> Iterator[StepRecord]:
         r = self.recorded
         u, v = (public_state(self.setup, r[name]).reshape(-1, self.network.n_neurons) for name in ("u", "v"))
         fired = np.split(r["fired"].astype(np.int64), np.cumsum(r["n_fired"])[:-1]) if len(u) else []
         for n, (t, k) in enumerate(zip(r["check_t"].tolist(), r["check_k"].tolist(), strict=True)):
-            yield Checked(t, k, u[n], v[n], fired[n], {"u": u[n], "v": v[n]})
+            yield StepRecord(t, k, u[n], v[n], fired[n], {"u": u[n], "v": v[n]})
 
 
 class TimedCall(Call):

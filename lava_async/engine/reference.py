@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async import draws
-from lava_async.engine import Checked, Result, Setup, State, check_payloads, public_fields
+from lava_async.engine import Result, Setup, State, StepRecord, check_payloads, public_fields
 from lava_async.engine.queue import NEVER, PendingQueue
 from lava_async.neurons.base import Fields, part_of
 from lava_async.spikes import SpikeTrain
@@ -80,7 +80,7 @@ class Run:
         self.forward_steps, self.first_output = np.zeros(self.T, np.int32), np.zeros(self.T, np.int32)
         self.synaptic_operations = self.neuron_updates = self.dropped = 0
         self.groups: list[list[Any]] = []
-        self.trace: list[Checked] = []
+        self.trace: list[StepRecord] = []
 
     def result(self) -> Result:
         """Run all time steps."""
@@ -91,7 +91,7 @@ class Run:
             state.t += 1
             if state.decided:
                 continue
-            self.lose_input()
+            self.drop_input()
             self.open()
             time_step(row)
             if self.stop.margin:
@@ -236,7 +236,7 @@ class Run:
         self.emit(found, k)
         if self.setup.record == "trace":
             fields = public_fields(self.setup, self.state.fields)
-            self.trace.append(Checked(self.t, k, fields["u"], fields["v"], found, fields))
+            self.trace.append(StepRecord(self.t, k, fields["u"], fields["v"], found, fields))
         return found
 
     def emit(self, fired: NDArray[np.int64], k: int) -> None:
@@ -265,7 +265,7 @@ class Run:
         if not self.setup.execution.schedule.layered:
             self.queue.push(0, self.C + fired, k, momentum[fired], spikes[fired], payload[fired], self.graded[fired])
 
-    def lose_input(self) -> None:
+    def drop_input(self) -> None:
         """Training only: drop the spikes of input channels."""
         lost = self.drop(self.setup.input_dropout, draws.INPUT_DROPOUT, 0, np.arange(self.C))
         self.emitted[self.row, : self.C][lost] = self.sent[self.row, : self.C][lost] = 0

@@ -17,17 +17,17 @@ from lava_async.data import registry
 from lava_async.data.augmentation import Augmentation
 from lava_async.errors import InvalidValue, nearest
 from lava_async.execution import Execution
+from lava_async.experiments.block_config import check_weights, layer_blocks, neuron_settings
 from lava_async.experiments.config import Config
-from lava_async.experiments.layers import check_weights, layer_blocks, neuron_settings
 from lava_async.experiments.sections import DataConfig, NetworkConfig, OptimizerConfig
 from lava_async.experiments.tables import keys, toml_name
 from lava_async.model_files import load_model
 from lava_async.training import UnlayeredNetwork, dense_blocks
+from lava_async.training.distributed import Ranks
 from lava_async.training.finetune import blocks_of
 from lava_async.training.gradient import STATE_SCALE
 from lava_async.training.losses import LOSSES
 from lava_async.training.optimization import default_learning_rate, make_optimizer, optimizer_options
-from lava_async.training.ranks import Ranks
 from lava_async.training.surrogates import SURROGATES
 from lava_async.training.trainer import Trainer
 

@@ -1,7 +1,7 @@
 """Calibrated networks that can be given away: the folder of a trained network once more, with other thresholds.
 
-The files are those of :mod:`lava_async.experiments.cards`; ``config.toml`` is that of the training, and the card says
-how the thresholds were chosen and the metrics of the network at the times of a chip.
+The files are those of :mod:`lava_async.experiments.model_card`; ``config.toml`` is that of the training, and the card
+says how the thresholds were chosen and the metrics of the network at the times of a chip.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from lava_async import netx
 from lava_async.calibration import Calibration, calibrate
 from lava_async.execution import Execution, Fields
 from lava_async.experiments import build
-from lava_async.experiments.cards import CONFIG, DATA_SETS, SAMPLES, record_samples
 from lava_async.experiments.config import Config
 from lava_async.experiments.measure import measure
+from lava_async.experiments.model_card import CONFIG, DATA_SETS, SAMPLES, record_samples
 from lava_async.experiments.study import name_of, noted
 from lava_async.files import replacing, write_json
 from lava_async.models import CARD, NETWORK, RESULTS

@@ -33,15 +33,15 @@ from lava_async.engine.config import machine
 from lava_async.errors import InvalidValue
 from lava_async.experiments import build
 from lava_async.experiments.config import Config
-from lava_async.experiments.curves import Curves
+from lava_async.experiments.tensorboard import Curves
 from lava_async.files import leftovers, replacing, write_bytes, write_json
 from lava_async.model_files import load_model
 from lava_async.training import UnlayeredNetwork
 from lava_async.training.checkpoint import check_alike, read_checkpoint, write_checkpoint
+from lava_async.training.distributed import Ranks, ranks
 from lava_async.training.failure import NonFiniteError
 from lava_async.training.history import Batch, Epoch
 from lava_async.training.loop import evaluate
-from lava_async.training.ranks import Ranks, ranks
 from lava_async.training.trainer import Trainer
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@
 
 from lava_async.chips.presets import PRESETS, Preset, Price, preset_of
 from lava_async.chips.targets import TARGETS, Target, target_of
-from lava_async.hardware import summary, timing
+from lava_async.hardware import machine, summary
 from lava_async.hardware.cost import GROUPS, Cost, Entry, cost, operations_per_core
 from lava_async.hardware.limits import Check, Fit, check
 from lava_async.hardware.mapping import Hops, Load, Mapping, place
@@ -36,11 +36,11 @@ __all__ = [
     "core_rows",
     "cost",
     "hop_rows",
+    "machine",
     "operations_per_core",
     "place",
     "preset_of",
     "renumber",
     "summary",
     "target_of",
-    "timing",
 ]

@@ -42,7 +42,7 @@ def layered_times(network: Network, machine: Machine, spikes: SpikeBatch, counts
     network : Network
         What ran.
     machine : Machine
-        The chip with the network on it, :func:`lava_async.hardware.timing.machine`.
+        The chip with the network on it, :func:`lava_async.hardware.machine.machine`.
     spikes : SpikeBatch
         Input of B samples of T time steps.
     counts : (B, N, T) int

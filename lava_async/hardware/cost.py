@@ -28,7 +28,7 @@ from lava_async.engine import BatchResult, Result
 from lava_async.errors import InvalidValue
 from lava_async.hardware.mapping import Mapping
 from lava_async.network import Network
-from lava_async.records import member
+from lava_async.records import from_registry
 
 EVENTS, TIME_STEPS = "events", "time steps"
 GROUPS = (EVENTS, TIME_STEPS)
@@ -173,7 +173,7 @@ def cost(
         "forward step": lambda: int(np.sum(result.forward_steps)),
         "none": lambda: 0,
     }
-    n_barriers = member("hardware.cost barriers", ends, barriers, {})
+    n_barriers = from_registry("hardware.cost barriers", ends, barriers, {})
     entries = [
         Entry("synaptic operations", EVENTS, int(np.sum(result.synaptic_operations)), prices.synaptic_operation),
         Entry("spikes emitted", EVENTS, int(counts.sum()), prices.emission),

@@ -7,11 +7,11 @@ lists of synapses (axons in: one per source neuron); no more than `neurons_per_c
 neurons reach too many cores (axons out: one per neuron and target core) are cut in halves, as long as that helps. A
 limit that not even a single neuron meets is left aside for its layer and reported.
 
-Memory is counted as in nengo-loihi (:mod:`lava_async.hardware.lists`). The kernel of a convolution is stored once per
-core (Davies et al. 2018: "population-based hierarchical connectivity"); what kernels at borders need beside that is
-left out. Input channels lie outside the chip; outputs that leave it take no axon. Cores are numbered in the order in
-which they are filled, four to a tile; `tiles` spreads them evenly over more tiles than they need. A mapping of one's
-own is taken as it is, and its needs are counted alike.
+Memory is counted as in nengo-loihi (:mod:`lava_async.hardware.synapse_memory`). The kernel of a convolution is stored
+once per core (Davies et al. 2018: "population-based hierarchical connectivity"); what kernels at borders need beside
+that is left out. Input channels lie outside the chip; outputs that leave it take no axon. Cores are numbered in the
+order in which they are filled, four to a tile; `tiles` spreads them evenly over more tiles than they need. A mapping of
+one's own is taken as it is, and its needs are counted alike.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async.chips.targets import Target, target_of
 from lava_async.display import Brief
 from lava_async.errors import InvalidValue
-from lava_async.hardware.lists import Indices, list_lengths, stored_bits, synapse_bits
+from lava_async.hardware.synapse_memory import Indices, list_lengths, stored_bits, synapse_bits
 from lava_async.network import Network
-from lava_async.records import count, integer_array, within
+from lava_async.records import check_int, check_range, integer_array
 
 MOST_CORES = 2**20
 
@@ -261,7 +261,7 @@ def _most_of_layers(
     for number in given:
         if number is None:
             continue
-        if count(where, number, least=1) > (most or number):
+        if check_int(where, number, least=1) > (most or number):
             raise InvalidValue(where, number, f"1 .. {most}, the neurons of a core of {chip.title}")
     return [None if number is None else int(number) for number in given]
 
@@ -274,7 +274,7 @@ def _spread(chip: Target, n_cores: int, tiles: int | None) -> NDArray[np.int64]:
     if grid is None:
         raise InvalidValue("place.tiles", tiles, f"left out: the mesh of {chip.title} is not published")
     on_chip = grid.width * grid.height
-    if count("place.tiles", tiles, least=1) > on_chip:
+    if check_int("place.tiles", tiles, least=1) > on_chip:
         raise InvalidValue("place.tiles", tiles, f"1 .. {on_chip}, the tiles of {chip.title}")
     if n_cores > tiles * grid.cores:
         needed = -(-n_cores // grid.cores)
@@ -288,7 +288,7 @@ def _own(network: Network, chip: Target, cores: ArrayLike) -> Mapping:
     given = integer_array("place.cores", cores)
     if given.shape != (network.n_neurons,):
         raise InvalidValue("place.cores, shape", given.shape, f"({network.n_neurons},), a core for each neuron")
-    within("place.cores", given, 0, MOST_CORES)
+    check_range("place.cores", given, 0, MOST_CORES)
     numbers, core_of = np.unique(given, return_inverse=True)
     filled = []
     for c in range(len(numbers)):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.hardware.lists import list_lengths, weight_bits
+from lava_async.hardware.synapse_memory import list_lengths, weight_bits
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.synapses import INPUT, Synapses

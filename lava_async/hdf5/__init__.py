@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from lava_async.files import why_unreadable
 from lava_async.hdf5.client import Answer, AnswerError, ask
-from lava_async.hdf5.node import Node, Unreadable
+from lava_async.hdf5.node import H5Group, Unreadable
 
-__all__ = ["Hdf5Error", "Node", "Unreadable", "most_bytes", "read", "rows"]
+__all__ = ["H5Group", "Hdf5Error", "Unreadable", "most_bytes", "read", "rows"]
 
 
 class Hdf5Error(ValueError):
@@ -46,7 +46,7 @@ def read(
     *,
     largest: int | None = None,
     error: type[ValueError] = Hdf5Error,
-) -> Node:
+) -> H5Group:
     """Return the groups and datasets of an HDF5 file.
 
     The sizes of all datasets are added up before one of them is read. A dataset to which several links lead is read
@@ -65,7 +65,7 @@ def read(
 
     Returns
     -------
-    Node
+    H5Group
         The root. Its datasets are read-only arrays of booleans, integers, floats or strings (as bytes of fixed length).
 
     Raises
@@ -80,7 +80,7 @@ def read(
     (64, 200)
     """
     file = os.fspath(path)
-    root = Node(file, error=error)
+    root = H5Group(file, error=error)
     with closing(_answer(file, error, roots=list(roots), largest=largest)) as messages:
         for head, array in messages:
             *parents, name = head["path"].strip("/").split("/")
@@ -88,7 +88,7 @@ def read(
             for parent in parents:
                 node = node.members[parent]  # type: ignore[assignment]
             if "group" in head:
-                node.members[name] = Node(file, head["path"], error=error)
+                node.members[name] = H5Group(file, head["path"], error=error)
             elif "problem" in head:
                 node.members[name] = Unreadable(head["problem"])
             elif "same" in head:
@@ -179,7 +179,7 @@ def _array(answer: Answer, head: dict[str, Any], most: int) -> NDArray[Any]:
     return array
 
 
-def _member(root: Node, path: str) -> Node | NDArray[Any] | Unreadable:
+def _member(root: H5Group, path: str) -> H5Group | NDArray[Any] | Unreadable:
     member: Any = root
     for name in path.strip("/").split("/"):
         member = member.members[name]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = Path(__file__).with_name("reader.py")
-PATIENCE = 60.0
+PATIENCE_SECONDS = 60.0
 """Seconds without a message after which the reader is given up; it gives up a file itself before."""
 MEANING = {
     "SIGPROF": "reading takes too long",
@@ -71,7 +71,7 @@ class Answer:
         """
         got = 0
         while got < len(view):
-            if not select.select([self._content], [], [], PATIENCE)[0]:
+            if not select.select([self._content], [], [], PATIENCE_SECONDS)[0]:
                 raise AnswerError("reading makes no progress")
             count = os.readv(self._content, [view[got:]])
             if count == 0:

@@ -21,7 +21,7 @@ class Unreadable:
 
 
 @dataclass
-class Node:
+class H5Group:
     """A group of an HDF5 file in memory; every access is checked.
 
     Parameters
@@ -31,7 +31,7 @@ class Node:
     where : str
         Path of the group in the file, "" for the root.
     members : dict
-        Groups (Node), datasets (arrays) and what could not be read.
+        Groups (H5Group), datasets (arrays) and what could not be read.
     used : set of str
         Members that were read.
     error : type of ValueError
@@ -40,7 +40,7 @@ class Node:
 
     file: str
     where: str = ""
-    members: dict[str, Node | NDArray[Any] | Unreadable] = field(default_factory=dict)
+    members: dict[str, H5Group | NDArray[Any] | Unreadable] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     error: type[ValueError] = ValueError
 
@@ -55,7 +55,7 @@ class Node:
         """Return the members that nobody has read."""
         return sorted(self.members.keys() - self.used)
 
-    def _get(self, name: str) -> Node | NDArray[Any]:
+    def _get(self, name: str) -> H5Group | NDArray[Any]:
         self.used.add(name)
         if name not in self.members:
             raise self.fail(name, "missing")
@@ -64,17 +64,17 @@ class Node:
             raise self.fail(name, member.problem)
         return member
 
-    def group(self, name: str) -> Node:
+    def group(self, name: str) -> H5Group:
         """Return a member that is a group."""
         member = self._get(name)
-        if not isinstance(member, Node):
+        if not isinstance(member, H5Group):
             raise self.fail(name, "must be a group, is a dataset")
         return member
 
     def dataset(self, name: str) -> NDArray[Any]:
         """Return a member that is a dataset, as it is."""
         member = self._get(name)
-        if isinstance(member, Node):
+        if isinstance(member, H5Group):
             raise self.fail(name, "must be a dataset, is a group")
         return member
 

@@ -111,7 +111,7 @@ def load(path: str | os.PathLike[str], *, execution: Execution | None = None, **
     return network
 
 
-def _read(root: hdf5.Node, path: str | os.PathLike[str]) -> Network:
+def _read(root: hdf5.H5Group, path: str | os.PathLike[str]) -> Network:
     ours = None
     if GROUP in root:
         check_version(root.group(GROUP))

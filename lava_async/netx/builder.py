@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Layer, Network
-from lava_async.netx.h5 import NetxError, Node
+from lava_async.netx.h5 import H5Group, NetxError
 from lava_async.neurons import LoihiParams, NeuronModel, combine
 from lava_async.synapses import INPUT, Dense, Sparse, Synapses
 
@@ -45,7 +45,7 @@ class NetworkBuilder:
         self.layers: list[Layer] = []
         self.synapses: list[Synapses] = []
         self.params: list[NeuronModel] = []
-        self.node = Node("", error=NetxError)
+        self.node = H5Group("", error=NetxError)
         # What each layer of the file sends on. Those with neurons are known in advance, for feedback through `concat`.
         self.sends: list[tuple[LayerRef, ...] | None] = []
         neurons = 0

@@ -8,14 +8,14 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.netx.builder import NetworkBuilder
 from lava_async.netx.exportable import NotExportable, layer_views
-from lava_async.netx.h5 import Node
+from lava_async.netx.h5 import H5Group
 from lava_async.netx.layers import LAYER_TYPES, ConvLayer, FlattenLayer, InputLayer, LayerType
 from lava_async.netx.layers.dense import DenseLayer
 
 log = logging.getLogger(__name__)
 
 
-def read_layers(group: Node) -> list[LayerType]:
+def read_layers(group: H5Group) -> list[LayerType]:
     """Read the group ``/layer``.
 
     Raises
@@ -37,27 +37,27 @@ def read_layers(group: Node) -> list[LayerType]:
             raise node.fail("type", f" = {kind}: must be one of {', '.join(LAYER_TYPES)}")
         _check_groups(node)
         layers.append(LAYER_TYPES[kind].read(node))
-        for unused in (node, *(member for member in node.members.values() if isinstance(member, Node))):
+        for unused in (node, *(member for member in node.members.values() if isinstance(member, H5Group))):
             if unused.unused():
                 log.warning("%s: %s: not used: %s", node.file, unused.where, ", ".join(unused.unused()))
     return layers
 
 
-def _check_groups(node: Node) -> None:
+def _check_groups(node: H5Group) -> None:
     """Raise if a layer has no neurons but a group of another name: a corrupted file would load as another network."""
-    groups = [name for name, member in node.members.items() if isinstance(member, Node)]
+    groups = [name for name, member in node.members.items() if isinstance(member, H5Group)]
     if groups and "neuron" not in groups:
         raise node.fail(groups[0], "is a group, and there is none of the name neuron")
 
 
-def to_network(layers: list[LayerType], group: Node) -> Network:
+def to_network(layers: list[LayerType], group: H5Group) -> Network:
     """Return the network that the layers of a file describe.
 
     Parameters
     ----------
     layers : list of LayerType
         What :func:`read_layers` returned for the group.
-    group : Node
+    group : H5Group
         The group ``/layer``, for errors.
     """
     builder = NetworkBuilder([layer.neurons for layer in layers])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lava_async.network import Layer, Network
 from lava_async.netx.builder import MOST_NEURONS
-from lava_async.netx.h5 import NetxError, Node, write_dataset
+from lava_async.netx.h5 import H5Group, NetxError, write_dataset
 from lava_async.netx.models import read_params, write_params
 from lava_async.registry import Registry
 from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
@@ -90,7 +90,7 @@ def _put_numbers(group: h5py.Group, name: str, value: Any) -> None:
     write_dataset(group, name, value)
 
 
-def _get_numbers(group: Node, name: str) -> NDArray[Any]:
+def _get_numbers(group: H5Group, name: str) -> NDArray[Any]:
     """Read what :func:`_put_numbers` wrote."""
     real = group.numbers(name)
     if name + IMAGINARY not in group:
@@ -101,7 +101,7 @@ def _get_numbers(group: Node, name: str) -> NDArray[Any]:
     return (real + 1j * imaginary).astype(np.complex64)
 
 
-def read(group: Node) -> Network:
+def read(group: H5Group) -> Network:
     """Read a network.
 
     Raises
@@ -118,7 +118,7 @@ def read(group: Node) -> Network:
     return group.checked("synapses", lambda: Network(ends[0], layers, synapses, params, ends[1]))
 
 
-def _layers(group: Node) -> tuple[Layer, ...]:
+def _layers(group: H5Group) -> tuple[Layer, ...]:
     said = group.json("layers")
     good = isinstance(said, list) and all(
         isinstance(each, list)
@@ -132,7 +132,7 @@ def _layers(group: Node) -> tuple[Layer, ...]:
     return tuple(Layer(tuple(shape), name) for name, *shape in said)
 
 
-def _one_by_one(group: Node) -> list[tuple[int, Synapses]]:
+def _one_by_one(group: H5Group) -> list[tuple[int, Synapses]]:
     found = []
     for k in sorted(group.members):
         node = group.group(k)
@@ -148,7 +148,7 @@ def _one_by_one(group: Node) -> list[tuple[int, Synapses]]:
     return found
 
 
-def _lists(group: Node) -> list[tuple[int, Synapses]]:
+def _lists(group: H5Group) -> list[tuple[int, Synapses]]:
     numbers = [group.integers(name, INPUT, 2**40) for name in PARTS]
     lists = [_get_numbers(group, name) for name in LISTS]
     if len({x.shape for x in numbers}) != 1 or len({(*x.shape, x.ndim) for x in lists}) != 1 or lists[0].ndim != 1:

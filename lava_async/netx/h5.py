@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lava_async.files import write_bytes
-from lava_async.hdf5 import Node as Node
+from lava_async.hdf5 import H5Group as H5Group
 from lava_async.renamed import renamed
 
 COMPACT = 2**10
@@ -31,7 +31,7 @@ class NetxWarning(UserWarning):
     """Stock netx or slayer would run a .net file differently from what it contains."""
 
 
-def warn(node: Node, name: str, text: str) -> None:
+def warn(node: H5Group, name: str, text: str) -> None:
     """Warn of a field of a group."""
     warnings.warn(f"{node.file}: {node.where}/{name}: {text}", NetxWarning, stacklevel=2)
 
@@ -83,4 +83,4 @@ def write_dataset(group: h5py.Group, name: str, value: ArrayLike | str) -> h5py.
     return dataset
 
 
-__getattr__ = renamed(__name__, {"put": write_dataset}, globals())
+__getattr__ = renamed(__name__, {"put": write_dataset, "Node": H5Group}, globals())

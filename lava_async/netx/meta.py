@@ -16,7 +16,7 @@ import numpy as np
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import FIELDS, Execution, Fields, chosen, noted_execution, noted_fields
 from lava_async.netx.builder import MOST_NEURONS
-from lava_async.netx.h5 import NetxError, Node, write_dataset
+from lava_async.netx.h5 import H5Group, NetxError, write_dataset
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -57,7 +57,7 @@ def write_metadata(h5file: h5py.Group, metadata: Mapping[str, Any]) -> None:
     write_dataset(group, "metadata", json.dumps(known))
 
 
-def check_version(group: Node) -> None:
+def check_version(group: H5Group) -> None:
     """Raise NetxError if the group ``/async`` was written by a newer version."""
     found = group.integer("schema_version", 1, 2**31)
     if found > SCHEMA_VERSION:
@@ -67,7 +67,7 @@ def check_version(group: Node) -> None:
         )
 
 
-def read_metadata(root: Node) -> dict[str, Any]:
+def read_metadata(root: H5Group) -> dict[str, Any]:
     """Return the metadata of a file, and how many groups of outputs it averages if it ends with such a layer."""
     found: dict[str, Any] = {}
     if GROUP in root:

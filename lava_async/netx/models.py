@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from lava_async.netx.h5 import NetxError, Node, write_dataset
+from lava_async.netx.h5 import H5Group, NetxError, write_dataset
 from lava_async.neurons import MODELS, CubaParams, LoihiParams, MixedParams, NeuronModel, Params, combine, unknown
 
 PLAIN = {kind.tag: kind for kind in (CubaParams, LoihiParams)}
@@ -59,7 +59,7 @@ def _numbers(kind: type[NeuronModel]) -> list[str]:
     return [name for name in kind.names() if name not in (*kind.choices, *EXTRAS)]
 
 
-def read_params(group: Node, sizes: Sequence[int]) -> Params:
+def read_params(group: H5Group, sizes: Sequence[int]) -> Params:
     """Read the parameters of a network whose layers have these sizes.
 
     Raises
@@ -86,7 +86,7 @@ def read_params(group: Node, sizes: Sequence[int]) -> Params:
     return found
 
 
-def _part(node: Node, k: int, said: Any, n: int) -> NeuronModel:
+def _part(node: H5Group, k: int, said: Any, n: int) -> NeuronModel:
     """Read the parameters of n neurons from group k, given the name and the words of their model."""
     if not isinstance(said, list) or not said or not all(isinstance(word, str) for word in said):
         raise node.fail("models", f"[{k}] = {said}: must be a list of a name and words")

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.records import ArrayRecord, frozen, integer_array, real_array, within
+from lava_async.records import ArrayRecord, check_range, integer_array, read_only, real_array
 
 Fields = dict[str, NDArray[Any]]
 """A state: an array of n numbers under each name."""
@@ -84,8 +84,8 @@ class NeuronModel(ArrayRecord, ABC):
             whole = name in _OF_EVERY_MODEL
             array = integer_array(where, value) if whole else self.read(name, where, value, read)
             low, high = (0, _INT32) if whole else self.ranges.get(name, (-np.inf, np.inf))
-            within(where, array, low, high)
-            object.__setattr__(self, name, frozen(array))
+            check_range(where, array, low, high)
+            object.__setattr__(self, name, read_only(array))
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -187,7 +187,7 @@ class NeuronModel(ArrayRecord, ABC):
         if isinstance(weights, np.ndarray) and weights.dtype == np.float32 and np.isfinite(weights).all():
             return weights
         array = real_array(where, weights)
-        within(where, array, -LARGEST, LARGEST)
+        check_range(where, array, -LARGEST, LARGEST)
         return array.astype(np.float32)
 
     def arriving(self, weights: NDArray[Any], target: Any) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async.errors import InvalidValue
 from lava_async.neurons.base import Fields, NeuronModel
 from lava_async.neurons.cuba import RESETS, check_subtract
-from lava_async.records import whole_array, within
+from lava_async.records import check_range, whole_array
 
 DECAY_BITS = 12
 ONE = 1 << DECAY_BITS
@@ -86,14 +86,14 @@ class LoihiArithmetic(NeuronModel):
         """Return ``bias_mant << bias_exp``, an arithmetic shift to the right where the exponent is negative."""
         mant, exp = np.asarray(self.bias_mant), np.asarray(self.bias_exp)
         bias = np.asarray(np.where(exp < 0, mant >> np.maximum(-exp, 0), mant << np.maximum(exp, 0)))
-        within(f"{type(self).__name__}.bias_mant << bias_exp", bias, -INT32, INT32)
+        check_range(f"{type(self).__name__}.bias_mant << bias_exp", bias, -INT32, INT32)
         return bias
 
     @staticmethod
     def check_weights(where: str, weights: ArrayLike) -> NDArray[Any]:
         """Return weights as int32 after checking that they are integers of 9 bits."""
         if isinstance(weights, np.ndarray) and weights.dtype == np.int32:
-            within(where, weights, MIN_WEIGHT, MAX_WEIGHT)
+            check_range(where, weights, MIN_WEIGHT, MAX_WEIGHT)
             return weights
         return whole_array(where, weights, MIN_WEIGHT, MAX_WEIGHT).astype(np.int32)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from lava_async import hdf5
 from lava_async.files import write_bytes
-from lava_async.hdf5 import Node as Group
+from lava_async.hdf5 import H5Group as Group
 from lava_async.hdf5 import Unreadable
 from lava_async.nir.errors import NirError, package
 from lava_async.nir.graph import DEEPEST, Graph, Node, Problem, as_text, brief, flatten

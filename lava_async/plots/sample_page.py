@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lava_async.engine import Checked, Result
+from lava_async.engine import Result, StepRecord
 from lava_async.errors import InvalidValue
 from lava_async.network import Network
 from lava_async.plots.template import as_json, fill, fragment
@@ -123,7 +123,7 @@ def _run(network: Network, name: str, run: Result, times: list[int], spikes: Arr
     }
 
 
-def _membrane(network: Network, check: Checked) -> tuple[NDArray[Any], NDArray[Any]]:
+def _membrane(network: Network, check: StepRecord) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return what each neuron compares with its threshold, and that threshold, after the check of a forward step."""
     values, thresholds = [], []
     for here, model in network.models:

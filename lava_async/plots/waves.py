@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lava_async.engine import Checked, Result
+from lava_async.engine import Result, StepRecord
 from lava_async.errors import InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams, NeuronModel, unknown
@@ -139,7 +139,7 @@ def wave(network: Network, result: Result, t: int, spikes: ArrayLike | None = No
     return Wave(network, t, len(checks), ranked)
 
 
-def _momenta(network: Network, trace: list[Checked], checks: list[Checked]) -> dict[tuple[int, int], float]:
+def _momenta(network: Network, trace: list[StepRecord], checks: list[StepRecord]) -> dict[tuple[int, int], float]:
     """Return the voltage before the reset of each (forward step, neuron) that fired; nothing of other models."""
     first = next(n for n, c in enumerate(trace) if c is checks[0])
     dtype: Any = network.params.dtype

@@ -34,7 +34,7 @@ from lava_async.proc import channels
 from lava_async.proc.start_method import FORK
 
 #: Seconds between two looks at whether the caller still lives.
-PULSE = 1.0
+PULSE_SECONDS = 1.0
 #: What is left out when an actor says where it is.
 MACHINERY = ("/lava/magma/", "/multiprocessing/", "/threading.py", __file__, channels.__file__)
 #: Types of a Var that can be read.
@@ -148,7 +148,7 @@ class Actor(ForkProcess):
     def _attend(self, main: int) -> None:
         """Answer the caller, and end with it."""
         while os.getppid() == self._caller:
-            if self._there.poll(PULSE):
+            if self._there.poll(PULSE_SECONDS):
                 question, detail = self._there.recv()
                 if question == "stack":
                     self._say("stack", _place(sys._current_frames()[main]))
@@ -230,7 +230,7 @@ def _end_with_caller(caller: int) -> None:
 
     def watch() -> None:
         while os.getppid() == caller:
-            time.sleep(PULSE)
+            time.sleep(PULSE_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

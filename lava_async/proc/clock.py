@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lava_async.errors import InvalidValue
-from lava_async.records import count, integer_array, within
+from lava_async.records import check_int, check_range, integer_array
 
 
 class Moment(NamedTuple):
@@ -51,11 +51,11 @@ class Clock:
     def checked(cls, where: str, steps_per_bin: Any, offset: Any, reset_interval: Any) -> Clock:
         """Return a clock after checking its settings, which errors call ``where.name``."""
         offsets = integer_array(f"{where}.offset", offset)
-        within(f"{where}.offset", offsets, 0, 2**31)
+        check_range(f"{where}.offset", offsets, 0, 2**31)
         if reset_interval is not None:
-            count(f"{where}.reset_interval", reset_interval, least=1)
+            check_int(f"{where}.reset_interval", reset_interval, least=1)
         return cls(
-            count(f"{where}.steps_per_bin", steps_per_bin, least=1),
+            check_int(f"{where}.steps_per_bin", steps_per_bin, least=1),
             offsets if offsets.ndim else int(offsets),
             reset_interval,
         )
@@ -71,7 +71,7 @@ class Clock:
 
 def lava_shape(where: str, shape: object) -> tuple[int, ...]:
     """Return a shape as a tuple, which Lava's ports need."""
-    sizes = tuple(count(f"{where}.shape", size, least=1) for size in np.atleast_1d(np.asarray(shape, dtype=object)))
+    sizes = tuple(check_int(f"{where}.shape", size, least=1) for size in np.atleast_1d(np.asarray(shape, dtype=object)))
     if not sizes:
         raise InvalidValue(f"{where}.shape", shape, "at least one size")
     return sizes

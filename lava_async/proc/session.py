@@ -19,14 +19,14 @@ from lava.utils.sparse import find
 from scipy.sparse import csr_matrix
 
 from lava_async.proc.actors import Actors, ProcessModelError
-from lava_async.records import count
+from lava_async.records import check_int
 
 #: Default time limit: this many seconds, and one more per time step.
-PATIENCE = 60.0
+PATIENCE_SECONDS = 60.0
 #: Seconds between two looks at the actors while waiting.
-GLANCE = 0.01
+GLANCE_SECONDS = 0.01
 #: Seconds that actors get for ending by themselves, or for a last answer.
-GRACE = 5.0
+GRACE_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Session(Runtime):
 
     def run(self, steps: int, *, wait: bool = True) -> None:
         """Run some time steps; with ``wait=False`` return at once, to :meth:`wait` (or :meth:`pause`) later."""
-        self.start(RunSteps(num_steps=count("steps", steps, least=1), blocking=wait))
+        self.start(RunSteps(num_steps=check_int("steps", steps, least=1), blocking=wait))
 
     def start(self, run_condition: AbstractRunCondition) -> None:
         """Run as Lava's ``Process.run`` does; ``RunContinuous()`` goes on until :meth:`pause` or :meth:`stop`."""
@@ -107,7 +107,7 @@ class Session(Runtime):
         """
         if not self._turn.acquire(blocking=False):
             self._asked = True
-            if not self._turn.acquire(timeout=GRACE):
+            if not self._turn.acquire(timeout=GRACE_SECONDS):
                 self._abort("was stopped by another thread")
                 return
         try:
@@ -118,7 +118,7 @@ class Session(Runtime):
 
     def _stop_at_exit(self) -> None:
         """End a network that was forgotten; one that does not stop must not keep the interpreter."""
-        self._timeout = min(self._timeout or GRACE, GRACE)
+        self._timeout = min(self._timeout or GRACE_SECONDS, GRACE_SECONDS)
         self.stop()
 
     def _stop(self, end: str) -> None:
@@ -128,14 +128,14 @@ class Session(Runtime):
             self.pause()
             self._allow()
             self._values = self._read(None)
-            self._deadline = min(self._deadline, time.monotonic() + GRACE)
+            self._deadline = min(self._deadline, time.monotonic() + GRACE_SECONDS)
             self._request(MGMT_COMMAND.STOP, MGMT_RESPONSE.TERMINATED)
         except RunTimeout as timeout:
             log.warning("killed a network that does not stop: %s", timeout)
         except BaseException:
             self._abort("failed")
             raise
-        self._close(end, GRACE)
+        self._close(end, GRACE_SECONDS)
 
     def initialize(self, node_cfg_idx: int = 0) -> None:
         """Build all actors and wait until their ProcessModels are constructed."""
@@ -153,7 +153,7 @@ class Session(Runtime):
             self.exception_q.clear()  # Lava's; actors report by themselves.
             while not all(actor.has("ready") for actor in self._messaging_infrastructure.actors):
                 self._check()
-                time.sleep(GLANCE / 10)
+                time.sleep(GLANCE_SECONDS / 10)
         except BaseException:
             self._abort("failed")
             raise
@@ -192,7 +192,7 @@ class Session(Runtime):
             if enum_equal(answer, MGMT_RESPONSE.REQ_STOP):
                 return self.stop()
             if not enum_equal(answer, MGMT_RESPONSE.DONE):
-                self._deadline = time.monotonic() + GRACE
+                self._deadline = time.monotonic() + GRACE_SECONDS
                 self._first([])  # A model failed and its report is on the way.
             waiting.remove(port)
         self._is_running = False
@@ -216,7 +216,7 @@ class Session(Runtime):
                 if port.probe():
                     return port
             self._check()
-            awake.wait(GLANCE)
+            awake.wait(GLANCE_SECONDS)
             awake.clear()
 
     def _check(self) -> None:
@@ -236,7 +236,7 @@ class Session(Runtime):
             # An exception tells more than the death of another actor.
             raise min(failures, key=lambda error: isinstance(error, ProcessModelError))
         if time.monotonic() > self._deadline:
-            last = time.monotonic() + GRACE
+            last = time.monotonic() + GRACE_SECONDS
             stacks = {actor.name: actor.ask("stack", deadline=last) for actor in actors}
             self._abort("ran into its time limit")
             busy = [f"{name}:\n{stack or '  (no answer)'}" for name, stack in stacks.items() if stack != ""]
@@ -244,7 +244,7 @@ class Session(Runtime):
 
     def _allow(self, steps: int = 0) -> None:
         """Set the deadline of what follows."""
-        self._limit = self._timeout if self._timeout is not None else PATIENCE + steps
+        self._limit = self._timeout if self._timeout is not None else PATIENCE_SECONDS + steps
         self._deadline = time.monotonic() + self._limit
 
     def _alive(self) -> None:

@@ -8,7 +8,7 @@ test of schedules covers it. What others need to know of it are its capabilities
 
 from __future__ import annotations
 
-from lava_async.records import member
+from lava_async.records import from_registry
 from lava_async.registry import Registry
 from lava_async.schedules.base import ExecutionKind, Lowered, Order, Pending, Schedule, Term, checked, no_single_queue
 from lava_async.schedules.depth import Deep, Shallow
@@ -49,7 +49,7 @@ def schedule(name: str, **options: object) -> ExecutionKind:
     kind = SCHEDULES.get(name) if isinstance(name, str) else None
     if kind is not None and "group_size" not in kind.options() and options.get("group_size", 0) is None:
         options.pop("group_size")
-    made: ExecutionKind = member("schedule", SCHEDULES, name, options)
+    made: ExecutionKind = from_registry("schedule", SCHEDULES, name, options)
     return made
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lava_async.draws import MOMENTUM_NOISE, RANDOM_SCHEDULE, unit
 from lava_async.errors import InvalidType
-from lava_async.records import count
+from lava_async.records import check_int
 
 
 class Term(IntEnum):
@@ -177,7 +177,7 @@ class Schedule(ExecutionKind):
 
     def __post_init__(self) -> None:
         if self.group_size is not None:
-            size = count(f"{type(self).__name__}.group_size", self.group_size, least=1)
+            size = check_int(f"{type(self).__name__}.group_size", self.group_size, least=1)
             object.__setattr__(self, "group_size", size)
 
     def ranking(self) -> Order | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.records import within
+from lava_async.records import check_range
 from lava_async.schedules.base import Lowered, Pending, Schedule
 
 Group = tuple[int, int, tuple[int, ...]]
@@ -57,7 +57,7 @@ class Replay(Schedule):
             twice = next((t, k) for (t, k, _), (s, l, _) in pairwise(plain) if (t, k) == (s, l))
             raise InvalidValue("Replay.groups (t, k)", twice, "given once")
         for t, k, ids in plain:
-            within(f"Replay.groups[t={t}, k={k}]", np.array(ids), -(2**31), 2**31 - 1)
+            check_range(f"Replay.groups[t={t}, k={k}]", np.array(ids), -(2**31), 2**31 - 1)
             if len(set(ids)) < len(ids):
                 raise InvalidValue(f"Replay.groups[t={t}, k={k}]", list(ids), "different neurons")
 

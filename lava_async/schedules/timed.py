@@ -12,7 +12,7 @@ import numpy as np
 from lava_async.chips.presets import preset_of
 from lava_async.chips.targets import TARGETS
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.records import count, integer_array, within
+from lava_async.records import check_int, check_range, integer_array
 from lava_async.schedules.base import ExecutionKind
 
 LONGEST = 10**12
@@ -95,7 +95,7 @@ class Timed(ExecutionKind):
         if mapping is not None and (neurons_per_core is not None or tiles is not None):
             raise InvalidValue("Timed.mapping", "given", "given alone, without neurons_per_core and tiles")
         object.__setattr__(self, "neurons_per_core", _per_core(neurons_per_core))
-        object.__setattr__(self, "tiles", None if tiles is None else count("Timed.tiles", tiles, least=1))
+        object.__setattr__(self, "tiles", None if tiles is None else check_int("Timed.tiles", tiles, least=1))
         object.__setattr__(self, "messages", None if messages is None else _deliveries(messages))
         known = [name for name, chip in TARGETS.items() if chip.grid is not None]
         if target not in known:
@@ -145,18 +145,18 @@ def _preset(preset: Any) -> str | Times:
         raise InvalidType("Timed.preset", preset, "the name of a preset, or Times")
     if set(values) != set(Times._fields):
         raise InvalidValue("Timed.preset, fields", sorted(values), ", ".join(Times._fields))
-    return Times(**{name: count(f"Timed.preset.{name}", time, most=LONGEST) for name, time in values.items()})
+    return Times(**{name: check_int(f"Timed.preset.{name}", time, most=LONGEST) for name, time in values.items()})
 
 
 def _per_core(given: Any) -> int | tuple[int | None, ...] | None:
     if given is None or not isinstance(given, Sequence):
-        return None if given is None else count("Timed.neurons_per_core", given, least=1)
-    return tuple(None if n is None else count("Timed.neurons_per_core", n, least=1) for n in given)
+        return None if given is None else check_int("Timed.neurons_per_core", given, least=1)
+    return tuple(None if n is None else check_int("Timed.neurons_per_core", n, least=1) for n in given)
 
 
 def _cores(mapping: Any) -> tuple[int, ...]:
     cores = integer_array("Timed.mapping", getattr(mapping, "core_of", mapping))
-    within("Timed.mapping", cores, 0, 2**20)
+    check_range("Timed.mapping", cores, 0, 2**20)
     if cores.ndim != 1:
         raise InvalidValue("Timed.mapping.shape", cores.shape, "(N,), a core for each neuron")
     return tuple(cores.tolist())
@@ -172,6 +172,6 @@ def _deliveries(messages: Iterable[Any]) -> tuple[Delivery, ...]:
         due = known[1] + 1 if t == known[0] and known[1] >= 0 else 1
         if t < 0 or k != due:
             raise InvalidValue("Timed.messages (t, k)", (t, k), "every forward step 1, 2, ... of a time step, once")
-        within(f"Timed.messages[t={t}, k={k}]", np.array([source, core]), -(2**31), 2**31 - 1)
+        check_range(f"Timed.messages[t={t}, k={k}]", np.array([source, core]), -(2**31), 2**31 - 1)
         known = t, k
     return plain

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async import draws
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.records import array_of, count, within
+from lava_async.records import array_of, check_int, check_range
 from lava_async.spikes.counts import MAX_PAYLOAD, entries_of
 from lava_async.spikes.entries import Entries
 from lava_async.spikes.train import SpikeTrain
@@ -107,7 +107,7 @@ class SpikeBatch(Entries):
                 raise InvalidValue(
                     "SpikeBatch.to_dense: dtype", dtype.name, "a floating type: the input is real numbers"
                 )
-            within("SpikeBatch.count", self.count, np.iinfo(dtype).min, np.iinfo(dtype).max)
+            check_range("SpikeBatch.count", self.count, np.iinfo(dtype).min, np.iinfo(dtype).max)
         dense = np.zeros(self.shape, dtype)
         place = np.repeat(np.arange(len(self) * self.n_steps), np.diff(self.start, axis=1).ravel())
         dense[place // max(self.n_steps, 1), self.channel, place % max(self.n_steps, 1)] = self.count
@@ -123,7 +123,7 @@ class SpikeBatch(Entries):
         """Return the events with at most so many per channel and time step; None: all of them."""
         if most is None:
             return self
-        most = count("max_count", most, least=1, most=MAX_PAYLOAD)
+        most = check_int("max_count", most, least=1, most=MAX_PAYLOAD)
         return self.trusted(self.channel, np.minimum(self.count, most), self.start, self.n_channels)
 
     @classmethod
@@ -154,12 +154,12 @@ class SpikeBatch(Entries):
             array = array_of(f"SpikeBatch.{name}", value, "iu", "integers")
             if array.shape != place.shape or array.ndim != 1:
                 raise InvalidValue(f"SpikeBatch.{name}.shape", array.shape, "(E,), one entry per event")
-            within(f"SpikeBatch.{name}", array, 0, size - 1)
+            check_range(f"SpikeBatch.{name}", array, 0, size - 1)
             place = place * size + array.astype(np.int64)
         place.sort()
         first = np.flatnonzero(np.diff(place, prepend=-1))
         counts = np.diff(first, append=len(place))
-        within("SpikeBatch.count", counts, 0, MAX_PAYLOAD)
+        check_range("SpikeBatch.count", counts, 0, MAX_PAYLOAD)
         place = place[first]
         bounds = np.searchsorted(place, np.arange(n_samples * n_steps + 1) * n_channels)
         start = bounds[np.arange(n_samples)[:, None] * n_steps + np.arange(n_steps + 1)]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async import _core
 from lava_async.errors import InvalidValue
-from lava_async.records import array_of, real_array, whole_array, within
+from lava_async.records import array_of, check_range, real_array, whole_array
 from lava_async.threads import available
 
 #: What to do with real values, behind an error.
@@ -61,7 +61,7 @@ def payloads(where: str, array: NDArray[Any]) -> NDArray[Any]:
     """
     array = array_of(where, array, "biuf", "spike counts")
     if array.dtype.kind == "f" and ((array := real_array(where, array)) != np.floor(array)).any():
-        within(where, array, -_LARGEST, _LARGEST)
+        check_range(where, array, -_LARGEST, _LARGEST)
         return array.astype(np.float32)
     return whole_array(where, array, -MAX_PAYLOAD, MAX_PAYLOAD).astype(np.int32)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.records import ArrayRecord, array_of, count, not_zero, within
+from lava_async.records import ArrayRecord, array_of, check_int, check_range, not_zero
 from lava_async.spikes.counts import payloads
 
 E = TypeVar("E", bound="Entries")
@@ -34,7 +34,7 @@ class Entries(ArrayRecord):
         channel, start = (array_of(f"{kind}.{x}", getattr(self, x), "iu", "integers") for x in ("channel", "start"))
         counts = payloads(f"{kind}.count", self.count)
         names["count"] = counts.dtype.type
-        within(f"{kind}.channel", channel, 0, count(f"{kind}.n_channels", self.n_channels) - 1)
+        check_range(f"{kind}.channel", channel, 0, check_int(f"{kind}.n_channels", self.n_channels) - 1)
         not_zero(f"{kind}.count", counts, "a number other than 0: what is silent has no entry")
         n = len(channel) if channel.ndim == 1 else -1
         if channel.ndim != 1 or counts.shape != channel.shape:
@@ -43,7 +43,7 @@ class Entries(ArrayRecord):
             raise InvalidValue(f"{kind}.start.shape", start.shape, "(T + 1,)" if axes == 1 else "(B, T + 1)")
         if (start[..., 1:] < start[..., :-1]).any():
             raise InvalidValue(f"{kind}.start", start, "where the time steps begin, ascending, then the end")
-        within(f"{kind}.start", start, 0, n)
+        check_range(f"{kind}.start", start, 0, n)
         rows = start.reshape(-1, start.shape[-1])
         ends = np.concatenate([np.zeros(1, rows.dtype), rows[:, -1]])
         if ends[-1] != n:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.forms import plain
-from lava_async.records import array_of, count, integer_array, within
+from lava_async.records import array_of, check_int, check_range, integer_array
 from lava_async.spikes.counts import entries_of, payloads
 from lava_async.spikes.entries import Entries
 
@@ -56,7 +56,7 @@ class SpikeTrain(Entries):
         InvalidValue
             If a channel, time step or count is out of range.
         """
-        n_channels, n_steps = count("SpikeTrain.n_channels", n_channels), count("SpikeTrain.n_steps", n_steps)
+        n_channels, n_steps = check_int("SpikeTrain.n_channels", n_channels), check_int("SpikeTrain.n_steps", n_steps)
         channels, times = integer_array("SpikeTrain.channel", channel), integer_array("SpikeTrain.time", time)
         each = payloads("SpikeTrain.counts", np.asarray(plain("SpikeTrain.counts", counts)))
         if channels.ndim != 1:
@@ -64,8 +64,8 @@ class SpikeTrain(Entries):
         for name, array, shapes in (("time", times, [channels.shape]), ("counts", each, [(), channels.shape])):
             if array.shape not in shapes:
                 raise InvalidValue(f"SpikeTrain.{name}.shape", array.shape, f"{channels.shape}, as SpikeTrain.channel")
-        within("SpikeTrain.channel", channels, 0, n_channels - 1)
-        within("SpikeTrain.time", times, 0, n_steps - 1)
+        check_range("SpikeTrain.channel", channels, 0, n_channels - 1)
+        check_range("SpikeTrain.time", times, 0, n_steps - 1)
         each = np.broadcast_to(each, channels.shape)
         place, index = np.unique(times * n_channels + channels, return_inverse=True)
         total = np.zeros(len(place), np.int64 if each.dtype.kind == "i" else np.float64)

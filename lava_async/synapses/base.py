@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.records import ArrayRecord, frozen, integer_array, within
+from lava_async.records import ArrayRecord, check_range, integer_array, read_only
 
 INPUT = -1
 """Source 'layer' of the input channels."""
@@ -86,9 +86,9 @@ def axonal(where: str, delay: object, n_source: int) -> NDArray[np.int32] | None
     if delay is None:
         return None
     array = integer_array(where, delay)
-    within(where, array, 0, MAX_DELAY)
+    check_range(where, array, 0, MAX_DELAY)
     if array.shape not in ((), (n_source,)):
         raise InvalidValue(f"{where}.shape", array.shape, f"() or ({n_source},), one per source neuron")
     if not array.any():
         return None
-    return frozen(np.broadcast_to(array, (n_source,)).astype(np.int32))
+    return read_only(np.broadcast_to(array, (n_source,)).astype(np.int32))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.records import array_of, count, frozen
+from lava_async.records import array_of, check_int, read_only
 from lava_async.synapses.base import Fan, OnWeights, Synapses, axonal
 from lava_async.synapses.geometry import Axis, Pair, axes, neurons
 
@@ -51,10 +51,10 @@ class Conv(Synapses):
             raise InvalidValue(
                 "Conv.weights.shape", weights.shape, "(out channels, in channels / groups, height, width)"
             )
-        shape = tuple(count("Conv.input_shape", n, least=1) for n in self.input_shape)
+        shape = tuple(check_int("Conv.input_shape", n, least=1) for n in self.input_shape)
         if len(shape) != 3:
             raise InvalidValue("Conv.input_shape", self.input_shape, "(channels, height, width)")
-        groups = count("Conv.groups", self.groups, least=1)
+        groups = check_int("Conv.groups", self.groups, least=1)
         if weights.shape[0] % groups or weights.shape[1] * groups != shape[0]:
             raise InvalidValue(
                 "Conv.groups",
@@ -62,14 +62,14 @@ class Conv(Synapses):
                 f"a divisor of {weights.shape[0]} output channels that makes "
                 f"{weights.shape[1]} channels per group out of {shape[0]}",
             )
-        object.__setattr__(self, "weights", frozen(weights))
+        object.__setattr__(self, "weights", read_only(weights))
         object.__setattr__(self, "input_shape", shape)
         for name, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
             value: Any = getattr(self, name)
             pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
             if len(pair) != 2:
                 raise InvalidValue(f"Conv.{name}", value, "one number, or one for height and one for width")
-            object.__setattr__(self, name, tuple(count(f"Conv.{name}", n, least=least) for n in pair))
+            object.__setattr__(self, name, tuple(check_int(f"Conv.{name}", n, least=least) for n in pair))
         if min(self.output_shape) < 1:
             raise InvalidValue("Conv.output_shape", self.output_shape, "positive: the kernel is larger than the input")
         object.__setattr__(self, "delay", axonal("Conv.delay", self.delay, self.n_source))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.records import array_of, frozen
+from lava_async.records import array_of, read_only
 from lava_async.synapses.base import Fan, OnWeights, Synapses, axonal
 
 
@@ -34,7 +34,7 @@ class Dense(Synapses):
         weights = array_of("Dense.weights", self.weights, "biufc", "numbers")
         if weights.ndim != 2:
             raise InvalidValue("Dense.weights.shape", weights.shape, "(post, pre)")
-        object.__setattr__(self, "weights", frozen(weights))
+        object.__setattr__(self, "weights", read_only(weights))
         object.__setattr__(self, "delay", axonal("Dense.delay", self.delay, self.n_source))
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.records import array_of, count, frozen, integer_array, short_array, within
+from lava_async.records import array_of, check_int, check_range, integer_array, read_only, short_array
 from lava_async.synapses.base import MAX_DELAY, Fan, OnWeights, Synapses
 
 
@@ -38,7 +38,7 @@ class Sparse(Synapses):
     delay: NDArray[np.integer[Any]] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        size = tuple(count("Sparse.size", n) for n in np.atleast_1d(self.size))
+        size = tuple(check_int("Sparse.size", n) for n in np.atleast_1d(self.size))
         pre, post = short_array("Sparse.pre", self.pre), short_array("Sparse.post", self.post)
         weights = array_of("Sparse.weights", self.weights, "biufc", "numbers")
         delay = np.int32(0) if self.delay is None else short_array("Sparse.delay", self.delay)
@@ -48,9 +48,9 @@ class Sparse(Synapses):
         for name, array in (("post", post), ("weights", weights), ("delay", delay)):
             if array.shape != pre.shape:
                 raise InvalidValue(f"Sparse.{name}.shape", array.shape, f"{pre.shape}, as Sparse.pre")
-        within("Sparse.post", post, 0, size[0] - 1)
-        within("Sparse.pre", pre, 0, size[1] - 1)
-        within("Sparse.delay", delay, 0, MAX_DELAY)
+        check_range("Sparse.post", post, 0, size[0] - 1)
+        check_range("Sparse.pre", pre, 0, size[1] - 1)
+        check_range("Sparse.delay", delay, 0, MAX_DELAY)
         if not _ascend(pre, post):
             order = np.lexsort((post, pre))
             pre, post, weights, delay = pre[order], post[order], weights[order], delay[order]
@@ -62,7 +62,7 @@ class Sparse(Synapses):
         if delay.size and (delay == delay[0]).all():
             delay = np.broadcast_to(delay[:1].copy(), delay.shape)
         for name, array in (("pre", pre), ("post", post), ("weights", weights), ("delay", delay)):
-            object.__setattr__(self, name, array if not array.flags.writeable else frozen(array))
+            object.__setattr__(self, name, array if not array.flags.writeable else read_only(array))
         object.__setattr__(self, "size", size)
 
     @classmethod

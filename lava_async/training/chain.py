@@ -14,10 +14,10 @@ from lava_async.execution import Execution
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.synapses import Synapses
-from lava_async.training.blocks import NeuronBlock, ReadOut, kept
+from lava_async.training.blocks import NeuronBlock, ReadOut
 from lava_async.training.blocks.affine import AffineBlock
 from lava_async.training.blocks.average import AverageBlock
-from lava_async.training.blocks.base import Block
+from lava_async.training.blocks.base import Block, quantized_keep
 from lava_async.training.blocks.grid import wide
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Parameters
 
@@ -78,16 +78,16 @@ class Chain:
             last = block.read(last, counts)
         return last
 
-    def delays(self, learning: bool) -> list[bytes | None]:
+    def delay_key(self, learning: bool) -> list[bytes | None]:
         """Return what tells one topology from another: the delays of each set of synapses."""
-        lags = [delay for layer in self.layers for _, delay in layer.lags(learning)]
+        lags = [delay for layer in self.layers for _, delay in layer.delays(learning)]
         return [None if delay is None else delay.tobytes() for delay in lags]
 
     def parameters(self, learning: bool) -> Parameters:
         """Return all parameters as they run, on slayer's grid, differentiable by the parameters of the blocks."""
         weights = [wide(w) for layer in self.layers for w in layer.weights(learning)]
         # A Network keeps its synapses sorted by source and target.
-        ends = [(source.layer, layer.index) for layer in self.layers for source, _ in layer.lags(learning)]
+        ends = [(source.layer, layer.index) for layer in self.layers for source, _ in layer.delays(learning)]
         order = sorted(range(len(ends)), key=ends.__getitem__)
         return Parameters(tuple(weights[k] for k in order), *self._neurons())
 
@@ -97,7 +97,9 @@ class Chain:
         if self._neurons_of is not None and None not in key and key == self._neurons_of[0]:
             return self._neurons_of[1]
         sizes, thresholds = zip(*((each.layer.size, each.threshold) for each in self.layers), strict=True)
-        keep_u, keep_v = (kept(wide(torch.cat(d))) for d in zip(*(each.decays() for each in self.layers), strict=True))
+        keep_u, keep_v = (
+            quantized_keep(wide(torch.cat(d))) for d in zip(*(each.decays() for each in self.layers), strict=True)
+        )
         vth = torch.from_numpy(np.repeat(np.asarray(thresholds, np.float32), sizes)).to(keep_u)
         found = keep_u, keep_v, vth, wide(torch.cat([each.bias() for each in self.layers]))
         if None not in key:  # None: they are differentiated.

@@ -150,7 +150,7 @@ class _Batch:
         self.matrix = wiring.matrices(parameters.weights, parameters.vth)
         tensors = [*parameters.weights, *parameters[1:], spikes]
         self.differentiable = torch.is_grad_enabled() and any(p.requires_grad for p in tensors)
-        self.input = self.lose(spikes.to(self.matrix[0]))
+        self.input = self.drop_input(spikes.to(self.matrix[0]))
         self.u = self.v = self.matrix[0].new_zeros(self.B, net.n_neurons)
         self.nothing = torch.zeros_like(self.u, dtype=torch.bool)
         self.emitted: list[Tensor] = []
@@ -168,7 +168,7 @@ class _Batch:
         self.through = self.matrix[0] if self.queues_input else self.matrix[0][:, self.C :]
         self.touch = wiring.touch[0] if self.queues_input else wiring.touch_by_neurons
 
-    def lose(self, spikes: Tensor) -> Tensor:
+    def drop_input(self, spikes: Tensor) -> Tensor:
         """Apply input dropout: in each time step, all spikes of a channel or none."""
         q = self.setup.input_dropout
         if q == 0:
@@ -287,22 +287,22 @@ class _Batch:
         credit = self.gradient.credit
         u, v = self.neurons.open(self.u, self.v)
         arriving, _ = self.opening(t)
-        owed = counts = torch.zeros_like(u)
+        grad_payload = counts = torch.zeros_like(u)
         silent = _Silent(credit, self.matrix[0][:, self.C :], self.layers, self.wiring.fed, steps)
         for k, (step, counted) in enumerate(zip(steps, _counted(steps, self.gradient.peak), strict=True)):
             if k:
-                picked = step.group[:, -owed.shape[1] :] > 0
-                sent = owed * picked
+                picked = step.group[:, -grad_payload.shape[1] :] > 0
+                sent = grad_payload * picked
                 if self.queues_input:
                     sent = torch.cat([self.input[:, :, t] * (step.group[:, : self.C] > 0), sent], 1)
-                owed = owed * ~picked
+                grad_payload = grad_payload * ~picked
                 arriving = sent @ self.through.T + silent.arriving(k)
             u, v = self.neurons.integrate(u, v, arriving, step.refractory, step.touched if k else True)
             s = self.neurons.spike(v, step.fired, counted)
             v = v * (1 - (s.detach() if self.gradient.reset == "detached" else s))
             counts = counts + s
             belongs = step.fired | step.pending | (credit == "delivered")
-            owed = owed + s * belongs
+            grad_payload = grad_payload + s * belongs
             silent.wait(s * ~belongs)
         return u, v, counts
 

@@ -20,7 +20,7 @@ from lava_async.forms import class_labels
 from lava_async.network import Network
 from lava_async.progress import ProgressBar
 from lava_async.readout import READOUTS, VoltageReadout
-from lava_async.records import count
+from lava_async.records import check_int
 from lava_async.schedules import ExecutionKind
 from lava_async.silence import Activity
 from lava_async.stopping import FirstOutput, StopRule
@@ -243,7 +243,7 @@ def fit(
     >>> history[-1].accuracy > 0.8
     True
     """
-    count("fit.epochs", epochs, least=1)
+    check_int("fit.epochs", epochs, least=1)
     if scale is not None:
         if loss is not None:
             raise InvalidValue("fit.scale", scale, "left out: it is of the cross-entropy, and a loss is given")

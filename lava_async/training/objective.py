@@ -18,9 +18,9 @@ from lava_async.errors import InvalidValue
 from lava_async.forms import class_labels
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
+from lava_async.training.distributed import Ranks
 from lava_async.training.history import LabelledSpikes
 from lava_async.training.losses import CrossEntropy, Loss, activity_weights, needs_classes, score, with_class_weights
-from lava_async.training.ranks import Ranks
 from lava_async.training.unlayered import UnlayeredNetwork
 
 #: Samples that are validated at once.

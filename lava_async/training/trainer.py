@@ -22,16 +22,16 @@ from numpy.typing import NDArray
 from lava_async import defaults
 from lava_async.engine.config import machine
 from lava_async.errors import InvalidValue
-from lava_async.records import count
+from lava_async.records import check_int
 from lava_async.schedules import ExecutionKind
 from lava_async.spikes import SpikeBatch
 from lava_async.training.blocks.base import is_drawn
+from lava_async.training.distributed import Ranks
 from lava_async.training.failure import NonFiniteError, non_finite
 from lava_async.training.history import Batch, Epoch, LabelledSpikes
 from lava_async.training.losses import Loss
 from lava_async.training.objective import Objective
 from lava_async.training.optimization import CONSTANT, COSINE, Rates, default_learning_rate, make_optimizer
-from lava_async.training.ranks import Ranks
 from lava_async.training.state import check_state
 from lava_async.training.unlayered import UnlayeredNetwork
 from lava_async.training.watch import Watch, finite
@@ -134,12 +134,12 @@ class Trainer:
         )
         network.polarity = getattr(train, "polarity", None)
         self.network, self.train, self.validation = network, train, validation
-        self.epochs = count("fit.epochs", epochs)
+        self.epochs = check_int("fit.epochs", epochs)
         if validation is not None and not len(validation.labels):
             raise InvalidValue("fit.validation: number of samples", 0, "at least 1, or None: no validation samples")
-        self.n_batches = math.ceil(len(self._labels) / count("fit.batch_size", batch_size, least=1))
+        self.n_batches = math.ceil(len(self._labels) / check_int("fit.batch_size", batch_size, least=1))
         self.seed, self.ranks = seed, ranks
-        self._patience = None if patience is None else count("fit.patience", patience, least=1)
+        self._patience = None if patience is None else check_int("fit.patience", patience, least=1)
         if patience is not None and validation is None:
             raise InvalidValue("fit.patience", patience, "left out where there are no validation samples to look at")
         if max_grad_norm is not None and not 0 < max_grad_norm < math.inf:

@@ -374,7 +374,7 @@ class UnlayeredNetwork(torch.nn.Module):
 
     def _prepare(self, learning: bool) -> tuple[Network, GradientEngine]:
         """Return the topology for the delays as they are now, and its engine; `learning` as in NeuronBlock."""
-        delays = self._chain.delays(learning)
+        delays = self._chain.delay_key(learning)
         if learning not in self._prepared or self._prepared[learning][0] != delays:
             network = self._chain.network(self.execution, learning)
             self._prepared[learning] = delays, network, self._engine(network)

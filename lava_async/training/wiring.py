@@ -17,7 +17,7 @@ from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 
 
-class Touch:
+class Reachability:
     """Which targets a group of sources touches, given (N, S) booleans "is a synapse"; equal rows are done once."""
 
     def __init__(self, synapse: NDArray[np.bool_]) -> None:
@@ -61,8 +61,8 @@ class Wiring:
                 place = post[here] * (C + N) + pre[here]
                 parts.append((d, torch.from_numpy(place), torch.from_numpy(weight[here])))
             self._places.append(parts)
-        self.touch = {d: Touch(there) for d, there in synapse.items()}
-        self.touch_by_neurons = Touch(synapse[0][:, C:])
+        self.touch = {d: Reachability(there) for d, there in synapse.items()}
+        self.touch_by_neurons = Reachability(synapse[0][:, C:])
         #: Whose spikes wait in the queue: sources with a synapse without delay, or with no synapse at all.
         self.queued = synapse[0].any(0) | ~np.any([there.any(0) for there in synapse.values()], axis=0)
         #: Layers that spikes of neurons can reach within a time step.

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from lava_async.netx.builder import MOST_NEURONS, NetworkBuilder
-from lava_async.netx.h5 import Node
+from lava_async.netx.h5 import H5Group
 from lava_async.netx.layers.base import LayerType
 
 
@@ -23,7 +23,7 @@ class AverageLayer(LayerType):
     kind: ClassVar[str] = "average"
 
     @classmethod
-    def read(cls, node: Node) -> AverageLayer:  # noqa: D102
+    def read(cls, node: H5Group) -> AverageLayer:  # noqa: D102
         return cls(node.shape("shape", MOST_NEURONS))
 
     def build(self, builder: NetworkBuilder) -> None:  # noqa: D102

@@ -11,7 +11,7 @@ import numpy as np
 
 from lava_async.netx.builder import NetworkBuilder
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node, write_dataset
+from lava_async.netx.h5 import H5Group, write_dataset
 from lava_async.records import ArrayRecord
 
 
@@ -32,7 +32,7 @@ class LayerType(ArrayRecord, ABC):
 
     @classmethod
     @abstractmethod
-    def read(cls, node: Node) -> LayerType:
+    def read(cls, node: H5Group) -> LayerType:
         """Read the group of a layer; raises NetxError."""
 
     @abstractmethod

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lava_async.netx.builder import MOST_NEURONS, NetworkBuilder
-from lava_async.netx.h5 import Node
+from lava_async.netx.h5 import H5Group
 from lava_async.netx.layers.base import LayerType
 
 
@@ -28,7 +28,7 @@ class ConcatLayer(LayerType):
     kind: ClassVar[str] = "concat"
 
     @classmethod
-    def read(cls, node: Node) -> ConcatLayer:  # noqa: D102
+    def read(cls, node: H5Group) -> ConcatLayer:  # noqa: D102
         return cls(node.shape("shape", MOST_NEURONS), tuple(node.integers("layers", 0, 2**15).reshape(-1).tolist()))
 
     def build(self, builder: NetworkBuilder) -> None:  # noqa: D102

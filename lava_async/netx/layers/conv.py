@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lava_async.netx.builder import LayerRef, NetworkBuilder
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node, write_dataset
+from lava_async.netx.h5 import H5Group, write_dataset
 from lava_async.netx.layers.spatial import Pairs, SpatialLayer
 from lava_async.netx.neurons import layer_params
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
@@ -34,7 +34,7 @@ class ConvLayer(SpatialLayer):
     kind: ClassVar[str] = "conv"
 
     @classmethod
-    def read(cls, node: Node) -> ConvLayer:  # noqa: D102
+    def read(cls, node: H5Group) -> ConvLayer:  # noqa: D102
         fields = cls.fields_of(node)
         groups = node.integer("groups", 1, 2**31) if "groups" in node else 1
         outputs, inputs = fields["weight"].shape[0], fields["weight"].shape[1] * groups

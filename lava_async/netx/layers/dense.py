@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lava_async.netx.builder import MOST_NEURONS, NetworkBuilder, dense_synapses
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node, warn, write_dataset
+from lava_async.netx.h5 import H5Group, warn, write_dataset
 from lava_async.netx.layers.base import LayerType
 from lava_async.netx.neurons import INTEGRATOR, KINDS, NeuronKind, layer_params, read_bias, read_neuron
 from lava_async.netx.weights import deviation
@@ -47,14 +47,14 @@ class DenseLayer(LayerType):
     kind: ClassVar[str] = "dense"
 
     @classmethod
-    def read(cls, node: Node) -> DenseLayer:  # noqa: D102
+    def read(cls, node: H5Group) -> DenseLayer:  # noqa: D102
         layer = cls(**cls.fields_of(node))
         for part in parts(layer.weight):
             warn_of(deviation(part), node)
         return layer
 
     @classmethod
-    def fields_of(cls, node: Node, kinds: tuple[type[NeuronKind], ...] = KINDS) -> dict[str, Any]:
+    def fields_of(cls, node: H5Group, kinds: tuple[type[NeuronKind], ...] = KINDS) -> dict[str, Any]:
         """Read what all dense layers have."""
         n = int(np.prod(node.shape("shape", MOST_NEURONS)))
         neuron = read_neuron(node.group("neuron"), n, kinds) if "neuron" in node else None
@@ -142,7 +142,7 @@ class DenseLayer(LayerType):
         return cls((n,), weight, bias, shortest(delays), neuron)
 
 
-def read_matrix(node: Node, name: str, n: int) -> NDArray[np.int64]:
+def read_matrix(node: H5Group, name: str, n: int) -> NDArray[np.int64]:
     """Read weights (n, inputs); also flat, or with trailing axes of length 1 as in old files."""
     weight = node.integers(name, MIN_WEIGHT, MAX_WEIGHT)
     inputs = weight.size // n if weight.ndim == 1 else weight.shape[1] if weight.ndim > 1 else 0
@@ -157,7 +157,7 @@ def parts(weight: NDArray[Any]) -> tuple[NDArray[np.int64], ...]:
     return tuple(part.astype(np.int64) for part in both)
 
 
-def read_delay(node: Node, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+def read_delay(node: H5Group, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
     """Read delays of synapses (n, inputs), clipped as in netx; None if there are none."""
     if "delay" not in node:
         return None
@@ -191,7 +191,7 @@ def check_weights(view: LayerView, *parts: NDArray[np.int64]) -> None:
         raise view.cannot(reason)
 
 
-def warn_of(reason: str | None, node: Node) -> None:
+def warn_of(reason: str | None, node: H5Group) -> None:
     """Warn if Lava would run other weights than those of the file."""
     if reason:
         warn(node, "weight", f"{reason}; the network that was loaded has the weights of the file")

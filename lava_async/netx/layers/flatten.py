@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from lava_async.netx.builder import MOST_NEURONS, NetworkBuilder
-from lava_async.netx.h5 import Node
+from lava_async.netx.h5 import H5Group
 from lava_async.netx.layers.base import LayerType
 
 
@@ -19,7 +19,7 @@ class FlattenLayer(LayerType):
     kind: ClassVar[str] = "flatten"
 
     @classmethod
-    def read(cls, node: Node) -> FlattenLayer:  # noqa: D102
+    def read(cls, node: H5Group) -> FlattenLayer:  # noqa: D102
         return cls(node.shape("shape", MOST_NEURONS))
 
     def build(self, builder: NetworkBuilder) -> None:  # noqa: D102

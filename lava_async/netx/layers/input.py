@@ -10,7 +10,7 @@ import numpy as np
 
 from lava_async.netx.builder import MOST_NEURONS, LayerRef, NetworkBuilder
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node, warn, write_dataset
+from lava_async.netx.h5 import H5Group, warn, write_dataset
 from lava_async.netx.layers.base import LayerType
 from lava_async.netx.neurons import ENTRIES, MOST_BIAS, CubaNeuron, DeltaNeuron, NeuronKind, read_neuron, said_of_input
 from lava_async.netx.neurons.sigma_delta import EXP
@@ -43,7 +43,7 @@ class InputLayer(LayerType):
     kind: ClassVar[str] = "input"
 
     @classmethod
-    def read(cls, node: Node) -> InputLayer:  # noqa: D102
+    def read(cls, node: H5Group) -> InputLayer:  # noqa: D102
         shape = node.shape("shape", MOST_NEURONS)
         if "neuron" not in node:
             for name in ("weight", "bias"):

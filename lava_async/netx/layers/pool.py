@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from lava_async.netx.builder import LayerRef, NetworkBuilder
-from lava_async.netx.h5 import Node
+from lava_async.netx.h5 import H5Group
 from lava_async.netx.layers.spatial import Pairs, SpatialLayer
 from lava_async.synapses import Conv, Synapses
 
@@ -25,7 +25,7 @@ class PoolLayer(SpatialLayer):
     kind: ClassVar[str] = "pool"
 
     @classmethod
-    def read(cls, node: Node) -> PoolLayer:  # noqa: D102
+    def read(cls, node: H5Group) -> PoolLayer:  # noqa: D102
         layer = cls(**cls.fields_of(node))
         if layer.weight.shape[:2] != (1, 1):
             raise node.fail("weight", f".shape = {layer.weight.shape}: must be (1, 1, kH, kW)")

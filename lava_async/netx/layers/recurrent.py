@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lava_async.netx.builder import NetworkBuilder
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node, write_dataset
+from lava_async.netx.h5 import H5Group, write_dataset
 from lava_async.netx.layers.dense import DenseLayer, check_weights, read_matrix, warn_of
 from lava_async.netx.neurons import REAL_KINDS, layer_params
 from lava_async.netx.weights import deviation
@@ -33,7 +33,7 @@ class RecurrentLayer(DenseLayer):
     kind: ClassVar[str] = "dense_rec"
 
     @classmethod
-    def read(cls, node: Node) -> RecurrentLayer:  # noqa: D102
+    def read(cls, node: H5Group) -> RecurrentLayer:  # noqa: D102
         if "delay" in node:
             raise node.fail(
                 "delay",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.netx.builder import MOST_NEURONS, LayerRef, NetworkBuilder
-from lava_async.netx.h5 import Node, warn
+from lava_async.netx.h5 import H5Group, warn
 from lava_async.netx.layers.base import LayerType
 from lava_async.netx.layers.dense import LONGEST
 from lava_async.netx.neurons import MOST_BIAS, REAL_KINDS, NeuronKind, read_neuron
@@ -54,7 +54,7 @@ class SpatialLayer(LayerType):
     """Whether a place before the layer reaches a patch of it, instead of a place of the layer a patch before it."""
 
     @classmethod
-    def fields_of(cls, node: Node) -> dict[str, Any]:
+    def fields_of(cls, node: H5Group) -> dict[str, Any]:
         """Read what all layers on a grid have."""
         shape = node.shape("shape", MOST_NEURONS, dimensions=(3,))
         weight = node.integers("weight", MIN_WEIGHT, MAX_WEIGHT)
@@ -154,7 +154,7 @@ class Pairs(NamedTuple):
     kernel: NDArray[np.int64]
 
 
-def _pair(node: Node, name: str, least: int) -> Pair:
+def _pair(node: H5Group, name: str, least: int) -> Pair:
     values = node.integers(name, least, 2**15)
     if values.size not in (1, 2):
         raise node.fail(name, f".shape = {values.shape}: must be one number or two, H and W")
@@ -162,7 +162,7 @@ def _pair(node: Node, name: str, least: int) -> Pair:
     return first, last
 
 
-def _bias(node: Node, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+def _bias(node: H5Group, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
     if "bias" not in node:
         return None
     bias = node.integers("bias", -MOST_BIAS, MOST_BIAS)
@@ -173,7 +173,7 @@ def _bias(node: Node, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
     return np.broadcast_to(bias.reshape(-1), shape[:1])
 
 
-def _delay(node: Node, channels: int) -> NDArray[np.int64] | None:
+def _delay(node: H5Group, channels: int) -> NDArray[np.int64] | None:
     if "delay" not in node:
         return None
     delay = node.integers("delay", 0, MAX_DELAY)

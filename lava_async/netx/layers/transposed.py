@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from lava_async.netx.builder import LayerRef, NetworkBuilder
-from lava_async.netx.h5 import Node
+from lava_async.netx.h5 import H5Group
 from lava_async.netx.layers.pool import PoolLayer
 from lava_async.netx.layers.spatial import Pairs, SpatialLayer
 from lava_async.synapses import Synapses
@@ -22,7 +22,7 @@ class ConvTLayer(SpatialLayer):
     transposed: ClassVar[bool] = True
 
     @classmethod
-    def read(cls, node: Node) -> ConvTLayer:  # noqa: D102
+    def read(cls, node: H5Group) -> ConvTLayer:  # noqa: D102
         # All three follow from the weights and the shape.
         node.used.update(("inChannels", "outChannels", "groups"))
         fields = cls.fields_of(node)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node
+from lava_async.netx.h5 import H5Group
 from lava_async.netx.neurons.alif import AlifNeuron
 from lava_async.netx.neurons.base import MOST_BIAS, NeuronKind, read_bias
 from lava_async.netx.neurons.cuba import INTEGRATOR, CubaNeuron
@@ -25,7 +25,7 @@ ENTRIES: tuple[type[NeuronKind], ...] = (CubaNeuron, DeltaNeuron)
 OTHERS = {"ADRF": "resonators whose threshold adapts"}
 
 
-def read_neuron(node: Node, channels: int, kinds: tuple[type[NeuronKind], ...] = KINDS) -> NeuronKind:
+def read_neuron(node: H5Group, channels: int, kinds: tuple[type[NeuronKind], ...] = KINDS) -> NeuronKind:
     """Read the neuron group of a layer of so many channels (a dense layer: neurons).
 
     Raises

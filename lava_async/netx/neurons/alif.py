@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node
+from lava_async.netx.h5 import H5Group
 from lava_async.netx.neurons.base import (
     BIAS_EXP,
     MOST_THRESHOLD,
@@ -48,7 +48,7 @@ class AlifNeuron(NeuronKind):
     stock: ClassVar[bool] = False
 
     @classmethod
-    def read(cls, node: Node, channels: int) -> AlifNeuron:  # noqa: D102
+    def read(cls, node: H5Group, channels: int) -> AlifNeuron:  # noqa: D102
         no_payload(node)
         ignored(node)
         ranges = {

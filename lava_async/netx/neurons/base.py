@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node, write_dataset
+from lava_async.netx.h5 import H5Group, write_dataset
 from lava_async.neurons import NeuronModel
 from lava_async.records import ArrayRecord
 
@@ -33,7 +33,7 @@ class NeuronKind(ArrayRecord, ABC):
 
     @classmethod
     @abstractmethod
-    def read(cls, node: Node, channels: int) -> NeuronKind:
+    def read(cls, node: H5Group, channels: int) -> NeuronKind:
         """Read the neuron group of a layer of so many channels (a dense layer: neurons)."""
 
     @abstractmethod
@@ -68,7 +68,7 @@ class NeuronKind(ArrayRecord, ABC):
             write_dataset(group, name, value)
 
 
-def per_channel(node: Node, name: str, low: int, high: int, channels: int) -> NDArray[np.int64]:
+def per_channel(node: H5Group, name: str, low: int, high: int, channels: int) -> NDArray[np.int64]:
     """Read integers, one number () or one per channel (channels,)."""
     values = node.integers(name, low, high)
     if values.size == 1:
@@ -110,7 +110,7 @@ def gathered_bias(view: LayerView, bias: NDArray[np.int64], exponent: int) -> ND
     return bias >> exponent if bias.any() else None
 
 
-def read_bias(node: Node, n: int) -> NDArray[np.int64] | None:
+def read_bias(node: H5Group, n: int) -> NDArray[np.int64] | None:
     """Read the biases of n neurons or channels; one number counts for all. None if there are none."""
     if "bias" not in node:
         return None
@@ -120,7 +120,7 @@ def read_bias(node: Node, n: int) -> NDArray[np.int64] | None:
     return np.broadcast_to(bias.reshape(-1), (n,))
 
 
-def no_payload(node: Node) -> None:
+def no_payload(node: H5Group) -> None:
     """Raise NetxError if neurons that send spikes are said to send numbers."""
     if "gradedSpike" in node and node.integer("gradedSpike", 0, 1):
         raise node.fail("gradedSpike", " = True: must be False, the neurons here send spikes without a payload")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node, warn
+from lava_async.netx.h5 import H5Group, warn
 from lava_async.netx.neurons.base import (
     BIAS_EXP,
     MOST_THRESHOLD,
@@ -54,7 +54,7 @@ class CubaNeuron(NeuronKind):
     types: ClassVar[tuple[str, ...]] = ("CUBA", "LOIHI")
 
     @classmethod
-    def read(cls, node: Node, channels: int) -> CubaNeuron:  # noqa: D102
+    def read(cls, node: H5Group, channels: int) -> CubaNeuron:  # noqa: D102
         no_payload(node)
         words = (("iDecay", 4096), ("vDecay", 4096), ("vThMant", MOST_THRESHOLD))
         values = [per_channel(node, name, 0, high, channels) for name, high in words]
@@ -92,7 +92,7 @@ class CubaNeuron(NeuronKind):
 INTEGRATOR = CubaNeuron(np.array(0), np.array(4096), np.array(131072))
 
 
-def ignored(node: Node) -> None:
+def ignored(node: H5Group) -> None:
     """Warn of fields that stock netx ignores, where they are not as usual."""
     for name, (normal, meaning) in IGNORED.items():
         if name in node and (found := node.integer(name, -1024, 1024)) != normal:
@@ -100,7 +100,7 @@ def ignored(node: Node) -> None:
     node.used.update(("tauRho", "scaleRho"))  # Of the surrogate gradient; nothing to run.
 
 
-def _compare_theta(node: Node, threshold: NDArray[np.int64]) -> None:
+def _compare_theta(node: H5Group, threshold: NDArray[np.int64]) -> None:
     """Warn if old files, which say the threshold twice, contradict themselves; but neurons may be kept from firing."""
     if "theta" not in node:
         return

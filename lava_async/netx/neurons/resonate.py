@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node
+from lava_async.netx.h5 import H5Group
 from lava_async.netx.neurons.base import MOST_THRESHOLD, NeuronKind, no_payload
 from lava_async.neurons import LoihiResonateParams
 from lava_async.neurons.loihi import ONE
@@ -41,7 +41,7 @@ class ResonatorNeuron(NeuronKind):
     variant: ClassVar[str]
 
     @classmethod
-    def read(cls, node: Node, channels: int) -> ResonatorNeuron:  # noqa: D102
+    def read(cls, node: H5Group, channels: int) -> ResonatorNeuron:  # noqa: D102
         no_payload(node)
         sine, cosine = (node.integer(name, -ONE, ONE) for name in ("sinDecay", "cosDecay"))
         if sine == 0:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.netx.exportable import LayerView
-from lava_async.netx.h5 import Node
+from lava_async.netx.h5 import H5Group
 from lava_async.netx.neurons.base import MOST_THRESHOLD, NeuronKind, gathered_bias
 from lava_async.neurons import LoihiDeltaParams, LoihiSigmaDeltaParams
 
@@ -39,7 +39,7 @@ class Differences(NeuronKind):
     types: ClassVar[tuple[str, ...]] = ("SDNN",)
 
     @classmethod
-    def read(cls, node: Node, channels: int) -> Differences:  # noqa: D102
+    def read(cls, node: H5Group, channels: int) -> Differences:  # noqa: D102
         node.used.update(("messageBits", "activation"))
         if "messageBits" in node and node.integer("messageBits", 0, 64) == 0:
             raise node.fail("messageBits", " = 0: must be above 0, sigma-delta neurons send numbers")
@@ -53,7 +53,7 @@ class SigmaDeltaNeuron(Differences):
     """Neurons that send by how much their rectified sum has changed: Lava's SigmaDelta."""
 
     @classmethod
-    def read(cls, node: Node, channels: int) -> Differences:  # noqa: D102
+    def read(cls, node: H5Group, channels: int) -> Differences:  # noqa: D102
         if "sigma_output" in node:
             node.used.add("sigma_output")
             return SigmaNeuron.read(node, channels)

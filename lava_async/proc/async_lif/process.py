@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.neurons import CubaParams, LoihiParams
-from lava_async.proc.checked import CheckedProcess
+from lava_async.proc.checked_process import CheckedProcess
 from lava_async.proc.clock import Clock, lava_shape
-from lava_async.records import real_array, within
+from lava_async.records import check_range, real_array
 
 
 class AsyncLIF(CheckedProcess):
@@ -138,7 +138,7 @@ class AsyncLIF(CheckedProcess):
                 raise InvalidValue(f"AsyncLIF.{field}.shape", np.shape(value), f"(), (1,) or {shape}")
         self.proc_params["clock"] = Clock.checked("AsyncLIF", steps_per_bin, offset, reset_interval)
         self._neuron = {field: values[field] for field in ("du", "dv", "vth", "bias_mant", "bias_exp")}
-        within("AsyncLIF.vth", real_array("AsyncLIF.vth", vth), 0, np.inf)
+        check_range("AsyncLIF.vth", real_array("AsyncLIF.vth", vth), 0, np.inf)
 
         self.a_in = InPort(shape=shape)
         self.s_out = OutPort(shape=shape)

@@ -22,12 +22,12 @@ from lava_async.proc.async_network.process import AsyncNetwork
 from lava_async.proc.channels import ReceivingEnd
 from lava_async.proc.network_synapses.process import NetworkSynapses
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
-from lava_async.proc.time_steps import time_steps
+from lava_async.proc.stepper import time_steps
 
 #: Seconds between two looks for a command.
-GLANCE = 1e-3
+GLANCE_SECONDS = 1e-3
 #: Seconds without a frame after which a stop or pause is obeyed: Processes in step with Loihi's finish theirs first.
-QUIET = 0.1
+QUIET_SECONDS = 0.1
 
 
 class Answering:
@@ -152,7 +152,7 @@ class PyAsyncNetworkModelAsync(Answering, PyAsyncProcessModel):
         deadline = np.inf
         while not ready():
             if self.check_for_stop_cmd() or self.check_for_pause_cmd():
-                deadline = min(deadline, time.monotonic() + QUIET)
+                deadline = min(deadline, time.monotonic() + QUIET_SECONDS)
             if time.monotonic() > deadline:
                 return False
             self.rest()
@@ -163,9 +163,9 @@ class PyAsyncNetworkModelAsync(Answering, PyAsyncProcessModel):
         """Let a moment pass, no longer than until a frame comes."""
         missing = next((end for end in self.inp.csp_ports if not end.probe()), None)
         if isinstance(missing, ReceivingEnd):
-            missing.wait(GLANCE)
+            missing.wait(GLANCE_SECONDS)
         else:
-            time.sleep(GLANCE / 10)
+            time.sleep(GLANCE_SECONDS / 10)
 
 
 @implements(proc=AsyncNetwork, protocol=LoihiProtocol)

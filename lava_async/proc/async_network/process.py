@@ -13,9 +13,9 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import Execution, Fields, chosen
 from lava_async.model_files import load_model
 from lava_async.network import Network
-from lava_async.proc.checked import CheckedProcess
-from lava_async.proc.time_steps import time_steps
-from lava_async.records import count
+from lava_async.proc.checked_process import CheckedProcess
+from lava_async.proc.stepper import time_steps
+from lava_async.records import check_int
 from lava_async.schedules import ExecutionKind
 from lava_async.stopping import ENDLESS, StopRule
 from lava_async.synapses import INPUT, Dense, Sparse
@@ -135,10 +135,10 @@ class AsyncNetwork(CheckedProcess):
         how = chosen(execution, self.network.execution, **fields)
         self.execution, self.schedule, self.until = how, how.schedule, how.until
         if reset_interval is not None:
-            count("AsyncNetwork.reset_interval", reset_interval, least=1)
+            check_int("AsyncNetwork.reset_interval", reset_interval, least=1)
         if steps_per_bin is not None:
-            count("AsyncNetwork.steps_per_bin", steps_per_bin, least=1)
-        count("AsyncNetwork.reset_offset", reset_offset)
+            check_int("AsyncNetwork.steps_per_bin", steps_per_bin, least=1)
+        check_int("AsyncNetwork.reset_offset", reset_offset)
         super().__init__(
             net_config=net_config,
             execution=how,

@@ -26,9 +26,9 @@ from lava_async.neurons import (
     SigmaDeltaParams,
 )
 from lava_async.neurons.loihi import DECAY_BITS, STATE_SHIFT
-from lava_async.proc.checked import CheckedProcess
+from lava_async.proc.checked_process import CheckedProcess
 from lava_async.proc.clock import Clock, lava_shape
-from lava_async.records import count
+from lava_async.records import check_int
 
 
 class AsyncNeurons(CheckedProcess):
@@ -136,7 +136,7 @@ class AsyncLIFRefractory(AsyncNeurons):
         refractory_period: int = 1,
         **kwargs: Any,
     ) -> None:
-        count("AsyncLIFRefractory.refractory_period", refractory_period, least=1)
+        check_int("AsyncLIFRefractory.refractory_period", refractory_period, least=1)
         numbers: dict[str, Any] = {"du": du, "dv": dv, "vth": vth, "bias_mant": bias_mant, "bias_exp": bias_exp}
         super().__init__(**numbers, refractory_period=refractory_period, **checked(self, kwargs))
 
@@ -230,7 +230,7 @@ class AsyncSigmaDelta(AsyncNeurons):
         state_exp: int = 0,
         **kwargs: Any,
     ) -> None:
-        count("AsyncSigmaDelta.act_mode", int(act_mode), most=1)
+        check_int("AsyncSigmaDelta.act_mode", int(act_mode), most=1)
         exponents: dict[str, Any] = {"spike_exp": spike_exp, "state_exp": state_exp}
         super().__init__(vth=vth, bias=bias, act_mode=int(act_mode), **exponents, **checked(self, kwargs))
 
@@ -312,7 +312,7 @@ def exponent_of(spike_exp: int, state_exp: int) -> int:
     """Return by how much thresholds of sigma-delta neurons are shifted in fixed point."""
     if state_exp != STATE_SHIFT:
         raise InvalidValue("state_exp", state_exp, f"{STATE_SHIFT} in fixed point")
-    return count("spike_exp", spike_exp, most=9) + state_exp
+    return check_int("spike_exp", spike_exp, most=9) + state_exp
 
 
 def checked(process: AsyncNeurons, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from lava_async.errors import InvalidValue
 from lava_async.forms import plain
-from lava_async.proc.checked import CheckedProcess
+from lava_async.proc.checked_process import CheckedProcess
 from lava_async.proc.clock import Clock, lava_shape
 from lava_async.spikes import SpikeBatch, SpikeTrain
 

@@ -8,7 +8,7 @@ from lava.magma.core.process.variable import Var
 
 from lava_async.errors import InvalidType
 from lava_async.network import Network
-from lava_async.proc.checked import CheckedProcess
+from lava_async.proc.checked_process import CheckedProcess
 from lava_async.proc.clock import Clock
 from lava_async.schedules import ExecutionKind, Layered, checked
 

@@ -7,9 +7,9 @@ from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
 
 from lava_async.errors import InvalidValue
-from lava_async.proc.checked import CheckedProcess
+from lava_async.proc.checked_process import CheckedProcess
 from lava_async.proc.clock import Clock
-from lava_async.records import count
+from lava_async.records import check_int
 
 RULES = ("counts", "first")
 
@@ -90,8 +90,8 @@ class Readout(CheckedProcess):
         **kwargs: object,
     ) -> None:
         self.refuse(kwargs)
-        n_classes = count("Readout.n_classes", n_classes, least=1)
-        n_samples = count("Readout.n_samples", n_samples, least=1)
+        n_classes = check_int("Readout.n_classes", n_classes, least=1)
+        n_samples = check_int("Readout.n_samples", n_samples, least=1)
         if rule not in RULES:
             raise InvalidValue("Readout.rule", rule, "one of " + ", ".join(RULES))
         super().__init__(
@@ -105,7 +105,7 @@ class Readout(CheckedProcess):
             name=name,
             log_config=log_config,
         )
-        count("Readout.reset_interval", reset_interval, least=1)
+        check_int("Readout.reset_interval", reset_interval, least=1)
         self.proc_params["clock"] = Clock.checked("Readout", steps_per_bin, offset, reset_interval)
         self.s_in = InPort(shape=(n_classes,))
         self.out = OutPort(shape=(1,))

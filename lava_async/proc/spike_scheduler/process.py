@@ -11,9 +11,9 @@ from lava.magma.core.process.variable import Var
 from numpy.typing import ArrayLike
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.proc.checked import CheckedProcess
+from lava_async.proc.checked_process import CheckedProcess
 from lava_async.proc.clock import Clock, lava_shape
-from lava_async.records import count, integer_array, within
+from lava_async.records import check_int, check_range, integer_array
 from lava_async.schedules import ExecutionKind, checked, no_single_queue
 from lava_async.schedules import schedule as named_schedule
 from lava_async.stopping import Quiescence, StopRule
@@ -143,20 +143,20 @@ class SpikeScheduler(CheckedProcess):
         for field, array in (("layer_of", layer_of), ("queued", queued)):
             if np.shape(array) not in ((), shape):
                 raise InvalidValue(f"SpikeScheduler.{field}.shape", np.shape(array), f"() or {shape}")
-        count("SpikeScheduler.n_inputs", n_inputs)
+        check_int("SpikeScheduler.n_inputs", n_inputs)
         if np.shape(queued_inputs) not in ((), (n_inputs,)):
             raise InvalidValue("SpikeScheduler.queued_inputs.shape", np.shape(queued_inputs), f"() or ({n_inputs},)")
         n = int(np.prod(shape))
         chosen = np.arange(n) if outputs is None else integer_array("SpikeScheduler.outputs", outputs)
-        within("SpikeScheduler.outputs", chosen, 0, n - 1)
+        check_range("SpikeScheduler.outputs", chosen, 0, n - 1)
         super().__init__(
             shape=shape,
             schedule=order,
             steps_per_bin=steps_per_bin,
             offset=offset,
             reset_interval=reset_interval,
-            seed=count("SpikeScheduler.seed", seed, most=2**63 - 1),
-            first=count("SpikeScheduler.first", first),
+            seed=check_int("SpikeScheduler.seed", seed, most=2**63 - 1),
+            first=check_int("SpikeScheduler.first", first),
             layer_of=integer_array("SpikeScheduler.layer_of", layer_of),
             until=until,
             outputs=chosen,

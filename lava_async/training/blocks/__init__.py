@@ -11,11 +11,11 @@ from operator import attrgetter
 from typing import Any
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.records import count
+from lava_async.records import check_int
 from lava_async.synapses import INPUT
 from lava_async.training.blocks.affine import AffineBlock
 from lava_async.training.blocks.average import AverageBlock
-from lava_async.training.blocks.base import Block, NeuronBlock, kept, slayer
+from lava_async.training.blocks.base import Block, NeuronBlock, slayer
 from lava_async.training.blocks.conv import ConvBlock
 from lava_async.training.blocks.delay import DelayBlock
 from lava_async.training.blocks.dense import DenseBlock
@@ -25,7 +25,7 @@ from lava_async.training.blocks.make import dense_blocks
 from lava_async.training.blocks.pool import PoolBlock
 from lava_async.training.blocks.readout import ReadOut
 from lava_async.training.blocks.recurrent import RecurrentBlock
-from lava_async.training.blocks.sent import Sent
+from lava_async.training.blocks.stream import SpikeStream
 from lava_async.training.blocks.transposed import ConvTBlock, UnpoolBlock
 
 ADAPTERS: tuple[type[Block], ...] = (
@@ -82,14 +82,14 @@ def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: 
             f"(channels, height, width) or (channels,), since blocks[0] "
             f"({type(blocks[0]).__name__}) does not say what it takes",
         )
-    sends: dict[int, tuple[Sent, ...]] = {INPUT: (Sent(INPUT, tuple(shape), "the input"),)}
+    sends: dict[int, tuple[SpikeStream, ...]] = {INPUT: (SpikeStream(INPUT, tuple(shape), "the input"),)}
     skips = _checked(connections, len(blocks))
     adapters: list[Block] = []
     for i, block in enumerate(blocks):
         sources = [sent for source in (i - 1, *skips[i]) for sent in sends[source]]
         where, layer = f"blocks[{i}] ({type(block).__name__})", sum(isinstance(a, NeuronBlock) for a in adapters)
         adapters.append(kinds[type(block)].of(where, block, tuple(sources), layer))
-        sends[i] = tuple(sent._replace(name=f"blocks[{i}]") for sent in adapters[i].sends)
+        sends[i] = tuple(sent._replace(name=f"blocks[{i}]") for sent in adapters[i].outputs)
     _check_outputs(adapters)
     return adapters
 
@@ -100,8 +100,8 @@ def _checked(connections: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
     for k, connection in enumerate(connections):
         if not isinstance(connection, (tuple, list)) or len(connection) != 2:
             raise InvalidType(f"connections[{k}]", connection, "(source, target), the numbers of two blocks")
-        target = count(f"connections[{k}] target", connection[1], least=1, most=n - 1)
-        source = count(f"connections[{k}] source", connection[0], least=INPUT, most=target - 2)
+        target = check_int(f"connections[{k}] target", connection[1], least=1, most=n - 1)
+        source = check_int(f"connections[{k}] source", connection[0], least=INPUT, most=target - 2)
         if source in skips[target]:
             raise InvalidValue(f"connections[{k}]", connection, "given once")
         skips[target].append(source)
@@ -118,11 +118,11 @@ def _check_outputs(adapters: Sequence[Block]) -> None:
             )
         reading = adapter if isinstance(adapter, ReadOut) else reading
     last, layers = adapters[-1], [a for a in adapters if isinstance(a, NeuronBlock)]
-    if not layers or [sent.layer for sent in last.sends] != [layers[-1].index]:
+    if not layers or [sent.layer for sent in last.outputs] != [layers[-1].index]:
         raise InvalidValue(
             f"{last.where}", "the last block", "one with neurons, or a Flatten or Average behind such a block"
         )
-    if last.sends[0].axons:
+    if last.outputs[0].axons:
         raise InvalidValue(
             f"{last.where}.delay",
             "an axonal delay",
@@ -130,4 +130,4 @@ def _check_outputs(adapters: Sequence[Block]) -> None:
         )
 
 
-__all__ = ["ADAPTERS", "Block", "NeuronBlock", "ReadOut", "Sent", "adapt", "dense_blocks", "kept", "slayer"]
+__all__ = ["ADAPTERS", "Block", "NeuronBlock", "ReadOut", "SpikeStream", "adapt", "dense_blocks", "slayer"]

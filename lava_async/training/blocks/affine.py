@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lava_async.errors import InvalidValue
 from lava_async.synapses import INPUT
-from lava_async.training.blocks.base import kept
+from lava_async.training.blocks.base import quantized_keep
 from lava_async.training.blocks.dense import DenseBlock
 from lava_async.training.blocks.readout import ReadOut
 from lava_async.training.gradient import STATE_SCALE, decayed
@@ -68,7 +68,7 @@ class AffineBlock(DenseBlock, ReadOut):
         arriving = torch.stack(parts).sum(0)
         if not self.block.dynamics:
             return arriving
-        (keep_u, keep_v), bias = (kept(decay) for decay in self.decays()), self.bias()
+        (keep_u, keep_v), bias = (quantized_keep(decay) for decay in self.decays()), self.bias()
         u = v = arriving.new_zeros(arriving.shape[:-1])
         voltages = []
         for now in arriving.unbind(-1):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lava_async.errors import InvalidValue
 from lava_async.training.blocks.readout import ReadOut
-from lava_async.training.blocks.sent import Sent
+from lava_async.training.blocks.stream import SpikeStream
 
 
 class AverageBlock(ReadOut):
@@ -20,7 +20,7 @@ class AverageBlock(ReadOut):
 
     name = "block.cuba.Average"
 
-    def __init__(self, where: str, block: Any, sources: tuple[Sent, ...], index: int) -> None:
+    def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
         super().__init__(where, block, sources, index)
         size = sum(sent.size for sent in sources)
         if len(sources) > 1:
@@ -35,7 +35,7 @@ class AverageBlock(ReadOut):
         return int(self.block.num_outputs)
 
     @property
-    def sends(self) -> tuple[Sent, ...]:  # noqa: D102
+    def outputs(self) -> tuple[SpikeStream, ...]:  # noqa: D102
         return (self.sources[0]._replace(shape=(self.n_answers,)),)
 
     def read(self, before: Tensor, counts: Sequence[Tensor]) -> Tensor:  # noqa: D102

@@ -16,7 +16,7 @@ from lava_async.extras import needs
 from lava_async.network import Layer
 from lava_async.synapses import Synapses
 from lava_async.training.blocks.grid import eight_bits, is_eight_bits, wide
-from lava_async.training.blocks.sent import Delay, Sent, per_neuron, prepare_axon
+from lava_async.training.blocks.stream import Delay, SpikeStream, per_neuron, prepare_axon
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE
 from lava_async.training.surrogates import Exponential
 
@@ -50,11 +50,11 @@ class Block(ABC):
     name: ClassVar[str]
     """Name of its class in slayer."""
 
-    def __init__(self, where: str, block: Any, sources: tuple[Sent, ...], index: int) -> None:
+    def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
         self.where, self.block, self.sources, self.index = where, block, sources, index
 
     @classmethod
-    def of(cls, where: str, block: Any, sources: tuple[Sent, ...], index: int) -> Block:
+    def of(cls, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> Block:
         """Return the adapter of a block."""
         return cls(where, block, sources, index)
 
@@ -65,7 +65,7 @@ class Block(ABC):
 
     @property
     @abstractmethod
-    def sends(self) -> tuple[Sent, ...]:
+    def outputs(self) -> tuple[SpikeStream, ...]:
         """What it sends on."""
 
     def grid(self) -> tuple[int, int]:
@@ -114,7 +114,7 @@ class NeuronBlock(Block):
     persistent: ClassVar[bool] = False
     """Whether slayer's neurons of such a block keep their state from batch to batch."""
 
-    def __init__(self, where: str, block: Any, sources: tuple[Sent, ...], index: int) -> None:
+    def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
         super().__init__(where, block, sources, index)
         self._check_neuron(block.neuron)
         self.layer = Layer(self.shape_of_neurons(), f"{self.kind} {index}")
@@ -131,21 +131,21 @@ class NeuronBlock(Block):
         """Return the weights from each source as the neurons see them: quantized, in slayer's units."""
 
     @abstractmethod
-    def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> Synapses:
+    def connect(self, source: SpikeStream, weights: NDArray[Any], delay: Delay) -> Synapses:
         """Return the synapses from a source."""
 
-    def along(self, kernel: Tensor, each: Tensor, source: Sent) -> Tensor:
+    def broadcast_channels(self, kernel: Tensor, each: Tensor, source: SpikeStream) -> Tensor:
         """Return a number per neuron of `source` in a shape that its kernel can be multiplied with: the last axis."""
         return each
 
     @property
-    def sends(self) -> tuple[Sent, ...]:  # noqa: D102
+    def outputs(self) -> tuple[SpikeStream, ...]:  # noqa: D102
         axons = () if self.block.delay is None else (self.block.delay,)
-        return (Sent(self.index, self.layer.shape, axons=axons),)
+        return (SpikeStream(self.index, self.layer.shape, axons=axons),)
 
-    def lags(self, learning: bool) -> list[tuple[Sent, Delay]]:
+    def delays(self, learning: bool) -> list[tuple[SpikeStream, Delay]]:
         """Return source and delays of each set of synapses."""
-        found: list[tuple[Sent, Delay]] = []
+        found: list[tuple[SpikeStream, Delay]] = []
         for source in self.sources:
             delay = source.delay()
             found.append((source, delay))
@@ -158,7 +158,7 @@ class NeuronBlock(Block):
         found: list[Tensor] = []
         for source, kernel in zip(self.sources, self.kernels(), strict=True):
             if learning and source.learns:
-                f = self.along(kernel, source.step().to(kernel), source)
+                f = self.broadcast_channels(kernel, source.step().to(kernel), source)
                 found += [kernel * (1 - f), kernel * f]
             else:
                 found.append(kernel)
@@ -166,7 +166,7 @@ class NeuronBlock(Block):
 
     def synapses(self, weights: Sequence[NDArray[Any]], learning: bool) -> list[Synapses]:
         """Return the synapses for such weights, in the same order."""
-        lags = self.lags(learning)
+        lags = self.delays(learning)
         return [self.connect(source, w, delay) for (source, delay), w in zip(lags, weights, strict=True)]
 
     def decays(self) -> tuple[Tensor, Tensor]:
@@ -258,7 +258,7 @@ class NeuronBlock(Block):
             )
 
 
-def kept(decay: Tensor) -> Tensor:
+def quantized_keep(decay: Tensor) -> Tensor:
     """Return what a decay leaves as slayer runs it: whole multiples of 1/4096, straight through for the gradient."""
     return 1 - (decay + (torch.round(decay) - decay).detach()) / STATE_SCALE
 

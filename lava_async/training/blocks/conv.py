@@ -13,7 +13,7 @@ from lava_async import synapses
 from lava_async.errors import InvalidValue
 from lava_async.synapses.geometry import axes
 from lava_async.training.blocks.base import NeuronBlock
-from lava_async.training.blocks.sent import Delay, Sent
+from lava_async.training.blocks.stream import Delay, SpikeStream
 
 
 class ConvBlock(NeuronBlock):
@@ -42,11 +42,11 @@ class ConvBlock(NeuronBlock):
         weight = self.quantized(self.block.synapse)[..., 0]
         return self.split(weight, [sent.shape[0] for sent in self.sources])
 
-    def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
+    def connect(self, source: SpikeStream, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
         channels, height, width = source.shape
         return synapses.Conv(source.layer, self.index, weights, (channels, height, width), *self._geometry, delay)
 
-    def along(self, kernel: Tensor, each: Tensor, source: Sent) -> Tensor:  # noqa: D102
+    def broadcast_channels(self, kernel: Tensor, each: Tensor, source: SpikeStream) -> Tensor:  # noqa: D102
         outputs, per_group = kernel.shape[:2]
         groups = self._geometry[3]
         channel = torch.arange(outputs)[:, None] // (outputs // groups) * per_group + torch.arange(per_group)

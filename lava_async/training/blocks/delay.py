@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lava_async.training.blocks.base import Block
-from lava_async.training.blocks.sent import Sent, prepare_axon
+from lava_async.training.blocks.stream import SpikeStream, prepare_axon
 
 
 class DelayBlock(Block):
@@ -13,11 +13,11 @@ class DelayBlock(Block):
 
     name = "axon.Delay"
 
-    def __init__(self, where: str, block: Any, sources: tuple[Sent, ...], index: int) -> None:
+    def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
         super().__init__(where, block, sources, index)
         self.check("sources", len(sources), 1, "1: connect skip connections behind it")
         prepare_axon(where, block, sources[0].shape)
 
     @property
-    def sends(self) -> tuple[Sent, ...]:  # noqa: D102
+    def outputs(self) -> tuple[SpikeStream, ...]:  # noqa: D102
         return tuple(sent._replace(axons=(*sent.axons, self.block)) for sent in self.sources)

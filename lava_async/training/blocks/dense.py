@@ -11,7 +11,7 @@ from torch import Tensor
 from lava_async import synapses
 from lava_async.errors import InvalidValue
 from lava_async.training.blocks.base import NeuronBlock
-from lava_async.training.blocks.sent import Delay, Sent
+from lava_async.training.blocks.stream import Delay, SpikeStream
 
 
 class DenseBlock(NeuronBlock):
@@ -48,5 +48,5 @@ class DenseBlock(NeuronBlock):
         weight = self.quantized(getattr(self.block, self.synapse), self.synapse).flatten(1)
         return self.split(weight, [sent.size for sent in self.sources])
 
-    def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
+    def connect(self, source: SpikeStream, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
         return synapses.Dense(source.layer, self.index, weights, delay)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lava_async.training.blocks.base import Block
-from lava_async.training.blocks.sent import Sent
+from lava_async.training.blocks.stream import SpikeStream
 
 
 class FlattenBlock(Block):
@@ -12,5 +12,5 @@ class FlattenBlock(Block):
     name = "block.cuba.Flatten"
 
     @property
-    def sends(self) -> tuple[Sent, ...]:  # noqa: D102
+    def outputs(self) -> tuple[SpikeStream, ...]:  # noqa: D102
         return tuple(sent._replace(shape=(sent.size,)) for sent in self.sources)

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from lava_async import synapses
 from lava_async.errors import InvalidValue
-from lava_async.training.blocks.base import Block, NeuronBlock, kept
+from lava_async.training.blocks.base import Block, NeuronBlock, quantized_keep
 from lava_async.training.blocks.flatten import FlattenBlock
-from lava_async.training.blocks.sent import Delay, Sent
+from lava_async.training.blocks.stream import Delay, SpikeStream
 
 
 class InputBlock(NeuronBlock):
@@ -28,7 +28,7 @@ class InputBlock(NeuronBlock):
     kind = "input"  # netx.save knows the layer by it
 
     @classmethod
-    def of(cls, where: str, block: Any, sources: tuple[Sent, ...], index: int) -> Block:  # noqa: D102
+    def of(cls, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> Block:  # noqa: D102
         return (
             BareInputBlock(where, block, sources, index) if block.neuron is None else cls(where, block, sources, index)
         )
@@ -46,7 +46,7 @@ class InputBlock(NeuronBlock):
         weight = block.neuron.current_decay.new_ones(1) if block.weight is None else block.pre_hook_fx(block.weight)
         return [weight.expand(self.layer.size)]
 
-    def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
+    def connect(self, source: SpikeStream, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
         n = source.size
         late = np.zeros(n, int) if delay is None else delay
         return synapses.Sparse(source.layer, self.index, np.arange(n), np.arange(n), weights, (n, n), late)
@@ -59,7 +59,7 @@ class InputBlock(NeuronBlock):
         if self.block.bias is None:
             return bias
         own = self.block.pre_hook_fx(self.block.bias)
-        if bool(own != 0) and bool((kept(self.decays()[0]) != 0).any()):
+        if bool(own != 0) and bool((quantized_keep(self.decays()[0]) != 0).any()):
             raise InvalidValue(
                 f"{self.where}.bias",
                 own.item(),
@@ -73,12 +73,12 @@ class BareInputBlock(FlattenBlock):
 
     name = "block.cuba.Input"
 
-    def __init__(self, where: str, block: Any, sources: tuple[Sent, ...], index: int) -> None:
+    def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
         super().__init__(where, block, sources, index)
         check_first(self)
 
     @property
-    def sends(self) -> tuple[Sent, ...]:  # noqa: D102
+    def outputs(self) -> tuple[SpikeStream, ...]:  # noqa: D102
         return self.sources
 
 

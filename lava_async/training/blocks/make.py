@@ -11,7 +11,7 @@ import torch
 
 from lava_async import defaults
 from lava_async.errors import InvalidValue
-from lava_async.records import count
+from lava_async.records import check_int
 from lava_async.training.blocks.base import mark_drawn, slayer
 
 
@@ -45,7 +45,7 @@ def dense_blocks(
     if len(sizes) < 2:
         raise InvalidValue("dense_blocks.sizes", sizes, "the input channels, then one number of neurons per layer")
     for n in sizes:
-        count("dense_blocks.sizes", n, least=1)
+        check_int("dense_blocks.sizes", n, least=1)
     dense = slayer().block.cuba.Dense
     generator = torch.Generator().manual_seed(seed)
     params = {"threshold": threshold, "current_decay": current_decay, "voltage_decay": voltage_decay, **neuron}

@@ -12,7 +12,7 @@ from torch import Tensor
 from lava_async import synapses
 from lava_async.errors import InvalidValue
 from lava_async.training.blocks.base import NeuronBlock
-from lava_async.training.blocks.sent import Delay, Sent
+from lava_async.training.blocks.stream import Delay, SpikeStream
 
 
 class PoolBlock(NeuronBlock):
@@ -57,7 +57,7 @@ class PoolBlock(NeuronBlock):
         places = [self._places(sent) for sent in self.sources]
         return [weight[0, 0, y % weight.shape[2], x % weight.shape[3]] for _, y, x in places]
 
-    def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
+    def connect(self, source: SpikeStream, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
         channels, height, width = source.shape
         if self._convolves:
             return synapses.Conv(
@@ -69,10 +69,10 @@ class PoolBlock(NeuronBlock):
         size, late = (self.layer.size, source.size), np.zeros(source.size, int) if delay is None else delay
         return synapses.Sparse(source.layer, self.index, np.arange(source.size), post, weights, size, late)
 
-    def along(self, kernel: Tensor, each: Tensor, source: Sent) -> Tensor:  # noqa: D102
+    def broadcast_channels(self, kernel: Tensor, each: Tensor, source: SpikeStream) -> Tensor:  # noqa: D102
         return each.view(len(kernel), -1)[:, 0][:, None, None, None] if kernel.ndim == 4 else each
 
     @staticmethod
-    def _places(sent: Sent) -> NDArray[np.int64]:
+    def _places(sent: SpikeStream) -> NDArray[np.int64]:
         """Return channel, row and column of each neuron, (3, n)."""
         return np.indices(sent.shape).reshape(3, -1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lava_async.training.blocks.dense import DenseBlock
-from lava_async.training.blocks.sent import Delay, Sent
+from lava_async.training.blocks.stream import Delay, SpikeStream
 
 
 class RecurrentBlock(DenseBlock):
@@ -22,8 +22,8 @@ class RecurrentBlock(DenseBlock):
     persistent = True
     synapse = "input_synapse"
 
-    def lags(self, learning: bool) -> list[tuple[Sent, Delay]]:  # noqa: D102
-        return [*super().lags(learning), (Sent(self.index, self.layer.shape), None)]
+    def delays(self, learning: bool) -> list[tuple[SpikeStream, Delay]]:  # noqa: D102
+        return [*super().delays(learning), (SpikeStream(self.index, self.layer.shape), None)]
 
     def weights(self, learning: bool) -> list[Tensor]:  # noqa: D102
         feedback = self.quantized(self.block.recurrent_synapse, "recurrent_synapse")

@@ -16,7 +16,7 @@ from lava_async import synapses
 from lava_async.errors import InvalidValue
 from lava_async.synapses.geometry import Axis, axes, neurons
 from lava_async.training.blocks.base import NeuronBlock
-from lava_async.training.blocks.sent import Delay, Sent
+from lava_async.training.blocks.stream import Delay, SpikeStream
 
 MOST_SYNAPSES = 2**25
 """Synapses of a block that are listed one by one."""
@@ -40,7 +40,7 @@ class TransposedBlock(NeuronBlock):
         """Return the channels of its neurons, after checking that the block fits what reaches it."""
 
     @abstractmethod
-    def pairs(self, source: Sent) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def pairs(self, source: SpikeStream) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return which channels are connected: source channel, target channel, and which kernel connects them."""
 
     def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
@@ -59,7 +59,7 @@ class TransposedBlock(NeuronBlock):
         s = self.block.synapse
         return axes(*(x[:2] for x in (s.kernel_size, s.stride, s.padding, s.dilation)))
 
-    def _list(self, source: Sent) -> _Listed:
+    def _list(self, source: SpikeStream) -> _Listed:
         channels, targets, kernels = self.pairs(source)
         rows, columns = (
             axis.taps(m, n).reversed() for axis, n, m in zip(self._axes, source.shape[1:], self._shape[1:], strict=True)
@@ -77,13 +77,13 @@ class TransposedBlock(NeuronBlock):
         weight = self.quantized(self.block.synapse).flatten()
         return [weight[listed.weight.to(weight.device)] for listed in self._lists]
 
-    def connect(self, source: Sent, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
+    def connect(self, source: SpikeStream, weights: NDArray[Any], delay: Delay) -> synapses.Synapses:  # noqa: D102
         listed = self._lists[self.sources.index(source)]
         late = np.zeros(len(listed.pre), int) if delay is None else delay[listed.pre]
         size = (self.layer.size, source.size)
         return synapses.Sparse(source.layer, self.index, listed.pre, listed.post, weights, size, late)
 
-    def along(self, kernel: Tensor, each: Tensor, source: Sent) -> Tensor:  # noqa: D102
+    def broadcast_channels(self, kernel: Tensor, each: Tensor, source: SpikeStream) -> Tensor:  # noqa: D102
         return each[torch.from_numpy(self._lists[self.sources.index(source)].pre).to(each.device)]
 
 
@@ -100,7 +100,7 @@ class ConvTBlock(TransposedBlock):
             self.check("groups", synapse.groups, 1, "1 where skip connections end")
         return int(synapse.out_channels)
 
-    def pairs(self, source: Sent) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:  # noqa: D102
+    def pairs(self, source: SpikeStream) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:  # noqa: D102
         synapse = self.block.synapse
         per_group = synapse.out_channels // synapse.groups
         channel, j = np.indices((source.shape[0], per_group)).reshape(2, -1)
@@ -127,7 +127,7 @@ class UnpoolBlock(TransposedBlock):
         self.check("dilation", tuple(synapse.dilation[:2]), (1, 1), "(1, 1): else slayer mixes channels")
         return sum(sent.shape[0] for sent in self.sources)
 
-    def pairs(self, source: Sent) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:  # noqa: D102
+    def pairs(self, source: SpikeStream) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:  # noqa: D102
         own = np.arange(source.shape[0])
         before = sum(sent.shape[0] for sent in self.sources[: self.sources.index(source)])
         return own, own + before, np.zeros_like(own)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from lava_async.errors import InvalidValue
 
-__all__ = ["DATA_VARIABLE", "SOURCES", "Source", "find", "listed", "places"]
+__all__ = ["DATA_VARIABLE", "SOURCES", "Source", "candidates", "find_files", "listed"]
 
 #: Environment variable that says where data sets are: a folder with a folder for each.
 DATA_VARIABLE = "LAVA_ASYNC_DATA"
 
 
-def places(names: Sequence[str], folder: str | Path | None = None) -> list[Path]:
+def candidates(names: Sequence[str], folder: str | Path | None = None) -> list[Path]:
     """Return the folders in which a data set is looked for, in order.
 
     Parameters
@@ -80,7 +80,7 @@ SOURCES: dict[str, Source] = {
 _PACKED = (".zip", ".tar.gz", ".tgz", ".tar", ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 
-def find(name: str, wanted: Sequence[str], folder: str | Path | None = None) -> list[Path]:
+def find_files(name: str, wanted: Sequence[str], folder: str | Path | None = None) -> list[Path]:
     """Return the paths of files of a data set, all from the first place that has them all.
 
     Parameters
@@ -98,7 +98,7 @@ def find(name: str, wanted: Sequence[str], folder: str | Path | None = None) -> 
         If they are not there, in one line: which files to put where.
     """
     source = SOURCES[name]
-    looked = places([name, *source.names], folder)
+    looked = candidates([name, *source.names], folder)
     missing: list[str] = []
     for place in looked:
         found = [next((p for o in options.split("|") if (p := place / o).exists()), None) for options in wanted]

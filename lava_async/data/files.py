@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from lava_async.data import SpikeDataset, held_out
 from lava_async.data.cache import cached_events
 from lava_async.errors import InvalidValue
-from lava_async.records import within
+from lava_async.records import check_range
 from lava_async.spikes import SpikeBatch
 
-__all__ = ["EmptySplit", "Part", "chosen", "last_sixth", "load_parts"]
+__all__ = ["EmptySplit", "FileSet", "chosen", "last_sixth", "load_splits"]
 
 #: Events, labels (B,) and groups (B,), as of :func:`lava_async.data.cache.cached_events`.
 Samples = tuple[SpikeBatch, NDArray[Any], NDArray[Any]]
@@ -26,7 +26,7 @@ class EmptySplit(InvalidValue):
     """A split of a data set that is there has no samples; parameters as in :class:`~lava_async.errors.InvalidValue`."""
 
 
-class Part(NamedTuple):
+class FileSet(NamedTuple):
     """Files of a data set that are read together."""
 
     splits: tuple[str, ...]
@@ -70,10 +70,10 @@ def chosen(
     return validation(groups) == ("validation" in names)
 
 
-def load_parts(
+def load_splits(
     name: str,
     names: tuple[str, ...],
-    parts: Iterable[Part],
+    parts: Iterable[FileSet],
     shape: tuple[int, int, int],
     *,
     n_classes: int,
@@ -108,7 +108,7 @@ def load_parts(
     events, labels, n_groups = [], [], 0
     for part in parts:
         batch, classes, groups = cached_events(name, part.key, part.read, cache)
-        within(f"{name}, {'+'.join(part.splits)}: labels", classes, 0, n_classes - 1)
+        check_range(f"{name}, {'+'.join(part.splits)}: labels", classes, 0, n_classes - 1)
         mine = chosen(part.splits, names, groups, validation)
         if not mine.all():
             batch, classes = batch[mine], classes[mine]

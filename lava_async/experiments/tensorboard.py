@@ -8,8 +8,8 @@ from typing import Any
 
 from lava_async.experiments.config import Config
 from lava_async.extras import needs
+from lava_async.training.distributed import Ranks
 from lava_async.training.history import Epoch
-from lava_async.training.ranks import Ranks
 
 
 class Curves:

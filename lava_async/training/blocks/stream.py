@@ -16,7 +16,7 @@ Delay = NDArray[Any] | None
 """Delay of each source neuron of some synapses, in time steps; None: no delays."""
 
 
-class Sent(NamedTuple):
+class SpikeStream(NamedTuple):
     """Spikes on their way from one block to the next."""
 
     layer: int

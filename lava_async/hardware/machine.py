@@ -19,7 +19,7 @@ _MACHINES = "_machines"
 """Under this name a network keeps the machines that it was run on."""
 
 
-def machine(schedule: Timed, network: Network) -> Machine:
+def machine_of(schedule: Timed, network: Network) -> Machine:
     """Return the cores in use, which neuron is in which, and how long operations and ways take; made once per network.
 
     Parameters
