@@ -17,6 +17,7 @@ from lava_async.proc.async_neurons.process import (
     AsyncATRLIF,
     AsyncDelta,
     AsyncLIFRefractory,
+    AsyncNeurons,
     AsyncRF,
     AsyncRF_IZ,
     AsyncSigmaDelta,
@@ -90,159 +91,28 @@ def put(state: dict[str, np.ndarray], which: np.ndarray, changed: dict[str, np.n
         state[name][which] = values[which] if which.dtype == bool else values
 
 
-class Floats(AbstractPyAsyncNeuronsModel):
-    """What neurons in floating point share."""
-
-    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
-    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
-
-
-class Integers(AbstractPyAsyncNeuronsModel):
-    """What neurons in integers share."""
-
-    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
-    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
-
-
-def floats() -> Any:
-    """Return the type of a Var in floating point."""
-    return LavaPyType(np.ndarray, np.float32)
-
-
-def integers() -> Any:
-    """Return the type of a Var in integers."""
-    return LavaPyType(np.ndarray, np.int64, precision=24)
+def model_of(process: type[AsyncNeurons], fixed: bool) -> type[AbstractPyAsyncNeuronsModel]:
+    """Return the ProcessModel of a Process in one arithmetic: its ports and Vars have the types of Lava's neurons."""
+    number: Any = np.int64 if fixed else np.float32
+    sent: Any = np.int32 if fixed else float
+    bits = {"precision": 24} if fixed else {}
+    name = f"Py{process.__name__}Model{'Fixed' if fixed else 'Float'}"
+    members: dict[str, Any] = {
+        "__module__": __name__,
+        "__doc__": f"{process.__name__} in {'integers' if fixed else 'floating point'}.",
+        **{port: LavaPyType(PyInPort.VEC_DENSE, sent, **bits) for port in process.input_names},
+        "s_out": LavaPyType(PyOutPort.VEC_DENSE, sent, **bits),
+        **{var: LavaPyType(np.ndarray, number, **bits) for var in process.var_names.values()},
+    }
+    model: Any = type(name, (AbstractPyAsyncNeuronsModel,), members)
+    decorated = implements(proc=process, protocol=LoihiProtocol)(requires(CPU)(model))
+    found: type[AbstractPyAsyncNeuronsModel] = tag("fixed_pt" if fixed else "floating_pt")(decorated)
+    return found
 
 
-@implements(proc=AsyncLIFRefractory, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("floating_pt")
-class PyAsyncLifRefractoryModelFloat(Floats):
-    """Leaky integrate-and-fire neurons with a refractory period, in floating point."""
-
-    u: np.ndarray = floats()
-    v: np.ndarray = floats()
-
-
-@implements(proc=AsyncLIFRefractory, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("fixed_pt")
-class PyAsyncLifRefractoryModelFixed(Integers):
-    """The same in Loihi's integers."""
-
-    u: np.ndarray = integers()
-    v: np.ndarray = integers()
-
-
-@implements(proc=AsyncATRLIF, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("floating_pt")
-class PyAsyncATRLIFModelFloat(Floats):
-    """Adaptive neurons in floating point."""
-
-    i: np.ndarray = floats()
-    v: np.ndarray = floats()
-    theta: np.ndarray = floats()
-    r: np.ndarray = floats()
-
-
-@implements(proc=AsyncATRLIF, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("fixed_pt")
-class PyAsyncATRLIFModelFixed(Integers):
-    """Adaptive neurons in Loihi's integers."""
-
-    i: np.ndarray = integers()
-    v: np.ndarray = integers()
-    theta: np.ndarray = integers()
-    r: np.ndarray = integers()
-
-
-@implements(proc=AsyncSigmaDelta, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("floating_pt")
-class PyAsyncSigmaDeltaModelFloat(Floats):
-    """Sigma-delta neurons in floating point."""
-
-    sigma: np.ndarray = floats()
-    sent: np.ndarray = floats()
-
-
-@implements(proc=AsyncSigmaDelta, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("fixed_pt")
-class PyAsyncSigmaDeltaModelFixed(Integers):
-    """Sigma-delta neurons in integers."""
-
-    sigma: np.ndarray = integers()
-    sent: np.ndarray = integers()
-
-
-@implements(proc=AsyncDelta, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("floating_pt")
-class PyAsyncDeltaModelFloat(Floats):
-    """Delta neurons in floating point."""
-
-    x: np.ndarray = floats()
-    sent: np.ndarray = floats()
-
-
-@implements(proc=AsyncDelta, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("fixed_pt")
-class PyAsyncDeltaModelFixed(Integers):
-    """Delta neurons in integers."""
-
-    x: np.ndarray = integers()
-    sent: np.ndarray = integers()
-
-
-class ResonatorFloats(AbstractPyAsyncNeuronsModel):
-    """What resonators in floating point share."""
-
-    a_real_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
-    a_imag_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
-    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
-    real: np.ndarray = floats()
-    imag: np.ndarray = floats()
-    imag_before: np.ndarray = floats()
-
-
-class ResonatorIntegers(AbstractPyAsyncNeuronsModel):
-    """What resonators in integers share."""
-
-    a_real_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
-    a_imag_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
-    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
-    real: np.ndarray = integers()
-    imag: np.ndarray = integers()
-    imag_before: np.ndarray = integers()
-
-
-@implements(proc=AsyncRF, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("floating_pt")
-class PyAsyncRFModelFloat(ResonatorFloats):
-    """Resonators in floating point."""
-
-
-@implements(proc=AsyncRF, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("fixed_pt")
-class PyAsyncRFModelFixed(ResonatorIntegers):
-    """Resonators in integers."""
-
-
-@implements(proc=AsyncRF_IZ, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("floating_pt")
-class PyAsyncRF_IZModelFloat(ResonatorFloats):  # noqa: N801 (Lava's name)
-    """Resonators with a reset, in floating point."""
-
-
-@implements(proc=AsyncRF_IZ, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("fixed_pt")
-class PyAsyncRF_IZModelFixed(ResonatorIntegers):  # noqa: N801 (Lava's name)
-    """Resonators with a reset, in integers."""
+# Lava's compiler looks for ProcessModels among the classes of this module, and pickle for their names.
+for _process in (AsyncLIFRefractory, AsyncATRLIF, AsyncSigmaDelta, AsyncDelta, AsyncRF, AsyncRF_IZ):
+    for _fixed in (False, True):
+        _model = model_of(_process, _fixed)
+        globals()[_model.__name__] = _model
+del _process, _fixed, _model
