@@ -63,7 +63,7 @@ def chosen(
     groups : (B,) int64
         Groups of its samples.
     validation : function
-        As in :func:`load_parts`.
+        As in :func:`load_splits`.
     """
     if set(held) <= set(names):
         return np.full(len(groups), True)
