@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from compare import complains
 from study_cases import TINY
 from study_cases import done as done
 
@@ -65,6 +66,41 @@ def test_cells_are_all_settings_trainings_and_seeds_seed_by_seed():
 
 def test_trainings_do_not_look_at_the_test_samples():
     assert all(cell.config.data.test == "" for cell in StudyConfig.from_toml(TINY).cells())
+
+
+FINE_TUNED = (
+    TINY.replace("seeds = [0, 1]", "seeds = [0]")
+    + """
+[[trainings]]
+name = "fine-tuned"
+after = "layered"
+values = { "schedule.name" = "timed", "schedule.neurons_per_core" = 4, "training.epochs" = 1 }
+"""
+)
+
+
+def test_a_training_goes_on_with_the_network_of_another(tmp_path):
+    study = StudyConfig.from_toml(FINE_TUNED)
+    layered, _, tuned = study.cells()
+    assert (layered.generation, tuned.generation, tuned.before) == (0, 1, layered)
+    complains(
+        lambda: run_cell(tuned, tmp_path),
+        "base, fine-tuned, seed 0: after = 'base, layered, seed 0': must be a training that has ended",
+    )
+    for cell in (layered, tuned):
+        run_cell(cell, tmp_path)
+    before, after = (netx.load(cell.network(tmp_path)) for cell in (layered, tuned))
+    np.testing.assert_array_equal(before.params.vth, after.params.vth)
+    assert not np.array_equal(before.synapses[0].weights, after.synapses[0].weights)
+    assert after.execution.schedule == Timed(neurons_per_core=4)
+
+
+def test_a_training_comes_after_one_that_is_there():
+    text = FINE_TUNED.replace('after = "layered"', 'after = "fine-tuned"')
+    complains(
+        lambda: StudyConfig.from_toml(text),
+        "study: trainings, after of fine-tuned = 'fine-tuned': must be the name of a training that is listed before it",
+    )
 
 
 def test_a_training_may_be_for_some_settings_only():

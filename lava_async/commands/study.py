@@ -82,7 +82,9 @@ def _run(args: Namespace) -> Report:
             bar.update()
 
         work = partial(run_cell, out=out)
-        failed += sweep(cells, work, scheduler=args.scheduler, workers=args.workers, on_done=on_done)
+        for generation in sorted({cell.generation for cell in cells}):  # Trainings that go on with others come later.
+            due = [cell for cell in cells if cell.generation == generation]
+            failed += sweep(due, work, scheduler=args.scheduler, workers=args.workers, on_done=on_done)
     from lava_async.experiments.report import write_report
 
     rows = write_report(study, out, f"Study: {path.stem}", formats=args.format)

@@ -17,6 +17,8 @@ using namespace nanobind::literals;
 namespace lava_async {
 namespace {
 
+// Times of a chip, cores of neurons (N,), ways from core to core.
+using MachineArrays = std::tuple<In<int64_t, nb::ndim<1>>, In<int64_t, nb::ndim<1>>, In<int64_t, nb::ndim<2>>>;
 // Spikes of the outputs so far (n, outputs), and after how many time steps each sample was decided (n,).
 using Decisions = std::tuple<Out<int32_t, nb::ndim<2>>, Out<int32_t, nb::ndim<1>>>;
 
@@ -119,16 +121,7 @@ class PyEngine {
                         forward_steps, first_output, tally);
     take(decisions, call);
     add_any(call, any, channel.shape(0));
-    require(times.shape(0) == 7, "times");
-    require(core_of.shape(0) == static_cast<size_t>(n_neurons_) && way.shape(0) == way.shape(1), "core_of, way");
-    Machine machine;
-    const int64_t* t = times.data();
-    machine.times = {t[0], t[1], t[2], t[3], t[4], t[5], t[6]};
-    machine.n_cores = static_cast<int>(way.shape(0));
-    machine.core_of = core_of.data();
-    machine.way = way.data();
-    for (int i = 0; i < n_neurons_; i++)
-      require(core_of.data()[i] >= 0 && core_of.data()[i] < machine.n_cores, "core_of");
+    Machine machine = machine_of(times, core_of, way);
     machine.replaying = replay.has_value();
     if (replay) {
       machine.replay = replay->data();
@@ -167,7 +160,8 @@ class PyEngine {
                    In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
                    int largest_payload, AnyOut u, AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps,
                    Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally, AnyOut wanted,
-                   int first_wanted, int threads) {
+                   int first_wanted, std::optional<Out<uint8_t, nb::ndim<3>>> premature,
+                   std::optional<MachineArrays> machine, int threads) {
     Call call(n_inputs_, n_neurons_, arithmetic_, samples, 0, channel, count, start, largest_payload, u, v,
               forward_steps, first_output, tally);
     const auto type = doubles_ ? nb::dtype<double>() : nb::dtype<float>();
@@ -178,6 +172,12 @@ class PyEngine {
     call.results.wanted = wanted.data();
     call.results.first_wanted = first_wanted;
     call.results.n_wanted = n_wanted;
+    if (premature) {
+      require(premature->size() == wanted.size(), "premature");
+      call.results.premature = premature->data();
+    }
+    std::optional<Machine> chip;
+    if (machine) chip = machine_of(std::get<0>(*machine), std::get<1>(*machine), std::get<2>(*machine));
     Engine::Parameters parameters;
     require(weights.size() == n_weights_.size() && numbers.size() == 6, "weights");
     for (size_t i = 0; i < weights.size(); i++) {
@@ -208,7 +208,7 @@ class PyEngine {
     std::shared_ptr<DifferentiableRun> run;
     {
       const nb::gil_scoped_release free;
-      run = engine_->record(rules, rule, parameters, call.batch, call.results, threads, signal_arrived, failure, unfit);
+      run = engine_->record(rules, rule, parameters, chip ? &*chip : nullptr, call.batch, call.results, threads, signal_arrived, failure, unfit);
     }
     if (unfit.synapses >= 0) return nb::make_tuple(nb::make_tuple("unfit", unfit.synapses, unfit.index), nb::none());
     nb::object status = status_of(failure);
@@ -220,6 +220,21 @@ class PyEngine {
   }
 
  private:
+  Machine machine_of(const In<int64_t, nb::ndim<1>>& times, const In<int64_t, nb::ndim<1>>& core_of,
+                     const In<int64_t, nb::ndim<2>>& way) const {
+    require(times.shape(0) == 7, "times");
+    require(core_of.shape(0) == static_cast<size_t>(n_neurons_) && way.shape(0) == way.shape(1), "core_of, way");
+    Machine machine;
+    const int64_t* t = times.data();
+    machine.times = {t[0], t[1], t[2], t[3], t[4], t[5], t[6]};
+    machine.n_cores = static_cast<int>(way.shape(0));
+    machine.core_of = core_of.data();
+    machine.way = way.data();
+    for (int i = 0; i < n_neurons_; i++)
+      require(core_of.data()[i] >= 0 && core_of.data()[i] < machine.n_cores, "core_of");
+    return machine;
+  }
+
   Arithmetic arithmetic_;
   bool doubles_;
   int n_inputs_, n_neurons_, n_outputs_;
@@ -303,7 +318,8 @@ void bind_engine(nb::module_& m) {
            "neurons"_a, "weights"_a.noconvert(), "numbers"_a.noconvert(), "scale"_a, "weight_scale"_a,
            "samples"_a.noconvert(), "channel"_a.noconvert(), "count"_a.noconvert(), "start"_a.noconvert(),
            "largest_payload"_a, "u"_a.noconvert(), "v"_a.noconvert(), "forward_steps"_a.noconvert(),
-           "first_output"_a.noconvert(), "tally"_a.noconvert(), "wanted"_a.noconvert(), "first_wanted"_a, "threads"_a);
+           "first_output"_a.noconvert(), "tally"_a.noconvert(), "wanted"_a.noconvert(), "first_wanted"_a,
+           "premature"_a.noconvert().none(), "machine"_a.none(), "threads"_a);
 }
 
 }  // namespace lava_async

@@ -50,7 +50,10 @@ class Checker : protected TapeWriter<M, Real, TAPED, COUNTED> {
     }
     const Mask over = M::fires(v, x.one_threshold ? splat(x.threshold) : load(&p.vth[i]));
     const Bits fires = bits(over);
-    if constexpr (TAPED) this->template write_check<OPENING>(block, v, fires, held, touched);
+    if constexpr (TAPED) {
+      if (OPENING) this->write_offset(block, u, v);
+      this->template write_check<OPENING>(block, v, fires, held, touched);
+    }
     if (keeps_momentum) store(&ws.momentum[i], v);
     if (current) store(&ws.u[i], u);
     store(&ws.v[i], select(over, zero<Num>(), v));
@@ -119,6 +122,7 @@ class Checker : protected TapeWriter<M, Real, TAPED, COUNTED> {
       if (COUNTED) ws.free[b] = 0;
       if constexpr (TAPED) {
         if constexpr (COUNTED) this->write_voltage(v);
+        this->write_offset(b, u, v);
         tape->check[tape->at.check++] = {0, 0, 0, 0};
         store(&ws.peak[place(b)], splat(std::numeric_limits<Num>::lowest()));
       }

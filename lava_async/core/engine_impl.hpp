@@ -146,13 +146,13 @@ class EngineOf : public Engine {
   }
 
   std::shared_ptr<DifferentiableRun> record(const Rules& rules, const GradientRules& rule, const Parameters& parameters,
-                                            const Batch& batch, const Results& results, int threads,
-                                            const std::function<bool()>& asked, Failure& failure,
+                                            const Machine* machine, const Batch& batch, const Results& results,
+                                            int threads, const std::function<bool()>& asked, Failure& failure,
                                             Unfit& unfit) override {
     if constexpr (PURPOSE == FORWARD) {
       throw std::logic_error("an engine without gradients");
     } else {
-      return recorded(rules, rule, parameters, batch, results, threads, asked, failure, unfit);
+      return recorded(rules, rule, parameters, machine, batch, results, threads, asked, failure, unfit);
     }
   }
 
@@ -166,25 +166,28 @@ class EngineOf : public Engine {
   static constexpr size_t MAPPINGS = 4;
 
   std::shared_ptr<DifferentiableRun> recorded(const Rules& rules, const GradientRules& rule,
-                                              const Parameters& parameters, const Batch& batch, const Results& results,
-                                              int threads, const std::function<bool()>& asked, Failure& failure,
-                                              Unfit& unfit) {
+                                              const Parameters& parameters, const Machine* machine, const Batch& batch,
+                                              const Results& results, int threads, const std::function<bool()>& asked,
+                                              Failure& failure, Unfit& unfit) {
     const Layout& net = *net_;
     const double unit = 1 / parameters.scale;
     auto trained = pools_->trained.take([&] { return std::make_unique<TrainedNumbers<Num, Real>>(net); });
     unfit = trained->set(net, parameters, numbers_->unit);
     if (unfit.synapses >= 0) return nullptr;
-    const bool usual = !is_counted(rules) && !rules.layered && rule.peak && !rule.differentiated &&
+    const bool usual = !machine && !is_counted(rules) && !rules.layered && rule.peak && !rule.differentiated &&
                        (rule.credit == LAST || rule.credit == DELIVERED) && !net.has_delays;
     auto recorded = std::make_shared<Recorded<Num, P, Real>>(net_, pools_, std::move(trained), rules, rule, batch.n,
                                                           results.first_wanted, results.n_wanted,
-                                                          parameters.weight_scale, unit, usual);
+                                                          parameters.weight_scale, unit, usual,
+                                                          machine ? cores_of(*machine) : nullptr);
     const Numbers<Num>& numbers = recorded->numbers();
     if (batch.largest_payload > largest_payload_of(numbers)) {
       failure.status = Status::TOO_WIDE;
       return nullptr;
     }
-    if (!usual) {
+    if (machine) {
+      failure = record_timed(*recorded, rules, rule, *machine, batch, results, unit, threads, asked);
+    } else if (!usual) {
       failure = record_as<M, true>(*recorded, rules, rule, batch, results, unit, threads, asked);
     } else {
       failure = visit(numbers, batch, [&](auto m) {
@@ -253,6 +256,7 @@ class EngineOf : public Engine {
     if constexpr (std::is_same_v<R, Real>) {
       if (results.wanted) {
         s.wanted = static_cast<Real*>(results.wanted) + b * T * results.n_wanted;
+        if (results.premature) s.premature = results.premature + b * T * results.n_wanted;
         s.first_wanted = results.first_wanted;
         s.n_wanted = results.n_wanted;
       }
@@ -343,8 +347,39 @@ class EngineOf : public Engine {
   template <class Model, bool COUNTED>
   Failure record_as(Recorded<Num, P, Real>& recorded, const Rules& rules, const GradientRules& rule, const Batch& batch,
                     const Results& results, double unit, int threads, const std::function<bool()>& asked) {
-    const Shares& shares = recorded.shares();
     const Numbers<Num>& numbers = recorded.numbers();
+    const int largest = NARROW ? largest_payload_of(numbers) : INT32_MAX;
+    return each_share(recorded, rule, batch, results, unit, threads, asked,
+                      [&](Workspace<Num, P>& ws, Tape<Real>& tape, Interrupt& interrupt) {
+                        tape.keeps_spikes = rules.layered || net_->has_delays;
+                        return [run = Forward<Model, Real, true, COUNTED>(*net_, numbers, rules, ws, &tape, interrupt,
+                                                                          largest)](Sample<Num, Real>& s, int) mutable {
+                          return run.run(s);
+                        };
+                      });
+  }
+  Failure record_timed(Recorded<Num, P, Real>& recorded, const Rules& rules, const GradientRules& rule,
+                       const Machine& machine, const Batch& batch, const Results& results, double unit, int threads,
+                       const std::function<bool()>& asked) {
+    return each_share(recorded, rule, batch, results, unit, threads, asked,
+                      [&](Workspace<Num, P>& ws, Tape<Real>& tape, Interrupt& interrupt) {
+                        tape.keeps_spikes = net_->has_delays;
+                        return [&, times = std::vector<int64_t>(2 * batch.n_steps + 1),
+                                run = TimedForward<M, Real, true>(*net_, recorded.numbers(), rules, machine,
+                                                                  *recorded.cores(), ws, interrupt, &tape)](
+                                   Sample<Num, Real>& s, int) mutable {
+                          // Nobody asks for the times.
+                          return run.run(s, {&times[0], &times[batch.n_steps], &times[2 * batch.n_steps]}, nullptr);
+                        };
+                      });
+  }
+
+  // Runs all samples share by share, each onto its tape; prepare(workspace, tape, interrupt) gives what runs one.
+  template <class Prepare>
+  Failure each_share(Recorded<Num, P, Real>& recorded, const GradientRules& rule, const Batch& batch,
+                     const Results& results, double unit, int threads, const std::function<bool()>& asked,
+                     Prepare prepare) {
+    const Shares& shares = recorded.shares();
     std::vector<Failure> failures(shares.n);
     const bool done = in_threads(threads, shares.n, asked, [&](int share, Interrupt& interrupt) {
       auto ws = pools_->workspaces.take([&] { return std::make_unique<Workspace<Num, P>>(*net_); });
@@ -352,13 +387,12 @@ class EngineOf : public Engine {
       const int begin = shares.begin(share), end = shares.begin(share + 1);
       tape.unit = unit;
       tape.states = rule.decays;
-      tape.keeps_spikes = rules.layered || net_->has_delays;
+      tape.premature = results.premature != nullptr;
+      auto run = prepare(*ws, tape, interrupt);
       tape.clear(static_cast<size_t>(end - begin) * batch.n_steps, net_->n_blocks);
-      Forward<Model, Real, true, COUNTED> run(*net_, numbers, rules, *ws, &tape, interrupt,
-                                              NARROW ? largest_payload_of(numbers) : INT32_MAX);
       for (int b = begin; b < end; b++) {
         auto s = sample_of<Real>(batch, results, b, nullptr);
-        failures[share] = run.run(s);
+        failures[share] = run(s, b);
         if (failures[share].status != Status::DONE) break;
         write_tally(s.tally, results.tally, b);
       }

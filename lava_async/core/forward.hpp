@@ -37,7 +37,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
         leave_out(row);
         continue;
       }
-      this->keep_current = row + 1 == s.n_steps || (s.record && s.record->trace) || (TAPED && tape->states);
+      this->keep_current = row + 1 == s.n_steps || (s.record && s.record->trace) || (TAPED && (tape->states || tape->premature));
       open_time_step(row);
       const Status status = rules.layered ? layered(row) : asynchronous(row);
       if (status != Status::DONE) {
@@ -189,15 +189,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       emitted_->close(INPUT, true);
     }
     if constexpr (COUNTED) ws.counts.fill(0);
-    if constexpr (TAPED) {
-      if (tape->states) {
-        const size_t at = tape->at.row * net.n_places();
-        for (size_t i = 0; i < net.n_places(); i++) {
-          tape->open_u[at + i] = static_cast<Real>(ws.u[i]) * static_cast<Real>(tape->unit);
-          tape->open_v[at + i] = static_cast<Real>(ws.v[i]) * static_cast<Real>(tape->unit);
-        }
-      }
-    }
+    if constexpr (TAPED) this->write_states();
   }
   void close_time_step(int row) {
     Sample<Num, Real>& s = *sample_;
@@ -205,7 +197,10 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     if (keeps_history_ && !rules.layered) {
       for (int l = 0; l < net.n_layers(); l++) this->collect(l, *emitted_);
     }
-    if constexpr (TAPED) this->close_row(emitted_);
+    if constexpr (TAPED) {
+      this->close_row(emitted_);
+      this->write_premature(s, row);
+    }
     decision_.close(t_, [&](int at) { return this->count_at(at); });
     if (s.counts) this->write_counts(s.counts + static_cast<size_t>(row) * net.n_neurons);
     if constexpr (M::ANY) {

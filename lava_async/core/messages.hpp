@@ -16,6 +16,7 @@ struct Message {
   P payload;
   int spikes;                               // how many it stands for
   size_t reach;                             // which synapses it takes
+  int firing;                               // which firing of its source in this time step, from 0
   bool operator<(const Message& b) const {  // heaps of the standard library have the largest on top
     return arrival != b.arrival ? arrival > b.arrival : source != b.source ? source > b.source : number > b.number;
   }
@@ -68,8 +69,8 @@ class Messages {
     earliest_.clear();
     waiting_ = spikes_ = sent_ = 0;
   }
-  void send(int64_t arrival, int source, int core, P payload, int spikes, size_t reach) {
-    const Message<P> m{arrival, source, sent_++, core, payload, spikes, reach};
+  void send(int64_t arrival, int source, int core, P payload, int spikes, size_t reach, int firing) {
+    const Message<P> m{arrival, source, sent_++, core, payload, spikes, reach, firing};
     waiting_++;
     spikes_ += spikes;
     if (replaying_) {

@@ -6,6 +6,7 @@
 #include "engine.hpp"
 #include "share.hpp"
 #include "threads.hpp"
+#include "timed_backward.hpp"
 #include "trained.hpp"
 #include "workspace.hpp"
 
@@ -59,7 +60,8 @@ class Recorded : public DifferentiableRun {
  public:
   Recorded(std::shared_ptr<const Layout> net, std::shared_ptr<Pools<Num, P, Real>> pools,
            std::unique_ptr<TrainedNumbers<Num, Real>> trained, const Rules& rules, const GradientRules& rule, int n,
-           int first_wanted, int n_wanted, double weight_scale, double unit, bool usual)
+           int first_wanted, int n_wanted, double weight_scale, double unit, bool usual,
+           std::shared_ptr<const TimedNetwork> cores)
       : net_(std::move(net)),
         pools_(std::move(pools)),
         trained_(std::move(trained)),
@@ -70,7 +72,8 @@ class Recorded : public DifferentiableRun {
         n_wanted_(n_wanted),
         weight_scale_(weight_scale),
         unit_(unit),
-        usual_(usual) {
+        usual_(usual),
+        cores_(std::move(cores)) {
     for (int i = 0; i < shares_.n; i++) {
       tapes_.push_back(pools_->tapes.take([] { return std::make_unique<Tape<Real>>(); }));
     }
@@ -83,6 +86,7 @@ class Recorded : public DifferentiableRun {
   const Shares& shares() const { return shares_; }
   Tape<Real>& tape(int share) { return *tapes_[share]; }
   const Numbers<Num>& numbers() const { return trained_->numbers; }
+  const TimedNetwork* cores() const { return cores_.get(); }
 
   Status backward(const Batch& batch, const void* derivative, const GradientResults& to, int threads,
                   const std::function<bool()>& asked) override {
@@ -115,6 +119,9 @@ class Recorded : public DifferentiableRun {
         }
         usual_backward(net, trained_->floats, walkers, n, sample, first_wanted_, n_wanted_,
                        [&] { return interrupt.raised(); });
+      } else if (cores_) {
+        TimedBackward<Real> walker(net, rules_, rule, tape, trained_->floats, *gradients[share], *cores_);
+        for (int i = 0; i < n && !interrupt.raised(); i++) walker.run(sample(i), first_wanted_, n_wanted_, interrupt);
       } else {
         GeneralBackward<Real> walker(net, rules_, rule, tape, trained_->floats, *gradients[share]);
         for (int i = 0; i < n && !interrupt.raised(); i++) walker.run(sample(i), first_wanted_, n_wanted_, interrupt);
@@ -137,6 +144,7 @@ class Recorded : public DifferentiableRun {
   const int first_wanted_, n_wanted_;
   const double weight_scale_, unit_;
   const bool usual_;
+  const std::shared_ptr<const TimedNetwork> cores_;  // of a timed run, else nullptr
   std::vector<std::unique_ptr<Tape<Real>>> tapes_;
 
   // Adds up shares in their order, in the shapes of users.

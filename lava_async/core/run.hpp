@@ -100,6 +100,7 @@ struct Sample {
   int32_t* held = nullptr;
   int32_t* counts = nullptr;  // (T, N), or nullptr
   Real* wanted = nullptr;     // (T, n_wanted) counts of some neurons, or nullptr
+  uint8_t* premature = nullptr;  // (T, n_wanted) whether they fired prematurely, or nullptr
   int first_wanted = 0, n_wanted = 0;
   int32_t* forward_steps = nullptr;  // (T,)
   int32_t* first_output = nullptr;   // (T,)

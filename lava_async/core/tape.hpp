@@ -36,6 +36,8 @@ struct Tape {
   Array<size_t> row_end;          // (rows,) steps at the end of each time step
   // Of runs in which neurons fire repeatedly, or which are differentiated in other ways than the usual one:
   Array<int32_t> payload, emission;  // of the groups; forward step of the first emission, -1 of input
+  // Of timed runs a group is one message; `emission` then numbers the firings of its source in the time step, from 0.
+  Array<size_t> reach;               // which synapses a message takes (TimedNetwork)
   Array<Real> voltage;               // (checks, 16)
   Array<Real> open_u, open_v;        // (rows, places) states before each opening
   std::vector<SpikeRow> spikes;      // (rows,) what neurons emitted
@@ -45,6 +47,7 @@ struct Tape {
   double unit = 1;                // what one unit of the state is in units of the gradient
   bool states = false;            // whether `open_u`, `open_v` are kept
   bool keeps_spikes = false;
+  bool premature = false;  // whether premature spikes are looked for
 
   void clear(size_t n_rows, size_t n_blocks) {
     at = TapePlace{};

@@ -47,6 +47,20 @@ class TapeWriter {
       store_where(&ws.peak[i], higher, v);
     }
   }
+  // What the voltage of a neuron that never fired would be beyond its current: it is the same all the time step.
+  LAVA_INLINE void write_offset(int block, Vec u, Vec v) {
+    if (tape->premature) store(&ws.offset[place(block)], v - u);
+  }
+  // Semantics 6, premature spikes: which neurons fired though all that reached them in this time step would not lift
+  // them above their thresholds.
+  template <class S>
+  void write_premature(S& s, int row) const {
+    for (int i = 0; s.premature && i < s.n_wanted; i++) {
+      const int at = net.place_of[s.first_wanted + i];
+      const bool fired = ws.fired[at / BLOCK] >> at % BLOCK & 1;
+      s.premature[static_cast<size_t>(row) * s.n_wanted + i] = fired && !(ws.offset[at] + ws.u[at] > p.vth[at]);
+    }
+  }
   LAVA_INLINE void write_voltage(Vec v) {
     const size_t at = place(static_cast<int>(tape->at.check));
     tape->voltage.reserve(at + BLOCK);
@@ -64,13 +78,22 @@ class TapeWriter {
       }
     }
   }
-  void write_member(int source, int payload) {
+  void write_member(int source, int payload, int emission) {
     tape->source.reserve(tape->at.group + BLOCK + 1);
     tape->payload.reserve(tape->at.group + BLOCK + 1);
     tape->emission.reserve(tape->at.group + BLOCK + 1);
     tape->source[tape->at.group] = source;
     tape->payload[tape->at.group] = payload;
-    tape->emission[tape->at.group++] = ws.emission[source + net.n_inputs];
+    tape->emission[tape->at.group++] = emission;
+  }
+  // States before a time step opens, if decays get a gradient.
+  void write_states() {
+    if (!tape->states) return;
+    const size_t at = tape->at.row * net.n_places();
+    for (size_t i = 0; i < net.n_places(); i++) {
+      tape->open_u[at + i] = static_cast<Real>(ws.u[i]) * static_cast<Real>(tape->unit);
+      tape->open_v[at + i] = static_cast<Real>(ws.v[i]) * static_cast<Real>(tape->unit);
+    }
   }
   LAVA_INLINE void close_step(uint64_t layers, int m) {
     TapePlace& at = tape->at;
@@ -109,7 +132,9 @@ class TapeWriter {
   }
   // What was pending when the time step ended, as a forward step of its own.
   void write_dropped() {
-    ws.queue.each([&](int source) { write_member(source, ws.waiting[source + net.n_inputs]); });
+    ws.queue.each([&](int source) {
+      write_member(source, ws.waiting[source + net.n_inputs], ws.emission[source + net.n_inputs]);
+    });
     const int now = k;
     k = -1;
     close_step(0, 0);

@@ -5,11 +5,13 @@
 #include "margin.hpp"
 #include "messages.hpp"
 #include "timed_neurons.hpp"
+#include "timed_tape.hpp"
 
 namespace lava_async {
 namespace LAVA_ISA {
 
-template <class M>
+// TAPED: whether the backward pass follows; Real: the numbers of the gradient.
+template <class M, class Real = float, bool TAPED = false>
 class TimedForward : TimedNeurons<M> {
   using Base = TimedNeurons<M>;
   using Num = typename M::Num;
@@ -18,10 +20,11 @@ class TimedForward : TimedNeurons<M> {
 
  public:
   TimedForward(const Layout& net, const Numbers<Num>& p, const Rules& rules, const Machine& machine,
-               const TimedNetwork& cores, Workspace<Num, P>& ws, Interrupt& interrupt)
+               const TimedNetwork& cores, Workspace<Num, P>& ws, Interrupt& interrupt, Tape<Real>* tape = nullptr)
       : Base(net, p, rules, ws),
         machine_(machine),
         cores_(cores),
+        tape_(net, p, rules, ws, tape),
         interrupt_(interrupt),
         decision_(net, rules),
         operations_(machine.n_cores),
@@ -31,11 +34,12 @@ class TimedForward : TimedNeurons<M> {
     ws.history.make(net, net.longest_delay);
   }
 
-  Failure run(Sample<Num, float>& s, const TimedSample& times, std::vector<int64_t>* log) {
+  Failure run(Sample<Num, Real>& s, const TimedSample& times, std::vector<int64_t>* log) {
     sample_ = &s;
     log_ = log;
     s.tally = Tally{};
     this->take_state(s);
+    if constexpr (TAPED) tape_.open_sample();
     replayed_ = 0;
     decision_.open(s.totals, s.decided);
     *times.decided_ps = -1;
@@ -59,11 +63,12 @@ class TimedForward : TimedNeurons<M> {
  private:
   const Machine& machine_;
   const TimedNetwork& cores_;
+  TimedTape<M, Real> tape_;
   Interrupt& interrupt_;
   Decision decision_;
   std::vector<int64_t> operations_, received_, updates_;
   Messages<P> messages_;
-  Sample<Num, float>* sample_ = nullptr;
+  Sample<Num, Real>* sample_ = nullptr;
   std::vector<int64_t>* log_ = nullptr;
   int64_t t_ = 0, replayed_ = 0;
   int k_ = 0;
@@ -72,7 +77,7 @@ class TimedForward : TimedNeurons<M> {
   int64_t earliest_ = 0, latest_ = 0;  // when the first and the last output neuron of this forward step had emitted
 
   Status time_step(int row, int64_t& step_ps, int64_t& first_output_ps, int64_t& decided_ps) {
-    Sample<Num, float>& s = *sample_;
+    Sample<Num, Real>& s = *sample_;
     const Machine::Times& times = machine_.times;
     const uint64_t dropout = fold(fold(fold(mix(rules_.seed + G), REFRACTORY_DROPOUT), s.number), t_);
     ws_.counts.fill(0);
@@ -80,6 +85,7 @@ class TimedForward : TimedNeurons<M> {
     first_output_ps = -1;
     for (int c = 0; c < machine_.n_cores; c++) operations_[c] = received_[c] = updates_[c] = 0;
     messages_.clear();
+    if constexpr (TAPED) tape_.write_states();
     const int64_t walked = open(row);
     s.tally.operations += walked;
     for (k_ = 0;; k_++) {
@@ -121,6 +127,10 @@ class TimedForward : TimedNeurons<M> {
     }
     s.tally.dropped += messages_.spikes();
     if (ws_.history.depth() > 0) this->collect();
+    if constexpr (TAPED) {
+      tape_.close_row(&ws_.history.current());
+      tape_.write_premature(s, row);
+    }
     decision_.close(t_, [&](int at) { return ws_.counts[at]; });
     this->write(s, row);
     return Status::DONE;
@@ -128,14 +138,14 @@ class TimedForward : TimedNeurons<M> {
 
   // A time step after the decision: nothing happens.
   void leave_out(int row) {
-    Sample<Num, float>& s = *sample_;
+    Sample<Num, Real>& s = *sample_;
     s.forward_steps[row] = s.first_output[row] = 0;
     this->write_nothing(s, row);
   }
 
   // Forward step 0: everyone leaks, input and delayed spikes arrive, everyone is checked. Returns synapses walked.
   int64_t open(int row) {
-    Sample<Num, float>& s = *sample_;
+    Sample<Num, Real>& s = *sample_;
     const Machine::Times& times = machine_.times;
     this->open_all();
     auto& now = ws_.history.advance(net_);
@@ -145,7 +155,7 @@ class TimedForward : TimedNeurons<M> {
     const SpikesOf<P> input = now.of(net_, INPUT);
     if (!rules_.input_first) {
       for (int e = 0; e < input.n; e++) {
-        send(input.id[e], {input.payload_of(e), Base::spikes_of_input(input.payload_of(e))}, 0, true);
+        send(input.id[e], {input.payload_of(e), Base::spikes_of_input(input.payload_of(e)), 0}, 0, true);
       }
     }
     // By ascending source, as sums are defined.
@@ -176,12 +186,19 @@ class TimedForward : TimedNeurons<M> {
         updates_[cores_.core_of[BLOCK * b + __builtin_ctz(left)]]++;
       }
     }
+    if constexpr (TAPED) {
+      tape_.open_step(0);
+      for (int e = 0; e < a.n; e++) tape_.touch(a.blocks[e]);
+    }
     fired_.clear();
     for (int b = 0; b < net_.n_blocks; b++) {
-      check(b, ALL_BITS);
+      check(b, ALL_BITS, [&](auto u, auto v, Bits fires, Bits held) {
+        if constexpr (TAPED) tape_.template check<true>(b, u, v, fires, held, a.touched[b]);
+      });
       a.touched[b] = 0;
     }
     a.n = 0;
+    if constexpr (TAPED) tape_.close_opening();
     for (int c = 0; c < machine_.n_cores; c++) {
       s.tally.updates += updates_[c];
       messages_.set_free(c, times.inactive_update * cores_.size[c] + times.arrival * received_[c] +
@@ -231,7 +248,7 @@ class TimedForward : TimedNeurons<M> {
         time += machine_.times.message;
         arrival = time + machine_.way[static_cast<size_t>(from) * machine_.n_cores + core];
       }
-      messages_.send(arrival, source, core, sent.payload, sent.spikes, r);
+      messages_.send(arrival, source, core, sent.payload, sent.spikes, r, sent.firing);
     }
     return time;
   }
@@ -251,7 +268,7 @@ class TimedForward : TimedNeurons<M> {
 
   void process(const Message<P>& m) {
     const Machine::Times& times = machine_.times;
-    Sample<Num, float>& s = *sample_;
+    Sample<Num, Real>& s = *sample_;
     const int64_t start = std::max(m.arrival, messages_.free(m.core));
     if (s.record && s.record->groups) {
       s.record->group_t.push_back(t_);
@@ -265,12 +282,17 @@ class TimedForward : TimedNeurons<M> {
     Arrivals<Num>& a = ws_.arrivals;
     int64_t touched = 0;
     fired_.clear();
+    if constexpr (TAPED) tape_.open_step(k_);
     for (int e = 0; e < a.n; e++) {
-      touched += __builtin_popcount(a.touched[a.blocks[e]]);
-      check(a.blocks[e], a.touched[a.blocks[e]]);
-      a.touched[a.blocks[e]] = 0;
+      const int b = a.blocks[e];
+      touched += __builtin_popcount(a.touched[b]);
+      check(b, a.touched[b], [&](auto u, auto v, Bits fires, Bits held) {
+        if constexpr (TAPED) tape_.template check<false>(b, u, v, fires, held, a.touched[b]);
+      });
+      a.touched[b] = 0;
     }
     a.n = 0;
+    if constexpr (TAPED) tape_.close_message(m);
     s.tally.operations += reach.synapses;
     s.tally.updates += touched;
     messages_.set_free(m.core, start + times.arrival + times.synaptic_operation * reach.synapses + times.active_update * touched);

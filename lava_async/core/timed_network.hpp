@@ -39,7 +39,7 @@ struct TimedNetwork {
     for (int b = 0; b < net.n_blocks; b++) {
       if (net.exists[b] == 0) continue;
       const int core = core_of[BLOCK * b + __builtin_ctz(net.exists[b])];
-      if (in_core(b, net.exists[b], core) == net.exists[b]) core_of_block[b] = core;
+      if (lanes_in(b, net.exists[b], core) == net.exists[b]) core_of_block[b] = core;
     }
     std::vector<Found> found;
     begin.push_back(0);
@@ -69,13 +69,8 @@ struct TimedNetwork {
     }
   }
 
- private:
-  struct Found {
-    int core, delay;
-    Piece piece;
-  };
-
-  Bits in_core(int block, Bits lanes, int core) const {
+  // Those of some neurons of a block that lie in a core.
+  Bits lanes_in(int block, Bits lanes, int core) const {
     Bits here = 0;
     for (Bits left = lanes; left; left &= left - 1) {
       const int lane = __builtin_ctz(left);
@@ -83,11 +78,18 @@ struct TimedNetwork {
     }
     return here;
   }
+
+ private:
+  struct Found {
+    int core, delay;
+    Piece piece;
+  };
+
   // Cuts a piece by the cores of its neurons.
   void add(std::vector<Found>& found, Piece piece, int delay) const {
     while (piece.lanes) {
       const int core = core_of[BLOCK * piece.block + __builtin_ctz(piece.lanes)];
-      const Bits here = in_core(piece.block, piece.lanes, core);
+      const Bits here = lanes_in(piece.block, piece.lanes, core);
       found.push_back({core, delay, {piece.block, here, piece.single, piece.weight, piece.imaginary}});
       piece.lanes &= static_cast<Bits>(~here);
     }

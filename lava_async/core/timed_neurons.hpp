@@ -15,6 +15,7 @@ template <class P>
 struct Emitted {
   P payload;
   int spikes;
+  int firing = 0;  // of this neuron in this time step, from 0
 };
 
 // Adds what a payload brings through a piece of synapses.
@@ -87,8 +88,9 @@ class TimedNeurons {
     ws_.arrivals.touch(piece.block, piece.lanes);
   }
 
-  // Integrates and checks a block, and lists which neurons fire.
-  void check(int block, Bits touched) {
+  // Integrates and checks a block, and lists which neurons fire. look(u, v, fires, held) sees it before the reset.
+  template <class Look>
+  LAVA_INLINE void check(int block, Bits touched, Look look) {
     const size_t i = static_cast<size_t>(block) * BLOCK;
     const Bits held = static_cast<Bits>(ws_.fired[block] & ~ws_.free[block]);
     auto u = load(&ws_.u[i]), v = load(&ws_.v[i]);
@@ -99,6 +101,7 @@ class TimedNeurons {
       v = select(mask(touched), v, v_before);
     }
     const Mask over = M::fires(v, load(&p_.vth[i]));
+    look(u, v, bits(over), held);
     store(&ws_.u[i], u);
     store(&ws_.v[i], select(over, zero<Num>(), v));
     for (Bits left = bits(over); left; left &= left - 1) fired_.push_back(net_.neuron_at[i + __builtin_ctz(left)]);
@@ -113,12 +116,15 @@ class TimedNeurons {
     const double q = rules_.refractory_dropout;
     const bool free = !rules_.refractory || (q > 0 && unit(fold(drop_hash, neuron)) < q);
     ws_.free[block] = static_cast<Bits>(free ? ws_.free[block] | bit : ws_.free[block] & ~bit);
-    return {1, 1};
+    return {1, 1, ws_.counts[at] - 1};
   }
   template <class S>
   void write(S& s, int row) const {
     for (int i = 0; s.counts && i < net_.n_neurons; i++) {
       s.counts[static_cast<size_t>(row) * net_.n_neurons + i] = ws_.counts[net_.place_of[i]];
+    }
+    for (int i = 0; i < s.n_wanted; i++) {
+      s.wanted[static_cast<size_t>(row) * s.n_wanted + i] = ws_.counts[net_.place_of[s.first_wanted + i]];
     }
   }
   template <class S>
@@ -198,7 +204,8 @@ class TimedNeurons<AnyModel<T>> {
     if (!p_.models.sync) return;
     for (Bits left = piece.lanes; left; left &= left - 1) ws_.received[i + __builtin_ctz(left)]++;
   }
-  void check(int block, Bits touched) {
+  template <class Look>
+  void check(int block, Bits touched, Look) {
     const int index = net_.layer_of_block[block];
     const Bits may = static_cast<Bits>(touched & net_.exists[block]);
     const Bits fires =

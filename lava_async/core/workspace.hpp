@@ -14,6 +14,7 @@ struct Workspace {
   Array<Num> u, v;        // by place
   Array<Num> peak;        // highest voltage at a check of the time step
   Array<Num> momentum;    // voltage at the last check, for schedules that rank by it
+  Array<Num> offset;      // voltage less current as the time step opened, to find premature spikes
   Array<Bits> fired;      // by block: neurons that fired in this time step
   Array<Bits> free;       // those of them that may fire again
   Array<int32_t> counts;  // by place: spikes in this time step, where there may be several
@@ -36,7 +37,7 @@ struct Workspace {
 
   explicit Workspace(const Layout& net) {
     const size_t n = net.n_places(), n_sources = static_cast<size_t>(net.n_inputs) + net.n_neurons;
-    for (Array<Num>* x : {&u, &v, &peak, &momentum}) *x = Array<Num>(n);
+    for (Array<Num>* x : {&u, &v, &peak, &momentum, &offset}) *x = Array<Num>(n);
     fired = Array<Bits>(net.n_blocks + 8);
     free = Array<Bits>(net.n_blocks + 8);
     counts = Array<int32_t>(n);

@@ -120,6 +120,7 @@ def build_trainer(config: Config, network: UnlayeredNetwork, train: Any, validat
         loss=LOSSES[config.loss.name](**config.loss.options),
         class_weights=config.loss.class_weights,
         penalty=config.loss.penalty,
+        premature_penalty=config.loss.premature_penalty,
         max_grad_norm=config.optimizer.max_grad_norm,
         patience=training.patience,
         rate=config.network.rate,

@@ -273,6 +273,12 @@ class LossConfig(Table):
         None,
         least=0.0,
     )
+    premature_penalty: float = key(
+        "Weight of each premature spike per sample: of a neuron that all that reaches it in the time step would leave "
+        "at or below its threshold, had it not been reset.",
+        0.0,
+        least=0.0,
+    )
     options: dict[str, Any] = key("Options of the loss.", {}, rest=True)
 
     def check(self) -> None:  # noqa: D102

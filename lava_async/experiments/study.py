@@ -43,7 +43,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -53,7 +53,7 @@ from lava_async.calibration import calibrate, objective_of, scale_thresholds
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import DEFAULT, Execution
 from lava_async.experiments.config import Config
-from lava_async.experiments.sections import ALL
+from lava_async.experiments.sections import ALL, NetworkConfig
 from lava_async.experiments.tables import Table, key
 from lava_async.files import write_json
 from lava_async.network import Network
@@ -72,6 +72,10 @@ class VariantConfig(Table):
     name: str = key("What reports call it.")
     values: dict[str, Any] = key("Keys of the training, dotted, and their values.", {})
     only: tuple[str, ...] = key("Of a training: the settings under which it is done; none: all.", ())
+    after: str | None = key(
+        "Of a training: another one, listed before it, whose networks of the same setting and seed it goes on with.",
+        None,
+    )
 
 
 @dataclass(frozen=True)
@@ -196,10 +200,13 @@ class StudyConfig(Table):
             if name != "executions" and len(set(found)) < len(found):
                 raise InvalidValue(f"StudyConfig.{name}", found, "different from each other")
         known = [setting.name for setting in self.settings]
+        names = [training.name for training in self.trainings]
         for training in self.trainings:
             if not set(training.only) <= set(known):
                 raise InvalidValue(f"StudyConfig.trainings, only of {training.name}", training.only, f"from {known}")
-        names = [training.name for training in self.trainings]
+            if training.after is not None and training.after not in names[: names.index(training.name)]:
+                allowed = "the name of a training that is listed before it"
+                raise InvalidValue(f"StudyConfig.trainings, after of {training.name}", training.after, allowed)
         if not set(self.baselines) <= set(names):
             raise self.wrong("baselines", f"from {names}")
         try:
@@ -223,21 +230,27 @@ class StudyConfig(Table):
 
     def cells(self) -> list[Cell]:
         """Return all cells, seed by seed: a study that is stopped early has whole seeds."""
-        return [
-            Cell(
-                setting.name,
-                training.name,
-                seed,
-                self._training(setting, training, seed),
-                self.split,
-                tuple(self.runs()),
-                self.calibrations,
-            )
-            for seed in self.seeds
-            for setting in self.settings
-            for training in self.trainings
-            if not training.only or setting.name in training.only
-        ]
+        made: dict[tuple[int, str, str], Cell] = {}
+        for seed in self.seeds:
+            for setting in self.settings:
+                for training in self.trainings:
+                    if training.only and setting.name not in training.only:
+                        continue
+                    before = None if training.after is None else made.get((seed, setting.name, training.after))
+                    if training.after is not None and before is None:
+                        allowed = f"a training that is done under {setting.name!r} too, as {training.name!r} is"
+                        raise InvalidValue("trainings, after", training.after, allowed)
+                    made[seed, setting.name, training.name] = Cell(
+                        setting.name,
+                        training.name,
+                        seed,
+                        self._training(setting, training, seed),
+                        self.split,
+                        tuple(self.runs()),
+                        self.calibrations,
+                        before,
+                    )
+        return list(made.values())
 
     def _training(self, setting: VariantConfig, training: VariantConfig, seed: int) -> Config:
         own = {"training.seed": seed, "data.test": ""}  # Tested by the cell, under every execution.
@@ -262,6 +275,8 @@ class Cell:
         How it is evaluated.
     calibrations : tuple of CalibrationConfig
         Ways to choose its thresholds after training; it is evaluated as trained, too.
+    before : Cell, optional
+        Whose network its training goes on with.
     """
 
     setting: str
@@ -271,6 +286,12 @@ class Cell:
     split: str
     executions: tuple[Execution, ...]
     calibrations: tuple[CalibrationConfig, ...] = ()
+    before: Cell | None = None
+
+    @property
+    def generation(self) -> int:
+        """How many trainings come before its own."""
+        return 0 if self.before is None else self.before.generation + 1
 
     @property
     def name(self) -> str:
@@ -279,9 +300,28 @@ class Cell:
 
     @property
     def folder(self) -> str:
-        """Name of its folder, which the config of its training determines."""
+        """Name of its folder, which the config of its training determines, and those of the trainings before."""
         text = json.dumps(self.config.plain(), sort_keys=True)
+        if self.before is not None:
+            text = f"{self.before.folder} {text}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def training_config(self, out: Path) -> Config:
+        """Return the config of its training; `out`: the folder of the study, where the network to go on with is.
+
+        Raises
+        ------
+        InvalidValue
+            If that network is not trained yet.
+        """
+        if self.before is None:
+            return self.config
+        path = self.before.network(out)
+        if not path.exists():
+            raise InvalidValue(f"{self.name}: after", self.before.name, "a training that has ended")
+        return replace(
+            self.config, network=NetworkConfig(from_=str(path), learn_decays=self.config.network.learn_decays)
+        )
 
     def network(self, out: Path) -> Path:
         """Return the file of its trained network."""
@@ -338,7 +378,7 @@ def run_cell(cell: Cell, out: Path) -> None:
     folder = out / CELLS / cell.folder
     found = cell.read(out)
     if found is None:
-        results = train(cell.config, folder / TRAINING).results
+        results = train(cell.training_config(out), folder / TRAINING).results
         assert results is not None
         kept = {
             name: results[name] for name in ("lava_async", "machine", "history", "seconds", "kept_epoch", "validation")

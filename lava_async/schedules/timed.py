@@ -78,6 +78,7 @@ class Timed(ExecutionKind):
 
     name: ClassVar[str] = "timed"
     timed: ClassVar[bool] = True
+    trainable: ClassVar[bool] = True
     replayable: ClassVar[bool] = True
 
     def __init__(

@@ -11,14 +11,22 @@ from torch import Tensor
 
 from lava_async import _core, draws
 from lava_async.engine import Setup
-from lava_async.engine.calls import failure_of, rules_of
+from lava_async.engine.calls import failure_of, machine_arrays, rules_of
 from lava_async.engine.compiled_network import compiled
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch
 from lava_async.threads import available
-from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Gradient, Parameters, Run, check_trainable
+from lava_async.training.gradient import (
+    STATE_SCALE,
+    WEIGHT_SCALE,
+    Gradient,
+    Parameters,
+    Run,
+    check_credit,
+    check_trainable,
+)
 from lava_async.training.surrogates import ATan, Exponential, Surrogate
 
 _MAX_LAYERS = 62
@@ -59,8 +67,10 @@ class CompiledEngine:
         spikes: Tensor | SpikeBatch,
         samples: NDArray[np.int64],
         neurons: slice = slice(None),
+        premature: bool = False,
     ) -> Run:
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
+        check_credit(setup.execution.schedule, gradient)
         if len(self.network.layers) > _MAX_LAYERS:
             n = len(self.network.layers)
             raise InvalidValue("Network.layers", f"{n} layers", f"at most {_MAX_LAYERS} for compiled training")
@@ -68,12 +78,13 @@ class CompiledEngine:
         batch = spikes
         if isinstance(spikes, Tensor):
             batch = SpikeBatch.of(spikes, self.threads)
-        call = _Call(self, setup, gradient, parameters, batch, samples, neurons)
+        call = _Call(self, setup, gradient, parameters, batch, samples, neurons, premature)
         wanted = spikes if isinstance(spikes, Tensor) and spikes.requires_grad else None
         counts: Tensor = _Backpropagation.apply(call, wanted, *parameters[1:], *parameters.weights).transpose(1, 2)
         unit = 1 / STATE_SCALE if call.fixed else 1.0
         u, v = (torch.from_numpy(np.multiply(x, unit, dtype=np.float32)) for x in (call.u, call.v))
-        return Run(counts, u, v, call.forward_steps)
+        found = call.premature_spikes()
+        return Run(counts, u, v, call.forward_steps, found)
 
 
 class _Call:
@@ -88,6 +99,7 @@ class _Call:
         batch: Any,
         samples: NDArray[np.int64],
         neurons: slice,
+        premature: bool,
     ) -> None:
         self.engine, self.setup, self.gradient, self.samples = engine, setup, gradient, samples
         self.network = engine.network
@@ -110,6 +122,8 @@ class _Call:
         n, n_steps = len(self.batch), self.batch.n_steps
         self.forward_steps, self.first_output = np.empty((n, n_steps), np.int32), np.empty((n, n_steps), np.int32)
         self.tally = np.zeros((n, 3), np.int64)
+        shape = n, n_steps, self.last - self.first
+        self.premature = np.zeros(shape, np.uint8) if premature else None
         self.u: NDArray[Any]
         self.v: NDArray[Any]
         self.run: _core.DifferentiableRun
@@ -164,9 +178,17 @@ class _Call:
             self.tally,
             counts,
             self.first,
+            self.premature,
+            None if self.setup.machine is None else machine_arrays(self.setup.machine),
             self.threads,
         )
         return failure
+
+    def premature_spikes(self) -> Tensor | None:
+        """Return which of the neurons that are wanted fired prematurely in which time step, (B, n, T)."""
+        if self.premature is None:
+            return None
+        return torch.from_numpy(self.premature[..., self.picked].view(bool)).transpose(1, 2)
 
     def _fail(self, failure: tuple[Any, ...], weights: list[NDArray[Any]]) -> None:
         if failure[0] == "unfit":

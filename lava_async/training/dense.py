@@ -26,6 +26,7 @@ from torch import Tensor
 from lava_async.draws import INPUT_DROPOUT, REFRACTORY_DROPOUT, dropped
 from lava_async.engine import Setup
 from lava_async.engine.queue import NEVER, PendingQueue
+from lava_async.errors import InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams
 from lava_async.neurons.loihi import LIMIT
@@ -52,8 +53,11 @@ class DenseEngine:
         spikes: Tensor | SpikeBatch,
         samples: NDArray[np.int64],
         neurons: slice = slice(None),
+        premature: bool = False,
     ) -> Run:
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
+        if setup.execution.schedule.timed:
+            raise InvalidValue("engine", "dense", "'compiled' for the schedule timed")
         layered = setup.execution.schedule.layered
         if layered not in self._wiring:
             self._wiring[layered] = Wiring(self.network, layered=layered)
@@ -63,7 +67,8 @@ class DenseEngine:
         # Sums in half precision, as autocast takes them, would be other sums.
         with torch.autocast(parameters.vth.device.type, enabled=False):
             run = _Batch(self._wiring[layered], setup, gradient, parameters, spikes, samples).run()
-        return run._replace(counts=run.counts[:, neurons])
+        found = run.premature[:, neurons] if premature and run.premature is not None else None
+        return run._replace(counts=run.counts[:, neurons], premature=found)
 
 
 class _Neurons(NamedTuple):
@@ -179,16 +184,20 @@ class _Batch:
 
     def run(self) -> Run:
         """Run all time steps."""
-        counts = []
+        counts, premature = [], []
         for t in range(self.T):
+            u, v = self.neurons.open(self.u.detach(), self.v.detach())
             if self.setup.execution.schedule.layered:
                 self.u, self.v, spikes = self.layered(t)
             else:
                 steps, after = self.decide(t)
                 self.u, self.v, spikes = self.differentiate(t, steps) if self.differentiable else after
             counts.append(spikes)
+            # All that arrived is in the current; had they not been reset, it would be in the voltage too.
+            premature.append((spikes.detach() > 0) & ~(v + (self.u.detach() - u) > self.neurons.vth))
             self.emitted.append(torch.cat([self.input[:, :, t], spikes], 1))
-        return Run(torch.stack(counts, 2), self.u.detach(), self.v.detach(), self.forward_steps)
+        u, v = self.u.detach(), self.v.detach()
+        return Run(torch.stack(counts, 2), u, v, self.forward_steps, torch.stack(premature, 2))
 
     def layered(self, t: int) -> tuple[Tensor, Tensor, Tensor]:
         """Semantics 4, `layered`: all spikes of the time step into a layer, then one check of its neurons."""

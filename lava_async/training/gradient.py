@@ -21,6 +21,7 @@ from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams, unknown
 from lava_async.neurons.loihi import ONE, STATE_SHIFT
+from lava_async.schedules import ExecutionKind
 from lava_async.spikes import SpikeBatch
 from lava_async.synapses import weights_of
 from lava_async.training.surrogates import ATan, Surrogate
@@ -78,6 +79,13 @@ def check_trainable(network: Network) -> None:
     """
     if name := unknown(network.params, CubaParams, LoihiParams):
         raise InvalidType("Network.params", name, "CubaParams or LoihiParams: other neurons have no gradient yet")
+
+
+def check_credit(schedule: ExecutionKind, gradient: Gradient) -> None:
+    """Raise InvalidValue unless a schedule has the credit rule: at the times of a chip there is no next group."""
+    if schedule.timed and gradient.credit not in ("delivered", "last"):
+        allowed = "'last' or 'delivered' for the schedule timed, whose messages are no groups"
+        raise InvalidValue("credit", gradient.credit, allowed)
 
 
 class Parameters(NamedTuple):
@@ -149,9 +157,13 @@ class Run(NamedTuple):
     """(B, N) each: u and v at the end, without gradient."""
     forward_steps: NDArray[np.int32]
     """(B, T)."""
+    premature: Tensor | None = None
+    """(B, N, T) bool, if asked for: neurons that fired though all that reached them in the time step, had they not been
+    reset, leaves them at or below their thresholds."""
 
     def __repr__(self) -> str:
-        return "Run(" + ", ".join(f"{name}={tuple(x.shape)} {x.dtype}" for name, x in self._asdict().items()) + ")"
+        given = {name: x for name, x in self._asdict().items() if x is not None}
+        return "Run(" + ", ".join(f"{name}={tuple(x.shape)} {x.dtype}" for name, x in given.items()) + ")"
 
 
 class GradientEngine(Protocol):
@@ -168,5 +180,9 @@ class GradientEngine(Protocol):
         spikes: Tensor | SpikeBatch,
         samples: NDArray[np.int64],
         neurons: slice = slice(None),
+        premature: bool = False,
     ) -> Run:
-        """Run input counts of shape (B, C, T) under sample numbers of shape (B,); return the counts of `neurons`."""
+        """Run input counts of shape (B, C, T) under sample numbers of shape (B,); return the counts of `neurons`.
+
+        `premature` asks for ``Run.premature`` too.
+        """

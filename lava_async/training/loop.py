@@ -163,6 +163,7 @@ def fit(
     scale: float | None = None,
     class_weights: str | Sequence[float] | None = None,
     penalty: float | Sequence[float] | None = None,
+    premature_penalty: float = 0.0,
     max_grad_norm: float | None = None,
     patience: int | None = None,
     seed: int = 0,
@@ -204,6 +205,8 @@ def fit(
         Of the cross-entropy, a weight per output; "balanced": every class counts the same.
     penalty : float or list of float, optional
         Weight of the hidden spikes in the loss, or of those of each layer; default: 0.005 / time steps.
+    premature_penalty : float
+        Weight of each premature spike per sample in the loss; see :class:`~lava_async.training.trainer.Trainer`.
     max_grad_norm : float, optional
         Gradients are scaled down to this norm, of all parameters together.
     patience : int, optional
@@ -262,6 +265,7 @@ def fit(
         scheduler_options=scheduler_options,
         class_weights=class_weights,
         penalty=penalty,
+        premature_penalty=premature_penalty,
         max_grad_norm=max_grad_norm,
         patience=patience,
         seed=seed,

@@ -28,7 +28,7 @@ _CHUNK = 1000
 
 
 class Objective:
-    """A loss of the output, and the weighted spikes of all neurons.
+    """A loss of the output, and the weighted spikes of all neurons, premature ones besides.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Objective:
         What is trained.
     train : LabelledSpikes, or Dataset or DataLoader of torch
         Training samples.
-    loss, class_weights, penalty
+    loss, class_weights, penalty, premature_penalty
         As in :class:`~lava_async.training.trainer.Trainer`.
 
     Attributes
@@ -57,6 +57,7 @@ class Objective:
         loss: Loss | None,
         class_weights: str | Sequence[float] | None,
         penalty: float | Sequence[float] | None,
+        premature_penalty: float = 0.0,
     ) -> None:
         self.classes, self._network = loss is None or needs_classes(loss), network
         self.train = self.read(train)
@@ -69,6 +70,14 @@ class Objective:
         if penalty is None:
             penalty = defaults.PENALTY / max(SpikeBatch.of(self.train.spikes[np.arange(1)]).n_steps, 1)
         self._activity = activity_weights(network.to_network(), penalty)
+        if not 0 <= premature_penalty < math.inf:
+            raise InvalidValue("fit.premature_penalty", premature_penalty, "a number of at least 0")
+        self._premature = premature_penalty
+
+    @property
+    def asks_for_premature(self) -> bool:
+        """Whether :meth:`of` wants to know which spikes are premature."""
+        return self._premature > 0
 
     def read(self, data: object) -> Any:
         """Return samples in a form that can be indexed by arrays; None stays None."""
@@ -84,7 +93,7 @@ class Objective:
             raise InvalidValue(f"{where}: number of labels", len(labels), f"{len(data.spikes)}, as of samples")
         return labels
 
-    def of(self, counts: Tensor, batch: NDArray[np.int64]) -> tuple[Tensor, float]:
+    def of(self, counts: Tensor, batch: NDArray[np.int64], premature: Tensor | None = None) -> tuple[Tensor, float]:
         """Return what is minimized, differentiable, and the summed score.
 
         Parameters
@@ -93,6 +102,8 @@ class Objective:
             Spike counts of all neurons.
         batch : (B,) int
             Indices of the training samples that they are of.
+        premature : (B, N, T) Tensor of bool, optional
+            Which of these spikes are premature: see :class:`~lava_async.training.gradient.Run`.
         """
         output = self._network.read_out(counts)
         labels, activity = torch.from_numpy(self.labels[batch]).to(counts.device), self._activity.to(counts.device)
@@ -101,7 +112,11 @@ class Objective:
             shape = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
             raise InvalidValue("fit.loss: what it returns", shape, "a tensor of shape (), the mean over the samples")
         good = score(self._loss, output.detach(), labels)
-        return loss + (counts.sum((0, 2)) @ activity) / len(batch), good
+        loss = loss + (counts.sum((0, 2)) @ activity) / len(batch)
+        if premature is not None:
+            # Which spikes are premature is constant, so each adds its weight to what its check gets.
+            loss = loss + self._premature * (counts * premature.to(counts)).sum() / len(batch)
+        return loss, good
 
     def validate(self, data: LabelledSpikes, ranks: Ranks, threads: int | None) -> float:
         """Return accuracy (or score) of the network as it is deployed; processes share the samples."""

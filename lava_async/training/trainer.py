@@ -66,6 +66,9 @@ class Trainer:
         Weights of the classes in the cross-entropy; see :func:`~lava_async.training.losses.with_class_weights`.
     penalty : float or list of float, optional
         As in :func:`~lava_async.training.losses.activity_weights`, of spikes per sample; default: 0.005 / time steps.
+    premature_penalty : float
+        Weight of each premature spike per sample: one of a neuron that all that reached it in the time step, had it not
+        been reset, leaves at or below its threshold. It lets neurons wait for what comes later.
     max_grad_norm : float, optional
         Gradients are scaled down to this norm, of all parameters together.
     patience : int, optional
@@ -116,6 +119,7 @@ class Trainer:
         loss: Loss | None = None,
         class_weights: str | Sequence[float] | None = None,
         penalty: float | Sequence[float] | None = None,
+        premature_penalty: float = 0.0,
         max_grad_norm: float | None = None,
         patience: int | None = None,
         seed: int = 0,
@@ -126,7 +130,14 @@ class Trainer:
         keep_best: bool = True,
         ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
     ) -> None:
-        self._objective = Objective(network, train, loss=loss, class_weights=class_weights, penalty=penalty)
+        self._objective = Objective(
+            network,
+            train,
+            loss=loss,
+            class_weights=class_weights,
+            penalty=penalty,
+            premature_penalty=premature_penalty,
+        )
         train, validation, self._labels = (
             self._objective.train,
             self._objective.read(validation),
@@ -330,8 +341,9 @@ class Trainer:
         network, spikes = self.network, SpikeBatch.of(self.train.spikes[batch])
         if self._augment:
             spikes = self._augment(spikes, numbers)
-        counts = network.run(spikes, numbers).counts
-        loss, good = self._objective.of(counts, batch)
+        run = network.run(spikes, numbers, premature=self._objective.asks_for_premature)
+        counts = run.counts
+        loss, good = self._objective.of(counts, batch, run.premature)
         loss.backward()
         self._watch.add(counts)
         return np.array([loss.item() * len(batch), good, float(counts.detach().sum())])

@@ -13,19 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from lava_async import defaults, netx
-from lava_async.engine import Setup
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import Execution, Fields, chosen
 from lava_async.network import Network
 from lava_async.records import integer_array
 from lava_async.schedules import ExecutionKind, no_single_queue
+from lava_async.simulation import setup_of
 from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.training.blocks import adapt
 from lava_async.training.chain import Chain
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
-from lava_async.training.gradient import Gradient, GradientEngine, Run
+from lava_async.training.gradient import Gradient, GradientEngine, Run, check_credit
 from lava_async.training.hooks import are_hooked, call_hooks
 from lava_async.training.scaling import scale_layers
 from lava_async.training.surrogates import Choice, Exponential, Surrogate, default_surrogate
@@ -160,6 +160,7 @@ class UnlayeredNetwork(torch.nn.Module):
         self.blocks = torch.nn.ModuleList(blocks)
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout
         self.gradient = Gradient(credit, peak, reset, self._surrogate(surrogate))
+        check_credit(self.schedule, self.gradient)
         self.polarity: str | None = None
         self.count_log = count_log
         self._engine = partial(ENGINES[engine], threads=threads)
@@ -319,6 +320,8 @@ class UnlayeredNetwork(torch.nn.Module):
         spikes: Tensor | SpikeBatch | Sequence[SpikeTrain],
         samples: ArrayLike | None = None,
         neurons: slice = slice(None),
+        *,
+        premature: bool = False,
     ) -> Run:
         """Run a batch and return the spike counts of all neurons, differentiable, with the final state.
 
@@ -330,6 +333,8 @@ class UnlayeredNetwork(torch.nn.Module):
             Sample numbers; default: see Notes of the class.
         neurons : slice
             The neurons whose spike counts are wanted; the fewer, the less torch has to do.
+        premature : bool
+            Also find out which of these spikes are premature: see ``Run.premature``.
 
         Returns
         -------
@@ -351,14 +356,14 @@ class UnlayeredNetwork(torch.nn.Module):
             raise InvalidValue("spikes.shape", shape, f"(B, {network.n_inputs}, T), the inputs of blocks[0]")
         if isinstance(spikes, Tensor) and not isinstance(engine, CompiledEngine):  # which checks them as it lists them
             spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
-        setup = Setup(
+        setup = setup_of(
             network,
             self.execution,
             refractory_dropout=self.refractory_dropout if self.training else 0.0,
             input_dropout=self.input_dropout if self.training else 0.0,
         )
         numbers = self._numbers(shape[0], samples)
-        return engine.run(setup, self.gradient, self._chain.parameters(learning), spikes, numbers, neurons)
+        return engine.run(setup, self.gradient, self._chain.parameters(learning), spikes, numbers, neurons, premature)
 
     def _numbers(self, n: int, samples: ArrayLike | None) -> NDArray[np.int64]:
         if samples is not None:
@@ -427,6 +432,8 @@ def _execution(execution: Execution | None, fields: Fields) -> Execution:
         raise type(error)(f"UnlayeredNetwork.{error.where}", error.value, error.allowed) from None
     if not found.schedule.trainable:
         raise no_single_queue("UnlayeredNetwork.schedule", found.schedule)
+    if getattr(found.schedule, "messages", None) is not None:
+        raise InvalidValue("UnlayeredNetwork.schedule: messages", "given", "left out: a recorded run is not trained")
     return found
 
 
