@@ -66,7 +66,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _complain(args.command, str(missing), 1)
             if args.verbose or not (isinstance(error, CLEAR) or type(error).__module__.startswith("lava_async.")):
                 raise  # Anything else is a bug.
-            return _complain(args.command, str(error) or type(error).__name__, 1)
+            return _complain(args.command, _sentence(error), 1)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what an error says; those of the operating system begin with the file, and without their number."""
+    if type(error).__module__ == "builtins" and isinstance(error, OSError) and error.filename is not None:
+        # Whatever is written is renamed at the end: the second name is the one that was asked for.
+        name = error.filename if error.filename2 is None else f"{error.filename2} cannot be written"
+        return f"{name}: {'must be a folder' if isinstance(error, FileExistsError) else error.strerror}"
+    return str(error) or type(error).__name__
 
 
 def _show(args: argparse.Namespace, report: Report | None) -> int:

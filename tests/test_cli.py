@@ -112,18 +112,42 @@ def test_what_does_not_hold_gives_exit_code_1(trying, capsys):
 
 
 @pytest.mark.parametrize(
-    "error", [InvalidValue("Random.group_size", 0, ">= 1"), PermissionError(13, "Permission denied", "out")], ids=repr
+    ("error", "sentence"),
+    [
+        (InvalidValue("Random.group_size", 0, ">= 1"), "Random.group_size = 0: must be >= 1"),
+        (PermissionError(13, "Permission denied", "out"), "out: Permission denied"),
+    ],
 )
-def test_errors_that_say_what_is_wrong_give_one_line(trying, capsys, error):
+def test_errors_that_say_what_is_wrong_give_one_line(trying, capsys, error, sentence):
     def run(args):
         raise error
 
     assert trying(run) == 1
     shown = capsys.readouterr()
-    assert shown.err == f"lava-async try: {error}\n"
+    assert shown.err == f"lava-async try: {sentence}\n"
     assert not shown.out
     with pytest.raises(type(error)):
         trying(run, "--verbose")
+
+
+def test_errors_of_the_system_begin_with_the_file(trying, capsys, tmp_path):
+    def rename():
+        (tmp_path / "results.json").mkdir()
+        (tmp_path / ".results.1.json").touch()
+        os.replace(tmp_path / ".results.1.json", tmp_path / "results.json")
+
+    def folder():
+        (tmp_path / "file").touch()
+        (tmp_path / "file").mkdir(exist_ok=True)
+
+    said = {
+        rename: f"{tmp_path}/results.json cannot be written: Is a directory",
+        folder: f"{tmp_path}/file: must be a folder",
+        lambda: (tmp_path / "none").read_bytes(): f"{tmp_path}/none: No such file or directory",
+    }
+    for fail, sentence in said.items():
+        assert trying(lambda args, fail=fail: fail()) == 1
+        assert capsys.readouterr().err == f"lava-async try: {sentence}\n"
 
 
 def test_bugs_keep_their_trace(trying):

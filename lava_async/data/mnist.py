@@ -33,6 +33,8 @@ _SENSOR = (34, 34)
 #: Images that are encoded at once.
 _CHUNK = 1000
 N_CLASSES = 10
+#: Axes of an array in an idx file: images in colour have four.
+MOST_AXES = 8
 #: File prefix and splits in it.
 _FILES = {"train": ("train", "validation"), "t10k": ("test",)}
 
@@ -162,9 +164,10 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     content = read_bytes(path, "an idx file, plain or .gz")
     if content[:2] == b"\x1f\x8b":
         content = inflated(path, content, most_bytes(len(content)))
-    if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
+    axes = content[3] if len(content) > 3 else MOST_AXES + 1
+    if content[:3] != b"\0\0\x08" or axes > MOST_AXES or len(content) < 4 + 4 * axes:
         raise InvalidValue(f"file {path}: first bytes", content[:4], "those of an idx file of unsigned bytes, 0 0 8 n")
-    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", content[3], offset=4))
+    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", axes, offset=4))
     start = 4 + 4 * len(shape)
     if len(content) - start != math.prod(shape):
         raise InvalidValue(f"file {path}: elements", len(content) - start, f"{math.prod(shape)}, its shape {shape}")
