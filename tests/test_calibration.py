@@ -19,6 +19,7 @@ from lava_async import (
     FirstOutput,
     Layered,
     LoihiParams,
+    Margin,
     Network,
     Quiescence,
     Random,
@@ -292,6 +293,16 @@ def test_the_command_shows_a_table_of_the_search(tmp_path, capsys):
     assert shown.splitlines()[1].split()[:3] == ["hidden", "output", "accuracy"]
     assert "Before: " in shown
     assert "After: " in shown
+
+
+def test_the_command_calibrates_for_a_margin(tmp_path, capsys):
+    out, code = command(tmp_path, "--margin", "2", "--at", "step", "--json")
+    assert code == 0
+    assert netx.metadata(out)["calibration"]["objective"]["until"] == Margin(2, at="step").config()
+    capsys.readouterr()
+    _, code = command(tmp_path, "--margin", "2", "--objective", "first output")
+    assert code == 1
+    assert "--margin = 2: must be left out with --objective 'first output'" in capsys.readouterr().err
 
 
 def test_costs_without_an_accuracy_end_in_a_sentence(tmp_path, capsys):

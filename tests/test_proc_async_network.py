@@ -27,12 +27,14 @@ from lava_async import (
     FirstOutput,
     Layered,
     LoihiParams,
+    Margin,
     MaxForwardSteps,
     Momentum,
     Network,
     Quiescence,
     Random,
     Replay,
+    Timed,
     netx,
     simulate,
     simulate_batch,
@@ -124,6 +126,27 @@ class TestItIsSimulate:
         run(process, n_samples * n_steps, Loihi2SimCfg(select_tag=tag))
         np.testing.assert_array_equal(sink.data.get(), np.concatenate(expected.output, axis=1))
         assert_state(process, expected[n_samples - 1])
+
+    @pytest.mark.parametrize("schedule", [Random(2), Layered(), Timed(neurons_per_core=4)], ids=lambda s: s.name)
+    @pytest.mark.parametrize("tag", TAGS)
+    def test_receivers_are_told_when_a_sample_is_decided(self, tag, schedule, rng):
+        net, n_samples, n_steps = network(tag, seed=5), 3, 8
+        spikes = rng.integers(0, 2, (n_samples, net.n_inputs, n_steps))
+        rules = {"schedule": schedule, "until": Margin(2)}
+        expected = simulate_batch(net, spikes, **rules).decided
+        assert 0 < expected.min() <= expected.max() < n_steps
+        process = AsyncNetwork(net_config=net, **rules, reset_interval=n_steps)
+        sink, told = wired(process, np.concatenate(spikes, axis=1)), Sink(shape=(1,), buffer=n_samples * n_steps)
+        process.decided_out.connect(told.a_in)
+        with running(process, Loihi2SimCfg(select_tag=tag)) as session:
+            session.run(n_samples * n_steps)
+            assert process.decided.get() == expected[-1]
+            told, output = (port.data.get().reshape(-1, n_samples, n_steps) for port in (told, sink))
+        steps = np.arange(1, n_steps + 1)
+        for sample, decided in enumerate(expected):
+            known = np.where((decided > 0) & (steps >= decided), decided, 0)
+            np.testing.assert_array_equal(told[0, sample], known)
+            assert not output[:, sample, steps > (decided or n_steps)].any()
 
     @pytest.mark.parametrize("tag", TAGS)
     def test_in_lava_for_a_replay_and_a_stop_rule(self, tag, rng):

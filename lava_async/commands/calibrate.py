@@ -12,6 +12,7 @@ from lava_async.errors import InvalidValue
 from lava_async.execution import Fields, chosen
 from lava_async.model_files import BIAS_CHANNEL
 from lava_async.schedules import Timed
+from lava_async.stopping import MARGIN_AT, Margin
 
 if TYPE_CHECKING:
     from lava_async.calibration import Calibration, Point
@@ -48,6 +49,12 @@ def _arguments(parser: ArgumentParser) -> None:
         help="accuracy at the end or at the first output spike, or the cost of decisions (default: %(default)s)",
     )
     parser.add_argument(
+        "--margin", type=whole(1), metavar="M", help="where samples end as soon as their best output leads by M spikes"
+    )
+    parser.add_argument(
+        "--at", choices=MARGIN_AT, default="spike", help="--margin counts at a spike or a step (default: %(default)s)"
+    )
+    parser.add_argument(
         "--at-least",
         type=_accuracy,
         metavar="ACCURACY",
@@ -73,7 +80,10 @@ def _run(args: Namespace) -> Report:
     network, noted = load(args)
     if noted.get(BIAS_CHANNEL):
         raise InvalidValue(f"{args.model}", "with a bias channel", "a network whose biases are parameters")
-    objective = objective_of(args.objective, at_least=args.at_least)
+    if args.margin is not None and args.objective == "first output":
+        raise InvalidValue("--margin", args.margin, "left out with --objective 'first output'")
+    until = None if args.margin is None else Margin(args.margin, args.at)
+    objective = objective_of(args.objective, until=until, at_least=args.at_least)
     found = calibrate(
         network,
         load_data(args, noted, args.samples),

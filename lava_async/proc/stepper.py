@@ -48,6 +48,11 @@ class TimeSteps:
             dense_counts("AsyncNetwork: frame", frame[:, None], "(C, T)")  # It says what is wrong.
         return self.counts[self._outputs]
 
+    @property
+    def decided(self) -> int:
+        """After how many time steps a stop rule ended the sample; 0: it goes on, or no rule ends samples."""
+        return int(self._steps.decided[0])
+
     def totals(self) -> tuple[int, int, int, int]:
         """Return forward steps, synaptic operations, neuron updates and dropped spikes of the last time step."""
         return self._steps.forward_steps.item(), *self._steps.tally[0].tolist()
@@ -89,6 +94,11 @@ class TimedSteps:
         if self._read_out.any():
             answer = np.where(self._read_out, result.state["sigma"][self._outputs], answer)
         return answer
+
+    @property
+    def decided(self) -> int:
+        """After how many time steps a stop rule ended the sample; 0: it goes on, or no rule ends samples."""
+        return self._stepper.state.decided
 
     def totals(self) -> tuple[Any, Any, Any, Any]:
         """Return forward steps, synaptic operations, neuron updates and dropped spikes of the last time step."""

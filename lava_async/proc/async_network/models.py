@@ -41,6 +41,7 @@ class Answering:
     synaptic_operations: np.ndarray = LavaPyType(np.ndarray, np.int64)
     neuron_updates: np.ndarray = LavaPyType(np.ndarray, np.int64)
     dropped: np.ndarray = LavaPyType(np.ndarray, np.int64)
+    decided: np.ndarray = LavaPyType(np.ndarray, np.int64)
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)  # type: ignore[call-arg]
@@ -70,6 +71,7 @@ class Answering:
         self.counts += self.time_steps.counts
         for var, more in zip(self.counters(), self.time_steps.totals(), strict=True):
             var[0] += more
+        self.decided[0] = self.time_steps.decided
         return spikes if len(shape) == 1 else spikes.reshape(shape[::-1]).T
 
     def adopt(self) -> None:
@@ -82,7 +84,7 @@ class Answering:
     def begin(self, sample: int) -> None:
         """Begin a sample: everything zero."""
         self.time_steps.reset(sample)
-        for var in (self.u, self.v, self.counts, *self.counters()):
+        for var in (self.u, self.v, self.counts, self.decided, *self.counters()):
             var[:] = 0
 
     def counters(self) -> tuple[np.ndarray, ...]:
@@ -93,9 +95,12 @@ class Answering:
 class AbstractPyAsyncNetworkModel(Answering, PyLoihiProcessModel):
     """Runs one time step per Lava time step."""
 
+    decided_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
+
     def run_spk(self) -> None:
         """Run one time step on the frame that arrived and send what the output neurons emitted."""
         self.out.send(self.answer(self.inp.recv()))
+        self.decided_out.send(self.decided.astype(np.int32))
 
 
 @implements(proc=AsyncNetwork, protocol=LoihiProtocol)
@@ -134,6 +139,7 @@ class PyAsyncNetworkModelAsync(Answering, PyAsyncProcessModel):
 
     inp: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
     out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
+    decided_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
     u: np.ndarray = LavaPyType(np.ndarray, float)
     v: np.ndarray = LavaPyType(np.ndarray, float)
 
@@ -143,9 +149,11 @@ class PyAsyncNetworkModelAsync(Answering, PyAsyncProcessModel):
             if not self.wait_until(self.inp.probe):
                 return
             spikes = self.answer(self.inp.recv())
-            if not self.wait_until(lambda: all(port.probe() for port in self.out.csp_ports)):
+            sending = [*self.out.csp_ports, *self.decided_out.csp_ports]
+            if not self.wait_until(lambda sending=sending: all(port.probe() for port in sending)):
                 return
             self.out.send(spikes)
+            self.decided_out.send(self.decided.astype(np.int32))
 
     def wait_until(self, ready: Any) -> bool:
         """Wait until a port is ready; False if there is a command to obey instead."""
@@ -186,6 +194,9 @@ class SubAsyncNetworkModel(AbstractSubProcessModel):
                 name,
                 "CubaParams or LoihiParams for a composition of Processes; select_sub_proc_model=False runs any model",
             )
+        if proc.decided_out.out_connections:
+            allowed = "left unconnected in a composition of Processes, where no rule ends samples"
+            raise InvalidType("AsyncNetwork.decided_out", "connected", allowed)
         layered = proc.schedule.layered
         early = proc.proc_params["input_first"] or layered
         interval = proc.proc_params["reset_interval"]

@@ -62,6 +62,11 @@ class AsyncNetwork(CheckedProcess):
         Spike counts of the output neurons in this time step; of sigma-delta neurons the sum of what they sent, and
         their sigma where they never send (``sigma_output`` in .net files), as Lava's Processes send them. ``(n_out,)``,
         or ``(W, H, C)`` of a convolution.
+    decided_out : OutPort (1,)
+        Tells receivers, in every time step, after how many time steps ``Margin`` has decided the sample; 0: it goes on.
+        After the decision `out` is silent until the next sample begins. Of the models on the engine.
+    decided : Var (1,)
+        What `decided_out` sent last.
     u, v : Var (N,)
         Current and voltage of all neurons.
     counts : Var (N,)
@@ -164,6 +169,8 @@ class AsyncNetwork(CheckedProcess):
         shape = (self.network.n_neurons,)
         self.inp = InPort(shape=_port_shape(self.network, INPUT))
         self.out = OutPort(shape=self.proc_params["out_shape"])
+        self.decided_out = OutPort(shape=(1,))
+        self.decided = Var(shape=(1,), init=0)
         self.u = Var(shape=shape, init=0)
         self.v = Var(shape=shape, init=0)
         self.counts = Var(shape=shape, init=0)
