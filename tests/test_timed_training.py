@@ -14,8 +14,11 @@ from test_gradients import SLOPES, per_synapse
 
 from lava_async import Fifo, Layered, LoihiParams, Momentum, Random, Timed, simulate_batch
 from lava_async.data.digits import digits
+from lava_async.experiments.build import build_network, build_trainer
+from lava_async.experiments.config import Config
 from lava_async.training import UnlayeredNetwork, dense_blocks, fit
 from lava_async.training.compiled import CompiledEngine
+from lava_async.training.distributed import Ranks
 from lava_async.training.gradient import RESETS, Gradient, Parameters
 from lava_async.training.losses import AnytimeCrossEntropy, CrossEntropy, SpikeRate
 from lava_async.training.objective import Objective
@@ -185,3 +188,45 @@ def test_premature_penalty_makes_them_rare():
         run = net.eval().run(digits("validation").spikes[np.arange(100)], premature=True)
         rates.append((run.premature.sum() / run.counts.sum()).item())
     assert rates[1] < rates[0] / 2
+
+
+def test_threshold_factors_leave_the_first_weights_as_they_are():
+    sizes = [20, 6, 5, 4, 3]
+    raised, plain = (
+        dense_blocks(sizes, threshold=0.5, threshold_factors=True),
+        dense_blocks(sizes, threshold=0.5, gain=2.0),
+    )
+    np.testing.assert_allclose([block.neuron.threshold for block in raised], [0.5, 0.7, 0.7, 1.5], atol=1 / 64)
+    assert all(torch.equal(a.synapse.weight, b.synapse.weight) for a, b in zip(raised, plain, strict=True))
+    own = dense_blocks(sizes, threshold_factors=[1, 2, 3, 4])
+    assert [block.neuron.threshold for block in own] == [1, 2, 3, 4]
+    complains(
+        lambda: dense_blocks(sizes, threshold_factors=[1, 2]),
+        "dense_blocks.threshold_factors = [1, 2]: must be 4 numbers > 0, one per layer",
+    )
+
+
+def test_configs_have_threshold_factors_and_the_premature_penalty():
+    text = """
+    [network]
+    sizes = [200, 8, 10]
+    threshold_factors = true
+    [data]
+    name = "digits"
+    [schedule]
+    name = "timed"
+    neurons_per_core = 4
+    [loss]
+    premature_penalty = 0.25
+    """
+    config = Config.from_toml(text)
+    assert Config.from_toml(config.to_toml()) == config
+    net = build_network(config, (200,), 10)
+    assert net.schedule == Timed(neurons_per_core=4)
+    np.testing.assert_allclose(net.thresholds, [1.0] * 8 + [3.0] * 10)
+    trainer = build_trainer(config, net, digits("train"), None, Ranks())
+    assert trainer.premature_penalty == 0.25
+    complains(
+        lambda: Config.from_toml(text.replace("sizes = [200, 8, 10]", 'from = "network.net"')),
+        "config: network.threshold_factors = True: must be left out without sizes: layers have thresholds of their own",
+    )

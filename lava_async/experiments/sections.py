@@ -80,6 +80,12 @@ class NetworkConfig(Table):
         name="from",
     )
     threshold: float = key("Voltage above which neurons fire.", defaults.THRESHOLD, least=0.0)
+    threshold_factors: bool | tuple[float, ...] = key(
+        "Of sizes: factors on the threshold of each layer, for the times of a chip; true: 1, 1.4, ..., 3. "
+        "First weights are as without them, of gain 2 if left out.",
+        False,
+        least=0.0,
+    )
     current_decay: float | tuple[float, ...] = share(
         "Part of the current that a time step loses; an array [low, high]: drawn for each neuron.",
         defaults.CURRENT_DECAY,
@@ -108,6 +114,8 @@ class NetworkConfig(Table):
             raise InvalidValue("NetworkConfig.sizes, layers, from", ", ".join(given).strip("_") or None, "one of them")
         if self.sizes is not None and len(self.sizes) < 2:
             raise self.wrong("sizes", "the input channels, then one number of neurons per layer")
+        if self.threshold_factors is not False and self.sizes is None:
+            raise self.wrong("threshold_factors", "left out without sizes: layers have thresholds of their own")
         if self.from_ is not None:
             untouched = {field.name: field.default for field in fields(self)}
             for each in ("threshold", "current_decay", "voltage_decay", "gain"):

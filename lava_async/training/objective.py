@@ -72,12 +72,12 @@ class Objective:
         self._activity = activity_weights(network.to_network(), penalty)
         if not 0 <= premature_penalty < math.inf:
             raise InvalidValue("fit.premature_penalty", premature_penalty, "a number of at least 0")
-        self._premature = premature_penalty
+        self.premature_penalty = premature_penalty
 
     @property
     def asks_for_premature(self) -> bool:
         """Whether :meth:`of` wants to know which spikes are premature."""
-        return self._premature > 0
+        return self.premature_penalty > 0
 
     def read(self, data: object) -> Any:
         """Return samples in a form that can be indexed by arrays; None stays None."""
@@ -115,7 +115,7 @@ class Objective:
         loss = loss + (counts.sum((0, 2)) @ activity) / len(batch)
         if premature is not None:
             # Which spikes are premature is constant, so each adds its weight to what its check gets.
-            loss = loss + self._premature * (counts * premature.to(counts)).sum() / len(batch)
+            loss = loss + self.premature_penalty * (counts * premature.to(counts)).sum() / len(batch)
         return loss, good
 
     def validate(self, data: LabelledSpikes, ranks: Ranks, threads: int | None) -> float:

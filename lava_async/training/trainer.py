@@ -174,6 +174,11 @@ class Trainer:
         self._last_weights: dict[str, Any] | None = None
 
     @property
+    def premature_penalty(self) -> float:
+        """Weight of each premature spike per sample."""
+        return self._objective.premature_penalty
+
+    @property
     def step(self) -> int:
         """Optimizer steps that are done."""
         return len(self.history) * self.n_batches + self._batch

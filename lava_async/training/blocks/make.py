@@ -22,6 +22,7 @@ def dense_blocks(
     current_decay: float = defaults.CURRENT_DECAY,
     voltage_decay: float = defaults.VOLTAGE_DECAY,
     gain: float | None = None,
+    threshold_factors: Sequence[float] | bool = False,
     seed: int = 0,
     **neuron: Any,
 ) -> list[Any]:
@@ -37,6 +38,10 @@ def dense_blocks(
         Weights are uniform in ``+- gain * threshold * sqrt(6 / (fan_in + fan_out))`` (Glorot, Bengio, AISTATS 2010); a
         threshold of 0 counts as 1. Without it they are drawn with gain 2, and ``fit``, which sees the data, scales them
         to a firing rate before the first step; in a loop of your own call :meth:`UnlayeredNetwork.scale_to`.
+    threshold_factors : list of float, or bool
+        Factors on the threshold of each layer. The first weights are those without factors, of gain 2 by default, and
+        ``fit`` does not scale them, so that neurons wait for more input: for the times of a chip. True: 1 for the first
+        layer, 1.4 for those between, 3 for the output.
     seed : int
         Seed of the weights; the global random state stays as it is.
     **neuron
@@ -46,17 +51,29 @@ def dense_blocks(
         raise InvalidValue("dense_blocks.sizes", sizes, "the input channels, then one number of neurons per layer")
     for n in sizes:
         check_int("dense_blocks.sizes", n, least=1)
+    factors = _factors(threshold_factors, len(sizes) - 1)
     dense = slayer().block.cuba.Dense
     generator = torch.Generator().manual_seed(seed)
     params = {"threshold": threshold, "current_decay": current_decay, "voltage_decay": voltage_decay, **neuron}
     blocks = []
     with torch.random.fork_rng(devices=[]):
-        for n_in, n_out in pairwise(sizes):
-            block = dense(dict(params), n_in, n_out, delay_shift=False)
+        for (n_in, n_out), factor in zip(pairwise(sizes), factors or [1.0] * len(sizes), strict=False):
+            block = dense({**params, "threshold": threshold * factor}, n_in, n_out, delay_shift=False)
             bound = (defaults.GAIN if gain is None else gain) * (threshold or 1.0) * math.sqrt(6 / (n_in + n_out))
             with torch.no_grad():
                 block.synapse.weight.uniform_(-bound, bound, generator=generator)
-            if gain is None:
+            if gain is None and factors is None:
                 mark_drawn(block)
             blocks.append(block)
     return blocks
+
+
+def _factors(wanted: Sequence[float] | bool, n_layers: int) -> list[float] | None:
+    """Return the factors on the thresholds of the layers; None: there are none."""
+    if wanted is False:
+        return None
+    first, between, output = defaults.THRESHOLD_FACTORS
+    factors = [first, *[between] * (n_layers - 2), output][-n_layers:] if wanted is True else list(wanted)
+    if len(factors) != n_layers or not all(0 < factor < math.inf for factor in factors):
+        raise InvalidValue("dense_blocks.threshold_factors", wanted, f"{n_layers} numbers > 0, one per layer")
+    return factors
