@@ -24,6 +24,8 @@ from lava_async.terminal import INTERRUPTED, Messages, discard, interruptible, o
 
 #: Errors of the surroundings, which say what is wrong by themselves, as all errors of this package do.
 CLEAR = (OSError, MemoryError, FloatingPointError)
+STDOUT = "stdout"
+"""What errors call it."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,7 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with contextlib.redirect_stderr(Messages(sys.stderr)), interruptible() as interrupted:
         parser = build_parser()
         _complete(parser)
-        args = parser.parse_args(argv)
+        try:
+            args = _parse(parser, argv)
+        except OSError as error:  # Help that nobody takes.
+            print(f"{parser.prog}: {_sentence(error)}", file=sys.stderr)
+            return 1
         logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(name)s: %(message)s")
         try:
             # What libraries print is no result.
@@ -89,9 +95,9 @@ def _show(args: argparse.Namespace, report: Report | None) -> int:
     except BrokenPipeError:  # The reader, such as `head`, has seen enough.
         discard(sys.stdout)
         return 1
-    except OSError:
+    except OSError as error:
         discard(sys.stdout)
-        raise
+        raise OSError(error.errno, error.strerror, STDOUT) from None
     return 0 if report.ok else 1
 
 
@@ -101,6 +107,20 @@ def _lines(args: argparse.Namespace, report: Report) -> Iterator[str]:
         yield from map(printable, as_csv(report.rows))
     else:
         yield as_json(report.data) if args.json else printable(report.text)
+
+
+def _parse(parser: Parser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of a command line, after what it asks for itself was shown, such as help."""
+    try:
+        try:
+            return parser.parse_args(argv)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        discard(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(1) from None
+        raise OSError(error.errno, error.strerror, STDOUT) from None
 
 
 def _interrupted(args: argparse.Namespace) -> str:

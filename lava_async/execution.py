@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, unknown_argument
 from lava_async.records import check_int
 from lava_async.schedules import ExecutionKind, Layered, checked, schedule
 from lava_async.stopping import Quiescence, StopRule, stop_rule
@@ -93,8 +93,16 @@ class Execution:
         ----------
         **fields
             Of the class, by name.
+
+        Raises
+        ------
+        InvalidType
+            If there is no such field; with the nearest one.
         """
         given = _given(fields)
+        for name, value in given.items():
+            if name not in FIELDS:
+                raise unknown_argument("execution", name, value, FIELDS)
         return Execution(**{**self.fields(), **given}) if given else self
 
     @property

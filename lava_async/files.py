@@ -70,6 +70,11 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         that it leads to is replaced, and the link stays.
     durable : bool
         Wait until the content is on the disk, so that a power failure leaves no half of a file.
+
+    Raises
+    ------
+    OSError
+        What goes wrong while it is written, with `path` as the second name.
     """
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
@@ -80,6 +85,11 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         os.replace(temporary, path)
         if durable:
             _sync(path.parent)  # The name, too.
+    except OSError as error:
+        if error.errno is None or error.filename2 is not None:
+            raise
+        # Which file cannot be written: the system names none, or the temporary one.
+        raise OSError(error.errno, error.strerror, str(temporary), None, str(path)) from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -84,13 +85,24 @@ class Messages(io.TextIOBase):
 
 def discard(stream: Any) -> None:
     """Let a stream that cannot be written lead nowhere: Python tries once more at its end, and fails loudly."""
+    if isinstance(stream, Closed):
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
+class Closed(io.TextIOBase):
+    """A stdout that was closed before the command began: that results cannot be shown is an error."""
+
+    def write(self, text: str) -> int:  # noqa: D102
+        raise OSError(errno.EBADF, "is closed")
+
+
 def open_standard_streams() -> None:
     """Open those of the descriptors 0, 1, 2 that are closed: else the next file that is opened gets what is printed."""
+    if sys.stdout is None:
+        sys.stdout = Closed()
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

@@ -86,10 +86,15 @@ def test_messages_that_nobody_takes_are_no_error(tmp_path, where):
     netx.load(tmp_path / "out" / "network.net")  # Nothing was printed into it.
 
 
-def test_results_that_nobody_takes_are_an_error(net):
-    command = f"{sys.executable} -m lava_async inspect {net} >/dev/full"
+@pytest.mark.parametrize(
+    ("argv", "who"),
+    [("inspect NET", "lava-async inspect"), ("data --data-help", "lava-async")],
+)
+@pytest.mark.parametrize(("where", "said"), [(">/dev/full", "No space left on device"), (">&-", "is closed")])
+def test_results_and_help_that_nobody_takes_are_an_error(net, argv, who, where, said):
+    command = f"{sys.executable} -m lava_async {argv.replace('NET', str(net))} {where}"
     done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "lava-async inspect: [Errno 28] No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, f"{who}: stdout: {said}\n")
 
 
 def test_a_stream_that_was_closed_takes_messages(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from compare import complains
 
-from lava_async import LoihiParams, Network, Random, cli
+from lava_async import LoihiParams, Network, Random, cli, netx
 from lava_async.data import registry
 from lava_async.errors import InvalidType, InvalidValue, nearest
 from lava_async.experiments.config import Config, shipped
@@ -39,6 +39,17 @@ def test_a_process_refuses_an_argument_that_it_does_not_know(make, wrong, meant)
     words = rf"\.{name} = .*: must be left out: it takes .*" + (f"; did you mean '{meant}'" if meant else "")
     with pytest.raises(InvalidType, match=words):
         make(**wrong)
+
+
+@pytest.mark.parametrize(("wrong", "meant"), [("schedul", "schedule"), ("sed", "seed"), ("untill", "until")])
+def test_a_part_of_an_execution_that_is_misspelled_is_no_note_and_no_part(tmp_path, wrong, meant):
+    with pytest.raises(
+        InvalidType, match=rf"netx\.save {wrong} = 3: must be {meant}, or a note of a name less like it"
+    ):
+        netx.save(NETWORK, tmp_path / "a.net", **{wrong: 3})
+    netx.save(NETWORK, tmp_path / "a.net", author="me", sender="you")
+    with pytest.raises(InvalidType, match=rf"execution\.{wrong} = 3: must be left out: .*did you mean '{meant}'\?"):
+        netx.load(tmp_path / "a.net", **{wrong: 3})
 
 
 @pytest.mark.parametrize(

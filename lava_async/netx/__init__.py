@@ -35,13 +35,14 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lava_async import hdf5
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.execution import Execution, Fields, chosen, noted_execution
+from lava_async.execution import FIELDS, Execution, Fields, chosen, noted_execution
 from lava_async.metrics import silent_outputs
 from lava_async.network import Network
 from lava_async.netx import graph
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
 
 LAYER = "layer"
 log = logging.getLogger(__name__)
+#: From which likeness on the name of a note is taken for a misspelled part of an execution.
+_ALIKE = 0.8
 
 
 def load(path: str | os.PathLike[str], *, execution: Execution | None = None, **fields: Unpack[Fields]) -> Network:
@@ -148,6 +151,8 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: object) -> 
     ------
     NetxError
         If the file cannot be written, metadata cannot be said in JSON, or no execution can be made of what they say.
+    InvalidType
+        If a note has nearly the name of a part of an execution, as "schedul" has.
 
     Notes
     -----
@@ -155,6 +160,9 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: object) -> 
     """
     if not isinstance(network, Network):
         raise InvalidType("netx.save network", network, "a Network")
+    for name in metadata:
+        if name not in FIELDS and (meant := get_close_matches(name, FIELDS, 1, _ALIKE)):
+            raise InvalidType(f"netx.save {name}", metadata[name], f"{meant[0]}, or a note of a name less like it")
     try:
         layers, reason = to_layers(network), None
     except NotExportable as cannot:
