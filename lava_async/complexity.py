@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lava_async.data.own import labelled
 from lava_async.engine import BatchResult
@@ -127,7 +127,7 @@ class Workload:
         self._samples = self._active = self._places = 0
         self._acs = self._macs = self._dense = self._decided = self._steps = 0
 
-    def add(self, spikes: Any, run: BatchResult, labels: NDArray[np.int64]) -> None:
+    def add(self, spikes: ArrayLike | SpikeBatch, run: BatchResult, labels: NDArray[np.int64]) -> None:
         """Add the input (B samples), the result and the classes (B,) of a run."""
         batch = SpikeBatch.of(spikes)
         self._samples += len(batch)

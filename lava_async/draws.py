@@ -6,10 +6,10 @@ order, batch size, thread count or machine.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+Hash = NDArray[np.uint64]
 
 RANDOM_SCHEDULE, REFRACTORY_DROPOUT, INPUT_DROPOUT, MOMENTUM_NOISE, RATE = 0, 1, 2, 3, 4
 
@@ -18,24 +18,26 @@ _A, _B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _30, _27, _31, _11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 
 
-def mix(z: Any) -> Any:
+def mix(z: Hash) -> Hash:
     """Return the finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) of uint64 `z`."""
     z = (z ^ (z >> _30)) * _A
     z = (z ^ (z >> _27)) * _B
-    return z ^ (z >> _31)
+    mixed: Hash = z ^ (z >> _31)
+    return mixed
 
 
-def fold(h: Any, x: Any) -> Any:
+def fold(h: Hash, x: Hash) -> Hash:
     """Return the hash `h` continued by uint64 `x` (negative numbers in two's complement)."""
     return mix(h ^ (x * G))
 
 
-def unit(h: Any) -> Any:
+def unit(h: Hash) -> NDArray[np.float64]:
     """Return hash `h` as a float64 in [0, 1)."""
-    return (h >> _11) * 2.0**-53
+    number: NDArray[np.float64] = (h >> _11) * 2.0**-53
+    return number
 
 
-def key(seed: int, *words: Any) -> Any:
+def key(seed: int, *words: ArrayLike) -> Hash:
     """Return the hash of `seed` and of words (stream, sample, t, k, i), the last of which may be an array."""
     h = mix(_array(seed) + G)
     for word in words:
@@ -43,11 +45,11 @@ def key(seed: int, *words: Any) -> Any:
     return h
 
 
-def dropped(probability: float, seed: int, stream: int, *words: Any) -> NDArray[np.bool_]:
+def dropped(probability: float, seed: int, stream: int, *words: ArrayLike) -> NDArray[np.bool_]:
     """Return which of the last of the words (sample, t, k, i) a dropout takes; words broadcast."""
     return np.asarray(unit(key(seed, stream, *words)) < probability)
 
 
-def _array(x: Any) -> Any:
+def _array(x: ArrayLike) -> Hash:
     """Return integers as a uint64 array of at least one dimension (numpy warns of wrap-around in scalars only)."""
     return np.atleast_1d(np.asarray(x, dtype=np.int64)).astype(np.uint64)

@@ -116,7 +116,7 @@ def write_bytes(path: Path, content: bytes | memoryview, *, durable: bool = Fals
         file.write(content)
 
 
-def as_json(data: Any) -> str:
+def as_json(data: object) -> str:
     """Return data as standard JSON, which knows no NaN: it becomes null."""
     return json.dumps(_without_nan(data), indent=2, allow_nan=False)
 
@@ -162,12 +162,12 @@ def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: object) -> None:
     """Write data as JSON."""
     write_bytes(path, (as_json(data) + "\n").encode())
 
 
-def _without_nan(data: Any) -> Any:
+def _without_nan(data: object) -> object:
     if isinstance(data, dict):
         return {key: _without_nan(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):

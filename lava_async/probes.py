@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,12 +19,15 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async.display import Brief
 from lava_async.engine import Result
 from lava_async.errors import InvalidValue, nearest
-from lava_async.execution import Execution
+from lava_async.execution import Execution, Fields
 from lava_async.forms import plain
 from lava_async.network import Network
 from lava_async.records import check_range, integer_array
 from lava_async.simulation import Stepper
 from lava_async.spikes import SpikeTrain
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,7 @@ def probe(
     sample: int = 0,
     engine: str = "compiled",
     execution: Execution | None = None,
-    **fields: Any,
+    **fields: Unpack[Fields],
 ) -> Probe:
     """Run one sample and return what chosen neurons did.
 

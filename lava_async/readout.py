@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lava_async.network import Network
 from lava_async.simulation import Stepper
-from lava_async.spikes import SpikeBatch
+from lava_async.spikes import SpikeBatch, SpikeTrain
 
 READOUTS = ("spikes", "voltage")
+
+Spikes = ArrayLike | SpikeBatch | Sequence[SpikeTrain]
 
 
 class VoltageReadout:
@@ -41,7 +44,7 @@ class VoltageReadout:
         self._stepper = Stepper(network, **how)
         self._outputs = network.outputs
 
-    def sums(self, spikes: Any, samples: NDArray[np.int64]) -> NDArray[np.float64]:
+    def sums(self, spikes: Spikes, samples: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the voltages of the outputs, summed over time steps.
 
         Parameters
@@ -64,6 +67,6 @@ class VoltageReadout:
                 found[b] += self._stepper.step(frame).voltage[self._outputs]
         return found
 
-    def classes(self, spikes: object, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+    def classes(self, spikes: Spikes, samples: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the class of each sample, (B,); arguments as of :meth:`sums`."""
         return np.asarray(np.argmax(self.sums(spikes, samples), axis=1), np.int64)

@@ -35,10 +35,10 @@ class ArrayRecord(Brief):
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
-def equal_content(a: Any, b: Any) -> bool:
+def equal_content(a: object, b: object) -> bool:
     """Tell whether two fields hold the same content, arrays and tuples included."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return bool(np.array_equal(a, b))
+        return bool(np.array_equal(np.asarray(a), np.asarray(b)))
     return bool(a == b)
 
 
@@ -120,12 +120,12 @@ def _first(where: str, array: NDArray[Any], wrong: NDArray[np.bool_]) -> tuple[s
     return named, array[position].item()
 
 
-def check_int(where: str, value: Any, *, least: int = 0, most: int = 2**31 - 1) -> int:
+def check_int(where: str, value: object, *, least: int = 0, most: int = 2**31 - 1) -> int:
     """Return an integer in least .. most, or raise an error that names `where`."""
     try:  # Integers of numpy and torch are welcome, truth values and fractions are not.
         if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
             raise TypeError
-        number = operator.index(value)
+        number = operator.index(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError):
         raise InvalidType(where, value, f"an integer >= {least}") from None
     if not least <= number <= most:

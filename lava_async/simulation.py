@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -259,7 +260,7 @@ def setup_of(network: Network, execution: Execution, record: str = "counts", **d
     return Setup(network, execution, record, **dropout, machine=machine)
 
 
-def engine_of(name: str, execution: Execution) -> Any:
+def engine_of(name: str, execution: Execution) -> ModuleType:
     """Return the engine of that name, as it runs an execution: a module with a function ``run``."""
     if not isinstance(name, str) or name not in ENGINES:
         raise InvalidValue("engine", name, "one of " + ", ".join(ENGINES))

@@ -166,7 +166,7 @@ STOP_RULES: Registry[type[StopRule]] = Registry(
 )
 
 
-def stop_rule(name: str, **options: Any) -> StopRule:
+def stop_rule(name: str, **options: object) -> StopRule:
     """Return the stop rule of that name, for example ``stop_rule("FirstOutput", extra_steps=2)``.
 
     Raises

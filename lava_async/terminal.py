@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TextIO
 
 INTERRUPTED = 130
 #: Control characters besides tab and line feed, marks that turn the direction of text, and halves of characters.
@@ -43,8 +43,8 @@ class Messages(io.TextIOBase):
         Where messages go; None: nowhere, as if stderr was closed.
     """
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO) -> None:
+        self._stream: TextIO | None = stream
 
     def write(self, text: str) -> int:  # noqa: D102
         begin = "\r" if text.startswith("\r") else ""  # Progress bars begin their line again.
@@ -83,7 +83,7 @@ class Messages(io.TextIOBase):
             self._stream = None
 
 
-def discard(stream: Any) -> None:
+def discard(stream: TextIO) -> None:
     """Let a stream that cannot be written lead nowhere: Python tries once more at its end, and fails loudly."""
     if isinstance(stream, Closed):
         return

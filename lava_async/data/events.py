@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import check_int, check_range, real_array
@@ -143,7 +143,7 @@ def saccade(
     return events.reshape(len(light), 2 * height * width, steps)
 
 
-def to_integers(values: NDArray[np.float64], terms: Any, digits: Any = np.float64) -> NDArray[np.float64]:
+def to_integers(values: NDArray[np.float64], terms: ArrayLike, digits: DTypeLike = np.float64) -> NDArray[np.float64]:
     """Return values in which those that are integers but for rounding are integers.
 
     0.3 / 0.1 is less than 3 in floating point. A signal that rises by exactly a threshold crosses it all the same.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lava_async.data import SpikeDataset
 from lava_async.data.cache import sources
@@ -134,7 +134,7 @@ def _recording(where: str, columns: Mapping[str, Any], per_second: int) -> Recor
 
 def from_events(
     samples: Iterable[Any],
-    labels: Any,
+    labels: ArrayLike,
     *,
     size: tuple[int, int],
     window_ms: float,

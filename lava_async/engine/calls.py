@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,9 +173,9 @@ class Call:
             self.arrays_of_any(),
         )
 
-    def fail(self, *failure: Any) -> None:
+    def fail(self, status: str, sample: int, t: int, k: int, source: int) -> NoReturn:
         """Raise what a failure of the core means."""
-        raise failure_of(self.setup, *failure)
+        raise failure_of(self.setup, status, sample, t, k, source)
 
     def carry(self, state: State) -> None:
         """Write the end of the first sample back to the state that was loaded."""
@@ -287,11 +287,10 @@ class TimedCall(Call):
         columns = t, np.where(known, source + network.n_inputs, -1), np.where(known, place, -1)
         return np.ascontiguousarray(np.stack(columns, axis=1))
 
-    def fail(self, *failure: Any) -> None:  # noqa: D102
-        status, _, t, k, _ = failure
+    def fail(self, status: str, sample: int, t: int, k: int, source: int) -> NoReturn:  # noqa: D102
         if status == "not pending":
             raise next(not_under_way(*each) for each in self.schedule.messages or () if each[:2] == (t, k))
-        super().fail(*failure)
+        super().fail(status, sample, t, k, source)
 
     def result(self) -> BatchResult:  # noqa: D102
         found = super().result()

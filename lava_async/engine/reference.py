@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lava_async import draws
 from lava_async.engine import Result, Setup, State, StepRecord, check_payloads, public_fields
 from lava_async.engine.queue import NEVER, PendingQueue
-from lava_async.neurons.base import Fields, part_of
+from lava_async.neurons.base import Fields, NeuronModel, part_of
 from lava_async.spikes import SpikeTrain
 from lava_async.stopping import not_ended
 
@@ -128,11 +128,11 @@ class Run:
         for rows, model, p in self.models:
             self.put(rows, model.open(p, self.of(rows, model), self.refractory[rows]))
 
-    def of(self, which: Any, model: Any) -> Fields:
+    def of(self, which: slice | NDArray[np.int64], model: NeuronModel) -> Fields:
         """Return a copy of the numbers of some neurons of a model."""
         return {name: self.state.fields[name][which].copy() for name in model.state}
 
-    def put(self, which: Any, numbers: Fields) -> None:
+    def put(self, which: slice | NDArray[np.int64], numbers: Fields) -> None:
         """Keep the numbers of some neurons."""
         for name, values in numbers.items():
             self.state.fields[name][which] = values
@@ -270,7 +270,7 @@ class Run:
         lost = self.drop(self.setup.input_dropout, draws.INPUT_DROPOUT, 0, np.arange(self.C))
         self.emitted[self.row, : self.C][lost] = self.sent[self.row, : self.C][lost] = 0
 
-    def drop(self, probability: float, stream: int, k: int, i: NDArray[Any]) -> Any:
+    def drop(self, probability: float, stream: int, k: int, i: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which of `i` a dropout takes."""
         if probability == 0.0:
             return np.zeros(len(i), bool)

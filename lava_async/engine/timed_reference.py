@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lava_async.engine import Result, Setup, State, reference
 from lava_async.engine.queue import NEVER
@@ -135,7 +136,9 @@ class TimedRun(Run):
             self.send(Message(to, arrival, self.C + i, self.n_sent, self.leaving[i], int(self.spikes[i])))
         return emitted
 
-    def enqueue(self, fired: Any, k: int, momentum: Any, spikes: Any, payload: Any) -> None:
+    def enqueue(
+        self, fired: NDArray[np.int64], k: int, momentum: NDArray[Any], spikes: NDArray[Any], payload: NDArray[Any]
+    ) -> None:
         """Keep what neurons emitted until their cores send it."""
         self.spikes, self.leaving = spikes, payload
 

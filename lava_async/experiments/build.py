@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lava_async.data import registry
+from lava_async.data import SpikeDataset, registry
 from lava_async.data.augmentation import Augmentation
 from lava_async.errors import InvalidValue, nearest
 from lava_async.execution import Execution
@@ -26,6 +26,7 @@ from lava_async.training import UnlayeredNetwork, dense_blocks
 from lava_async.training.distributed import Ranks
 from lava_async.training.finetune import blocks_of
 from lava_async.training.gradient import STATE_SCALE
+from lava_async.training.history import LabelledSpikes
 from lava_async.training.losses import LOSSES
 from lava_async.training.optimization import default_learning_rate, make_optimizer, optimizer_options
 from lava_async.training.surrogates import SURROGATES
@@ -36,13 +37,13 @@ Progress = Callable[[int, int], Any]
 """Called with the samples that are read, and all of them, where reading takes long."""
 
 
-def read_split(config: DataConfig, split: str, progress: Progress | None = None) -> Any:
+def read_split(config: DataConfig, split: str, progress: Progress | None = None) -> SpikeDataset:
     """Return a split of a data set, as much of it as is wanted."""
     data = registry.load(config.name, split, progress=progress, **config.options)
     return data if config.limit is None else data.subset(np.arange(min(config.limit, len(data.labels))))
 
 
-def read_data(config: DataConfig, progress: Progress | None = None) -> tuple[Any, Any]:
+def read_data(config: DataConfig, progress: Progress | None = None) -> tuple[SpikeDataset, SpikeDataset | None]:
     """Return the training samples and the validation samples, None for none.
 
     A fraction of the training samples is the same one whatever the seed of the training.
@@ -103,7 +104,13 @@ def build_network(config: Config, shape: tuple[int, ...], n_classes: int) -> Unl
     return network
 
 
-def build_trainer(config: Config, network: UnlayeredNetwork, train: Any, validation: Any, ranks: Ranks) -> Trainer:
+def build_trainer(
+    config: Config,
+    network: UnlayeredNetwork,
+    train: LabelledSpikes,
+    validation: LabelledSpikes | None,
+    ranks: Ranks,
+) -> Trainer:
     """Return the training of a network."""
     seed, training = config.training.seed, config.training
     return Trainer(

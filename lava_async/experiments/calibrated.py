@@ -76,10 +76,11 @@ def write_calibrated(source: Path, folder: Path, *, search: str = "quick", threa
     results = {kind: _evaluations(net, test, threads) for kind, net in kinds.items()}
     sizes = [network.n_inputs, *(layer.size for layer in network.layers)]
     runs = noted(Execution(CHOSEN_FOR))
+    of_network: dict[str, object] = {"data": config.data.name, "sizes": sizes, **runs}
     write_json(
         folder / RESULTS,
         {
-            "network": {"data": config.data.name, "sizes": sizes, **runs},
+            "network": of_network,
             "trained": source.name,
             "calibration": found.notes(),
             "evaluations": results["calibrated"],

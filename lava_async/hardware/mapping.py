@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -119,7 +119,7 @@ class Mapping(Brief):
         """Return the largest value of a field of :class:`Load` over all cores."""
         return max(getattr(load, name) for load in self.loads)
 
-    def hops(self, core_a: Any, core_b: Any) -> Hops:
+    def hops(self, core_a: ArrayLike, core_b: ArrayLike) -> Hops:
         """Return the tiles crossed between cores (integers or arrays): 0 and 0 within a tile.
 
         Chips lie in a row; what it costs to leave one is not published, a border counts as one hop.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.neurons import LoihiParams
+from lava_async.neurons import LoihiParams, Params
 from lava_async.synapses import Conv, Dense, Sparse, Synapses
 
 Indices = NDArray[np.int64]
@@ -72,7 +72,7 @@ def weight_bits(weights: NDArray[Any]) -> int:
     return max(high.bit_length(), (-low).bit_length(), 1)
 
 
-def synapse_bits(s: Synapses, params: Any, index_bits: int) -> int:
+def synapse_bits(s: Synapses, params: Params, index_bits: int) -> int:
     """Return the bits of one synapse: weight, delay and, unless all targets follow one another, the target."""
     weights: NDArray[Any] = s.weights  # type: ignore[attr-defined]
     bits = weight_bits(weights) if params.tag == LoihiParams.tag else ASSUMED_WEIGHT_BITS

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class H5Group:
             raise self.fail(name, f" = {array.tolist()}: must describe at most {most} neurons")
         return tuple(array.reshape(-1).tolist())
 
-    def checked(self, name: str, make: Callable[[], object]) -> Any:
+    def checked(self, name: str, make: Callable[[], T]) -> T:
         """Return ``make()``; what it finds wrong with its arguments is said of this member."""
         try:
             return make()

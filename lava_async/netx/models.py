@@ -7,7 +7,7 @@ which 0.1 refuses: ``params`` then has a group per layer, or one for all, and in
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -71,7 +71,8 @@ def read_params(group: H5Group, sizes: Sequence[int]) -> Params:
     if arithmetic in PLAIN:
         kind = PLAIN[arithmetic]
         values: dict[str, Any] = {name: node.numbers(name) for name in _numbers(kind)}
-        params: Params = group.checked("params", partial(kind, **values))
+        made: Callable[[], Params] = partial(kind, **values)
+        params = group.checked("params", made)
         return params
     if arithmetic != GENERAL:
         raise group.fail("arithmetic", f" = {arithmetic}: must be one of {', '.join((*PLAIN, GENERAL))}")

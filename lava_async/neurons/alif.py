@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.neurons import cuba, loihi
 from lava_async.neurons.base import LARGEST, Fields, NeuronModel
@@ -28,23 +28,23 @@ class Alif(NamedTuple):
     bias: NDArray[Any]
 
 
-class Adaptive(NeuronModel):
+class Adaptive(NeuronModel[Alif]):
     """What both arithmetics share."""
 
     state: ClassVar[tuple[str, ...]] = ("u", "v", "theta", "rho")
 
-    def start(self, p: Any) -> Fields:  # noqa: D102
+    def start(self, p: Alif) -> Fields:  # noqa: D102
         return {**super().start(p), "theta": p.vth.copy()}
 
-    def fires(self, p: Any, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
+    def fires(self, p: Alif, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
         found: NDArray[np.bool_] = s["v"] - s["rho"] >= s["theta"]
         return found
 
-    def momentum(self, p: Any, s: Fields) -> NDArray[Any]:  # noqa: D102
+    def momentum(self, p: Alif, s: Fields) -> NDArray[Any]:  # noqa: D102
         found: NDArray[Any] = s["v"] - s["rho"]
         return found
 
-    def fire(self, p: Any, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
+    def fire(self, p: Alif, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
         fired = {**s, "rho": s["rho"] + 2 * s["theta"], "theta": s["theta"] + p.theta_step}
         return fired, np.ones_like(s["v"])
 
@@ -94,21 +94,21 @@ class AlifParams(Adaptive):
         **dict.fromkeys(("theta_step", "bias"), (-LARGEST, LARGEST)),
     }
 
-    def arrays(self, dtype: Any = np.float32) -> Alif:
+    def arrays(self, dtype: DTypeLike | None = np.float32) -> Alif:
         """Return what the engines read."""
         keep = [1 - np.asarray(getattr(self, name)) for name in ("du", "dv", "dth", "drho")]
         return Alif(*(np.ascontiguousarray(x, dtype=dtype) for x in (*keep, self.vth, self.theta_step, self.bias)))
 
-    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def open(self, p: Alif, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
         theta = (s["theta"] - p.vth) * p.keep_theta + p.vth
         return {**cuba.leak(p, s), "theta": theta, "rho": s["rho"] * p.keep_rho}
 
-    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def integrate(self, p: Alif, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return {**s, "u": s["u"] + arriving, "v": s["v"] + arriving}
 
 
 @dataclass(frozen=True, eq=False)
-class LoihiAlifParams(Adaptive, LoihiArithmetic):
+class LoihiAlifParams(Adaptive, LoihiArithmetic[Alif]):
     """Parameters of adaptive neurons in Loihi's integers; the equations are those of :class:`AlifParams`.
 
     Parameters
@@ -152,15 +152,15 @@ class LoihiAlifParams(Adaptive, LoihiArithmetic):
         super().__post_init__()
         self.shifted_bias()
 
-    def arrays(self, dtype: Any = np.int64) -> Alif:
+    def arrays(self, dtype: DTypeLike | None = np.int64) -> Alif:
         """Return what the engines read, in the units of the state."""
         keep = [ONE - np.asarray(x) for x in (np.asarray(self.du) + 1, self.dv, self.dth, self.drho)]
         shifted = [np.asarray(x) << STATE_SHIFT for x in (self.vth, self.theta_step)]
         return Alif(*(np.ascontiguousarray(x, dtype=dtype) for x in (*keep, *shifted, self.shifted_bias())))
 
-    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def open(self, p: Alif, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
         theta = loihi.decay(s["theta"] - p.vth, p.keep_theta) + p.vth
         return {**loihi.leak(p, s), "theta": theta, "rho": loihi.decay(s["rho"], p.keep_rho)}
 
-    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def integrate(self, p: Alif, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return loihi.integrate(s, arriving, False)

@@ -21,18 +21,34 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import namedtuple
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import ArrayRecord, check_range, integer_array, read_only, real_array
 
+if TYPE_CHECKING:
+    from types import EllipsisType
+
+    from typing_extensions import TypeVar
+
+    Index = NDArray[np.int64] | slice | EllipsisType
+    """Which neurons."""
+    P = TypeVar("P", bound=tuple[NDArray[Any], ...], default=Any)
+    """The parameters of a model as arrays, a named tuple."""
+else:
+    from typing import TypeVar
+
+    P = TypeVar("P")
+
 Fields = dict[str, NDArray[Any]]
 """A state: an array of n numbers under each name."""
+Reader = Callable[[str, ArrayLike], NDArray[Any]]
+"""Reads a parameter, given what errors call it."""
 
 LARGEST = float(np.finfo(np.float32).max)
 _INT32 = 2**31 - 1
@@ -40,7 +56,7 @@ _OF_EVERY_MODEL = "refractory_steps", "sync_threshold"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class NeuronModel(ArrayRecord, ABC):
+class NeuronModel(ArrayRecord, ABC, Generic[P]):
     """Parameters of neurons of one model, and what the model does with them.
 
     Parameters
@@ -98,7 +114,7 @@ class NeuronModel(ArrayRecord, ABC):
         extras = [name for name in _OF_EVERY_MODEL if np.any(getattr(self, name))]
         return (*(name for name in self.names() if name not in (*self.choices, *_OF_EVERY_MODEL)), *extras)
 
-    def read(self, name: str, where: str, value: ArrayLike, usual: Any) -> NDArray[Any]:
+    def read(self, name: str, where: str, value: ArrayLike, usual: Reader) -> NDArray[Any]:
         """Return a parameter as an array; `usual` is how those of the arithmetic are read."""
         array: NDArray[Any] = usual(where, value)
         return array
@@ -149,36 +165,36 @@ class NeuronModel(ArrayRecord, ABC):
         """Return the name of the class and what is asked for besides, as in "CubaParams(reset='subtract')"."""
         return type(self).__name__ + (f"({', '.join(self.extras)})" if self.extras else "")
 
-    def arrays(self, dtype: Any = None) -> Any:
+    def arrays(self, dtype: DTypeLike | None = None) -> P:
         """Return the parameters as the functions of the model read them: a named tuple of arrays of one type."""
         names = [name for name in self.names() if name not in self.choices]
         kind = dtype or self.dtype
-        return namedtuple(type(self).__name__, names)(
-            *(np.ascontiguousarray(getattr(self, name), dtype=kind) for name in names)
-        )
+        arrays: Any = (np.ascontiguousarray(getattr(self, name), dtype=kind) for name in names)
+        made: P = namedtuple(type(self).__name__, names)(*arrays)  # type: ignore[assignment]
+        return made
 
-    def start(self, p: Any) -> Fields:
+    def start(self, p: P) -> Fields:
         """Return the state at the start of a sample: zero."""
         return {name: np.zeros(np.shape(p[0]), np.asarray(p[0]).dtype) for name in self.state}
 
     @abstractmethod
-    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:
+    def open(self, p: P, s: Fields, held: NDArray[np.bool_]) -> Fields:
         """Return the state after a time step opened; `held` neurons wait out their `refractory_steps`."""
 
     @abstractmethod
-    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:
+    def integrate(self, p: P, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:
         """Return the state after `arriving` was added; refractory neurons have fired already, or are held."""
 
     @abstractmethod
-    def fires(self, p: Any, s: Fields) -> NDArray[np.bool_]:
+    def fires(self, p: P, s: Fields) -> NDArray[np.bool_]:
         """Return which neurons fire."""
 
     @abstractmethod
-    def momentum(self, p: Any, s: Fields) -> NDArray[Any]:
+    def momentum(self, p: P, s: Fields) -> NDArray[Any]:
         """Return what pending neurons are ranked by, before they fire."""
 
     @abstractmethod
-    def fire(self, p: Any, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:
+    def fire(self, p: P, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:
         """Return the state after all n neurons fired, and their payloads; without `once`, they may fire repeatedly."""
 
     @staticmethod
@@ -190,12 +206,12 @@ class NeuronModel(ArrayRecord, ABC):
         check_range(where, array, -LARGEST, LARGEST)
         return array.astype(np.float32)
 
-    def arriving(self, weights: NDArray[Any], target: Any) -> NDArray[Any]:
+    def arriving(self, weights: NDArray[Any], target: Index) -> NDArray[Any]:
         """Return what a payload of 1 adds through `weights` to neurons `target`: the weights themselves."""
         return np.asarray(weights, dtype=self.dtype)
 
 
-def part_of(p: Any, which: Any) -> Any:
+def part_of(p: P, which: NDArray[np.int64]) -> P:
     """Return the arrays of some neurons."""
     return type(p)(*(x[which] for x in p))
 

@@ -7,10 +7,10 @@ semantics, sections 2, 3 and 8.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.neurons.base import LARGEST, Fields, NeuronModel
@@ -27,7 +27,23 @@ class Cuba(NamedTuple):
     bias: NDArray[np.float32]
 
 
-def leak(p: Any, s: Fields) -> Fields:
+class Leaking(Protocol):
+    """Parameters of neurons whose current and voltage leak."""
+
+    @property
+    def keep_u(self) -> NDArray[Any]:
+        """What decay leaves of the current."""
+
+    @property
+    def keep_v(self) -> NDArray[Any]:
+        """What decay leaves of the voltage."""
+
+    @property
+    def bias(self) -> NDArray[Any]:
+        """What is added to the voltage."""
+
+
+def leak(p: Leaking, s: Fields) -> Fields:
     """Return ``u (1 - du)`` and ``v (1 - dv) + u + bias``."""
     u = s["u"] * p.keep_u
     return {**s, "u": u, "v": s["v"] * p.keep_v + u + p.bias}
@@ -52,7 +68,7 @@ def too_small(where: str, vth: float) -> InvalidValue:
 
 
 @dataclass(frozen=True, eq=False)
-class CubaParams(NeuronModel):
+class CubaParams(NeuronModel[Cuba]):
     """Parameters of float neurons, dimensionless as in Lava's float LIF.
 
     Parameters
@@ -97,38 +113,38 @@ class CubaParams(NeuronModel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_subtract(self)
+        check_subtract(self, self.vth, self.reset)
 
-    def arrays(self, dtype: Any = np.float32) -> Cuba:
+    def arrays(self, dtype: DTypeLike | None = np.float32) -> Cuba:
         """Return what the engines read; of type float32 unless gradients are checked in float64."""
         keep_u, keep_v = 1 - np.asarray(self.du), 1 - np.asarray(self.dv)
         return Cuba(*(np.ascontiguousarray(x, dtype=dtype) for x in (keep_u, keep_v, self.vth, self.bias)))
 
-    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def open(self, p: Cuba, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
         leaked = leak(p, s)
         if self.reset == "zero":
             leaked["v"] = np.where(held, s["v"], leaked["v"])
         return leaked
 
-    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def integrate(self, p: Cuba, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
         kept = refractory & (self.reset == "zero")
         return {**s, "u": s["u"] + arriving, "v": np.where(kept, s["v"], s["v"] + arriving)}
 
-    def fires(self, p: Any, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
+    def fires(self, p: Cuba, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
         found: NDArray[np.bool_] = s["v"] > p.vth
         return found
 
-    def momentum(self, p: Any, s: Fields) -> NDArray[Any]:  # noqa: D102
+    def momentum(self, p: Cuba, s: Fields) -> NDArray[Any]:  # noqa: D102
         return s["v"]
 
-    def fire(self, p: Any, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
+    def fire(self, p: Cuba, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
         if self.reset == "zero":
             return {**s, "v": np.zeros_like(s["v"])}, np.ones_like(s["v"])
         v, n = subtract(f"{type(self).__name__}.vth", s["v"], p.vth, once)
         return {**s, "v": v}, n
 
 
-def check_subtract(params: Any) -> None:
+def check_subtract(params: NeuronModel, vth: ArrayLike, reset: str) -> None:
     """Raise an error if a threshold of 0 is to be subtracted."""
-    if params.reset == "subtract" and not np.all(np.asarray(params.vth) > 0):
+    if reset == "subtract" and not np.all(np.asarray(vth) > 0):
         raise InvalidValue(f"{type(params).__name__}.vth", 0, "> 0 if reset='subtract' takes it from the voltage")

@@ -7,15 +7,18 @@ here. Sources: `lava.proc.lif.models`, `lava.proc.dense.models`; ranges: Davies 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.neurons.base import Fields, NeuronModel
-from lava_async.neurons.cuba import RESETS, check_subtract
+from lava_async.neurons.base import Fields, NeuronModel, P
+from lava_async.neurons.cuba import RESETS, Leaking, check_subtract
 from lava_async.records import check_range, whole_array
+
+if TYPE_CHECKING:
+    from lava_async.neurons.base import Index
 
 DECAY_BITS = 12
 ONE = 1 << DECAY_BITS
@@ -44,7 +47,7 @@ def decay(x: NDArray[Any], keep: NDArray[Any]) -> NDArray[Any]:
     return found
 
 
-def leak(p: Any, s: Fields) -> Fields:
+def leak(p: Leaking, s: Fields) -> Fields:
     """Return u and v after their decay; v also gains u and bias."""
     u = decay(s["u"], p.keep_u)
     return {**s, "u": u, "v": decay(s["v"], p.keep_v) + u + p.bias}
@@ -63,7 +66,7 @@ def clip(v: NDArray[Any]) -> NDArray[Any]:
     return np.where(v >= LIMIT, LIMIT - 1, np.where(v <= -LIMIT, 1 - LIMIT, v))
 
 
-class LoihiArithmetic(NeuronModel):
+class LoihiArithmetic(NeuronModel[P]):
     """What all models in Loihi's integers share: parameters are integers, weights have 9 bits and an exponent."""
 
     tag: ClassVar[str] = "fixed_pt"
@@ -97,7 +100,7 @@ class LoihiArithmetic(NeuronModel):
             return weights
         return whole_array(where, weights, MIN_WEIGHT, MAX_WEIGHT).astype(np.int32)
 
-    def arriving(self, weights: NDArray[Any], target: Any) -> NDArray[np.int64]:
+    def arriving(self, weights: NDArray[Any], target: Index) -> NDArray[np.int64]:
         """Return what a payload of 1 adds through `weights` to neurons `target`: ``(w << weight_exp) << 6``."""
         exponent = np.asarray(self.weight_exp)
         exponent = exponent if exponent.size == 1 else exponent[target]
@@ -106,7 +109,7 @@ class LoihiArithmetic(NeuronModel):
 
 
 @dataclass(frozen=True, eq=False)
-class LoihiParams(LoihiArithmetic):
+class LoihiParams(LoihiArithmetic[Loihi]):
     """Parameters of fixed-point neurons: integers, in the words and units of Lava's LIF and Dense.
 
     Parameters
@@ -153,30 +156,30 @@ class LoihiParams(LoihiArithmetic):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.shifted_bias()
-        check_subtract(self)
+        check_subtract(self, self.vth, self.reset)
 
-    def arrays(self, dtype: Any = np.int64) -> Loihi:
+    def arrays(self, dtype: DTypeLike | None = np.int64) -> Loihi:
         """Return what the engines read."""
         values = ONE - 1 - np.asarray(self.du), ONE - np.asarray(self.dv), np.asarray(self.vth) << STATE_SHIFT
         return Loihi(*(np.ascontiguousarray(x, dtype=dtype) for x in (*values, self.shifted_bias())))
 
-    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def open(self, p: Loihi, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
         leaked = leak(p, s)
         if self.reset == "zero":
             leaked["v"] = np.where(held, s["v"], leaked["v"])
         return leaked
 
-    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def integrate(self, p: Loihi, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return integrate(s, arriving, refractory & (self.reset == "zero"))
 
-    def fires(self, p: Any, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
+    def fires(self, p: Loihi, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
         found: NDArray[np.bool_] = s["v"] > p.vth
         return found
 
-    def momentum(self, p: Any, s: Fields) -> NDArray[Any]:  # noqa: D102
+    def momentum(self, p: Loihi, s: Fields) -> NDArray[Any]:  # noqa: D102
         return s["v"]
 
-    def fire(self, p: Any, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
+    def fire(self, p: Loihi, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
         if self.reset == "zero":
             return {**s, "v": np.zeros_like(s["v"])}, np.ones_like(s["v"])
         n = np.ones_like(s["v"]) if once else (s["v"] - 1) // p.vth  # the lowest n with v - n vth <= vth

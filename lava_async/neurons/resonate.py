@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.neurons.base import LARGEST, Fields, NeuronModel
+from lava_async.neurons.base import LARGEST, Fields, NeuronModel, Reader
 from lava_async.neurons.loihi import DECAY_BITS, ONE, STATE_SHIFT, LoihiArithmetic, clip
 from lava_async.records import array_of, real_array
 
@@ -28,7 +28,7 @@ class Resonator(NamedTuple):
     after: NDArray[Any]
 
 
-class Resonating(NeuronModel):
+class Resonating(NeuronModel[Resonator]):
     """What both arithmetics share. `before` is y as it was before the time step opened."""
 
     alpha: ArrayLike
@@ -39,7 +39,7 @@ class Resonating(NeuronModel):
     state: ClassVar[tuple[str, ...]] = ("x", "y", "before")
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"variant": VARIANTS}
 
-    def read(self, name: str, where: str, value: ArrayLike, usual: Any) -> NDArray[Any]:  # noqa: D102
+    def read(self, name: str, where: str, value: ArrayLike, usual: Reader) -> NDArray[Any]:  # noqa: D102
         if name not in ("alpha", "period"):
             return super().read(name, where, value, usual)
         array = real_array(where, value)
@@ -52,15 +52,15 @@ class Resonating(NeuronModel):
         angle = np.pi * 2 * 1 / np.asarray(self.period)
         return (1 - np.asarray(self.alpha)) * np.cos(angle), (1 - np.asarray(self.alpha)) * np.sin(angle)
 
-    def fires(self, p: Any, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
+    def fires(self, p: Resonator, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
         if self.variant == "rf":
             return np.asarray((s["x"] >= p.vth) & (s["y"] >= 0) & (s["before"] < 0))
         return np.asarray(s["y"] >= p.vth)
 
-    def momentum(self, p: Any, s: Fields) -> NDArray[Any]:  # noqa: D102
+    def momentum(self, p: Resonator, s: Fields) -> NDArray[Any]:  # noqa: D102
         return s["x" if self.variant == "rf" else "y"]
 
-    def fire(self, p: Any, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
+    def fire(self, p: Resonator, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
         reset = {} if self.variant == "rf" else {"x": np.zeros_like(s["x"]), "y": p.after}
         return {**s, **reset}, np.ones_like(s["x"])
 
@@ -102,16 +102,16 @@ class ResonateParams(Resonating):
     core: ClassVar[str] = "resonate"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"alpha": (0, 1), "vth": (-LARGEST, LARGEST)}
 
-    def arrays(self, dtype: Any = np.float32) -> Resonator:
+    def arrays(self, dtype: DTypeLike | None = np.float32) -> Resonator:
         """Return what the engines read."""
         values = (*self.turn(), np.asarray(self.vth), np.asarray(self.vth) - 1e-5)
         return Resonator(*(np.array(np.broadcast_to(x, np.shape(self.vth)), dtype) for x in values))
 
-    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def open(self, p: Resonator, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
         x, y = s["x"], s["y"]
         return {"x": p.cos * x - p.sin * y, "y": p.sin * x + p.cos * y, "before": y.copy()}
 
-    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def integrate(self, p: Resonator, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return {**s, "x": s["x"] + arriving[0], "y": s["y"] + arriving[1]}
 
     @staticmethod
@@ -123,7 +123,7 @@ class ResonateParams(Resonating):
 
 
 @dataclass(frozen=True, eq=False)
-class LoihiResonateParams(Resonating, LoihiArithmetic):
+class LoihiResonateParams(Resonating, LoihiArithmetic[Resonator]):
     """Parameters of resonate and fire neurons in integers, as Lava's RF and RF_IZ with ``decay_bits=12, state_exp=6``.
 
     Parameters
@@ -156,17 +156,17 @@ class LoihiResonateParams(Resonating, LoihiArithmetic):
         "weight_exp": (0, 15),
     }
 
-    def arrays(self, dtype: Any = np.int64) -> Resonator:
+    def arrays(self, dtype: DTypeLike | None = np.int64) -> Resonator:
         """Return what the engines read, in the units of the state."""
         vth = np.asarray(self.vth) << STATE_SHIFT
         turn = [(x * ONE).astype(np.int64) for x in self.turn()]
         return Resonator(*(np.array(np.broadcast_to(x, np.shape(vth)), dtype) for x in (*turn, vth, vth - 1)))
 
-    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def open(self, p: Resonator, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
         x, y = s["x"], s["y"]
         return {"x": scaled(p.cos, x) - scaled(p.sin, y), "y": scaled(p.sin, x) + scaled(p.cos, y), "before": y.copy()}
 
-    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def integrate(self, p: Resonator, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return {**s, "x": clip(s["x"] + arriving[0]), "y": clip(s["y"] + arriving[1])}
 
     @staticmethod

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.neurons.base import LARGEST, Fields, NeuronModel
 from lava_async.neurons.loihi import BIAS_RANGES, STATE_SHIFT, LoihiArithmetic
@@ -32,7 +32,10 @@ class Delta(NamedTuple):
     vth: NDArray[Any]
 
 
-class Difference(NeuronModel):
+D = TypeVar("D", SigmaDelta, Delta)
+
+
+class Difference(NeuronModel[D]):
     """What sigma-delta and delta neurons of both arithmetics share: the difference of their activation and `sent`."""
 
     graded: ClassVar[bool] = True
@@ -40,58 +43,58 @@ class Difference(NeuronModel):
     """Bits of a difference that the receivers do not get."""
 
     @abstractmethod
-    def output(self, p: Any, s: Fields) -> NDArray[Any]:
+    def output(self, p: D, s: Fields) -> NDArray[Any]:
         """Return the activation a."""
 
-    def fires(self, p: Any, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
+    def fires(self, p: D, s: Fields) -> NDArray[np.bool_]:  # noqa: D102
         found: NDArray[np.bool_] = self.momentum(p, s) >= p.vth
         return found
 
-    def momentum(self, p: Any, s: Fields) -> NDArray[Any]:  # noqa: D102
+    def momentum(self, p: D, s: Fields) -> NDArray[Any]:  # noqa: D102
         found: NDArray[Any] = np.abs(self.output(p, s) - s["sent"])
         return found
 
-    def fire(self, p: Any, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
+    def fire(self, p: D, s: Fields, once: bool) -> tuple[Fields, NDArray[Any]]:  # noqa: D102
         a = self.output(p, s)
         d = a - s["sent"]
         return {**s, "sent": a}, d >> self.payload_shift if self.payload_shift else d
 
 
-class Sigma(Difference):
+class Sigma(Difference[SigmaDelta]):
     """Neurons that add up what they receive, over time steps."""
 
     activation: str
     state: ClassVar[tuple[str, ...]] = ("sigma", "sent")
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"activation": ACTIVATIONS}
 
-    def output(self, p: Any, s: Fields) -> NDArray[Any]:  # noqa: D102
+    def output(self, p: SigmaDelta, s: Fields) -> NDArray[Any]:  # noqa: D102
         a = s["sigma"] + p.bias
         found: NDArray[Any] = np.maximum(a, 0) if self.activation == "relu" else a
         return found
 
-    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def open(self, p: SigmaDelta, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return s
 
-    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def integrate(self, p: SigmaDelta, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return {**s, "sigma": s["sigma"] + arriving}
 
 
-class Encoder(Difference):
+class Encoder(Difference[Delta]):
     """Neurons whose activation is what arrived in the time step."""
 
     state: ClassVar[tuple[str, ...]] = ("x", "sent")
 
-    def output(self, p: Any, s: Fields) -> NDArray[Any]:  # noqa: D102
+    def output(self, p: Delta, s: Fields) -> NDArray[Any]:  # noqa: D102
         return s["x"]
 
-    def open(self, p: Any, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def open(self, p: Delta, s: Fields, held: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return {**s, "x": np.zeros_like(s["x"])}
 
-    def integrate(self, p: Any, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
+    def integrate(self, p: Delta, s: Fields, arriving: NDArray[Any], refractory: NDArray[np.bool_]) -> Fields:  # noqa: D102
         return {**s, "x": s["x"] + arriving}
 
 
-class Integers(LoihiArithmetic):
+class Integers(LoihiArithmetic[D]):
     """Integers of 64 bits that neither wrap nor clip; weights arrive without the shift by 6 bits."""
 
     weight_shift: ClassVar[int] = 0
@@ -134,13 +137,13 @@ class SigmaDeltaParams(Sigma):
     core: ClassVar[str] = "sigma-delta"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, LARGEST), "bias": (-LARGEST, LARGEST)}
 
-    def arrays(self, dtype: Any = np.float32) -> SigmaDelta:
+    def arrays(self, dtype: DTypeLike | None = np.float32) -> SigmaDelta:
         """Return what the engines read."""
         return SigmaDelta(*(np.ascontiguousarray(x, dtype=dtype) for x in (self.vth, self.bias)))
 
 
 @dataclass(frozen=True, eq=False)
-class LoihiSigmaDeltaParams(Integers, Sigma):
+class LoihiSigmaDeltaParams(Integers[SigmaDelta], Sigma):
     """Parameters of sigma-delta neurons in integers, as Lava's ``PySigmaDeltaModelFixed``.
 
     A payload is the difference shifted right by 6 bits; the bits below are lost to the receivers.
@@ -175,7 +178,7 @@ class LoihiSigmaDeltaParams(Integers, Sigma):
         super().__post_init__()
         self.shifted_bias()
 
-    def arrays(self, dtype: Any = np.int64) -> SigmaDelta:
+    def arrays(self, dtype: DTypeLike | None = np.int64) -> SigmaDelta:
         """Return what the engines read."""
         return SigmaDelta(*(np.ascontiguousarray(x, dtype=dtype) for x in (self.vth, self.shifted_bias())))
 
@@ -209,13 +212,13 @@ class DeltaParams(Encoder):
     core: ClassVar[str] = "delta"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, LARGEST)}
 
-    def arrays(self, dtype: Any = np.float32) -> Delta:
+    def arrays(self, dtype: DTypeLike | None = np.float32) -> Delta:
         """Return what the engines read."""
         return Delta(np.ascontiguousarray(self.vth, dtype=dtype))
 
 
 @dataclass(frozen=True, eq=False)
-class LoihiDeltaParams(Integers, Encoder):
+class LoihiDeltaParams(Integers[Delta], Encoder):
     """Parameters of delta neurons in integers, as Lava's ``PyDeltaModelFixed``.
 
     Parameters
@@ -237,6 +240,6 @@ class LoihiDeltaParams(Integers, Encoder):
     core: ClassVar[str] = "delta"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, _WIDEST), "weight_exp": (0, 15)}
 
-    def arrays(self, dtype: Any = np.int64) -> Delta:
+    def arrays(self, dtype: DTypeLike | None = np.int64) -> Delta:
         """Return what the engines read."""
         return Delta(np.ascontiguousarray(self.vth, dtype=dtype))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async import draws
 from lava_async.errors import InvalidType, InvalidValue
@@ -87,7 +87,7 @@ class SpikeBatch(Entries):
         entries = slice(start[0, 0], start[-1, -1])
         return self.trusted(self.channel[entries], self.count[entries], start - start[0, 0], self.n_channels)
 
-    def to_dense(self, dtype: Any = None) -> NDArray[Any]:
+    def to_dense(self, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return the counts as an array of shape (B, C, T).
 
         Parameters

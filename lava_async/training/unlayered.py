@@ -389,7 +389,7 @@ class UnlayeredNetwork(torch.nn.Module):
         """Return the network as it is deployed: fixed point, in the units of Lava's LIF and Dense, as netx reads it."""
         return self._chain.network(self.execution)
 
-    def export_hdf5(self, path: str | os.PathLike[str], **metadata: Any) -> None:
+    def export_hdf5(self, path: str | os.PathLike[str], **metadata: object) -> None:
         """Write a .net file: layers for netx, and in `/async` the execution and further metadata.
 
         Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,6 +135,6 @@ def _at_limits(network: Network) -> list[tuple[str, float]]:
     return found
 
 
-def finite(tensors: Any) -> bool:
+def finite(tensors: Iterable[Tensor]) -> bool:
     """Tell whether all numbers of some tensors are finite."""
     return all(bool(torch.isfinite(x).all()) for x in tensors)
