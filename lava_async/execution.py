@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from lava_async.display import Brief
 from lava_async.errors import InvalidType, InvalidValue, unknown_argument
 from lava_async.records import check_int
 from lava_async.schedules import ExecutionKind, Layered, checked, schedule
@@ -31,7 +32,7 @@ class Fields(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Execution:
+class Execution(Brief):
     """How a network runs; what :func:`lava_async.simulate`, training, Lava and .net files take and hold.
 
     The input of a run, the number of its sample and what is recorded are no part of it.

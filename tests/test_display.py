@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 
 import lava_async
-from lava_async import CubaParams, Layer, LoihiParams, Network, SpikeTrain, hardware, simulate, simulate_batch
+from lava_async import (
+    CubaParams,
+    Execution,
+    Layer,
+    LoihiParams,
+    Network,
+    Replay,
+    SpikeTrain,
+    Timed,
+    hardware,
+    simulate,
+    simulate_batch,
+)
 from lava_async.data import SpikeDataset
 from lava_async.display import ROWS, WIDTH
 from lava_async.errors import InvalidValue
@@ -51,6 +63,9 @@ def shown() -> list[object]:
         mapping,
         hardware.check(network, "loihi1"),
         hardware.cost(network, result, "davies2018", layered=True, mapping=mapping),
+        Replay([(t, 0, range(50)) for t in range(1000)]),
+        Timed(messages=[(0, k, 0, 0) for k in range(1, 1000)]),
+        Execution(Replay([(t, 0, range(50)) for t in range(1000)])),
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lava_async.display import Brief
 from lava_async.draws import MOMENTUM_NOISE, RANDOM_SCHEDULE, unit
 from lava_async.errors import InvalidType
 from lava_async.records import check_int
@@ -83,7 +84,7 @@ class Lowered(NamedTuple):
     """Time step, forward step and neurons of each group of a recorded run, ascending."""
 
 
-class ExecutionKind(ABC):
+class ExecutionKind(Brief, ABC):
     """How spikes reach their targets: layer by layer, through a queue (:class:`Schedule`), or at the speed of a chip.
 
     What others need to know of a kind they read from its capabilities, never from its type or name.
