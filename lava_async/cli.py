@@ -169,7 +169,7 @@ def _warnings_as_sentences(command: str) -> Iterator[None]:
         show = warnings.showwarning
 
         def show_sentence(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, DataWarning):
+            if category.__module__.startswith("lava_async."):
                 print(f"lava-async {command}: warning: " + " ".join(str(message).split()), file=sys.stderr)
             else:
                 show(message, category, *where, **more)

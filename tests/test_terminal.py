@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -57,6 +58,21 @@ def test_names_and_notes_of_a_file_are_escaped(net, capsys, command):
     cli.main(command.format(net).split())
     shown = capsys.readouterr()
     assert not commanding(shown.out + shown.err)
+
+
+def test_names_in_pages_are_escaped(net, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    assert cli.main(["inspect", str(net), "--html", str(tmp_path / "page.html")]) == 0
+    assert not commanding((tmp_path / "page.html").read_text(encoding="utf-8"))
+
+
+@pytest.mark.filterwarnings("default::lava_async.nir.NirWarning")
+def test_warnings_of_this_package_are_a_sentence(capsys):
+    (path,) = (Path(__file__).with_name("nir_files")).glob("spyx_lif.nir")
+    assert cli.main(["inspect", str(path), "--reset", "zero"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said
+    assert all(line.startswith(f"lava-async inspect: warning: {path}: layer layer_") for line in said)
 
 
 def test_names_in_errors_and_warnings_are_escaped(net, capsys):

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 
+from lava_async.terminal import printable
+
 
 def fill(name: str, parts: Mapping[str, str]) -> str:
     """Return a page with its marks replaced; ``@@HEAD@@`` stands for the head that all pages share.
@@ -19,7 +21,8 @@ def fill(name: str, parts: Mapping[str, str]) -> str:
         HTML for each other mark; marks in it stay as they are.
     """
     page = fragment(name).replace("@@HEAD@@", fragment("page_head.html"))
-    return re.sub("@@([A-Z]+)@@", lambda mark: parts[mark[1]], page)
+    # Names of strangers may command the terminal in which somebody looks at the file.
+    return re.sub("@@([A-Z]+)@@", lambda mark: printable(parts[mark[1]]), page)
 
 
 def fragment(name: str) -> str:
