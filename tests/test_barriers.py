@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -29,9 +30,11 @@ from lava_async import (
     simulate_batch,
 )
 from lava_async.chips.targets import LOIHI1
-from lava_async.errors import InvalidType
+from lava_async.data.digits import digits
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.hardware.mapping import tile_axes
 from lava_async.metrics import ps_to_end
+from lava_async.spikes import SpikeBatch
 
 layered_runs = runs(members=(Layered,), until=st.just(Quiescence()), refractory=True)
 
@@ -112,3 +115,33 @@ def test_the_command_tells_it_beside_the_times_without_barriers(tmp_path, capsys
         assert cli.main(["run", str(file), "--samples", "2", "--schedule", name, "--barriers", "--json"]) == 0
         found[name] = [run["microseconds"] for run in json.loads(capsys.readouterr().out)["runs"]]
     assert all(a >= b > 0 for a, b in zip(found["layered"], found["timed"], strict=True))
+
+
+def recorded_in_sanafe():
+    """A chain in integers, three samples of the digits and what SANA-FE 2.2.9 says of it.
+
+    ``chip.sim(14, timing_model="detailed")`` with its own file of Loihi: LIF with hard reset and without memory, dense
+    synapses, 16 neurons per core, inputs in a core beside the output's. Spikes and microseconds of 14 ticks.
+    """
+    rng, sizes = np.random.default_rng(0), [200, 64, 64, 10]
+    weights = [rng.integers(-20, 40, (b, a)) for a, b in itertools.pairwise(sizes)]
+    network = Network.feedforward(weights, LoihiParams(du=4095, dv=4096, vth=np.repeat([60, 120, 120], sizes[1:])))
+    return network, digits("test").dense()[:3], [1364, 1376, 1369], [70.35368, 71.52186, 70.58168]
+
+
+def test_lockstep_is_within_a_percent_of_sanafe():
+    network, samples, spikes, microseconds = recorded_in_sanafe()
+    counts = simulate_batch(network, samples, schedule=Layered()).counts
+    assert counts.sum((1, 2)).tolist() == spikes
+    ticks = hardware.lockstep_ticks(network, SpikeBatch.of(samples), counts, Timed(neurons_per_core=16))
+    assert ticks.shape == (3, 13)
+    # A tick after the last spike, in which every neuron leaks.
+    idle = hardware.lockstep_ticks(network, SpikeBatch.of(samples * 0), counts * 0, Timed(neurons_per_core=16))[:, 0]
+    np.testing.assert_allclose((ticks.sum(1) + idle) / 1e6, microseconds, rtol=0.01)
+
+
+def test_lockstep_is_for_chains():
+    network = Network.from_matrix(np.ones((2, 1)), [[0, 1], [1, 0]], CubaParams(1, 1, 0.5), layer_of=[0, 1])
+    batch = SpikeBatch.of(np.ones((1, 1, 2), int))
+    with pytest.raises(InvalidValue, match="must be from each layer to the next"):
+        hardware.lockstep_ticks(network, batch, np.zeros((1, 2, 2), int), Timed())

@@ -14,6 +14,7 @@ from lava_async.chips.targets import TARGETS, Target, target_of
 from lava_async.hardware import machine, summary
 from lava_async.hardware.cost import GROUPS, Cost, Entry, cost, operations_per_core
 from lava_async.hardware.limits import Check, Fit, check
+from lava_async.hardware.lockstep import lockstep_ticks
 from lava_async.hardware.mapping import Hops, Load, Mapping, place
 from lava_async.hardware.numbering import renumber
 from lava_async.hardware.report import core_rows, hop_rows
@@ -36,6 +37,7 @@ __all__ = [
     "core_rows",
     "cost",
     "hop_rows",
+    "lockstep_ticks",
     "machine",
     "operations_per_core",
     "place",
