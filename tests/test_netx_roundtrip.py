@@ -238,6 +238,13 @@ def test_metadata_that_json_cannot_say_is_named_and_nothing_is_written(tmp_path)
 # ------------------------------------------------------------------------------------------------- files
 
 
+def test_scalars_of_numpy_may_say_how_a_network_runs(tmp_path):
+    netx.save(CHAIN, tmp_path / "a.net", seed=np.int64(3), refractory=np.bool_(False), accuracy=np.float32(0.5))
+    found = netx.load(tmp_path / "a.net").execution
+    assert (found.seed, found.refractory) == (3, False)
+    assert netx.metadata(tmp_path / "a.net")["accuracy"] == 0.5
+
+
 def test_a_save_that_fails_leaves_the_old_file(tmp_path):
     netx.save(CHAIN, tmp_path / "a.net", seed=1)
     with pytest.raises(netx.NetxError):

@@ -271,6 +271,17 @@ def test_blocks_are_the_same_for_a_seed_and_xavier_uniform():
     assert a.std().item() == pytest.approx(bound / np.sqrt(3), rel=0.02)
 
 
+def test_numbers_of_numpy_and_torch_make_the_blocks_that_pythons_make():
+    plain = dense_blocks([6, 8, 3], threshold=1.0, voltage_decay=0.25, gain=2.0, seed=4)
+    numbers = {"threshold": np.float32(1), "voltage_decay": torch.tensor(0.25), "gain": np.float64(2)}
+    others = dense_blocks(np.array([6, 8, 3]), **numbers, seed=np.int64(4))
+    for one, other in zip(plain, others, strict=True):
+        assert torch.equal(one.synapse.weight, other.synapse.weight)
+        assert one.neuron.threshold == other.neuron.threshold
+    with pytest.raises(InvalidValue, match=r"dense_blocks\.threshold = array\(\[1., 2.\]\): must be one number"):
+        dense_blocks([6, 3], threshold=np.array([1.0, 2.0]))
+
+
 def test_network_is_what_netx_reads():
     net = UnlayeredNetwork(make("norm"), schedule=Layered()).to_network()
     block = make("norm")[0]

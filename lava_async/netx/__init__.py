@@ -181,6 +181,10 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: object) -> 
 
 def _with_execution(network: Network, path: str, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return metadata with the execution of a network, after checking that a reader can make it again."""
+    metadata = {
+        name: value.item() if name in FIELDS and getattr(value, "ndim", None) == 0 else value  # Of NumPy or torch.
+        for name, value in metadata.items()
+    }
     given = metadata.get("execution")
     if given is not None or network.execution is not None:
         fields = chosen(given, network.execution).config()

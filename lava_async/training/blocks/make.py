@@ -11,7 +11,7 @@ import torch
 
 from lava_async import defaults
 from lava_async.errors import InvalidValue
-from lava_async.records import check_int
+from lava_async.records import check_int, real_array
 from lava_async.training.blocks.base import mark_drawn, slayer
 
 
@@ -49,8 +49,12 @@ def dense_blocks(
     """
     if len(sizes) < 2:
         raise InvalidValue("dense_blocks.sizes", sizes, "the input channels, then one number of neurons per layer")
-    for n in sizes:
-        check_int("dense_blocks.sizes", n, least=1)
+    # Slayer knows Python's own numbers only.
+    sizes = [check_int("dense_blocks.sizes", n, least=1) for n in sizes]
+    seed = check_int("dense_blocks.seed", seed, most=2**63 - 1)
+    threshold = _number("threshold", threshold)
+    current_decay, voltage_decay = _number("current_decay", current_decay), _number("voltage_decay", voltage_decay)
+    gain = None if gain is None else _number("gain", gain)
     factors = _factors(threshold_factors, len(sizes) - 1)
     dense = slayer().block.cuba.Dense
     generator = torch.Generator().manual_seed(seed)
@@ -66,6 +70,14 @@ def dense_blocks(
                 mark_drawn(block)
             blocks.append(block)
     return blocks
+
+
+def _number(name: str, value: object) -> float:
+    """Return a number of Python, NumPy or torch as one of Python's."""
+    number = real_array(f"dense_blocks.{name}", value)
+    if number.size != 1:
+        raise InvalidValue(f"dense_blocks.{name}", value, "one number")
+    return float(number.reshape(()))
 
 
 def _factors(wanted: Sequence[float] | bool, n_layers: int) -> list[float] | None:
