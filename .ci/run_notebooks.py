@@ -1,7 +1,8 @@
 """Run tutorials and store their outputs: .ci/run_notebooks.py [TUTORIAL.ipynb ...]; without names all of them.
 
 Outputs are small, so that a change of a tutorial can be read: pictures of 60 dots per inch, no pages inside pages, and
-nothing that says when or where a tutorial ran. `make tutorials` calls this.
+nothing that says when or where a tutorial ran. Each gets its opening, of which opening.py tells. `make tutorials` calls
+this.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from opening import metadata, opened
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
 PICTURES = 'get_ipython().run_line_magic("config", "InlineBackend.rc = {\'figure.dpi\': 60}")'
@@ -54,4 +56,5 @@ if __name__ == "__main__":
     os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     for path in map(Path, sys.argv[1:] or sorted(map(str, TUTORIALS.glob("*.ipynb")))):
         sys.stderr.write(f"{path.name}\n")
-        nbformat.write(run(nbformat.read(path, as_version=4)), path)
+        notebook = opened(nbformat.read(path, as_version=4), path.name, metadata())
+        nbformat.write(run(notebook), path)

@@ -70,7 +70,7 @@ def draw_six() -> None:
         figure.text(0.01, top + 0.08, says[name], fontsize=11, weight="bold", va="center")
     plots.wavefronts.legend(figure)
     save(figure, "wavefront")
-    figure = plt.figure(figsize=(7.5, 2.6))
+    figure = plt.figure(figsize=(7.5, 3.0))
     plots.animate(figure, waves).save(FOLDER / "wavefront.gif", writer="pillow", dpi=80)
     plt.close(figure)
 

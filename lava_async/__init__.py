@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from lava_async import proc as proc
     from lava_async import training as training
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AlifParams",

@@ -33,6 +33,11 @@ class Layer:
         ``(n,)`` or, as slayer's C, H, W, ``(channels, height, width)``; neurons are numbered in C order.
     name : str
         Display name; no effect on the simulation.
+
+    Examples
+    --------
+    >>> Layer((2, 4, 4), "conv").size
+    32
     """
 
     shape: tuple[int, ...]
@@ -72,6 +77,13 @@ class Network(ArrayRecord):
     ------
     InvalidValue, InvalidType
         If parts do not fit together, naming the part, its value and what would fit.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams
+    >>> net = Network.feedforward([[[1.0, 1.0]], [[2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> net.n_inputs, net.n_neurons, [layer.name for layer in net.layers]
+    (2, 2, ['dense 0', 'dense 1'])
     """
 
     input_shape: tuple[int, ...]

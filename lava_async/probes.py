@@ -48,6 +48,14 @@ class Probe(Brief):
         What the model compares with: its `vth` in the units of the voltage, or "theta" where that adapts.
     spikes : (n, K) int32
         Spikes emitted in the time step; 1 in each forward step in which the neuron emitted.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, probe
+    >>> net = Network.feedforward([[[0.75]]], CubaParams(du=1, dv=0, vth=1))
+    >>> seen = probe(net, [[1, 1, 1]], [0])
+    >>> seen.voltage.tolist(), seen.spikes.tolist()
+    ([[0.75, 0.0, 0.75]], [[0, 1, 0]])
     """
 
     neurons: NDArray[np.int64]
@@ -115,10 +123,10 @@ def probe(
     Examples
     --------
     >>> from lava_async import CubaParams, Network
-    >>> net = Network.feedforward([[[0.4]]], CubaParams(du=1, dv=0, vth=1))
+    >>> net = Network.feedforward([[[0.375]]], CubaParams(du=1, dv=0, vth=1))
     >>> seen = probe(net, [[1, 1, 1]])
-    >>> seen.voltage.round(1).tolist(), seen.spikes.tolist()
-    ([[0.4, 0.8, 0.0]], [[0, 0, 1]])
+    >>> seen.voltage.tolist(), seen.spikes.tolist()
+    ([[0.375, 0.75, 0.0]], [[0, 0, 1]])
     """
     record = "trace" if forward_steps else "counts"
     stepper = Stepper(network, record=record, engine=engine, execution=execution, **fields)

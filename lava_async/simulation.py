@@ -59,7 +59,7 @@ def simulate(
     sample : int
         Number of the sample. Together with the seed it keys the random schedules: equal keys, equal runs.
     record : {"counts", "groups", "trace"}
-        "groups" adds who was picked when, "trace" also current and voltage after every forward step.
+        "groups" adds which neurons were picked when, "trace" also current and voltage after every forward step.
     engine : {"compiled", "reference"}
         The two give the same result; the reference is slow and readable.
 
@@ -128,6 +128,19 @@ def simulate_batch(
         Threads that share the batch; default: the cores that this process may use.
     network, execution, schedule, until, refractory, input_first, seed, record, engine
         As in :func:`simulate`, as are the errors.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        As in :func:`simulate`; or if there is not one sample number per sample.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Random
+    >>> net = Network.feedforward([[[2.0]], [[2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate_batch(net, [[[1, 0, 1]], [[0, 0, 1]]], schedule=Random(group_size=1))
+    >>> run.output[:, 0].tolist()
+    [[1, 0, 1], [0, 0, 1]]
     """
     setup = _setup(
         network,

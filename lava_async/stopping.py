@@ -64,6 +64,13 @@ class Quiescence(StopRule):
     """Run until nothing is pending: the paper's 'on spiking done'.
 
     A network that never comes to rest (recurrent, without refractoriness) raises after a million forward steps.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> net = Network.feedforward([[[2.0]] * 3, [[2.0] * 3]], CubaParams(du=1, dv=1, vth=1))
+    >>> simulate(net, [[1]], schedule=Random(1), until=Quiescence()).dropped
+    0
     """
 
     def lower(self) -> Stop:  # noqa: D102
@@ -82,6 +89,14 @@ class FirstOutput(StopRule):
     Notes
     -----
     The layered schedule checks every layer once and ignores this rule.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> net = Network.feedforward([[[2.0]] * 3, [[2.0] * 3]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(net, [[1]], schedule=Random(1), until=FirstOutput())
+    >>> run.first_output.tolist(), run.dropped  # two spikes of the hidden layer and that of the output
+    ([2], 3)
     """
 
     extra_steps: int = 0
@@ -103,6 +118,13 @@ class MaxForwardSteps(StopRule):
         Most forward steps of one time step, at least 1.
     truncate : bool
         True: drop what is pending at the limit. False: raise :class:`~lava_async.errors.ForwardStepLimit`.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> net = Network.feedforward([[[2.0]] * 3, [[2.0] * 3]], CubaParams(du=1, dv=1, vth=1))
+    >>> simulate(net, [[1]], schedule=Random(1), until=MaxForwardSteps(2, truncate=True)).forward_steps.tolist()
+    [2]
     """
 
     limit: int

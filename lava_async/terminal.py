@@ -1,4 +1,4 @@
-"""A terminal: text of strangers that commands it not, messages that nobody can take, and Ctrl-C at any moment."""
+"""Terminals: text of strangers cannot control them, unwritten output ends nothing, Ctrl-C works at any moment."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def printable(text: str) -> str:
 
 
 class Messages(io.TextIOBase):
-    """A stream for messages: what it is given is printable, and that nobody takes it is no error.
+    """A stream for messages: what it writes is printable, and a reader that is gone is no error.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ def examples(page):
 
 
 @pytest.mark.lava
-@pytest.mark.parametrize("page", ["index.md", "how_to.md"])
+@pytest.mark.parametrize("page", ["index.md", "how_to.md", "gallery.md"])
 def test_the_examples_of_a_page_run_one_after_another(page, tmp_path, monkeypatch, capsys):
     import matplotlib.pyplot as plt
 

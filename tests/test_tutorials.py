@@ -1,5 +1,6 @@
 """The tutorials run, say first what the reader will know, and are stored with the outputs that they have."""
 
+import importlib.util
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -8,7 +9,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-FOLDER = Path(__file__).parents[1] / "tutorials"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "tutorials"
 TUTORIALS = sorted(FOLDER.glob("*.ipynb"))
 #: Longest time of one tutorial in fast mode, in seconds; most take less than ten.
 LIMIT = 90
@@ -26,6 +28,27 @@ def test_they_are_numbered_in_order():
     assert [path.name[:10] for path in TUTORIALS] == [f"tutorial{n:02d}" for n in range(1, len(TUTORIALS) + 1)]
     for before, after in pairwise(TUTORIALS):
         assert f"]({after.name})" in markdown(before)
+
+
+@pytest.fixture(scope="module")
+def opening():
+    """The file of .ci that writes what tutorials open with."""
+    found = importlib.util.spec_from_file_location("opening", ROOT / ".ci" / "opening.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_the_address_of_the_repository_is_in_one_place_and_makes_the_links(opening):
+    project = opening.metadata()
+    project["project"]["urls"] = {"Repository": "https://github.com/someone/lava-async"}
+    links, install = (cell.source for cell in opening.cells("tutorial01.ipynb", project))
+    assert "https://colab.research.google.com/github/someone/lava-async/blob/main/tutorials/tutorial01.ipynb" in links
+    assert "https://mybinder.org/v2/gh/someone/lava-async/main?labpath=tutorials/tutorial01.ipynb" in links
+    assert '"lava-async[all] @ git+https://github.com/someone/lava-async"' in install
+    del project["project"]["urls"]
+    (install,) = (cell.source for cell in opening.cells("tutorial01.ipynb", project))
+    assert '"lava-async[all]"' in install
 
 
 def code(notebook):
@@ -55,8 +78,26 @@ class TestTutorial:
         first = read(path).cells[0].source
         assert first.startswith(f"# {path.name[8:10]} ")
         assert "**You will know at the end:**" in first
+        assert re.search(r"\*\*Time:\*\* \d+ minutes to read, .* to run", first)
         assert "## What you know now" in markdown(path)
         assert any("subplots(" in cell.source or "IFrame(" in cell.source for cell in read(path).cells)
+
+    def test_opens_with_what_installs_it_where_it_is_missing(self, path, opening):
+        opened = [cell for cell in read(path).cells if opening.TAG in cell.metadata.get("tags", [])]
+        assert opened == read(path).cells[1 : 1 + len(opened)]
+        expected = opening.cells(path.name, opening.metadata())
+        assert [cell.source for cell in opened] == [cell.source for cell in expected]
+
+    def test_has_exercises_and_a_hidden_solution_for_each(self, path):
+        tagged = {
+            tag: [c for c in read(path).cells if tag in c.metadata.get("tags", [])] for tag in ("exercises", "solution")
+        }
+        (exercises,) = tagged["exercises"]
+        assert len(re.findall(r"^\d+\. ", exercises.source, re.MULTILINE)) == len(tagged["solution"]) >= 2
+        for n, cell in enumerate(tagged["solution"], start=1):
+            assert cell.source.startswith(f"# Solution {n}: ")
+            assert cell.metadata["jupyter"]["source_hidden"]
+            assert any(output.get("name") == "stdout" for output in cell.outputs)
 
     def test_links_lead_somewhere(self, path):
         for link in re.findall(r"\]\((?!http)([^)#]+)\)", markdown(path)):

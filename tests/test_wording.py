@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 import tokenize
 from collections.abc import Iterator
@@ -16,7 +17,15 @@ import lava_async
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(lava_async.__file__).parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "api").glob("*.md")),
+    *sorted((ROOT / "tutorials").glob("*.*")),
+    *sorted((ROOT / "netx_models").rglob("*.md")),
+    *sorted((PACKAGE / "core").rglob("*.[hc]pp")),
+    *sorted(PACKAGE.rglob("*.toml")),
+]
 INSTEAD = {
     r"\banew\b": "again",
     r"\bwhole numbers?\b": "integers",
@@ -26,6 +35,22 @@ INSTEAD = {
     r"\bstep with nobody\b": "under the AsyncProtocol",
     r"\bis worth under\b": "metrics of",
     r"\bmade small\b": "minimized",
+    r"\b(is|are|was|were) worth\b(?! (a look|checking|it))|\bwhat [\w ]+ (is|are|was) worth\b": "metrics of",
+    r"\b[Ww]ho (fires|fired|waits|waited|is heard|is next|was picked|may fire|reaches|is delivered)\b": "which neuron",
+    r"\bwho of the\b": "which of the",
+    r"\bnot one spike\b|\bwithout one spike\b": "identical spikes",
+    r"\bstands? (in|below|above|at|beside|before|already)\b": "is in, is listed below",
+    r"\bgo(es)? on bit for bit\b": "resumes with bit-identical results",
+    r"\btakes? turns\b|\btake turns\b": "alternates",
+    r"\bfront door\b": "main entry point",
+    r"\bis no share of\b": "must be a probability between 0 and 1",
+    r"\bas if there was none\b": "ignores",
+    r"\bdiffer in weight\b": "are not equally authoritative",
+    r"\bLava = training\b": "in Lava, all samples produced the spikes of training",
+    r"\b[Nn]othing is drawn\b": "only dropout is random",
+    r"\bAll keys that there are\b": "all keys",
+    r"\bthe field is no\b|\bwhole number": "integer",
+    r"\bowe[sd]?\b(?! =)": "propagated",
     r"\bFor people\.": "for terminals, display name",
     r"\bthe way back\b": "the backward pass",
     r"\bis there already\b": "existing",
@@ -36,7 +61,11 @@ INSTEAD = {
 def said(path: Path) -> Iterator[tuple[int, str]]:
     """Yield line numbers and texts: of a page all of it, of a module its strings and comments."""
     text = path.read_text(encoding="utf-8")
-    if path.suffix == ".md":
+    if path.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        yield from enumerate((line for cell in cells for line in "".join(cell["source"]).splitlines()), start=1)
+        return
+    if path.suffix != ".py":
         yield from enumerate(text.splitlines(), start=1)
         return
     for node in ast.walk(ast.parse(text)):

@@ -1,4 +1,4 @@
-"""Speed as ratios: contenders that do the same work take turns in one run, and medians are compared.
+"""Speed as ratios: implementations of the same work alternate in one run, and medians are compared.
 
 A suite is a file with one function ``cases(threads) -> list of Case``, listed in `SUITES` of the command. What a
 contender's time includes and what it leaves out is in its `includes`.
@@ -46,7 +46,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that the times of a case give, or that stands beside them.
+    """A number that the times of a case give, or that is reported beside them.
 
     Parameters
     ----------

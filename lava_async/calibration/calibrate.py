@@ -40,7 +40,7 @@ class Calibration:
     factors : tuple of float
         Of the thresholds of each layer.
     before, after : Point
-        What the network was worth with its own thresholds, and is with the chosen ones, on the samples of the search.
+        Metrics of the network with its own thresholds and with the chosen ones, on the samples of the search.
     tried : tuple of Point
         All points, in the order of the search.
     groups : dict of tuple of int

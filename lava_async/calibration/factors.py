@@ -97,6 +97,11 @@ def groups_of(network: Network, search: str = "quick") -> dict[str, tuple[int, .
     dict of tuple of int
         Layers, ascending; names as "hidden", "output", or of the layers.
 
+    Raises
+    ------
+    InvalidValue
+        If the search is unknown.
+
     Examples
     --------
     >>> from lava_async import CubaParams

@@ -1,4 +1,4 @@
-"""A search of the numbers of neurons inside their layers, which decide who is heard first at the times of a chip."""
+"""A search of the numbers of neurons inside their layers, which decide which is heard first at the times of a chip."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Numbering:
     order : (N,) int
         Which neuron came to each place, as :func:`lava_async.hardware.renumber` takes it.
     before, after : Point
-        What the network was worth before, and is now, on the samples of the search.
+        Metrics of the network before and after, on the samples of the search.
     moves, kept : int
         Moves that were tried, and that were kept.
     """

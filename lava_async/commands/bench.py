@@ -87,8 +87,8 @@ def _rows(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
 COMMAND = Command(
     "bench",
     "measure speed, as ratios within one run",
-    "Measure speed as ratios within one run: contenders take turns, medians are compared, and every time says what it\n"
-    "holds and what it leaves out.",
+    "Measure speed as ratios within one run: implementations alternate, medians are compared, and every row says what\n"
+    "its time includes and leaves out.",
     "  lava-async bench                       the engine against dense torch, slayer and stock netx\n"
     "  lava-async bench --suite all --json    everything, for programs\n"
     "  lava-async bench --threads 2 --csv     on two threads, as a table for a spreadsheet",

@@ -1,6 +1,6 @@
 // One sample back along its tape: semantics, section 6.
 //
-// What was picked when, who was refractory and every dropout are constants. With gu, gv the derivatives of the loss by
+// What was picked when, which neurons were refractory and every dropout are constants. With gu, gv the derivatives of the loss by
 // u and v, a forward step is undone so, for each neuron that was checked with slope s' and whose spike gets gs from its
 // deliveries: gv <- 0 if it fired; gv += gs s'; gI = gu + gv is the derivative by what arrived: the weight of a spike
 // gets payload * gI, its source w gI.

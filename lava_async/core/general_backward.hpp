@@ -112,7 +112,7 @@ class GeneralBackward : public AdjointBase<Real> {
     if (rule.differentiated) got = got - select(checked, gv * voltage, zero<Real>());
     const auto slope = select(mask(counts), got * slope_at(w, rule.surrogate, i, voltage), zero<Real>());
     store(&g.vth[i], load(&g.vth[i]) - slope);
-    // With layers slayer's gradient passes a constant reset as if there was none.
+    // With layers slayer's gradient ignores a constant reset.
     if (!layered || rule.differentiated) gv = select(fires, zero<Real>(), gv);
     gv = gv + slope;
     store(&s.gv[i], gv);

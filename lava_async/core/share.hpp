@@ -11,7 +11,7 @@ namespace LAVA_ISA {
 // How many samples are undone side by side: those whose layers ask for zero spikes at the same time are served at once.
 constexpr int SIDE_BY_SIDE = 4;
 
-// Serves N walkers that stand at the same layer.
+// Serves N walkers that are at the same layer.
 template <int N, class Real>
 void serve(const Layout& net, const Trainable<Real>& w, int layer, UsualBackward<Real>* const* those) {
   const Real* later[N];

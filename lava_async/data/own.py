@@ -336,7 +336,13 @@ def _is_sparse(spikes: Any) -> bool:
 
 
 def pairs_of(name: str, data: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield (sample, label) or (batch, labels)."""
+    """Yield (sample, label) or (batch, labels).
+
+    Raises
+    ------
+    InvalidType
+        If it is not a sequence or an iterable of pairs, naming the item.
+    """
     if isinstance(data, tuple) and len(data) == 2 and len(data[0]) == len(data[1]) and not _has_fields(data[0]):
         yield from zip(data[0], data[1], strict=True)
         return

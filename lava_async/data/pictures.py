@@ -97,6 +97,11 @@ def draw_encoders(panels: Sequence[Axes], image: ArrayLike, *, steps: int = 20, 
         Number of time steps T.
     seed : int
         Of the rates.
+
+    Raises
+    ------
+    InvalidValue
+        If there are not five panels.
     """
     picture: NDArray[np.float64] = np.asarray(image, np.float64)
     if len(panels) != 5:

@@ -40,6 +40,11 @@ def with_targets(data: object) -> Any:
     data : LabelledSpikes, or Dataset or DataLoader of torch
         Samples, or pairs of (C, T) spike counts and a target, or of batches of them. What has `spikes` and `labels`
         stays, unless its spikes cannot be indexed by arrays.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If there is no sample, or a sample or its target has another shape than it must, naming the sample.
     """
     if data is None:
         return None

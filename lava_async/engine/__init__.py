@@ -150,7 +150,8 @@ class Result(Brief):
     decided : int, or None
         With ``Margin``: after how many time steps the sample was decided and ended; 0: it was not.
     groups : list of [t, k, [neurons]], or None
-        With ``record="groups"``: who was picked in which forward step (input channel c is c - C); plain lists, as JSON.
+        With ``record="groups"``: which neurons were picked in which forward step (input channel
+        c is c - C); plain lists, as JSON.
     trace : list of StepRecord, or None
         With ``record="trace"``: every forward step in full.
     step_ps : (T,) int64, or None
@@ -163,6 +164,13 @@ class Result(Brief):
     messages : list of [t, k, source, core, arrival, start], or None
         Timed, with ``record="groups"``: which message was processed in which forward step, when it had arrived and when
         the core began with it, in picoseconds since the time step opened.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, simulate
+    >>> result = simulate(Network.feedforward([[[2.0]]], CubaParams(du=1, dv=1, vth=1)), [[1, 0, 1]])
+    >>> result.counts.tolist(), result.forward_steps.tolist(), result.synaptic_operations
+    ([[1, 0, 1]], [1, 1, 1], 2)
     """
 
     counts: NDArray[np.int32]
@@ -215,7 +223,16 @@ class StepRecord(Brief):
 
 @dataclass(frozen=True, eq=False)
 class BatchResult(Brief):
-    """What B samples did: the fields of :class:`Result` with a first axis of B; ``result[b]`` is one sample."""
+    """What B samples did: the fields of :class:`Result` with a first axis of B; ``result[b]`` is one sample.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, simulate_batch
+    >>> net = Network.feedforward([[[2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> batch = simulate_batch(net, [[[1, 0]], [[0, 0]]])
+    >>> batch.counts.shape, batch[0].counts.tolist()
+    ((2, 1, 2), [[1, 0]])
+    """
 
     counts: NDArray[np.int32]
     output: NDArray[np.int32]

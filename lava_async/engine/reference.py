@@ -121,7 +121,7 @@ class Run:
         )
 
     def open(self) -> None:
-        """Semantics 3.1 and 8.0: all neurons leak; who waits out its refractory steps is refractory."""
+        """Semantics 3.1 and 8.0: all neurons leak; one that waits out its refractory steps is refractory."""
         self.refractory = (self.state.held > 0) & self.setup.execution.refractory
         self.state.held = np.maximum(self.state.held - 1, 0)
         self.received = np.zeros(self.N, np.int64)

@@ -315,7 +315,7 @@ def _merged(parts: list[_Core], neurons: Indices) -> _Core:
 
 
 def _join(network: Network, cores: list[_Core]) -> tuple[NDArray[np.int64], Edges, NDArray[np.int64]]:
-    """Return the core of each neuron, who reaches which core, and the axons out of each core."""
+    """Return the core of each neuron, which neurons reach which core, and the axons out of each core."""
     core_of = np.empty(network.n_neurons, np.int64)
     for c, core in enumerate(cores):
         core_of[core.neurons + network.start_of(core.layer)] = c

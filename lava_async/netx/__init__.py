@@ -9,7 +9,7 @@
     netx.metadata("digits.net")["accuracy"]     # 0.97
 
 =========================== ================================== ===================================================
-neurons in a file           parameters                         layers, and who runs them
+neurons in a file           parameters                         layers, and what runs them
 =========================== ================================== ===================================================
 CUBA, LOIHI                 `LoihiParams`                      all; stock netx input, conv, dense, dense_rec
 SDNN                        `LoihiSigmaDeltaParams`            conv, dense: stock netx

@@ -59,6 +59,11 @@ def to_network(layers: list[LayerType], group: H5Group) -> Network:
         What :func:`read_layers` returned for the group.
     group : H5Group
         The group ``/layer``, for errors.
+
+    Raises
+    ------
+    NetxError
+        If the parameters of neurons cannot be those of one network.
     """
     builder = NetworkBuilder([layer.neurons for layer in layers])
     for i, layer in enumerate(layers):

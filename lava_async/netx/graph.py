@@ -1,7 +1,7 @@
 """Any network in the group ``/async/network``, word for word; only lava-async reads it.
 
 ``/layer`` says less than a network may be: no skip connections, no floats, one way to write a bias. This group says
-all of it. Weights that stand in ``/layer`` already are not stored twice: HDF5 links lead to them. Lists of synapses
+all of it. Weights that are in ``/layer`` already are not stored twice: HDF5 links lead to them. Lists of synapses
 (`Sparse`) share a few long arrays, since a network of n layers may have n^2 of them.
 """
 

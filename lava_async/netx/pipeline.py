@@ -30,6 +30,11 @@ def pipelined(network: Network) -> Network:
     Network
         Each synapse that leads to a later layer takes one more time step.
 
+    Raises
+    ------
+    InvalidType
+        If it is not a Network.
+
     Examples
     --------
     >>> from lava_async import CubaParams, Layered, simulate

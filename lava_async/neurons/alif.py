@@ -126,6 +126,13 @@ class LoihiAlifParams(Adaptive, LoihiArithmetic[Alif]):
     ------
     InvalidType, InvalidValue
         If a value is not an integer, or out of range.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiAlifParams, Network, simulate
+    >>> params = LoihiAlifParams(du=4095, dv=0, dth=2048, drho=4096, vth=1, theta_step=4)
+    >>> simulate(Network.feedforward([[[3]]], params), [[1, 0, 0, 0]]).counts.tolist()
+    [[1, 1, 0, 1]]
     """
 
     du: ArrayLike

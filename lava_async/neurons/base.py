@@ -65,6 +65,12 @@ class NeuronModel(ArrayRecord, ABC, Generic[P]):
         A neuron that fires in time step t is not checked in the time steps t + 1 .. t + refractory_steps.
     sync_threshold : int or (N,) int
         A neuron may fire only in a time step in which at least so many synaptic operations have reached it; 0: in any.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, LoihiParams
+    >>> [model.state for model in (CubaParams, LoihiParams)], issubclass(CubaParams, NeuronModel)
+    ([('u', 'v'), ('u', 'v')], True)
     """
 
     refractory_steps: ArrayLike = 0

@@ -133,6 +133,13 @@ class LoihiParams(LoihiArithmetic[Loihi]):
         If a value is not an integer: Lava's own fixed-point models hang on floats.
     InvalidValue
         If a value is out of range.
+
+    Examples
+    --------
+    >>> from lava_async import Network, simulate
+    >>> net = Network.feedforward([[[5]]], LoihiParams(du=4095, dv=0, vth=9))  # nothing of the voltage is lost
+    >>> simulate(net, [[1, 1, 1]]).counts.tolist()
+    [[0, 1, 0]]
     """
 
     du: ArrayLike

@@ -89,9 +89,9 @@ class ResonateParams(Resonating):
     Examples
     --------
     >>> from lava_async import Network, ResonateParams, simulate
-    >>> net = Network.feedforward([[[1 + 0j]]], ResonateParams(alpha=0.1, period=4, vth=0.5))
+    >>> net = Network.feedforward([[[1 + 0j]]], ResonateParams(alpha=0.1, period=4.5, vth=0.3))
     >>> simulate(net, [[1, 0, 0, 0, 0, 0]]).counts.tolist()
-    [[0, 0, 0, 0, 1, 0]]
+    [[0, 0, 0, 0, 0, 1]]
     """
 
     alpha: ArrayLike
@@ -141,6 +141,13 @@ class LoihiResonateParams(Resonating, LoihiArithmetic[Resonator]):
     ------
     InvalidType, InvalidValue
         If a value is not an integer, or out of range.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiResonateParams, Network, simulate
+    >>> net = Network.feedforward([[[64 + 0j]]], LoihiResonateParams(alpha=0.1, period=4, vth=32))
+    >>> simulate(net, [[1, 0, 0, 0, 0, 0]]).counts.tolist()
+    [[0, 0, 0, 0, 1, 0]]
     """
 
     alpha: ArrayLike

@@ -163,6 +163,13 @@ class LoihiSigmaDeltaParams(Integers[SigmaDelta], Sigma):
     ------
     InvalidType, InvalidValue
         If a value is not an integer, or out of range.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiSigmaDeltaParams, Network, simulate
+    >>> net = Network.feedforward([[[64]]], LoihiSigmaDeltaParams(vth=64))
+    >>> simulate(net, [[1, 0, 3, 0]]).counts.tolist()
+    [[1, 0, 1, 0]]
     """
 
     vth: ArrayLike
@@ -232,6 +239,13 @@ class LoihiDeltaParams(Integers[Delta], Encoder):
     ------
     InvalidType, InvalidValue
         If a value is not an integer, or out of range.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiDeltaParams, Network, simulate
+    >>> net = Network.feedforward([[[64]]], LoihiDeltaParams(vth=64))
+    >>> simulate(net, [[1, 1, 3, 3]]).counts.tolist()  # it sends when the input has changed enough
+    [[1, 0, 1, 0]]
     """
 
     vth: ArrayLike

@@ -28,6 +28,11 @@ def add_bias_channel(spikes: ArrayLike) -> NDArray[Any]:
     (C + 1, T) or (B, C + 1, T) array
         What a network with a bias channel takes.
 
+    Raises
+    ------
+    InvalidValue
+        If the array has another number of axes.
+
     Examples
     --------
     >>> add_bias_channel([[0, 2, 0]]).tolist()

@@ -103,6 +103,11 @@ def as_float(network: Network) -> Network:
     runs as the integers do up to what they round (decays towards zero) and limit (24 bits); exactly, if currents and
     voltages are kept or forgotten as a whole (decays of 0 or 4096) and biases are multiples of 64. The execution stays,
     in the new units.
+
+    Raises
+    ------
+    NirError
+        If neurons are of another model, or exponents of weights differ within a channel of a convolution.
     """
     p = network.params
     if not isinstance(p, LoihiParams | CubaParams):

@@ -1,4 +1,4 @@
-"""Rasters: who fired when, and in which order the spikes were delivered."""
+"""Rasters: which neurons fired when, and in which order the spikes were delivered."""
 
 from __future__ import annotations
 

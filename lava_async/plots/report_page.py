@@ -128,7 +128,7 @@ def _picture(title: str, says: str, figure: Figure) -> str:
         figure.savefig(out, format="svg", metadata={"Date": None})
     data = base64.b64encode(out.getvalue()).decode()
     least = round(SMALLEST * figure.get_figwidth() * 96)
-    # Whoever has no pointer scrolls with arrow keys what has the focus.
+    # Without a pointer, arrow keys scroll what has the focus.
     return (
         f'<div tabindex="0" role="group" aria-label="{html.escape(says)}"><img alt="{html.escape(says)}" '
         f'style="min-width: {least}px" src="data:image/svg+xml;base64,{data}"></div>'

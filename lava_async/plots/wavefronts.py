@@ -253,5 +253,6 @@ def legend(figure: Figure) -> Figure:
         )
     note = "order of delivery (inside), index (beside)"
     handles.append(Line2D([], [], linestyle="", marker="$1$", color="0.25", label=note))
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, fontsize=9)
+    columns = len(handles) if figure.get_figwidth() > 9 else 3
+    figure.legend(handles=handles, loc="lower center", ncols=columns, frameon=False, fontsize=9)
     return figure

@@ -71,7 +71,7 @@ class Actor(ForkProcess):
         self._pipe = os.fstat(self._here.fileno()).st_ino
 
     def close(self) -> None:  # noqa: D102
-        if not self._open():  # Whose the numbers are now, nobody knows.
+        if not self._open():  # The descriptors may belong to something else by now.
             self._here._handle = None  # type: ignore[attr-defined]
             self._popen.finalizer.cancel()  # type: ignore[attr-defined]
         self._here.close()

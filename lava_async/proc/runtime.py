@@ -58,7 +58,13 @@ def run(process: AbstractProcess, steps: int, run_cfg: RunConfig, timeout: float
 
 
 def running(process: AbstractProcess, run_cfg: RunConfig, timeout: float | None = None) -> Session:
-    """Start a network of Processes and return its session, to be used with ``with``; arguments as in :func:`run`."""
+    """Start a network of Processes and return its session, to be used with ``with``; arguments as in :func:`run`.
+
+    Raises
+    ------
+    InvalidValue
+        If the timeout is not positive.
+    """
     if timeout is not None and not timeout > 0:
         raise InvalidValue("timeout", timeout, "> 0 seconds, or None")
     executable = _compiled(process, run_cfg)

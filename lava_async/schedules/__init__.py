@@ -45,6 +45,11 @@ def schedule(name: str, **options: object) -> ExecutionKind:
     ------
     InvalidValue, InvalidType
         If there is no schedule of that name, or it has no such options.
+
+    Examples
+    --------
+    >>> schedule("random", group_size=8)
+    Random(group_size=8)
     """
     kind = SCHEDULES.get(name) if isinstance(name, str) else None
     if kind is not None and "group_size" not in kind.options() and options.get("group_size", 0) is None:

@@ -167,6 +167,12 @@ class Schedule(ExecutionKind):
     ----------
     group_size : int or None
         F, the most pending neurons delivered per forward step, >= 1; None: everything pending.
+
+    Examples
+    --------
+    >>> from lava_async import Momentum, Random
+    >>> [isinstance(s, Schedule) for s in (Random(8), Momentum(8))]
+    [True, True]
     """
 
     group_size: int | None = None
@@ -199,7 +205,13 @@ class Schedule(ExecutionKind):
 
 
 def checked(where: str, value: object) -> ExecutionKind:
-    """Return a kind of execution, or raise InvalidType, naming `where`, if a value is something else."""
+    """Return a kind of execution, or raise InvalidType, naming `where`, if a value is something else.
+
+    Raises
+    ------
+    InvalidType
+        If it is something else.
+    """
     if not isinstance(value, ExecutionKind):
         raise InvalidType(where, value, "a Schedule")
     return value

@@ -10,7 +10,15 @@ from lava_async.schedules.base import Order, Schedule, Term
 
 @dataclass(frozen=True)
 class Fifo(Schedule):
-    """Pick the oldest spikes first (forward step of emission, then index), as a chip with a queue would."""
+    """Pick the oldest spikes first (forward step of emission, then index), as a chip with a queue would.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, simulate
+    >>> net = Network.feedforward([[[2.0], [3.0]], [[2.0, 2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> [n for _, _, n in simulate(net, [[1]], schedule=Fifo(group_size=1), record="groups").groups]
+    [[0], [1], [2]]
+    """
 
     name: ClassVar[str] = "fifo"
     order: ClassVar[Order] = Order(Term.EMITTED)
@@ -18,7 +26,15 @@ class Fifo(Schedule):
 
 @dataclass(frozen=True)
 class Lifo(Schedule):
-    """Pick the newest spikes first."""
+    """Pick the newest spikes first.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, simulate
+    >>> net = Network.feedforward([[[2.0], [3.0]], [[2.0, 2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> [n for _, _, n in simulate(net, [[1]], schedule=Lifo(group_size=1), record="groups").groups]
+    [[0], [2], [1]]
+    """
 
     name: ClassVar[str] = "lifo"
     order: ClassVar[Order] = Order(-Term.EMITTED)

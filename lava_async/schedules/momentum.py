@@ -20,6 +20,13 @@ class Momentum(Schedule):
         As in :class:`Schedule`.
     noise : float
         Each forward step ranks by ``m + noise * unit(key(seed, 3, sample, t, k, i))``, in units of the voltage, >= 0.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, simulate
+    >>> net = Network.feedforward([[[2.0], [3.0]], [[1.0, 1.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> simulate(net, [[1]], schedule=Momentum(group_size=1), record="groups").groups[0]  # the higher voltage first
+    [0, 0, [1]]
     """
 
     noise: float = 0.0

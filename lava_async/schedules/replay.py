@@ -35,6 +35,14 @@ class Replay(Schedule):
     InvalidValue, InvalidType
         If two groups belong to one forward step, a group names a neuron twice, or something is not an integer.
         When run: if a neuron of a group is not pending when its turn comes.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> net = Network.feedforward([[[2.0]] * 3, [[1.0] * 3]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(net, [[1]], schedule=Random(1), record="groups")
+    >>> bool((simulate(net, [[1]], schedule=Replay(run.groups)).counts == run.counts).all())
+    True
     """
 
     groups: tuple[Group, ...] = ()

@@ -43,7 +43,7 @@ class Timed(ExecutionKind):
 
     There is no queue of the whole network and no group size: a spike becomes a message to each core that it reaches,
     and which message is processed next follows from where the neurons lie and from how long operations and ways take
-    (semantics.md, section 7). Nothing is drawn.
+    (semantics.md, section 7). Nothing is random.
 
     Parameters
     ----------
@@ -67,6 +67,14 @@ class Timed(ExecutionKind):
     InvalidValue, InvalidType
         If target and preset do not belong together or something is not as above. When run: if the mapping is not one
         of the network, or a recorded message is not under way when its turn comes.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, simulate
+    >>> net = Network.feedforward([[[2.0]], [[2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(net, [[1]], schedule=Timed())
+    >>> run.output.tolist(), bool(run.step_ps[0] > 0)
+    ([[1]], True)
     """
 
     target: str = "loihi1"

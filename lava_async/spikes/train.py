@@ -31,6 +31,12 @@ class SpikeTrain(Entries):
         Entries ``start[t] .. start[t + 1]`` belong to time step t.
     n_channels : int
         Number of input channels C.
+
+    Examples
+    --------
+    >>> train = SpikeTrain.from_dense([[0, 2, 0], [1, 0, 0]])
+    >>> train.n_channels, train.n_steps, train.to_dense().tolist()
+    (2, 3, [[0, 2, 0], [1, 0, 0]])
     """
 
     def __post_init__(self) -> None:

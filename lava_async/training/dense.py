@@ -1,9 +1,9 @@
 """The dense gradient engine: semantics.md sections 3 and 6 on (B, N) tensors, in plain torch on any device.
 
-An asynchronous time step runs twice. The first pass decides, without gradient, who fires and who is delivered when.
-All of this is constant for the gradient, so the second pass goes along it and only adds what torch differentiates:
-a check has the spike ``s = fired + slope * (x - constant(x))``, x = v - threshold, whose value is 0 or 1 and whose
-derivative is the surrogate's slope. What autograd then does to s:
+An asynchronous time step runs twice. The first pass decides, without gradient, which neurons fire and when each is
+delivered. All of this is constant for the gradient, so the second pass follows it and only adds what torch
+differentiates: a check has the spike ``s = fired + slope * (x - constant(x))``, x = v - threshold, whose value is 0 or
+1 and whose derivative is the surrogate's slope. What autograd then does to s:
 
 - in the reset: v (1 - s), with s constant unless ``reset="differentiated"``;
 - in the spike count of its time step, the sum of s over all checks, fired or silent, whatever the credit rule, so a
@@ -222,7 +222,7 @@ class _Batch:
         return sum(late, self.u.new_zeros(()))
 
     def opening(self, t: int) -> tuple[Tensor, Tensor]:
-        """Return what arrives in forward step 0, and whom it touches; who may fire without input counts as touched."""
+        """Return what arrives in forward step 0, and which neurons it reaches, or which may fire without."""
         arriving = self.delayed(t) + torch.zeros_like(self.u)
         touched = (self.neurons.keep_u > 0) | (self.neurons.bias != 0) | self.nothing
         for d in self.matrix:

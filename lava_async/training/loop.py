@@ -100,6 +100,11 @@ def evaluate(
     readout : {"spikes", "voltage"}
         What the class of a sample is: the output with the most spikes, or the one whose voltage, summed over the time
         steps, is highest (:mod:`lava_async.readout`), for networks whose outputs never fire.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If the read-out is unknown, the last block is not read out by counts, or there is not one label per sample.
     """
     if readout not in READOUTS:
         raise InvalidValue("evaluate: readout", readout, "one of " + ", ".join(READOUTS))

@@ -43,7 +43,7 @@ class CrossEntropy:
     Raises
     ------
     InvalidType, InvalidValue
-        If the scale is no such number.
+        If the scale is not a positive number.
     """
 
     scale: float | None = None
@@ -277,7 +277,7 @@ def balanced(labels: NDArray[np.int64], n_classes: int) -> tuple[float, ...]:
     (0.6666666666666666, 2.0)
     """
     counts = np.bincount(labels, minlength=n_classes)
-    there = np.count_nonzero(counts)
+    there = int(np.count_nonzero(counts))
     return tuple(len(labels) / (there * n) if n else 0.0 for n in counts.tolist())
 
 

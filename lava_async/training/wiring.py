@@ -31,7 +31,7 @@ class Reachability:
 
 
 class Wiring:
-    """Where each weight of a network stands in the matrices.
+    """Position of each weight of a network in the matrices.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ class AverageLayer(LayerType):
     """A readout that averages the spikes of equal, consecutive groups of output neurons; no neurons of its own.
 
     It changes nothing about what the network does, so the network ends with the layer before: its outputs are the
-    neurons that are averaged. How many groups there are stands in ``metadata(path)["average"]``.
+    neurons that are averaged. The number of groups is in ``metadata(path)["average"]``.
     """
 
     kind: ClassVar[str] = "average"

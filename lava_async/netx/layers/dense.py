@@ -83,7 +83,7 @@ class DenseLayer(LayerType):
         builder.add(self.kind, self.shape, neuron.params(self.shape[0], self.bias), self.synapses(builder))
 
     def synapses(self, builder: NetworkBuilder) -> list[Synapses]:
-        """Return the synapses from what stands before the layer, one set per part of it."""
+        """Return the synapses from the source of the layer, one set per part of it."""
         before = builder.before(self.weight.shape[1])
         for part in before:
             if part.layer >= 0 and max(part.shape) != part.size:

@@ -85,14 +85,14 @@ class SpatialLayer(LayerType):
 
     @abstractmethod
     def synapses(self, builder: NetworkBuilder) -> list[Synapses]:
-        """Return the synapses from what stands before the layer, one set per part of it."""
+        """Return the synapses from the source of the layer, one set per part of it."""
 
     @property
     def neurons(self) -> tuple[int, ...]:  # noqa: D102
         return self.shape
 
     def grids(self, builder: NetworkBuilder, most: int = 2**15) -> tuple[LayerRef, ...]:
-        """Return what stands before the layer: grids of one size, whose channels add up, `most` at most."""
+        """Return the source of the layer: grids of one size, whose channels add up, `most` at most."""
         parts = builder.before()
         if len(parts) > most:
             raise builder.fail("type", f" = {self.kind}: must not follow a concat layer")

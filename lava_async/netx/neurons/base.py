@@ -111,7 +111,13 @@ def gathered_bias(view: LayerView, bias: NDArray[np.int64], exponent: int) -> ND
 
 
 def read_bias(node: H5Group, n: int) -> NDArray[np.int64] | None:
-    """Read the biases of n neurons or channels; one number counts for all. None if there are none."""
+    """Read the biases of n neurons or channels; one number counts for all. None if there are none.
+
+    Raises
+    ------
+    NetxError
+        If there are neither 1 nor n of them, or one is out of range.
+    """
     if "bias" not in node:
         return None
     bias = node.integers("bias", -MOST_BIAS, MOST_BIAS)

@@ -46,6 +46,11 @@ def dense_blocks(
         Seed of the weights; the global random state stays as it is.
     **neuron
         Further arguments of slayer's neuron, such as ``tau_grad``.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If `sizes` are not at least two positive integers.
     """
     if len(sizes) < 2:
         raise InvalidValue("dense_blocks.sizes", sizes, "the input channels, then one number of neurons per layer")
