@@ -82,6 +82,8 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         yield temporary
         if durable:
             _sync(temporary)
+        with suppress(OSError):  # A file that only its owner may read stays one.
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
         if durable:
             _sync(path.parent)  # The name, too.

@@ -231,6 +231,14 @@ def test_files_appear_whole_or_not_at_all(tmp_path):
     assert [p.read_text() for p in tmp_path.iterdir()] == ["after"]
 
 
+def test_a_file_that_only_its_owner_may_read_stays_one(tmp_path):
+    path = tmp_path / "private.json"
+    path.touch(0o600)
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o600)
+
+
 def test_nan_becomes_null():
     assert json.loads(as_json({"a": [float("nan"), 1.0]})) == {"a": [None, 1.0]}
 

@@ -27,6 +27,7 @@ STARTUP = ROOT / "lava_async" / "compat" / "startup.py"
 WITHOUT_STARTUP = """
 import sys
 sys.meta_path = [finder for finder in sys.meta_path if getattr(finder, "__name__", "") != "LavaFinder"]
+sys.modules.pop("_lava_async_startup", None)
 """
 
 

@@ -158,6 +158,11 @@ def test_stray_files_are_left_out_with_a_warning_and_hidden_ones_without(mine):
         ),
         (lambda f: (f / "train" / "b" / "0.csv").write_text("t,x,y,p\n1,2,0\n"), r"0\.csv: line 2 = '1,2,0'"),
         (lambda f: (f / "train" / "b" / "0.csv").write_text(""), r"0\.csv = 'is empty"),
+        (
+            lambda f: (f / "train" / "b" / "0.csv").write_text("5,1,1,1\n"),
+            r"columns = '5, 1, 1, 1': must be some of t, ",
+        ),
+        (lambda f: (f / "train" / "b" / "0.csv").write_text("t,x,t\n1,2,3\n"), r"columns named t = 2: must be one"),
         (lambda f: (f / "train" / "b" / "0.csv").write_text("t,x,y,p\n1,2.5,0,1\n"), r"0\.csv: event x = 2\.5"),
         (lambda f: (f / "train" / "b" / "0.csv").write_text("t,x,y,p\nnan,2,0,1\n"), "finite"),
         (lambda f: (f / "train" / "b" / "0.npz").write_bytes(b"PK\x03\x04"), r"0\.npz = .*npz format"),

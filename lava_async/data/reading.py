@@ -197,6 +197,11 @@ def read_table(
     if missing:
         hint = nearest(missing[0], names)
         raise InvalidValue(f"file {path}: columns", ", ".join(names), f"among them {', '.join(missing)}{hint}")
+    if not wanted:
+        raise InvalidValue(f"file {path}: columns", ", ".join(names)[:80], f"some of {', '.join(optional)}")
+    for name in wanted:
+        if names.count(name) > 1:
+            raise InvalidValue(f"file {path}: columns named {name}", names.count(name), "one")
     places = [names.index(name) for name in wanted]
     rows = np.empty((len(lines) - 1, len(places)))
     for row, (number, line) in zip(rows, lines[1:], strict=True):
