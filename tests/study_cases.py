@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from lava_async.experiments.study import StudyConfig, run_cell
+from lava_async.experiments.cells import run_cell
+from lava_async.experiments.study import StudyConfig
 from lava_async.experiments.sweep import sweep
 
 TINY = """

@@ -90,7 +90,9 @@ class TestSubProcessModel:
         children.synapses.out.connect(received.a_in)
         wired = [flat, children.neurons, children.synapses, children.scheduler, received]
         models = dict(zip(wired, by_hand.run(wired, n, process.network.params.tag), strict=True))
-        values = {var.name: getattr(models[var.aliased_var.process], var.aliased_var.name) for var in process.vars}
+        # Nothing is decided in a composition: `decided` stands for no Var of its Processes.
+        owners = {var.name: var.aliased_var for var in process.vars if var.name != "decided"}
+        values = {name: getattr(models[var.process], var.name) for name, var in owners.items()}
         return values, models[received].data
 
     @pytest.mark.parametrize("tag", TAGS)

@@ -17,10 +17,11 @@ from lava_async.calibration import scale_thresholds
 from lava_async.data import SpikeDataset
 from lava_async.data.digits import digits
 from lava_async.errors import InvalidType, InvalidValue
+from lava_async.experiments import cells
 from lava_async.experiments import measure as measuring
-from lava_async.experiments import study as studies
+from lava_async.experiments.cells import name_of, run_cell
 from lava_async.experiments.report import write_report
-from lava_async.experiments.study import StudyConfig, name_of, run_cell, shipped, summary
+from lava_async.experiments.study import StudyConfig, shipped, summary
 from lava_async.metrics import decided
 from lava_async.stopping import FirstOutput, Quiescence
 
@@ -216,7 +217,7 @@ def test_an_execution_that_is_added_later_needs_no_new_training(done):
     more = StudyConfig.from_toml(TINY + '\n[[executions]]\nschedule = "fifo"\ngroup_size = [4]\n')
     cell = more.cells()[0]
     assert [name_of(each) for each in cell.missing(out)] == ["fifo F=4"]
-    trained = out / studies.CELLS / cell.folder / studies.TRAINING / "network.net"
+    trained = out / cells.CELLS / cell.folder / cells.TRAINING / "network.net"
     before = trained.stat().st_mtime_ns
     run_cell(cell, out)
     assert cell.missing(out) == []
@@ -298,8 +299,8 @@ def test_a_cell_that_was_stopped_goes_on_with_the_next_execution(done, tmp_path,
 
 def test_a_damaged_cell_is_named(tmp_path):
     cell = StudyConfig.from_toml(TINY).cells()[0]
-    path = tmp_path / studies.CELLS / cell.folder / studies.CELL
+    path = tmp_path / cells.CELLS / cell.folder / cells.CELL
     path.parent.mkdir(parents=True)
     path.write_text("{")
-    with pytest.raises(InvalidValue, match=studies.CELL):
+    with pytest.raises(InvalidValue, match=cells.CELL):
         cell.read(tmp_path)

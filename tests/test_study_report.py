@@ -14,10 +14,11 @@ from study_cases import done as done
 from lava_async.cli import main
 from lava_async.engine.config import machine
 from lava_async.errors import InvalidValue
-from lava_async.experiments import study as studies
+from lava_async.experiments import cells
+from lava_async.experiments.cells import name_of, run_cell
 from lava_async.experiments.comparison import gain_map, gains, markdown
 from lava_async.experiments.report import write_report
-from lava_async.experiments.study import StudyConfig, name_of, run_cell
+from lava_async.experiments.study import StudyConfig
 from lava_async.experiments.tables import parse
 
 
@@ -48,7 +49,7 @@ def test_the_report_is_one_page_that_loads_nothing_and_tables_for_programs(done)
 
 def test_matrices_share_a_labelled_scale_and_pictures_are_files_on_request(done, tmp_path):
     study, out = done
-    for path in (out / studies.CELLS).rglob("*"):
+    for path in (out / cells.CELLS).rglob("*"):
         if path.is_file():
             copy = tmp_path / path.relative_to(out)
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -34,8 +34,9 @@ from lava_async import (
 )
 from lava_async.data import SpikeDataset
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
+from lava_async.experiments.cells import name_of
 from lava_async.experiments.measure import measure
-from lava_async.experiments.study import ExecutionConfig, name_of
+from lava_async.experiments.study import ExecutionConfig
 from lava_async.hardware.machine import machine_of
 from lava_async.hardware.mapping import tile_axes
 from lava_async.hardware.targets import LOIHI1

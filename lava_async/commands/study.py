@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from lava_async.commands.base import Command, Report, add_formats, complete, table, whole
 from lava_async.commands.inputs import add_data_help
 from lava_async.errors import InvalidValue
-from lava_async.experiments.study import Cell, StudyConfig, run_cell, shipped
+from lava_async.experiments.cells import Cell, run_cell
+from lava_async.experiments.study import StudyConfig, shipped
 from lava_async.experiments.sweep import sweep
 from lava_async.terminal import printable
 

@@ -15,10 +15,10 @@ from lava_async import netx
 from lava_async.calibration import Calibration, calibrate
 from lava_async.execution import Execution, Fields
 from lava_async.experiments import build
+from lava_async.experiments.cells import name_of, noted
 from lava_async.experiments.config import Config
 from lava_async.experiments.measure import measure
 from lava_async.experiments.model_card import CONFIG, DATA_SETS, SAMPLES, record_samples
-from lava_async.experiments.study import name_of, noted
 from lava_async.files import replacing, write_json
 from lava_async.models import CARD, NETWORK, RESULTS
 from lava_async.network import Network

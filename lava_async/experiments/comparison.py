@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, READ_OUT_ONCE
+from lava_async.experiments.cells import FIRST_OUTPUT, QUIESCENCE, READ_OUT_ONCE
 from lava_async.plots.results import mismatch_matrix
 from lava_async.plots.style import colour_scale
 

@@ -20,7 +20,7 @@ import numpy as np
 from lava_async import netx
 from lava_async.errors import InvalidValue
 from lava_async.experiments import build
-from lava_async.experiments.study import FIRST_OUTPUT, QUIESCENCE, Cell, name_of, noted, readout_of
+from lava_async.experiments.cells import FIRST_OUTPUT, QUIESCENCE, Cell, name_of, noted, readout_of
 from lava_async.files import replacing, write_json
 from lava_async.models import CARD, NETWORK, RESULTS
 from lava_async.schedules import SCHEDULES, Layered, Random

@@ -25,20 +25,11 @@ from numpy.typing import NDArray
 
 from lava_async import netx
 from lava_async.execution import Execution
+from lava_async.experiments.cells import FIRST_OUTPUT, QUIESCENCE, READ_OUT_ONCE, Cell, name_of, readout_of
 from lava_async.experiments.comparison import gain_map, gains, markdown
 from lava_async.experiments.inspection_page import one_time_step
 from lava_async.experiments.measure import PRESET
-from lava_async.experiments.study import (
-    FIRST_OUTPUT,
-    QUIESCENCE,
-    READ_OUT_ONCE,
-    Cell,
-    StudyConfig,
-    evaluations,
-    name_of,
-    readout_of,
-    summary,
-)
+from lava_async.experiments.study import StudyConfig, evaluations, summary
 from lava_async.files import replacing, write_json
 from lava_async.hardware import preset_of
 from lava_async.plots.report_page import Section, report_html

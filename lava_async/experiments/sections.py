@@ -3,11 +3,8 @@
 # ruff: noqa: RUF009 (key() makes a dataclass field)
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
-from inspect import Parameter, signature
 from typing import Any, Literal
 
 import numpy as np
@@ -15,13 +12,12 @@ import numpy as np
 from lava_async import defaults
 from lava_async.data import SPLITS
 from lava_async.data.registry import check_options, names
-from lava_async.errors import InvalidType, InvalidValue, nearest
-from lava_async.experiments.tables import Table, key, keys, toml_name
+from lava_async.errors import InvalidType, InvalidValue
+from lava_async.experiments.members import check_known, check_member, named_after, without_defaults_of_others
+from lava_async.experiments.tables import Table, key
 from lava_async.schedules import SCHEDULES, ExecutionKind, by_name, schedule
 from lava_async.stopping import STOP_RULES, StopRule, stop_rule
 
-#: What a name in a config stands for: called with options, it returns a schedule, a loss ...
-Member = Callable[..., object]
 #: Group size in configs for "everything pending".
 ALL: Literal["all"] = "all"
 
@@ -191,10 +187,10 @@ class ScheduleConfig(Table):
             raise self.wrong("anneal_from", "left out, or group_size one number")
         kinds = {name: SCHEDULES[name].options() for name in _listed(self.name)}
         trainable = {name: SCHEDULES[name] for name in by_name(trainable=True)}
-        object.__setattr__(self, "options", _without_defaults_of_others(self.options, kinds, trainable))
-        _check_options(self, self.options, kinds)
+        object.__setattr__(self, "options", without_defaults_of_others(self.options, kinds, trainable))
+        check_known(self, self.options, kinds)
         for name in kinds:
-            with _named_after(self):
+            with named_after(self):
                 self._made(name, 1)
 
     @property
@@ -229,7 +225,7 @@ class UntilConfig(Table):
     options: dict[str, Any] = key("Options of the stop rule.", {}, rest=True)
 
     def check(self) -> None:  # noqa: D102
-        _check_member(self, "name", STOP_RULES)
+        check_member(self, "name", STOP_RULES)
 
     def rule(self) -> StopRule:
         """Return the stop rule."""
@@ -260,7 +256,7 @@ class GradientConfig(Table):
         if (self.surrogate, self.options) != ("atan", {}):  # What everybody has needs no torch, which takes seconds.
             from lava_async.training.surrogates import SURROGATES
 
-            _check_member(self, "surrogate", SURROGATES)
+            check_member(self, "surrogate", SURROGATES)
 
 
 @dataclass(frozen=True)
@@ -293,7 +289,7 @@ class LossConfig(Table):
         if (self.name, self.options) != ("cross_entropy", {}):  # What everybody has needs no torch.
             from lava_async.training.losses import LOSSES
 
-            _check_member(self, "name", LOSSES)
+            check_member(self, "name", LOSSES)
 
 
 @dataclass(frozen=True)
@@ -348,52 +344,6 @@ class TrainingConfig(Table):
 
 def _listed(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _check_member(table: GradientConfig | LossConfig | UntilConfig, field: str, members: Mapping[str, Member]) -> None:
-    """Raise an error unless the member that a table names takes the options of the table, by its signature."""
-    name = getattr(table, field)
-    if name not in members:
-        raise table.wrong(field, f"one of {', '.join(members)}{nearest(name, members)}")
-    own = {toml_name(each) for each in keys(type(table))}
-    takes = {option: p for option, p in signature(members[name]).parameters.items() if option not in own}
-    object.__setattr__(table, "options", _without_defaults_of_others(table.options, {name: takes}, members))
-    _check_options(table, table.options, {name: takes})
-    for option, p in takes.items():
-        if p.default is Parameter.empty and option not in table.options:
-            raise InvalidValue(f"{type(table).__name__}.{option}", None, f"given: {name} needs it")
-    with _named_after(table):
-        members[name](**table.options)
-
-
-def _check_options(table: Table, given: Mapping[str, Any], taken: Mapping[str, Iterable[str]]) -> None:
-    """Raise an error unless each option is one that one of the chosen members takes; `taken` says which these take."""
-    own = [toml_name(each) for each in keys(type(table))]
-    known = list(dict.fromkeys(own + [option for options in taken.values() for option in options]))
-    for name, value in given.items():
-        if name not in known:
-            allowed = f"left out: the keys here are {', '.join(known)}{nearest(name, known)}"
-            raise InvalidValue(f"{type(table).__name__}.{name}", value, allowed)
-
-
-def _without_defaults_of_others(
-    given: Mapping[str, Any], chosen: Mapping[str, Iterable[str]], members: Mapping[str, Member]
-) -> dict[str, Any]:
-    """Return options without those that say nothing: 0.1 wrote defaults of all members into each config.toml."""
-    others = [signature(member).parameters for name, member in members.items() if name not in chosen]
-    idle = [(name, option.default) for options in others for name, option in options.items()]
-    taken = {option for options in chosen.values() for option in options}
-    return {name: value for name, value in given.items() if name in taken or (name, value) not in idle}
-
-
-@contextmanager
-def _named_after(table: Table) -> Iterator[None]:
-    """Let errors of a member, as of "FirstOutput.extra_steps", name the table."""
-    try:
-        yield
-    except (InvalidValue, InvalidType) as error:
-        option = error.where.partition(".")[2]
-        raise type(error)(f"{type(table).__name__}.{option}", error.value, error.allowed) from None
 
 
 def _check_decays(table: NetworkConfig | LayerConfig) -> None:
