@@ -37,7 +37,8 @@ from lava_async.schedules import SCHEDULES
 from lava_async.synapses import INPUT, Conv, Dense, Sparse
 from lava_async.training import ATan, Exponential
 from lava_async.training.compiled import CompiledEngine
-from lava_async.training.gradient import CREDITS, RESETS, Gradient, Parameters
+from lava_async.training.gradient import CREDITS, RESETS, Gradient, ModelParameters, Parameters, is_plain
+from lava_async.training.surrogates import PerLayer
 
 BATCH, N_STEPS = 7, 5
 #: Sizes that fill no block of lanes: the ends of loops are part of what is compared.
@@ -154,20 +155,38 @@ def gradients(threads: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield name, differentiated(net, threads, double, everything, gradient, setup)
 
 
+def gradients_of_models(threads: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The same of networks of any models."""
+    for fixed, double in product((False, True), repeat=2):
+        net = of_models(network(fixed))
+        surrogate = PerLayer(tuple((layer.size, Exponential(0.7, 0.9)) for layer in net.layers))
+        rules = [
+            (Random(3), Gradient(surrogate=surrogate)),
+            (Random(3), Gradient("keep", peak=False, reset="differentiated", surrogate=surrogate)),
+            (Layered(), Gradient(surrogate=surrogate)),
+        ]
+        for schedule, gradient in rules[:1] if double else rules:
+            for everything in (False, True):
+                setup = Setup(net, Execution(schedule, seed=5))
+                name = f"models {fixed=} {double=} {everything=} {schedule} {gradient.credit}"
+                yield name, differentiated(net, threads, double, everything, gradient, setup)
+
+
 def differentiated(
     net: Network, threads: int | None, double: bool, everything: bool, gradient: Gradient, setup: Setup
 ) -> dict[str, Any]:
     """Return the counts, the state and the gradients of a batch: of the weights, or of everything that has one."""
     dtype = torch.float64 if double else torch.float32
-    parameters = Parameters.of(net, dtype)
     given = torch.tensor(spikes(), dtype=dtype)
-    wanted = [*parameters.weights, *([*parameters[1:], given] if everything else [])]
+    parameters: Any = Parameters.of(net, dtype) if is_plain(net) else ModelParameters.of(net, dtype)
+    numbers = parameters[1:] if is_plain(net) else [x for each in parameters.numbers for x in each.values()]
+    wanted = [*parameters.weights, *([*numbers, given] if everything else [])]
     for tensor in wanted:
         tensor.requires_grad_()
     run = CompiledEngine(net, threads).run(setup, gradient, parameters, given, np.arange(BATCH))
     cotangent = torch.tensor(np.random.default_rng(2).normal(size=run.counts.shape), dtype=dtype)
     found = torch.autograd.grad((run.counts * cotangent).sum(), wanted)
-    named = {f"gradient {i}": g.numpy() for i, g in enumerate(found)}
+    named = {f"gradient {i}": g.resolve_conj().numpy() for i, g in enumerate(found)}
     return {
         "counts": run.counts.detach().numpy(),
         "u": run.current.numpy(),
@@ -179,7 +198,7 @@ def differentiated(
 
 def digests(threads: int | None = None) -> dict[str, str]:
     """Return a digest of every array of every case."""
-    cases = [*forwards(threads), *gradients(threads)]
+    cases = [*forwards(threads), *gradients(threads), *gradients_of_models(threads)]
     return {f"{name}: {field}": digest(value) for name, fields in cases for field, value in fields.items()}
 
 

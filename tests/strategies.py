@@ -339,6 +339,37 @@ def exact(run: Run) -> Run:
 # ---------------------------------------------------------------------------------------------- neuron models
 
 
+def exact_model(model: NeuronModel) -> NeuronModel:
+    """Round a float model to numbers that floats add exactly (but for the turn of resonators)."""
+    if model.dtype is not np.float32:
+        return model
+    kept = (*model.choices, "refractory_steps", "sync_threshold", "period")
+    rounded = {x: np.round(getattr(model, x) * 8) / 8 for x in model.names() if x not in kept}
+    return replace(model, **rounded | {"vth": np.maximum(np.round(model.vth * 8), 1) / 8})
+
+
+def exact_models(run: Run) -> Run:
+    """Round a float network of any models so."""
+    net = run.network
+    params = [exact_model(net.params_of(layer)) for layer in range(len(net.layers))]
+    if params[0].dtype is not np.float32:
+        return run
+    synapses = tuple(s.map_weights(lambda _, w: np.round(w * 8) / 8) for s in net.synapses)
+    return replace(run, network=replace(net, params=params, synapses=synapses))
+
+
+@st.composite
+def trained_model_runs(draw: st.DrawFn, *kinds: str, models: tuple[str, ...] | None = None) -> Run:
+    """As `model_runs`, with the dropouts of training."""
+    run = exact_models(draw(model_runs(*kinds, models=models or MODEL_KINDS)))
+    probabilities = st.sampled_from([0.0, 0.0, 0.5])
+    drops = {"refractory_dropout": draw(probabilities), "input_dropout": draw(probabilities)}
+    # Neurons that fire over and over again send numbers that grow with every forward step.
+    limit = run.until.limit if run.refractory else min(run.until.limit, 6)
+    spikes = np.minimum(run.spikes, 3)
+    return replace(run, spikes=spikes, until=MaxForwardSteps(limit, truncate=True), dropout=drops)
+
+
 def _of_every_model(rng: np.random.Generator, n: int, *, once: bool) -> dict[str, Any]:
     steps = _some(rng, [0, 0, 1, 2], n) if once and rng.random() < 0.5 else 0
     return {"refractory_steps": steps, "sync_threshold": _some(rng, [0, 0, 1, 3], n) if rng.random() < 0.5 else 0}

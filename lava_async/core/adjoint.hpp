@@ -25,7 +25,8 @@ struct BackwardState {
   }
 };
 
-template <class Real>
+// P: the type of payloads, see SpikesOf.
+template <class Real, class P = int32_t>
 class AdjointBase {
  public:
   BackwardState<Real> s;
@@ -35,22 +36,22 @@ class AdjointBase {
 
  protected:
   const GradientRules& rule;
-  const Tape<Real>& tape;
+  const Tape<Real, P>& tape;
   Gradients<Real>& g;
 
-  AdjointBase(const Layout& net, const GradientRules& rule, const Tape<Real>& tape, const Trainable<Real>& w,
+  AdjointBase(const Layout& net, const GradientRules& rule, const Tape<Real, P>& tape, const Trainable<Real>& w,
               Gradients<Real>& g)
       : s(net), net(net), w(w), rule(rule), tape(tape), g(g) {}
 
   static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
 
   // The group of a forward step of the tape, of which `source` begins at group_at.
-  void set_group(size_t step, size_t group_at, const int32_t* payload) {
+  void set_group(size_t step, size_t group_at, const P* payload) {
     group_ = &tape.source[group_at];
     payload_ = payload;
     begin_ = &tape.begin[step * (net.layers.size() + 2)];
   }
-  LAVA_INLINE Spikes group(int layer) const {
+  LAVA_INLINE SpikesOf<P> group(int layer) const {
     const int begin = begin_[layer + 1];
     return {group_ + begin, payload_ ? payload_ + begin : nullptr, begin_[layer + 2] - begin,
             layer == INPUT ? -net.n_inputs : net.layers[layer].first};
@@ -73,10 +74,11 @@ class AdjointBase {
   }
 
   // Undoes the delivery of the group into a layer, given what arrived there.
-  void deliver_adjoint(int index) {
-    const Adjoint<Real> a = adjoint(s.arriving.get());
-    for (const Bundle& bundle : net.layers[index].incoming) {
-      const Spikes spikes = group(bundle.source);
+  void deliver_adjoint(int index) { deliver_adjoint(net.layers[index].incoming, s.arriving.get()); }
+  void deliver_adjoint(const std::vector<Bundle>& incoming, const Real* arriving) {
+    const Adjoint<Real> a = adjoint(arriving);
+    for (const Bundle& bundle : incoming) {
+      const SpikesOf<P> spikes = group(bundle.source);
       for (int q : bundle.parts) {
         const Part& p = net.parts[q];
         for (int e = 0; e < spikes.n; e++) {
@@ -137,7 +139,8 @@ class AdjointBase {
   }
 
  private:
-  const int32_t *group_ = nullptr, *payload_ = nullptr, *begin_ = nullptr;
+  const int32_t *group_ = nullptr, *begin_ = nullptr;
+  const P* payload_ = nullptr;
 };
 
 // What the silent checks of all sources of a dense part get from the step that delivers their zero spikes, for N

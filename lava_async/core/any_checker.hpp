@@ -22,16 +22,50 @@ class AnyChecker : protected TapeWriter<M, Real, TAPED, COUNTED> {
   bool opened = false;    // layered: whether all neurons have leaked already
   Array<Bits> fired_now;  // for traces: neurons that fired in this forward step
   AnyNeurons<Num> neurons;
+  const Array<Real>* units = nullptr;  // of the tape: what a unit of the state is in units of the gradient, by place
+  const Array<Real>* payload_units = nullptr;
 
-  AnyChecker(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, Num>& ws, Tape<Real>* tape)
+  AnyChecker(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, Num>& ws, Tape<Real, typename M::Payload>* tape)
       : Base(net, p, rules, ws, tape), fired_now(net.n_blocks + 8), neurons(net, p, rules, ws) {}
 
   template <bool OPENING>
   LAVA_INLINE Bits check(int index, int block, Vec arriving, Bits touched) {
     const Bits may = static_cast<Bits>(net.exists[block] & (OPENING ? ALL_BITS : touched));
+    if constexpr (TAPED) {
+      typename AnyNeurons<Num>::Found found;
+      const Bits fires = neurons.template check<OPENING>(index, block, arriving, may, opened, keeps_momentum, &found);
+      const Bits lanes = OPENING && !rules.layered ? static_cast<Bits>(touched | p.may_fire_alone[block]) : ALL_BITS;
+      write_check<OPENING>(block, found, fires, static_cast<Bits>(found.free & lanes));
+      neurons.count(index, block, fires, drop_hash);
+      return fires;
+    }
     const Bits fires = neurons.template check<OPENING>(index, block, arriving, may, opened, keeps_momentum);
     neurons.count(index, block, fires, drop_hash);
     return fires;
+  }
+  // `checked`: the neurons whose check counts for the gradient.
+  template <bool OPENING>
+  LAVA_INLINE void write_check(int block, const typename AnyNeurons<Num>::Found& found, Bits fires, Bits checked) {
+    const size_t i = place(block), entry = tape->at.check++, at = place(static_cast<int>(entry));
+    Check& check = tape->check[entry];
+    const Mask lanes = mask(checked);
+    if (OPENING) {
+      check = {fires, checked, checked, checked};
+      store(&ws.peak[i], select(lanes, found.momentum, splat(std::numeric_limits<Num>::lowest())));
+    } else {
+      const auto peak = load(&ws.peak[i]);
+      const Mask higher = gt(found.momentum, peak) & lanes;
+      check = {fires, bits(ge(found.momentum, peak) & lanes), bits(higher), checked};
+      store(&ws.peak[i], select(higher, found.momentum, peak));
+    }
+    tape->held.reserve(entry + 1);
+    tape->held[entry] = found.held;
+    const auto unit = load(&(*units)[i]);
+    tape->voltage.reserve(at + BLOCK);
+    store(&tape->voltage[at], to<Real>(found.excess) * unit);
+    if (!tape->keeps) return;
+    tape->kept.reserve(at + BLOCK);
+    store(&tape->kept[at], to<Real>(found.kept) * unit);
   }
   LAVA_INLINE void emit(int index, int block, Bits fires) {
     fired_now[block] = fires;

@@ -43,10 +43,18 @@ class AnyNeurons {
     store_cells(models_.layers[index].n_fields, place(block), s);
   }
 
-  // Integrates and checks a block. `may`: neurons that are looked at; `first`: whether the time step opens. Returns
+  // What a check found, for the tape: momentum, by how much it exceeds the threshold, what the model keeps; neurons that
+  // have fired or wait, and those that might have fired.
+  struct Found {
+    Vec momentum, excess, kept;
+    Bits held, free;
+  };
+
+  // Integrates and checks a block. `may`: neurons that are looked at; FIRST: whether the time step opens. Returns
   // which fire; their payloads are in `leaving`.
   template <bool FIRST>
-  LAVA_INLINE Bits check(int index, int block, Vec arriving, Bits may, bool opened, bool keeps_momentum) {
+  LAVA_INLINE Bits check(int index, int block, Vec arriving, Bits may, bool opened, bool keeps_momentum,
+                         Found* found = nullptr) {
     const auto& x = models_.layers[index];
     const size_t i = place(block);
     Cells<Num> s;
@@ -69,12 +77,20 @@ class AnyNeurons {
         for (int f = 0; f < x.n_fields; f++) s.field[f] = select(mask(may), s.field[f], before.field[f]);
       }
       Vec momentum;
-      Bits over = bits(M::fires(p, s, momentum));
-      over &= static_cast<Bits>(may & ~held);
-      if (x.sync) over &= bits(ge(load(&ws_.received[i]), load(&models_.sync_threshold[i])));
+      Bits over = bits(M::fires(p, s, momentum)), free = static_cast<Bits>(may & ~held);
+      if (x.sync) free &= bits(ge(load(&ws_.received[i]), load(&models_.sync_threshold[i])));
+      over &= free;
       if (keeps_momentum) store(&ws_.momentum[i], momentum);
+      [[maybe_unused]] const Cells<Num> checked = s;
+      [[maybe_unused]] Vec threshold;
+      if constexpr (Differentiable<M>) {
+        if (found) threshold = M::threshold(p, s);
+      }
       if (over) {
         store(&ws_.leaving[i], M::fire(p, s, mask(over), rules_.refractory, stuck));
+      }
+      if constexpr (Differentiable<M>) {
+        if (found) *found = {momentum, momentum - threshold, M::kept(p, checked, s), held, free};
       }
       fires = over;
     });

@@ -143,7 +143,7 @@ struct PyRun {
 
   void backward(AnyIn derivative, const std::vector<AnyOut>& weights, std::optional<AnyOut> keep_u,
                 std::optional<AnyOut> keep_v, std::optional<AnyOut> vth, std::optional<AnyOut> bias,
-                std::optional<AnyOut> input, int threads) const {
+                std::optional<AnyOut> input, std::optional<AnyOut> number, int threads) const {
     const auto type = doubles ? nb::dtype<double>() : nb::dtype<float>();
     const auto n = static_cast<size_t>(batch.n), T = static_cast<size_t>(batch.n_steps);
     require(derivative.dtype() == type && derivative.size() == n * T * n_wanted, "derivative");
@@ -163,6 +163,7 @@ struct PyRun {
     to.vth = data(vth, n_neurons, "vth");
     to.bias = data(bias, n_neurons, "bias");
     to.input = data(input, n * T * static_cast<size_t>(n_inputs), "input");
+    to.number = data(number, static_cast<size_t>(MOST_NUMBERS) * n_neurons, "number");
     Status status;
     {
       const nb::gil_scoped_release free;

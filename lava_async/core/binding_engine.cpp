@@ -164,14 +164,8 @@ class PyEngine {
                    std::optional<MachineArrays> machine, int threads) {
     Call call(n_inputs_, n_neurons_, arithmetic_, samples, 0, channel, count, start, largest_payload, u, v,
               forward_steps, first_output, tally);
-    const auto type = doubles_ ? nb::dtype<double>() : nb::dtype<float>();
-    require(wanted.dtype() == type && wanted.ndim() == 3, "wanted");
-    require(wanted.shape(0) == samples.shape(0) && wanted.shape(1) + 1 == start.shape(1), "wanted");
-    const int n_wanted = static_cast<int>(wanted.shape(2));
-    require(first_wanted >= 0 && first_wanted + n_wanted <= n_neurons_, "wanted");
-    call.results.wanted = wanted.data();
-    call.results.first_wanted = first_wanted;
-    call.results.n_wanted = n_wanted;
+    const auto type = real_type();
+    const int n_wanted = take_wanted(call, wanted, first_wanted);
     if (premature) {
       require(premature->size() == wanted.size(), "premature");
       call.results.premature = premature->data();
@@ -195,28 +189,52 @@ class PyEngine {
     parameters.b = numbers[5].data();
     parameters.scale = scale;
     parameters.weight_scale = weight_scale;
-    GradientRules rule;
-    require(credit == "delivered" || credit == "all" || credit == "keep" || credit == "last", "credit");
-    rule.credit = credit == "delivered" ? DELIVERED : credit == "all" ? ALL : credit == "keep" ? KEEP : LAST;
-    rule.peak = peak;
-    rule.differentiated = differentiated;
+    GradientRules rule = rule_of(credit, peak, differentiated);
     rule.surrogate = arctangent ? ARCTANGENT : EXPONENTIAL;
     rule.decays = decays;
     rule.neurons = neurons;
-    Failure failure;
-    Engine::Unfit unfit;
-    std::shared_ptr<DifferentiableRun> run;
-    {
-      const nb::gil_scoped_release free;
-      run = engine_->record(rules, rule, parameters, chip ? &*chip : nullptr, call.batch, call.results, threads, signal_arrived, failure, unfit);
+    return recorded_run(rules, rule, parameters, chip ? &*chip : nullptr, call, n_wanted, threads,
+                        {nb::cast(samples), nb::cast(channel), nb::cast(count), nb::cast(start)});
+  }
+
+  // The same for networks of any models.
+  nb::tuple record_any(const Rules& rules, const std::string& credit, bool peak, bool differentiated,
+                       const std::vector<bool>& arctangent, bool wants_numbers, const std::vector<AnyIn>& weights,
+                       double weight_scale, AnyIn number, AnyIn exact, const std::vector<AnyIn>& of_neurons,
+                       In<int64_t, nb::ndim<1>> samples, In<int32_t, nb::ndim<1>> channel,
+                       In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, AnyOut u,
+                       Out<int32_t, nb::ndim<2>> forward_steps, Out<int32_t, nb::ndim<2>> first_output,
+                       Out<int64_t, nb::shape<-1, 3>> tally, AnyOut wanted, int first_wanted, const AnyArrays& any,
+                       int threads) {
+    Call call(n_inputs_, n_neurons_, arithmetic_, samples, 0, channel, count, start, 1, u, u, forward_steps,
+              first_output, tally);
+    add_any(call, &any, channel.shape(0));
+    const int n_wanted = take_wanted(call, wanted, first_wanted);
+    const auto type = real_type();
+    const auto N = static_cast<size_t>(n_neurons_);
+    Engine::Parameters parameters;
+    require(weights.size() == n_weights_.size() && of_neurons.size() == 4, "weights");
+    require(arctangent.size() == sizes_.size(), "arctangent");
+    for (size_t i = 0; i < weights.size(); i++) {
+      require(weights[i].dtype() == type && weights[i].size() == static_cast<size_t>(n_weights_[i]), "weights");
+      parameters.weights.push_back(weights[i].data());
     }
-    if (unfit.synapses >= 0) return nb::make_tuple(nb::make_tuple("unfit", unfit.synapses, unfit.index), nb::none());
-    nb::object status = status_of(failure);
-    if (!status.is_none()) return nb::make_tuple(status, nb::none());
-    PyRun found{run, call.batch, static_cast<size_t>(n_wanted), n_inputs_, n_neurons_, doubles_, n_weights_, {}};
-    for (nb::object x : {nb::cast(samples), nb::cast(channel), nb::cast(count), nb::cast(start)})
-      found.kept.push_back(x);
-    return nb::make_tuple(status, nb::cast(std::move(found)));
+    for (const AnyIn& x : of_neurons) require(x.dtype() == type && x.size() == N, "neurons");
+    require(number.dtype() == type && number.size() == MOST_NUMBERS * N, "number");
+    require(exact.dtype() == dtype_of(arithmetic_) && exact.size() == MOST_NUMBERS * N, "exact");
+    parameters.number = number.data();
+    parameters.exact = exact.data();
+    parameters.a = of_neurons[0].data();
+    parameters.b = of_neurons[1].data();
+    parameters.state_unit = of_neurons[2].data();
+    parameters.payload_unit = of_neurons[3].data();
+    parameters.weight_scale = weight_scale;
+    parameters.arctangent = arctangent;
+    for (int l = 0; l < static_cast<int>(sizes_.size()); l++) require(engine_->is_differentiable(l), "model");
+    GradientRules rule = rule_of(credit, peak, differentiated);
+    rule.decays = rule.neurons = wants_numbers;
+    return recorded_run(rules, rule, parameters, nullptr, call, n_wanted, threads,
+                        {nb::cast(samples), nb::cast(channel), nb::cast(count), nb::cast(start), nb::cast(any.payload)});
   }
 
  private:
@@ -242,6 +260,47 @@ class PyEngine {
   std::vector<int64_t> n_weights_;
   bool any_model_;
   std::shared_ptr<Engine> engine_;
+
+  nb::dlpack::dtype real_type() const { return doubles_ ? nb::dtype<double>() : nb::dtype<float>(); }
+  // Takes the array of what is wanted of each neuron and time step; returns of how many neurons.
+  int take_wanted(Call& call, AnyOut& wanted, int first) const {
+    require(wanted.dtype() == real_type() && wanted.ndim() == 3, "wanted");
+    const bool fits = wanted.shape(0) == static_cast<size_t>(call.batch.n) &&
+                      wanted.shape(1) == static_cast<size_t>(call.batch.n_steps);
+    const int n = static_cast<int>(wanted.shape(2));
+    require(fits && first >= 0 && first + n <= n_neurons_, "wanted");
+    call.results.wanted = wanted.data();
+    call.results.first_wanted = first;
+    call.results.n_wanted = n;
+    return n;
+  }
+  static GradientRules rule_of(const std::string& credit, bool peak, bool differentiated) {
+    GradientRules rule;
+    require(credit == "delivered" || credit == "all" || credit == "keep" || credit == "last", "credit");
+    rule.credit = credit == "delivered" ? DELIVERED : credit == "all" ? ALL : credit == "keep" ? KEEP : LAST;
+    rule.peak = peak;
+    rule.differentiated = differentiated;
+    return rule;
+  }
+  // Runs what can be differentiated; `kept`: the arrays that its backward pass still reads.
+  nb::tuple recorded_run(const Rules& rules, const GradientRules& rule, const Engine::Parameters& parameters,
+                         const Machine* machine, const Call& call, int n_wanted, int threads,
+                         std::vector<nb::object> kept) {
+    Failure failure;
+    Engine::Unfit unfit;
+    std::shared_ptr<DifferentiableRun> run;
+    {
+      const nb::gil_scoped_release free;
+      run = engine_->record(rules, rule, parameters, machine, call.batch, call.results, threads, signal_arrived,
+                            failure, unfit);
+    }
+    if (unfit.synapses >= 0) return nb::make_tuple(nb::make_tuple("unfit", unfit.synapses, unfit.index), nb::none());
+    nb::object status = status_of(failure);
+    if (!status.is_none()) return nb::make_tuple(status, nb::none());
+    PyRun found{run, call.batch, static_cast<size_t>(n_wanted), n_inputs_, n_neurons_, doubles_, n_weights_,
+                std::move(kept)};
+    return nb::make_tuple(status, nb::cast(std::move(found)));
+  }
 
   void add_any(Call& call, const AnyArrays* any, size_t n_entries) const {
     require((any != nullptr) == any_model_, "any");
@@ -285,7 +344,7 @@ void bind_engine(nb::module_& m) {
   nb::class_<PyRun>(m, "DifferentiableRun")
       .def("backward", &PyRun::backward, "derivative"_a.noconvert(), "weights"_a.noconvert(),
            "keep_u"_a.noconvert().none(), "keep_v"_a.noconvert().none(), "vth"_a.noconvert().none(),
-           "bias"_a.noconvert().none(), "input"_a.noconvert().none(), "threads"_a);
+           "bias"_a.noconvert().none(), "input"_a.noconvert().none(), "number"_a.noconvert().none(), "threads"_a);
   nb::class_<AnyArrays>(m, "AnyArrays")
       .def(nb::init<AnyIn, AnyIn, AnyIn, AnyOut, Out<int32_t, nb::ndim<2>>, AnyOut>(), "payload"_a.noconvert(),
            "sent_before"_a.noconvert(), "inputs"_a.noconvert(), "fields"_a.noconvert(), "held"_a.noconvert(),
@@ -319,7 +378,12 @@ void bind_engine(nb::module_& m) {
            "samples"_a.noconvert(), "channel"_a.noconvert(), "count"_a.noconvert(), "start"_a.noconvert(),
            "largest_payload"_a, "u"_a.noconvert(), "v"_a.noconvert(), "forward_steps"_a.noconvert(),
            "first_output"_a.noconvert(), "tally"_a.noconvert(), "wanted"_a.noconvert(), "first_wanted"_a,
-           "premature"_a.noconvert().none(), "machine"_a.none(), "threads"_a);
+           "premature"_a.noconvert().none(), "machine"_a.none(), "threads"_a)
+      .def("record_any", &PyEngine::record_any, "rules"_a, "credit"_a, "peak"_a, "differentiated"_a, "arctangent"_a,
+           "wants_numbers"_a, "weights"_a.noconvert(), "weight_scale"_a, "number"_a.noconvert(), "exact"_a.noconvert(),
+           "of_neurons"_a.noconvert(), "samples"_a.noconvert(), "channel"_a.noconvert(), "count"_a.noconvert(),
+           "start"_a.noconvert(), "u"_a.noconvert(), "forward_steps"_a.noconvert(), "first_output"_a.noconvert(),
+           "tally"_a.noconvert(), "wanted"_a.noconvert(), "first_wanted"_a, "any"_a, "threads"_a);
 }
 
 }  // namespace lava_async

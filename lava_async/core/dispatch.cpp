@@ -17,7 +17,7 @@ namespace avx512 {
 MakeEngine make_engine;
 }
 namespace wide {
-std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout>, Arithmetic, bool double_gradient);
+std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout>, Arithmetic, Scope, bool double_gradient);
 }
 
 namespace {
@@ -58,8 +58,9 @@ std::vector<std::string> instruction_sets() {
 
 std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout> net, Arithmetic arithmetic, Scope scope,
                                     bool double_gradient, const std::string& instruction_set) {
-  if (scope == Scope::CUBA && (arithmetic == Arithmetic::INT64 || arithmetic == Arithmetic::FLOAT64)) {
-    return wide::make_engine(std::move(net), arithmetic, double_gradient);
+  const bool checked = double_gradient || arithmetic == Arithmetic::FLOAT64;
+  if (checked || (scope == Scope::CUBA && arithmetic == Arithmetic::INT64)) {
+    return wide::make_engine(std::move(net), arithmetic, scope, double_gradient);
   }
   for (const InstructionSet& each : INSTRUCTION_SETS) {
     if (each.name == instruction_set && each.runs_here()) {

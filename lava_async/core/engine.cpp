@@ -6,8 +6,9 @@ namespace LAVA_ISA {
 
 std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout> net, bool integers, Scope scope) {
   if (scope == Scope::ANY) {
-    if (integers) return std::make_unique<EngineOf<AnyModel<int64_t>, AnyModel<int64_t>, float, FORWARD>>(std::move(net));
-    return std::make_unique<EngineOf<AnyModel<float>, AnyModel<float>, float, FORWARD>>(std::move(net));
+    using Integers = AnyModel<int64_t>;
+    if (integers) return std::make_unique<EngineOf<Integers, Integers, float, EVERYTHING>>(std::move(net));
+    return std::make_unique<EngineOf<AnyModel<float>, AnyModel<float>, float, EVERYTHING>>(std::move(net));
   }
   if (integers)
     return std::make_unique<EngineOf<Loihi<int32_t, true>, Loihi<int32_t, false>, float, EVERYTHING>>(std::move(net));

@@ -84,6 +84,7 @@ struct GradientResults {
   std::vector<void*> weights;                                                  // one per set of synapses
   void *keep_u = nullptr, *keep_v = nullptr, *vth = nullptr, *bias = nullptr;  // (N,)
   void* input = nullptr;                                                       // (n, T, C)
+  void* number = nullptr;  // (MOST_NUMBERS, N) of networks of any models, in the order of the names of each model
 };
 
 // A run that can be differentiated.
@@ -112,6 +113,7 @@ class Engine {
   };
   // Returns whether there is a model of this name with these numbers and this state.
   virtual bool set_model(int layer, const LayerModel&) = 0;
+  virtual bool is_differentiable(int layer) const = 0;
   virtual void set_units(const double* unit) = 0;  // (N,) what a weight of 1 adds to each neuron
   // After all is set: bounds of what runs may reach.
   virtual void prepare() = 0;
@@ -129,6 +131,11 @@ class Engine {
     std::vector<const void*> weights;                  // one per set of synapses, in the type of the gradient
     const void *keep_u, *keep_v, *vth, *bias, *a, *b;  // (N,) each, alike
     double scale = 1, weight_scale = 1;
+    // Of networks of any models, instead of keep_u .. bias and scale: the numbers of each model (MOST_NUMBERS, N), in
+    // units of the gradient and as the engine computes with them; what units of states and payloads are (N,); and by
+    // layer whether its surrogate is an arctangent.
+    const void *number = nullptr, *exact = nullptr, *state_unit = nullptr, *payload_unit = nullptr;
+    std::vector<bool> arctangent;
   };
   struct Unfit {
     int synapses = -1;

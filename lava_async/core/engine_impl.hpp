@@ -31,6 +31,11 @@ bool set_layer_model(const Layout& net, ModelNumbers<Num>& to, int layer, const 
       x.n_fields = static_cast<int>(n_state);
       x.graded = M::GRADED;
       x.complex = M::COMPLEX;
+      x.differentiable = Differentiable<M>;
+      if constexpr (Differentiable<M>) {
+        x.keeps = M::KEEPS;
+        x.keeps_always = M::KEEPS_ALWAYS;
+      }
     });
   }
   if (!known) return false;
@@ -88,6 +93,9 @@ class EngineOf : public Engine {
     } else {
       throw std::logic_error("an engine of one model");
     }
+  }
+  bool is_differentiable(int layer) const override {
+    return !M::ANY || numbers_->models.layers[layer].differentiable;
   }
   void set_weights(int synapses, Values values) override {
     for (const Part& p : net_->parts) {
@@ -172,9 +180,14 @@ class EngineOf : public Engine {
     const Layout& net = *net_;
     const double unit = 1 / parameters.scale;
     auto trained = pools_->trained.take([&] { return std::make_unique<TrainedNumbers<Num, Real>>(net); });
-    unfit = trained->set(net, parameters, numbers_->unit);
+    if constexpr (M::ANY) {
+      unfit = trained->set_any(net, parameters, *numbers_,
+                               [](int model, auto f) { visit_model<Num>(model, f); });
+    } else {
+      unfit = trained->set(net, parameters, numbers_->unit);
+    }
     if (unfit.synapses >= 0) return nullptr;
-    const bool usual = !machine && !is_counted(rules) && !rules.layered && rule.peak && !rule.differentiated &&
+    const bool usual = !M::ANY && !machine && !is_counted(rules) && !rules.layered && rule.peak && !rule.differentiated &&
                        (rule.credit == LAST || rule.credit == DELIVERED) && !net.has_delays;
     auto recorded = std::make_shared<Recorded<Num, P, Real>>(net_, pools_, std::move(trained), rules, rule, batch.n,
                                                           results.first_wanted, results.n_wanted,
@@ -186,10 +199,14 @@ class EngineOf : public Engine {
       return nullptr;
     }
     if (machine) {
-      failure = record_timed(*recorded, rules, rule, *machine, batch, results, unit, threads, asked);
+      if constexpr (M::ANY) {
+        throw std::logic_error("timed training of any models");
+      } else {
+        failure = record_timed(*recorded, rules, rule, *machine, batch, results, unit, threads, asked);
+      }
     } else if (!usual) {
       failure = record_as<M, true>(*recorded, rules, rule, batch, results, unit, threads, asked);
-    } else {
+    } else if constexpr (!M::ANY) {
       failure = visit(numbers, batch, [&](auto m) {
         return record_as<decltype(m), false>(*recorded, rules, rule, batch, results, unit, threads, asked);
       });
@@ -350,19 +367,20 @@ class EngineOf : public Engine {
     const Numbers<Num>& numbers = recorded.numbers();
     const int largest = NARROW ? largest_payload_of(numbers) : INT32_MAX;
     return each_share(recorded, rule, batch, results, unit, threads, asked,
-                      [&](Workspace<Num, P>& ws, Tape<Real>& tape, Interrupt& interrupt) {
+                      [&](Workspace<Num, P>& ws, Tape<Real, P>& tape, Interrupt& interrupt) {
                         tape.keeps_spikes = rules.layered || net_->has_delays;
-                        return [run = Forward<Model, Real, true, COUNTED>(*net_, numbers, rules, ws, &tape, interrupt,
-                                                                          largest)](Sample<Num, Real>& s, int) mutable {
-                          return run.run(s);
-                        };
+                        Forward<Model, Real, true, COUNTED> forward(*net_, numbers, rules, ws, &tape, interrupt, largest);
+                        if constexpr (M::ANY) {
+                          forward.set_units(recorded.floats().state_unit, recorded.floats().payload_unit);
+                        }
+                        return [run = std::move(forward)](Sample<Num, Real>& s, int) mutable { return run.run(s); };
                       });
   }
   Failure record_timed(Recorded<Num, P, Real>& recorded, const Rules& rules, const GradientRules& rule,
                        const Machine& machine, const Batch& batch, const Results& results, double unit, int threads,
                        const std::function<bool()>& asked) {
     return each_share(recorded, rule, batch, results, unit, threads, asked,
-                      [&](Workspace<Num, P>& ws, Tape<Real>& tape, Interrupt& interrupt) {
+                      [&](Workspace<Num, P>& ws, Tape<Real, P>& tape, Interrupt& interrupt) {
                         tape.keeps_spikes = net_->has_delays;
                         return [&, times = std::vector<int64_t>(2 * batch.n_steps + 1),
                                 run = TimedForward<M, Real, true>(*net_, recorded.numbers(), rules, machine,
@@ -383,13 +401,19 @@ class EngineOf : public Engine {
     std::vector<Failure> failures(shares.n);
     const bool done = in_threads(threads, shares.n, asked, [&](int share, Interrupt& interrupt) {
       auto ws = pools_->workspaces.take([&] { return std::make_unique<Workspace<Num, P>>(*net_); });
-      Tape<Real>& tape = recorded.tape(share);
+      Tape<Real, P>& tape = recorded.tape(share);
       const int begin = shares.begin(share), end = shares.begin(share + 1);
       tape.unit = unit;
       tape.states = rule.decays;
       tape.premature = results.premature != nullptr;
+      if constexpr (M::ANY) {
+        tape.keeps = false;
+        for (const auto& x : recorded.numbers().models.layers) {
+          tape.keeps |= x.keeps_always || (x.keeps && rule.differentiated);
+        }
+      }
       auto run = prepare(*ws, tape, interrupt);
-      tape.clear(static_cast<size_t>(end - begin) * batch.n_steps, net_->n_blocks);
+      tape.clear(static_cast<size_t>(end - begin) * batch.n_steps, net_->n_blocks, M::ANY);
       for (int b = begin; b < end; b++) {
         auto s = sample_of<Real>(batch, results, b, nullptr);
         failures[share] = run(s, b);

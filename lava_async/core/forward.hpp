@@ -18,7 +18,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
   using Base::net, Base::p, Base::rules, Base::ws, Base::tape, Base::k, Base::output_fired, Base::drop_hash;
 
  public:
-  Forward(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, P>& ws, Tape<Real>* tape,
+  Forward(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, P>& ws, Tape<Real, typename M::Payload>* tape,
           Interrupt& interrupt, int largest_payload)
       : Base(net, p, rules, ws, tape), interrupt_(interrupt), largest_payload_(largest_payload), decision_(net, rules) {
     const int depth = std::max(net.longest_delay, rules.layered && net.feedback ? 1 : 0);
@@ -28,6 +28,11 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     this->keeps_momentum = rules.order.uses_momentum();
   }
 
+  // Of networks of any models whose run is taped: what units of states and payloads are in units of the gradient.
+  void set_units(const Array<Real>& state, const Array<Real>& payload) {
+    this->units = &state;
+    this->payload_units = &payload;
+  }
   Failure run(Sample<Num, Real>& s) {
     sample_ = &s;
     open_sample();
@@ -189,7 +194,21 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       emitted_->close(INPUT, true);
     }
     if constexpr (COUNTED) ws.counts.fill(0);
-    if constexpr (TAPED) this->write_states();
+    if constexpr (TAPED) {
+      if constexpr (M::ANY) {
+        write_fields();
+      } else {
+        this->write_states();
+      }
+    }
+  }
+  // What the tape keeps of the states of any models before a time step opens.
+  void write_fields() {
+    if (!tape->states) return;
+    Real* to = &tape->open_fields[tape->at.row * MOST_FIELDS * net.n_places()];
+    for (int f = 0; f < MOST_FIELDS; f++, to += net.n_places()) {
+      for (size_t i = 0; i < net.n_places(); i++) to[i] = static_cast<Real>(ws.field[f][i]) * (*this->units)[i];
+    }
   }
   void close_time_step(int row) {
     Sample<Num, Real>& s = *sample_;
@@ -208,8 +227,13 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       for (int i = 0; i < net.n_neurons; i++) sent[i] = ws.sent[net.place_of[i]];
     }
     for (int i = 0; i < s.n_wanted; i++) {
-      s.wanted[static_cast<size_t>(row) * s.n_wanted + i] =
-          static_cast<Real>(this->count_at(net.place_of[s.first_wanted + i]));
+      const int at = net.place_of[s.first_wanted + i];
+      Real& to = s.wanted[static_cast<size_t>(row) * s.n_wanted + i];
+      if constexpr (M::ANY && TAPED) {
+        to = static_cast<Real>(ws.sent[at]) * (*this->payload_units)[at];
+      } else {
+        to = static_cast<Real>(this->count_at(at));
+      }
     }
   }
 

@@ -82,6 +82,8 @@ struct ModelNumbers {
   struct OfLayer {
     int model = -1, n_fields = 0;
     bool graded = false, complex = false, waits = false, sync = false;
+    bool keeps = false, keeps_always = false;  // whether a check keeps something for its derivative
+    bool differentiable = false;
   };
   std::vector<OfLayer> layers;
   Array<Num> number[MOST_NUMBERS];              // by place

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "engine.hpp"
+#include "any_backward.hpp"
 #include "share.hpp"
 #include "threads.hpp"
 #include "timed_backward.hpp"
@@ -50,13 +51,15 @@ struct Shares {
 template <class Num, class P, class Real>
 struct Pools {
   Pool<Workspace<Num, P>> workspaces;
-  Pool<Tape<Real>> tapes;
+  Pool<Tape<Real, P>> tapes;
   Pool<TrainedNumbers<Num, Real>> trained;
   Pool<Gradients<Real>> gradients;
 };
 
 template <class Num, class P, class Real>
 class Recorded : public DifferentiableRun {
+  static constexpr bool ANY = !std::is_same_v<P, int32_t>;  // networks of any models
+
  public:
   Recorded(std::shared_ptr<const Layout> net, std::shared_ptr<Pools<Num, P, Real>> pools,
            std::unique_ptr<TrainedNumbers<Num, Real>> trained, const Rules& rules, const GradientRules& rule, int n,
@@ -75,7 +78,7 @@ class Recorded : public DifferentiableRun {
         usual_(usual),
         cores_(std::move(cores)) {
     for (int i = 0; i < shares_.n; i++) {
-      tapes_.push_back(pools_->tapes.take([] { return std::make_unique<Tape<Real>>(); }));
+      tapes_.push_back(pools_->tapes.take([] { return std::make_unique<Tape<Real, P>>(); }));
     }
   }
   ~Recorded() override {
@@ -84,9 +87,10 @@ class Recorded : public DifferentiableRun {
   }
 
   const Shares& shares() const { return shares_; }
-  Tape<Real>& tape(int share) { return *tapes_[share]; }
+  Tape<Real, P>& tape(int share) { return *tapes_[share]; }
   const Numbers<Num>& numbers() const { return trained_->numbers; }
   const TimedNetwork* cores() const { return cores_.get(); }
+  const Trainable<Real>& floats() const { return trained_->floats; }
 
   Status backward(const Batch& batch, const void* derivative, const GradientResults& to, int threads,
                   const std::function<bool()>& asked) override {
@@ -96,8 +100,8 @@ class Recorded : public DifferentiableRun {
     std::vector<std::unique_ptr<Gradients<Real>>> gradients(shares_.n);
     const bool done = in_threads(threads, shares_.n, asked, [&](int share, Interrupt& interrupt) {
       gradients[share] = pools_->gradients.take([] { return std::make_unique<Gradients<Real>>(); });
-      gradients[share]->make(net);
-      const Tape<Real>& tape = *tapes_[share];
+      gradients[share]->make(net, ANY);
+      const Tape<Real, P>& tape = *tapes_[share];
       const int first = shares_.begin(share), n = shares_.begin(share + 1) - first;
       const auto sample = [&](int i) {
         const size_t b = first + i;
@@ -111,7 +115,12 @@ class Recorded : public DifferentiableRun {
         s.place = tape.begins[i];
         return s;
       };
-      if (usual_) {
+      if constexpr (ANY) {
+        AnyBackward<Num, Real> walker(net, rules_, rule, tape, trained_->floats, trained_->numbers.models,
+                                      static_cast<const Num*>(batch.payload), *gradients[share]);
+        for (int i = 0; i < n && !interrupt.raised(); i++) walker.run(sample(i), first_wanted_, n_wanted_, interrupt);
+        return;
+      } else if (usual_) {
         std::vector<std::unique_ptr<UsualBackward<Real>>> walkers;
         for (int i = 0; i < std::min(n, SIDE_BY_SIDE); i++) {
           walkers.push_back(
@@ -145,34 +154,46 @@ class Recorded : public DifferentiableRun {
   const double weight_scale_, unit_;
   const bool usual_;
   const std::shared_ptr<const TimedNetwork> cores_;  // of a timed run, else nullptr
-  std::vector<std::unique_ptr<Tape<Real>>> tapes_;
+  std::vector<std::unique_ptr<Tape<Real, P>>> tapes_;
 
   // Adds up shares in their order, in the shapes of users.
   void add_up(const std::vector<std::unique_ptr<Gradients<Real>>>& gradients, const GradientResults& to) {
     const Layout& net = *net_;
-    const auto neurons = [&](Array<Real> Gradients<Real>::* of, void* into) {
+    [[maybe_unused]] const auto neurons = [&](Array<Real> Gradients<Real>::* of, void* into) {
       for (int i = 0; into && i < net.n_neurons; i++) {
         Real total = 0;
         for (const auto& g : gradients) total += ((*g).*of)[net.place_of[i]];
         static_cast<Real*>(into)[i] = total;
       }
     };
-    neurons(&Gradients<Real>::keep_u, to.keep_u);
-    neurons(&Gradients<Real>::keep_v, to.keep_v);
-    neurons(&Gradients<Real>::vth, to.vth);
-    neurons(&Gradients<Real>::bias, to.bias);
+    if constexpr (ANY) {
+      for (size_t q = 0; to.number && q < MOST_NUMBERS; q++) {
+        for (int i = 0; i < net.n_neurons; i++) {
+          Real total = 0;
+          for (const auto& g : gradients) total += g->number[q][net.place_of[i]];
+          static_cast<Real*>(to.number)[q * net.n_neurons + i] = total;
+        }
+      }
+    } else {
+      neurons(&Gradients<Real>::keep_u, to.keep_u);
+      neurons(&Gradients<Real>::keep_v, to.keep_v);
+      neurons(&Gradients<Real>::vth, to.vth);
+      neurons(&Gradients<Real>::bias, to.bias);
+    }
     for (size_t i = 1; i < gradients.size(); i++) {
       Real* total = gradients[0]->weights.get();
       const Real* more = gradients[i]->weights.get();
       for (size_t at = 0; at < net.n_weights; at += BLOCK) store(total + at, load(total + at) + load(more + at));
     }
     const Real* total = gradients.empty() ? nullptr : gradients[0]->weights.get();
-    const Real scale = static_cast<Real>(weight_scale_ * unit_);
+    const Real scale = static_cast<Real>(weight_scale_ * (ANY ? 1 : unit_));
     for (const Part& p : net.parts) {
       Real* into = static_cast<Real*>(to.weights[p.synapses]);
       if (!into || !total) continue;
       each_weight(net, p, [&](size_t at, int target, size_t weight) {
-        into[weight] += total[at] * (scale * static_cast<Real>(trained_->numbers.unit[target]));
+        Real factor = scale * static_cast<Real>(trained_->numbers.unit[target]);
+        if constexpr (ANY) factor *= trained_->floats.state_unit[target];
+        into[weight] += total[at] * factor;
       });
     }
   }

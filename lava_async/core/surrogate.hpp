@@ -29,12 +29,16 @@ LAVA_INLINE Block<double> exp_minus(Block<double> y) {
   return load(all);
 }
 
-// The slope of neurons i .. i + 15 at a voltage.
+// The slope of neurons i .. i + 15 that exceed their thresholds by x.
+template <class Real>
+LAVA_INLINE Block<Real> slope_beyond(const Trainable<Real>& w, Surrogate surrogate, size_t i, Block<Real> x) {
+  const auto y = load(&w.a[i]) * x, b = load(&w.b[i]);
+  return surrogate == EXPONENTIAL ? b * exp_minus(abs(y)) : b / (b + y * y);
+}
+// The same at a voltage.
 template <class Real>
 LAVA_INLINE Block<Real> slope_at(const Trainable<Real>& w, Surrogate surrogate, size_t i, Block<Real> voltage) {
-  const auto y = load(&w.a[i]) * (voltage - load(&w.vth[i]));
-  const auto b = load(&w.b[i]);
-  return surrogate == EXPONENTIAL ? b * exp_minus(abs(y)) : b / (b + y * y);
+  return slope_beyond(w, surrogate, i, voltage - load(&w.vth[i]));
 }
 
 }  // namespace LAVA_ISA

@@ -1,6 +1,7 @@
 // What the forward pass saves for the backward pass.
 #pragma once
 #include "layout.hpp"
+#include "numbers.hpp"
 #include "spikes.hpp"
 
 namespace lava_async {
@@ -23,8 +24,8 @@ struct TapePlace {
   size_t row = 0, step = 0, group = 0, check = 0, touched = 0;
 };
 
-// Of several samples, one after another; in units of the gradient.
-template <class Real>
+// Of several samples, one after another; in units of the gradient. P: the type of payloads, see SpikesOf.
+template <class Real, class P = int32_t>
 struct Tape {
   Array<Step> step;
   Array<int32_t> source;          // groups that were delivered
@@ -35,31 +36,43 @@ struct Tape {
   Array<Bits> fired, refractory;  // (rows, blocks) at the end of each time step
   Array<size_t> row_end;          // (rows,) steps at the end of each time step
   // Of runs in which neurons fire repeatedly, or which are differentiated in other ways than the usual one:
-  Array<int32_t> payload, emission;  // of the groups; forward step of the first emission, -1 of input
+  Array<P> payload;                    // of the groups
+  Array<int32_t> emission;             // forward step of the first emission, -1 of input
   // Of timed runs a group is one message; `emission` then numbers the firings of its source in the time step, from 0.
-  Array<size_t> reach;               // which synapses a message takes (TimedNetwork)
-  Array<Real> voltage;               // (checks, 16)
-  Array<Real> open_u, open_v;        // (rows, places) states before each opening
-  std::vector<SpikeRow> spikes;      // (rows,) what neurons emitted
+  Array<size_t> reach;                 // which synapses a message takes (TimedNetwork)
+  Array<Real> voltage;                 // (checks, 16)
+  Array<Real> open_u, open_v;          // (rows, places) states before each opening
+  std::vector<SpikeRowOf<P>> spikes;   // (rows,) what neurons emitted
+  // Of networks of any models, where `voltage` is by how much a neuron exceeds its threshold: what else the check of a
+  // model needs to be undone (checks, 16), which neurons were held (checks,), which waited out their refractory steps
+  // (rows, blocks), and all states before each opening, (rows, MOST_FIELDS, places).
+  Array<Real> kept, open_fields;
+  Array<Bits> held, waits_out;
 
   TapePlace at;
   std::vector<TapePlace> begins;  // of the samples
   double unit = 1;                // what one unit of the state is in units of the gradient
-  bool states = false;            // whether `open_u`, `open_v` are kept
+  bool states = false;            // whether states before each opening are kept
+  bool keeps = false;             // whether `kept` is
   bool keeps_spikes = false;
   bool premature = false;  // whether premature spikes are looked for
 
-  void clear(size_t n_rows, size_t n_blocks) {
+  void clear(size_t n_rows, size_t n_blocks, bool any_model) {
     at = TapePlace{};
     begins.clear();
-    peak.reserve(n_rows * n_blocks * BLOCK);
+    if (any_model) {
+      waits_out.reserve(n_rows * n_blocks);
+      if (states) open_fields.reserve(n_rows * MOST_FIELDS * n_blocks * BLOCK);
+    } else {
+      peak.reserve(n_rows * n_blocks * BLOCK);
+      if (states) {
+        open_u.reserve(n_rows * n_blocks * BLOCK);
+        open_v.reserve(n_rows * n_blocks * BLOCK);
+      }
+    }
     fired.reserve(n_rows * n_blocks);
     refractory.reserve(n_rows * n_blocks);
     row_end.reserve(n_rows);
-    if (states) {
-      open_u.reserve(n_rows * n_blocks * BLOCK);
-      open_v.reserve(n_rows * n_blocks * BLOCK);
-    }
     if (keeps_spikes && spikes.size() < n_rows) spikes.resize(n_rows);
   }
 };

@@ -17,11 +17,11 @@ class TapeWriter {
   const Numbers<Num>& p;
   const Rules& rules;
   Workspace<Num, typename M::Payload>& ws;
-  Tape<Real>* tape;
+  Tape<Real, typename M::Payload>* tape;
   int k = 0;  // forward step
 
   TapeWriter(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, typename M::Payload>& ws,
-             Tape<Real>* tape)
+             Tape<Real, typename M::Payload>* tape)
       : net(net), p(p), rules(rules), ws(ws), tape(tape) {}
 
   static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
@@ -78,7 +78,7 @@ class TapeWriter {
       }
     }
   }
-  void write_member(int source, int payload, int emission) {
+  void write_member(int source, typename M::Payload payload, int emission) {
     tape->source.reserve(tape->at.group + BLOCK + 1);
     tape->payload.reserve(tape->at.group + BLOCK + 1);
     tape->emission.reserve(tape->at.group + BLOCK + 1);
@@ -117,11 +117,15 @@ class TapeWriter {
     for (int b = 0; b < net.n_blocks; b++) {
       tape->refractory[row * net.n_blocks + b] =
           rules.refractory ? static_cast<Bits>(fired[b] & (COUNTED ? ~ws.free[b] : 0xffff)) : Bits(0);
-      const auto peak = to<Real>(load(&ws.peak[place(b)]));
-      store(&tape->peak[row * net.n_places() + place(b)], peak * splat(static_cast<Real>(tape->unit)));
+      if constexpr (M::ANY) {
+        tape->waits_out[row * net.n_blocks + b] = ws.waits_out[b];
+      } else {
+        const auto peak = to<Real>(load(&ws.peak[place(b)]));
+        store(&tape->peak[row * net.n_places() + place(b)], peak * splat(static_cast<Real>(tape->unit)));
+      }
     }
     if (tape->keeps_spikes) {
-      SpikeRow& kept = tape->spikes[row];
+      auto& kept = tape->spikes[row];
       kept.open(net.n_layers());
       for (int l = INPUT; l < net.n_layers(); l++) {
         const auto s = emitted->of(net, l);
@@ -133,7 +137,12 @@ class TapeWriter {
   // What was pending when the time step ended, as a forward step of its own.
   void write_dropped() {
     ws.queue.each([&](int source) {
-      write_member(source, ws.waiting[source + net.n_inputs], ws.emission[source + net.n_inputs]);
+      const int at = source + net.n_inputs;
+      if constexpr (M::ANY) {
+        write_member(source, ws.payload[at], ws.emission[at]);
+      } else {
+        write_member(source, ws.waiting[at], ws.emission[at]);
+      }
     });
     const int now = k;
     k = -1;

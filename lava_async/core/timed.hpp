@@ -20,7 +20,8 @@ class TimedForward : TimedNeurons<M> {
 
  public:
   TimedForward(const Layout& net, const Numbers<Num>& p, const Rules& rules, const Machine& machine,
-               const TimedNetwork& cores, Workspace<Num, P>& ws, Interrupt& interrupt, Tape<Real>* tape = nullptr)
+               const TimedNetwork& cores, Workspace<Num, P>& ws, Interrupt& interrupt,
+               Tape<Real, P>* tape = nullptr)
       : Base(net, p, rules, ws),
         machine_(machine),
         cores_(cores),

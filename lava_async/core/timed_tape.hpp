@@ -15,7 +15,7 @@ class TimedTape : TapeWriter<M, Real, true, true> {
  public:
   using Base::close_row, Base::write_states, Base::write_premature;
   TimedTape(const Layout& net, const Numbers<typename M::Num>& p, const Rules& rules,
-            Workspace<typename M::Num, typename M::Payload>& ws, Tape<Real>* tape)
+            Workspace<typename M::Num, typename M::Payload>& ws, Tape<Real, typename M::Payload>* tape)
       : Base(net, p, rules, ws, tape) {}
 
   void open_sample() { tape->begins.push_back(tape->at); }

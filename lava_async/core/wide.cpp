@@ -7,7 +7,16 @@
 namespace lava_async {
 namespace LAVA_ISA {
 
-std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout> net, Arithmetic arithmetic, bool double_gradient) {
+std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout> net, Arithmetic arithmetic, Scope scope,
+                                    bool double_gradient) {
+  if (scope == Scope::ANY) {
+    using Floats = AnyModel<double>;
+    if (arithmetic == Arithmetic::FLOAT64) {
+      return std::make_unique<EngineOf<Floats, Floats, double, GRADIENTS>>(std::move(net));
+    }
+    using Any = AnyModel<int64_t>;
+    return std::make_unique<EngineOf<Any, Any, double, GRADIENTS>>(std::move(net));
+  }
   using Integers = Loihi<int64_t, true>;
   if (arithmetic == Arithmetic::FLOAT64) {
     return std::make_unique<EngineOf<Cuba<double>, Cuba<double>, double, GRADIENTS>>(std::move(net));

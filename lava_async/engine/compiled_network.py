@@ -69,15 +69,13 @@ class CompiledNetwork:
         engine.set_neurons(keep_u, keep_v, vth, bias, self._units())
         return engine
 
-    @cached_property
-    def any(self) -> _core.Engine:
-        """The engine for networks of any models and payloads of any number: float32, or integers of 64 bits."""
-        arithmetic: Any = "int64" if self.integers else "float32"
-        engine = _core.Engine(self._spec(), arithmetic, instruction_set(), False, any_model=True)
+    def any_engine(self, arithmetic: str, double_gradient: bool = False) -> _core.Engine:
+        """Return an engine for networks of any models without weights."""
+        engine = _core.Engine(self._spec(), arithmetic, instruction_set(), double_gradient, any_model=True)
         engine.set_units(self._units())
         for layer in range(len(self.network.layers)):
             model = self.network.params_of(layer)
-            numbers = model.arrays()
+            numbers = model.arrays(np.dtype(arithmetic).type)
             known = engine.set_model(
                 layer,
                 model.core_name or "",
@@ -87,6 +85,12 @@ class CompiledNetwork:
             )
             if not known:
                 raise InvalidType("Network.params", model.describe(), "a model as the core has it: rebuild the core")
+        return engine
+
+    @cached_property
+    def any(self) -> _core.Engine:
+        """The engine for networks of any models and payloads of any number: float32, or integers of 64 bits."""
+        engine = self.any_engine("int64" if self.integers else "float32")
         for i, s in enumerate(self.network.synapses):
             engine.set_weights(i, np.ascontiguousarray(weights_of(s).real))
         for k, (_, weights) in enumerate(self.complex_synapses(), len(self.network.synapses)):

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.neurons import cuba, loihi
-from lava_async.neurons.base import LARGEST, Fields, NeuronModel
+from lava_async.neurons.base import LARGEST, Fields, NeuronModel, Training
 from lava_async.neurons.loihi import BIAS_RANGES, ONE, STATE_SHIFT, LoihiArithmetic
+
+_DECAYS = "keep_u", "keep_v", "keep_theta", "keep_rho"
 
 
 class Alif(NamedTuple):
@@ -88,6 +90,7 @@ class AlifParams(Adaptive):
     bias: ArrayLike = 0.0
 
     core: ClassVar[str] = "ALIF"
+    derivatives: ClassVar[Training | None] = Training(_DECAYS)
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         **dict.fromkeys(("du", "dv", "dth", "drho"), (0, 1)),
         "vth": (0, LARGEST),
@@ -146,6 +149,7 @@ class LoihiAlifParams(Adaptive, LoihiArithmetic[Alif]):
     weight_exp: ArrayLike = 0
 
     core: ClassVar[str] = "ALIF"
+    derivatives: ClassVar[Training | None] = Training(_DECAYS, ONE)
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "du": (-1, 4095),
         **dict.fromkeys(("dv", "dth", "drho"), (0, 4096)),

@@ -14,7 +14,9 @@ methods are the four parts of section 8.0 of the semantics, each a pure function
 
 `p` holds the parameters as :meth:`NeuronModel.arrays` makes them, `s` maps the names in `state` to arrays. The queue,
 schedules, refractoriness, delays, stop rules and records do not depend on the model. The reference engine runs any
-model; the core, files and gradients take those that they know, and refuse the others by name.
+model; the core, files and gradients take those that they know, and refuse the others by name. A model that can be
+trained says so (:class:`Training`); its derivatives are beside its equations in the core and in
+``lava_async/training/dense_models.py``.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from abc import ABC, abstractmethod
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -53,6 +55,17 @@ Reader = Callable[[str, ArrayLike], NDArray[Any]]
 LARGEST = float(np.finfo(np.float32).max)
 _INT32 = 2**31 - 1
 _OF_EVERY_MODEL = "refractory_steps", "sync_threshold"
+
+
+class Training(NamedTuple):
+    """What training knows of a model besides its derivatives: its units. Models in floating point have none."""
+
+    factors: tuple[str, ...] = ()
+    """Numbers of ``arrays()`` that are factors of the state; integers are 4096ths. All others are in its units."""
+    state_scale: int = 1
+    """How many of its units of the state a unit of the gradient is."""
+    payload_scale: int = 1
+    """The same of what it sends."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -93,6 +106,8 @@ class NeuronModel(ArrayRecord, ABC, Generic[P]):
     """Parameters that are one word for all neurons, the default first."""
     core: ClassVar[str] = ""
     """Name of the model in the core (``lava_async/core/neurons``), which it then runs; its words follow."""
+    derivatives: ClassVar[Training | None] = None
+    """How it is trained; None: it has no derivatives, and networks with such neurons cannot be trained."""
 
     def __post_init__(self) -> None:
         read = integer_array if self.dtype is np.int64 else real_array
@@ -166,6 +181,12 @@ class NeuronModel(ArrayRecord, ABC, Generic[P]):
         """Name of the model in the core; None: the core has none. A subclass is another model."""
         name = vars(type(self)).get("core")
         return " ".join((name, *self.words())) if name else None
+
+    @property
+    def training(self) -> Training | None:
+        """How it is trained, None if it has no derivatives. A subclass is another model."""
+        found: Training | None = vars(type(self)).get("derivatives")
+        return found
 
     def describe(self) -> str:
         """Return the name of the class and what is asked for besides, as in "CubaParams(reset='subtract')"."""

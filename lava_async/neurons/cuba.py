@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.neurons.base import LARGEST, Fields, NeuronModel
+from lava_async.neurons.base import LARGEST, Fields, NeuronModel, Training
 
 RESETS = ("zero", "subtract")
 
@@ -103,6 +103,7 @@ class CubaParams(NeuronModel[Cuba]):
     reset: str = "zero"
 
     core: ClassVar[str] = "CUBA"
+    derivatives: ClassVar[Training | None] = Training(("keep_u", "keep_v"))
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "du": (0, 1),
         "dv": (0, 1),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.neurons.base import Fields, NeuronModel, P
+from lava_async.neurons.base import Fields, NeuronModel, P, Training
 from lava_async.neurons.cuba import RESETS, Leaking, check_subtract
 from lava_async.records import check_range, whole_array
 
@@ -151,6 +151,7 @@ class LoihiParams(LoihiArithmetic[Loihi]):
     reset: str = "zero"
 
     core: ClassVar[str] = "CUBA"
+    derivatives: ClassVar[Training | None] = Training(("keep_u", "keep_v"), ONE)
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "du": (-1, 4095),
         "dv": (0, 4096),

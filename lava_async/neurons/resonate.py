@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from lava_async.errors import InvalidValue
-from lava_async.neurons.base import LARGEST, Fields, NeuronModel, Reader
+from lava_async.neurons.base import LARGEST, Fields, NeuronModel, Reader, Training
 from lava_async.neurons.loihi import DECAY_BITS, ONE, STATE_SHIFT, LoihiArithmetic, clip
 from lava_async.records import array_of, real_array
 
@@ -100,6 +100,7 @@ class ResonateParams(Resonating):
     variant: str = "rf"
 
     core: ClassVar[str] = "resonate"
+    derivatives: ClassVar[Training | None] = Training(("cos", "sin"))
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"alpha": (0, 1), "vth": (-LARGEST, LARGEST)}
 
     def arrays(self, dtype: DTypeLike | None = np.float32) -> Resonator:
@@ -157,6 +158,7 @@ class LoihiResonateParams(Resonating, LoihiArithmetic[Resonator]):
     variant: str = "rf"
 
     core: ClassVar[str] = "resonate"
+    derivatives: ClassVar[Training | None] = Training(("cos", "sin"), ONE)
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         "alpha": (0, 1),
         "vth": (1 - 2**25, 2**25 - 1),

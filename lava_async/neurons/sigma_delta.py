@@ -12,8 +12,8 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from lava_async.neurons.base import LARGEST, Fields, NeuronModel
-from lava_async.neurons.loihi import BIAS_RANGES, STATE_SHIFT, LoihiArithmetic
+from lava_async.neurons.base import LARGEST, Fields, NeuronModel, Training
+from lava_async.neurons.loihi import BIAS_RANGES, ONE, STATE_SHIFT, LoihiArithmetic
 
 ACTIVATIONS = ("relu", "unit")
 _WIDEST = 2**62
@@ -135,6 +135,7 @@ class SigmaDeltaParams(Sigma):
     activation: str = "relu"
 
     core: ClassVar[str] = "sigma-delta"
+    derivatives: ClassVar[Training | None] = Training()
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, LARGEST), "bias": (-LARGEST, LARGEST)}
 
     def arrays(self, dtype: DTypeLike | None = np.float32) -> SigmaDelta:
@@ -179,6 +180,7 @@ class LoihiSigmaDeltaParams(Integers[SigmaDelta], Sigma):
     activation: str = "relu"
 
     core: ClassVar[str] = "sigma-delta"
+    derivatives: ClassVar[Training | None] = Training((), ONE << STATE_SHIFT, ONE)
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, _WIDEST), **BIAS_RANGES, "weight_exp": (0, 15)}
 
     def __post_init__(self) -> None:
@@ -217,6 +219,7 @@ class DeltaParams(Encoder):
     vth: ArrayLike
 
     core: ClassVar[str] = "delta"
+    derivatives: ClassVar[Training | None] = Training()
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, LARGEST)}
 
     def arrays(self, dtype: DTypeLike | None = np.float32) -> Delta:
@@ -252,6 +255,7 @@ class LoihiDeltaParams(Integers[Delta], Encoder):
     weight_exp: ArrayLike = 0
 
     core: ClassVar[str] = "delta"
+    derivatives: ClassVar[Training | None] = Training((), ONE << STATE_SHIFT, ONE)
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"vth": (0, _WIDEST), "weight_exp": (0, 15)}
 
     def arrays(self, dtype: DTypeLike | None = np.int64) -> Delta:

@@ -7,7 +7,7 @@ the gradient, which section 6 of the project's semantics defines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from lava_async.engine import Setup
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
-from lava_async.neurons import CubaParams, LoihiParams, unknown
+from lava_async.neurons import CubaParams, LoihiParams, NeuronModel, unknown
 from lava_async.neurons.loihi import ONE, STATE_SHIFT
 from lava_async.schedules import ExecutionKind
 from lava_async.spikes import SpikeBatch
@@ -77,8 +77,14 @@ def check_trainable(network: Network) -> None:
     InvalidType
         If one of their models has none: the error names it.
     """
-    if name := unknown(network.params, CubaParams, LoihiParams):
-        raise InvalidType("Network.params", name, "CubaParams or LoihiParams: other neurons have no gradient yet")
+    for _, model in network.models:
+        if model.training is None:
+            raise InvalidType("Network.params", model.describe(), "a model with derivatives (NeuronModel.derivatives)")
+
+
+def is_plain(network: Network) -> bool:
+    """Tell whether all neurons are current-based and reset to zero, and nothing more."""
+    return unknown(network.params, CubaParams, LoihiParams) is None
 
 
 def check_credit(schedule: ExecutionKind, gradient: Gradient) -> None:
@@ -108,6 +114,8 @@ class Parameters(NamedTuple):
     def of(cls, network: Network, dtype: torch.dtype = torch.float32, device: object = None) -> Parameters:
         """Return the parameters of a network."""
         check_trainable(network)
+        if not is_plain(network):
+            raise InvalidType("Network.params", network.params.describe(), "plain: ModelParameters takes other models")
         weights: list[Any] = [weights_of(s) for s in network.synapses]
         params: Any = network.params
         arrays: Any = params.arrays(np.float64)
@@ -124,6 +132,63 @@ class Parameters(NamedTuple):
         widest = torch.float64 if any(x.dtype == torch.float64 for x in tensors) else torch.float32
         tensors = [x.to(widest) for x in tensors]
         return Parameters(tuple(tensors[4:]), *tensors[:4])
+
+
+class ModelParameters(NamedTuple):
+    """Everything that a run of a network of any models may be differentiated by; as :class:`Parameters`."""
+
+    weights: tuple[Tensor, ...]
+    """One tensor per item of ``network.synapses``, shaped as its weights; complex into resonators."""
+    numbers: tuple[dict[str, Tensor], ...]
+    """For each layer what ``arrays()`` of its model names, (n,) each: states in units of the gradient, factors as
+    such."""
+
+    @classmethod
+    def of(cls, network: Network, dtype: torch.dtype = torch.float32, device: object = None) -> ModelParameters:
+        """Return the parameters of a network."""
+        check_trainable(network)
+        grid = network.params.tag == "fixed_pt"
+        weights = []
+        for s in network.synapses:
+            values = np.asarray(weights_of(s)) / (WEIGHT_SCALE if grid else 1)
+            kind = dtype if values.dtype.kind != "c" else complex_of(dtype)
+            weights.append(torch.tensor(values, dtype=kind, device=device))
+        numbers = []
+        for layer in range(len(network.layers)):
+            model = network.params_of(layer)
+            arrays: Any = model.arrays(np.float64)
+            scales = scales_of(model, arrays._fields)
+            each = zip(arrays._asdict().items(), scales, strict=True)
+            numbers.append({name: torch.tensor(x / scale, dtype=dtype, device=device) for (name, x), scale in each})
+        return cls(tuple(weights), tuple(numbers))
+
+    def unified(self) -> ModelParameters:
+        """Return all in the widest floating type among them; InvalidType if one of them cannot hold the grid."""
+        parts = [torch.view_as_real(w) if w.is_complex() else w for w in self.weights]
+        tensors = [*parts, *(x for numbers in self.numbers for x in numbers.values())]
+        check_floating("parameters", tensors)
+        widest = torch.float64 if any(x.dtype == torch.float64 for x in tensors) else torch.float32
+        weights = tuple(w.to(complex_of(widest) if w.is_complex() else widest) for w in self.weights)
+        numbers = tuple({name: x.to(widest) for name, x in each.items()} for each in self.numbers)
+        return ModelParameters(weights, numbers)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the real numbers."""
+        return next(iter(self.numbers[0].values())).dtype
+
+
+def complex_of(dtype: torch.dtype) -> torch.dtype:
+    """Return the complex type of a floating type."""
+    return torch.complex128 if dtype == torch.float64 else torch.complex64
+
+
+def scales_of(model: NeuronModel, names: Sequence[str]) -> list[int]:
+    """Return how many units of the engine a unit of the gradient is, for numbers of a model by name."""
+    training = model.training
+    assert training is not None
+    one = ONE if model.tag == "fixed_pt" else 1
+    return [one if name in training.factors else training.state_scale for name in names]
 
 
 def check_floating(where: str, tensors: Iterable[Tensor]) -> None:
@@ -151,7 +216,8 @@ class Run(NamedTuple):
     """What a batch did."""
 
     counts: Tensor
-    """(B, N, T) spikes of the neurons that were asked for, all by default; what the loss is made of."""
+    """(B, N, T) what the neurons sent that were asked for, all by default: spikes, or sums of the payloads of graded
+    neurons in units of the gradient. What the loss is made of."""
     current: Tensor
     voltage: Tensor
     """(B, N) each: u and v at the end, without gradient."""
@@ -176,7 +242,7 @@ class GradientEngine(Protocol):
         self,
         setup: Setup,
         gradient: Gradient,
-        parameters: Parameters,
+        parameters: Parameters | ModelParameters,
         spikes: Tensor | SpikeBatch,
         samples: NDArray[np.int64],
         neurons: slice = slice(None),

@@ -79,6 +79,33 @@ class Exponential:
         return replace(self, tau=_part(self.tau, neurons), scale=_part(self.scale, neurons))
 
 
+@dataclass(frozen=True)
+class PerLayer:
+    """Surrogates of layers that follow one another.
+
+    Parameters
+    ----------
+    parts : tuple of (int, Surrogate)
+        The number of neurons of each layer, and their surrogate.
+    """
+
+    parts: tuple[tuple[int, Surrogate], ...]
+
+    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+        sizes = [size for size, _ in self.parts]
+        found = [s.derivative(part) for part, (_, s) in zip(x.split(sizes, -1), self.parts, strict=True)]
+        return torch.cat(found, -1)
+
+    def part(self, neurons: slice) -> Surrogate:
+        """Return the surrogate of a layer."""
+        start = 0
+        for size, surrogate in self.parts:
+            if (start, start + size) == (neurons.start, neurons.stop):
+                return surrogate
+            start += size
+        raise InvalidValue("neurons", neurons, "those of one layer")
+
+
 Choice = Surrogate | Callable[[Tensor], Surrogate] | Literal["slayer"]
 """What a network takes: a surrogate, a function of the thresholds (N,) that returns one, or the blocks' own."""
 

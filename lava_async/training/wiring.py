@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lava_async.network import Network
-from lava_async.neurons import LoihiParams
+from lava_async.training.gradient import WEIGHT_SCALE
 
 
 class Reachability:
@@ -46,7 +46,7 @@ class Wiring:
         self.size = (N, C + N)
         layer = np.concatenate([np.full(C, -1), network.layer_of])
         self._places: list[list[tuple[int, Tensor, Tensor]]] = []
-        synapse: dict[int, NDArray[np.bool_]] = {0: np.zeros(self.size, bool)}
+        synapse: dict[int, NDArray[np.float32]] = {0: np.zeros(self.size, np.float32)}
         for index, s in zip(_indices(network), network.synapses, strict=True):
             fans = [index.fan_out(j) for j in range(s.n_source)]
             pre = np.repeat(np.arange(s.n_source), [len(f.target) for f in fans]) + network.start_of(s.source) + C
@@ -57,21 +57,23 @@ class Wiring:
             parts = []
             for d in np.unique(delay).tolist():
                 here = delay == d
-                synapse.setdefault(d, np.zeros(self.size, bool))[post[here], pre[here]] = True
+                np.add.at(synapse.setdefault(d, np.zeros(self.size, np.float32)), (post[here], pre[here]), 1)
                 place = post[here] * (C + N) + pre[here]
                 parts.append((d, torch.from_numpy(place), torch.from_numpy(weight[here])))
             self._places.append(parts)
-        self.touch = {d: Reachability(there) for d, there in synapse.items()}
-        self.touch_by_neurons = Reachability(synapse[0][:, C:])
+        #: How many synapses lead from each source to each target, (N, S) per delay.
+        self.synapses = {d: torch.from_numpy(there) for d, there in synapse.items()}
+        self.touch = {d: Reachability(there > 0) for d, there in synapse.items()}
+        self.touch_by_neurons = Reachability(synapse[0][:, C:] > 0)
         #: Whose spikes wait in the queue: sources with a synapse without delay, or with no synapse at all.
         self.queued = synapse[0].any(0) | ~np.any([there.any(0) for there in synapse.values()], axis=0)
         #: Layers that spikes of neurons can reach within a time step.
         self.fed = [bool(synapse[0][rows, C:].any()) for rows in network.layer_slices]
-        self._gain = 2.0 ** _weight_exponents(network)
+        self._gain = _gain(network)
 
     def matrices(self, weights: Sequence[Tensor], like: Tensor) -> dict[int, Tensor]:
         """Return one (N, S) matrix per delay in time steps, 0 included; differentiable by the weights."""
-        gain = torch.from_numpy(self._gain).to(like)[:, None]
+        gain = torch.from_numpy(self._gain).to(like)
         flat = {d: like.new_zeros(self.size[0] * self.size[1]) for d in self.touch}
         for w, parts in zip(weights, self._places, strict=True):
             for d, place, index in parts:
@@ -84,6 +86,14 @@ def _indices(network: Network) -> list[Any]:
     return [s.map_weights(lambda _, w: np.arange(w.size).reshape(w.shape)) for s in network.synapses]
 
 
-def _weight_exponents(network: Network) -> NDArray[Any]:
-    exponents = network.params.weight_exp if isinstance(network.params, LoihiParams) else 0
-    return np.broadcast_to(np.asarray(exponents), (network.n_neurons,)).astype(np.float64)
+def _gain(network: Network) -> NDArray[np.float64]:
+    """Return what a weight of 1 adds for a payload of 1, in units of the gradient: (N, S), or (N, 1)."""
+    n = network.n_neurons
+    if network.params.tag != "fixed_pt":
+        return np.ones((n, 1))
+    state, payload = np.ones(n), np.ones(n)
+    for rows, model in network.models:
+        assert model.training is not None
+        state[rows], payload[rows] = model.training.state_scale, model.training.payload_scale
+    unit = network.params.arriving(np.full(n, WEIGHT_SCALE), np.arange(n)) / state
+    return np.asarray(unit[:, None] * np.concatenate([np.ones(network.n_inputs), payload]))

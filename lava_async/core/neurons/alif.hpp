@@ -10,7 +10,7 @@ struct Alif {
   static constexpr const char* NAME = "ALIF";
   static constexpr const char* NUMBERS[] = {"keep_u", "keep_v", "keep_theta", "keep_rho", "vth", "theta_step", "bias"};
   static constexpr const char* STATE[] = {"u", "v", "theta", "rho"};
-  static constexpr bool GRADED = false, COMPLEX = false;
+  static constexpr bool GRADED = false, COMPLEX = false, KEEPS = true, KEEPS_ALWAYS = false;
   enum { KEEP_U, KEEP_V, KEEP_THETA, KEEP_RHO, VTH, THETA_STEP, BIAS };
   enum { U, V, THETA, RHO };
 
@@ -32,6 +32,50 @@ struct Alif {
     s.field[RHO] = select(over, s.field[RHO] + (theta + theta), s.field[RHO]);
     s.field[THETA] = select(over, theta + p[THETA_STEP], theta);
     return splat(T(1));
+  }
+
+  static LAVA_INLINE Block<T> threshold(const BlockNumbers<T>&, const Cells<T>& s) { return s.field[THETA]; }
+  // rho and theta fall by themselves.
+  template <class Number>
+  static bool fires_alone(Number) {
+    return true;
+  }
+  static LAVA_INLINE Block<T> kept(const BlockNumbers<T>&, const Cells<T>& before, const Cells<T>&) {
+    return before.field[THETA];
+  }
+  template <class Real>
+  static LAVA_INLINE void check_back(CheckBack<Real>& back) {
+    if (back.differentiated()) {
+      const auto by_theta = back.field[THETA], by_rho = back.field[RHO];
+      back.spike = back.spike + by_rho * (back.kept + back.kept) + by_theta * back[THETA_STEP];
+      back.number[THETA_STEP] = back.number[THETA_STEP] + select(back.fires, by_theta, zero<Real>());
+      back.field[THETA] = by_theta + select(back.fires, by_rho + by_rho, zero<Real>());
+    }
+    const auto by_excess = back.by_excess();
+    back.field[V] = back.field[V] + by_excess;
+    back.field[RHO] = back.field[RHO] - by_excess;
+    back.field[THETA] = back.field[THETA] - by_excess;
+  }
+  template <class Real>
+  static LAVA_INLINE void integrate_back(const Block<Real>* by, Mask, Block<Real>& real, Block<Real>&) {
+    real = by[U] + by[V];
+  }
+  template <class Real>
+  static LAVA_INLINE void open_back(OpenBack<Real>& back) {
+    leak_back(back, KEEP_U, KEEP_V, BIAS, mask(0));
+    const auto by_theta = back.field[THETA], by_rho = back.field[RHO];
+    if (back.wants_numbers()) {
+      back.number[KEEP_THETA] = back.number[KEEP_THETA] + by_theta * (back.before(THETA) - back[VTH]);
+      back.number[VTH] = back.number[VTH] + by_theta * (splat(Real(1)) - back[KEEP_THETA]);
+      back.number[KEEP_RHO] = back.number[KEEP_RHO] + by_rho * back.before(RHO);
+    }
+    back.field[THETA] = by_theta * back[KEEP_THETA];
+    back.field[RHO] = by_rho * back[KEEP_RHO];
+  }
+  // theta begins at vth.
+  template <class Real>
+  static LAVA_INLINE void start_back(OpenBack<Real>& back) {
+    back.number[VTH] = back.number[VTH] + back.field[THETA];
   }
 };
 

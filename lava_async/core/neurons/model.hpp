@@ -3,10 +3,16 @@
 // A model is a type with a name, the names of its numbers and of its state, and four functions, each for a block of
 // neurons: `open`, `integrate`, `fires` (with the momentum), and `fire`, which gives the payloads. Names are those of
 // the parameter class in lava_async/neurons: `arrays()` and `state`.
+//
+// One that can be trained has besides: `threshold`, which the momentum is compared with; `fires_alone`, whether a neuron
+// may fire as a time step opens although nothing reached it; `kept`, what a check keeps for its derivative, if it has
+// KEEPS (only if resets are differentiated) or KEEPS_ALWAYS; and the derivatives of the equations, each beside them:
+// `open_back`, `integrate_back` and `check_back` (derivatives.hpp).
 #pragma once
 #include "../blocks.hpp"
 #include "../numbers.hpp"
 #include "cuba.hpp"
+#include "derivatives.hpp"
 #include "loihi.hpp"
 
 namespace lava_async {
@@ -34,6 +40,19 @@ template <class T>
 LAVA_INLINE void leak(Block<T>& u, Block<T>& v, Block<T> keep_u, Block<T> keep_v, Block<T> bias) {
   u = Membrane<T>::decayed(u, keep_u);
   v = Membrane<T>::decayed(v, keep_v) + u + bias;
+}
+// Its derivative; u and v are fields 0 and 1, the numbers are given by their places. The voltage of `still` neurons did
+// not change.
+template <class Real>
+LAVA_INLINE void leak_back(OpenBack<Real>& back, int keep_u, int keep_v, int bias, Mask still) {
+  const auto by_v = select(still, zero<Real>(), back.field[1]), by_u = back.field[0] + by_v;
+  if (back.wants_numbers()) {
+    back.number[keep_u] = back.number[keep_u] + by_u * back.before(0);
+    back.number[keep_v] = back.number[keep_v] + by_v * back.before(1);
+    back.number[bias] = back.number[bias] + by_v;
+  }
+  back.field[0] = by_u * back[keep_u];
+  back.field[1] = select(still, back.field[1], by_v * back[keep_v]);
 }
 
 }  // namespace LAVA_ISA

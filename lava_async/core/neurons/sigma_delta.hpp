@@ -10,7 +10,7 @@ constexpr int PAYLOAD_SHIFT = 6;  // bits of a difference of integers that recei
 // What both share. Model: gives `output`, the activation.
 template <class T, class Model>
 struct Difference {
-  static constexpr bool GRADED = true, COMPLEX = false;
+  static constexpr bool GRADED = true, COMPLEX = false, KEEPS = true, KEEPS_ALWAYS = true;
   enum { VTH };
   enum { SENT = 1 };
 
@@ -26,6 +26,28 @@ struct Difference {
     } else {
       return d;
     }
+  }
+
+  static LAVA_INLINE Block<T> threshold(const BlockNumbers<T>& p, const Cells<T>&) { return p[VTH]; }
+  // What was held back may be sent.
+  template <class Number>
+  static bool fires_alone(Number) {
+    return true;
+  }
+  static LAVA_INLINE Block<T> kept(const BlockNumbers<T>& p, const Cells<T>& before, const Cells<T>&) {
+    return Model::output(p, before);
+  }
+  // As in slayer the payload of a check that counts is a - sent, and sent then is a, whether it fires or not: what is
+  // held back is as good as sent. So the differences of all time steps add up to what a itself would get.
+  template <class Real>
+  static LAVA_INLINE Block<Real> by_output(CheckBack<Real>& back) {
+    const auto by_sent = back.field[SENT], by_payload = select(back.counts, back.spike, zero<Real>());
+    back.field[SENT] = select(back.counts, zero<Real>(), by_sent) - by_payload;
+    return by_payload + select(back.counts, by_sent, zero<Real>());
+  }
+  template <class Real>
+  static LAVA_INLINE void integrate_back(const Block<Real>* by, Mask, Block<Real>& real, Block<Real>&) {
+    real = by[0];
   }
 };
 
@@ -45,6 +67,16 @@ struct SigmaDelta : Difference<T, SigmaDelta<T, RELU>> {
     const auto a = s.field[SIGMA] + p[BIAS];
     return RELU ? select(gt(a, zero<T>()), a, zero<T>()) : a;
   }
+
+  template <class Real>
+  static LAVA_INLINE void check_back(CheckBack<Real>& back) {
+    auto by_a = Difference<T, SigmaDelta>::by_output(back);
+    if (RELU) by_a = select(gt(back.kept, zero<Real>()), by_a, zero<Real>());
+    back.field[SIGMA] = back.field[SIGMA] + by_a;
+    back.number[BIAS] = back.number[BIAS] + by_a;
+  }
+  template <class Real>
+  static LAVA_INLINE void open_back(OpenBack<Real>&) {}
 };
 
 template <class T>
@@ -59,6 +91,15 @@ struct Delta : Difference<T, Delta<T>> {
     s.field[X] = s.field[X] + arriving;
   }
   static LAVA_INLINE Block<T> output(const BlockNumbers<T>&, const Cells<T>& s) { return s.field[X]; }
+
+  template <class Real>
+  static LAVA_INLINE void check_back(CheckBack<Real>& back) {
+    back.field[X] = back.field[X] + Difference<T, Delta>::by_output(back);
+  }
+  template <class Real>
+  static LAVA_INLINE void open_back(OpenBack<Real>& back) {
+    back.field[X] = zero<Real>();
+  }
 };
 
 }  // namespace LAVA_ISA

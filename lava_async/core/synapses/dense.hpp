@@ -69,26 +69,32 @@ LAVA_INLINE int scatter_dense(const Layout& net, const Part& p, const Num* weigh
 }
 
 // The adjoint of add_rows for a tile: adds to the gradient of the rows, and to what their sources get. `grad_source` is
-// by place.
-template <class Real, int Q>
-LAVA_INLINE void rows_adjoint(const Real* weights, Real* gradient, size_t stride, const Spikes& s,
+// by place. P: payloads; those that are counts are all 1.
+template <class Real, int Q, class P>
+LAVA_INLINE void rows_adjoint(const Real* weights, Real* gradient, size_t stride, const SpikesOf<P>& s,
                               const Blocks<Real, Q>& arriving, const int32_t* place_of, Real* grad_source) {
   const ptrdiff_t step = static_cast<ptrdiff_t>(stride), offset = s.first * step;
   for (int e = 0; e < s.n; e++) {
     const Real* row = weights + s.id[e] * step - offset;
     Real* to = gradient + s.id[e] * step - offset;
     auto total = zero<Real>();
+    [[maybe_unused]] Block<Real> payload;
+    if constexpr (!std::is_same_v<P, int32_t>) payload = splat(static_cast<Real>(s.payload[e]));
 #pragma GCC unroll 8
     for (int q = 0; q < Q; q++) {
       total = total + load(row + q * BLOCK) * arriving[q];
-      store(to + q * BLOCK, load(to + q * BLOCK) + arriving[q]);
+      if constexpr (std::is_same_v<P, int32_t>) {
+        store(to + q * BLOCK, load(to + q * BLOCK) + arriving[q]);
+      } else {
+        store(to + q * BLOCK, load(to + q * BLOCK) + payload * arriving[q]);
+      }
     }
     grad_source[place_of[s.id[e]]] += sum(total);
   }
 }
 // The same where nobody asks what the sources get: input.
-template <class Real, int Q>
-LAVA_INLINE void rows_adjoint(Real* gradient, size_t stride, const Spikes& s, const Blocks<Real, Q>& arriving) {
+template <class Real, int Q, class P>
+LAVA_INLINE void rows_adjoint(Real* gradient, size_t stride, const SpikesOf<P>& s, const Blocks<Real, Q>& arriving) {
   const ptrdiff_t step = static_cast<ptrdiff_t>(stride), offset = s.first * step;
   for (int e = 0; e < s.n; e++) {
     Real* to = gradient + s.id[e] * step - offset;
