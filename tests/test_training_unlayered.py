@@ -32,6 +32,8 @@ ENGINES = ("compiled", "dense")
 NEURON = {"threshold": 0.7, "current_decay": 0.3, "voltage_decay": 0.2}
 SCHEDULES = [Layered(), Random(2), Momentum(3, noise=0.5), Fifo(1)]
 
+ADRF = {"threshold": 1, "threshold_step": 1, "period": 8, "decay": 0.1, "refractory_decay": 0.5, "threshold_decay": 0.5}
+
 
 def spikes(seed=0, shape=(4, 12, 10)):
     return torch.from_numpy(np.random.default_rng(seed).random(shape) < 0.4).float()
@@ -308,14 +310,14 @@ def norm(name):
     ("blocks", "error"),
     [
         (list, "blocks = []: must be at least one block"),
-        (lambda: [torch.nn.Linear(4, 3)], "blocks[0] = 'torch.nn.modules.linear.Linear': must be slayer.block.cuba."),
+        (lambda: [torch.nn.Linear(4, 3)], "blocks[0] = 'torch.nn.modules.linear.Linear': must be a block of cuba"),
         (
             lambda: [dense(), slayer().block.cuba.KWTA(dict(NEURON), 3, 3, 1)],
             "blocks[1] = 'lava.lib.dl.slayer.block.cuba.KWTA'",
         ),
         (
-            lambda: [slayer().block.sigma_delta.Dense({"threshold": 1, "activation": torch.relu}, 4, 3)],
-            "blocks[0] = 'lava.lib.dl.slayer.block.sigma_delta.Dense': must be",
+            lambda: [slayer().block.adrf.Dense(ADRF, 4, 3)],
+            "blocks[0] = 'lava.lib.dl.slayer.block.adrf.Dense': must be a block of cuba, alif, rf, rf_iz, sigma_delta",
         ),
         (lambda: [dense(), dense()], "blocks[1] (Dense): number of inputs = 4: must be 3, the neurons of blocks[0]"),
         (lambda: [dense(delay=True)], "blocks[0] (Dense).delay = "),

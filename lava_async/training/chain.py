@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,17 +14,17 @@ from torch import Tensor
 from lava_async.errors import InvalidValue
 from lava_async.execution import Execution
 from lava_async.network import Network
-from lava_async.neurons import LoihiParams
+from lava_async.neurons import combine
+from lava_async.spikes import SpikeBatch
 from lava_async.synapses import Synapses
 from lava_async.training.blocks import NeuronBlock, ReadOut
 from lava_async.training.blocks.affine import AffineBlock
 from lava_async.training.blocks.average import AverageBlock
-from lava_async.training.blocks.base import Block, quantized_keep
+from lava_async.training.blocks.base import Block
+from lava_async.training.blocks.families import CubaFamily
 from lava_async.training.blocks.grid import wide
-from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, Parameters
-
-#: Bias in a .net file is ``bias_mant << 6``, as netx reads it.
-BIAS_EXP = 6
+from lava_async.training.gradient import WEIGHT_SCALE, ModelParameters, Parameters
+from lava_async.training.surrogates import Choice, Exponential, PerLayer, Surrogate, default_surrogate
 
 
 class Chain:
@@ -41,7 +43,7 @@ class Chain:
         self.layers = [block for block in blocks if isinstance(block, NeuronBlock)]
         self.read_outs = [block for block in blocks if isinstance(block, ReadOut)]
         self.input_shape = blocks[0].sources[0].shape
-        self._neurons_of: tuple[list[Hashable], tuple[Tensor, Tensor, Tensor, Tensor]] | None = None
+        self._neurons_of: tuple[list[Hashable], tuple[dict[str, Tensor], ...]] | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -59,9 +61,47 @@ class Chain:
         return next((block.n_answers for block in reversed(self.read_outs) if isinstance(block, AverageBlock)), None)
 
     @property
+    def graded(self) -> bool:
+        """Whether neurons send numbers instead of spikes."""
+        return self.layers[0].family.graded
+
+    def arriving(self, spikes: Tensor | SpikeBatch) -> Tensor | SpikeBatch:
+        """Return the input of a network of graded neurons in integers, as these count it."""
+        if isinstance(spikes, Tensor):
+            scaled = self.layers[0].arriving(spikes)
+            bad = scaled.detach() != scaled.detach().round()
+            if bool(bad.any()):
+                value = float(spikes.detach()[bad][0])
+                raise InvalidValue("spikes", value, "multiples of 1/4096 (or give the network an Input block)")
+            return scaled
+        scaled = self.layers[0].arriving(torch.as_tensor(spikes.count))
+        return replace(spikes, count=scaled.numpy().astype(np.int32))
+
+    @property
     def thresholds(self) -> Tensor:
         """Thresholds of the neurons (N,), in slayer's units."""
         return torch.cat([torch.full((layer.layer.size,), layer.threshold) for layer in self.layers])
+
+    def surrogate(self, wanted: Choice) -> Surrogate:
+        """Return the surrogate of all neurons that a network is given or, as "slayer", of each block its own.
+
+        The default is for current-based neurons; others have slayer's own then, and resonators always.
+        """
+        if self.plain:
+            if wanted == "slayer":
+                own = [layer.surrogate() for layer in self.layers]
+                return Exponential(torch.cat([s.tau for s in own]), torch.cat([s.scale for s in own]))
+            return wanted(self.thresholds) if callable(wanted) else wanted
+        given = wanted(self.thresholds) if callable(wanted) else wanted
+        start, parts = 0, list[tuple[int, Surrogate]]()
+        for layer in self.layers:
+            end = start + layer.layer.size
+            if given == "slayer" or layer.family.own_surrogate(default=wanted is default_surrogate):
+                parts.append((end - start, layer.surrogate()))
+            else:
+                parts.append((end - start, given.part(slice(start, end))))
+            start = end
+        return PerLayer(tuple(parts))
 
     @property
     def learns_delays(self) -> bool:
@@ -83,25 +123,29 @@ class Chain:
         lags = [delay for layer in self.layers for _, delay in layer.delays(learning)]
         return [None if delay is None else delay.tobytes() for delay in lags]
 
-    def parameters(self, learning: bool) -> Parameters:
+    def parameters(self, learning: bool) -> Parameters | ModelParameters:
         """Return all parameters as they run, on slayer's grid, differentiable by the parameters of the blocks."""
         weights = [wide(w) for layer in self.layers for w in layer.weights(learning)]
         # A Network keeps its synapses sorted by source and target.
         ends = [(source.layer, layer.index) for layer in self.layers for source, _ in layer.delays(learning)]
         order = sorted(range(len(ends)), key=ends.__getitem__)
-        return Parameters(tuple(weights[k] for k in order), *self._neurons())
+        ordered, numbers = tuple(weights[k] for k in order), self._neurons()
+        if not self.plain:
+            return ModelParameters(ordered, numbers)
+        whole = (torch.cat([each[name] for each in numbers]) for name in ("keep_u", "keep_v", "vth", "bias"))
+        return Parameters(ordered, *whole)
 
-    def _neurons(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return what decays keep, thresholds and biases, as they run; made again when the blocks' own have changed."""
+    @property
+    def plain(self) -> bool:
+        """Whether all neurons are current-based."""
+        return all(isinstance(layer.family, CubaFamily) for layer in self.layers)
+
+    def _neurons(self) -> tuple[dict[str, Tensor], ...]:
+        """Return the numbers of the neurons of each layer, as they run; made again when the blocks' have changed."""
         key = [layer.neuron_key() for layer in self.layers]
         if self._neurons_of is not None and None not in key and key == self._neurons_of[0]:
             return self._neurons_of[1]
-        sizes, thresholds = zip(*((each.layer.size, each.threshold) for each in self.layers), strict=True)
-        keep_u, keep_v = (
-            quantized_keep(wide(torch.cat(d))) for d in zip(*(each.decays() for each in self.layers), strict=True)
-        )
-        vth = torch.from_numpy(np.repeat(np.asarray(thresholds, np.float32), sizes)).to(keep_u)
-        found = keep_u, keep_v, vth, wide(torch.cat([each.bias() for each in self.layers]))
+        found = tuple(layer.numbers() for layer in self.layers)
         if None not in key:  # None: they are differentiated.
             self._neurons_of = key, found
         return found
@@ -109,23 +153,23 @@ class Chain:
     @torch.no_grad()
     def network(self, execution: Execution, learning: bool = False) -> Network:
         """Return the network in fixed point, in the units of Lava's LIF and Dense."""
-        grid = self.parameters(learning)
         synapses: list[Synapses] = []
         for layer in self.layers:
             weights = [_integers(f"{layer.where}.weight", w, WEIGHT_SCALE) for w in layer.weights(learning)]
             synapses += layer.synapses(weights, learning)
-        keep_u, keep_v = (_integers(name, getattr(grid, name), STATE_SCALE) for name in ("keep_u", "keep_v"))
-        vth, bias = (_integers(name, getattr(grid, name), WEIGHT_SCALE) for name in ("vth", "bias"))
-        params = LoihiParams(
-            STATE_SCALE - keep_u - 1, STATE_SCALE - keep_v, vth, bias_mant=bias, bias_exp=BIAS_EXP if bias.any() else 0
-        )
+        pairs = zip(self.layers, self._neurons(), strict=True)
+        params = combine([layer.family.params(numbers).expanded(layer.layer.size) for layer, numbers in pairs])
         layers = tuple(layer.layer for layer in self.layers)
-        outputs = np.arange(len(vth) - layers[-1].size, len(vth))
-        return Network(self.input_shape, layers, tuple(synapses), params, outputs, execution)
+        size = sum(layer.size for layer in layers)
+        return Network(
+            self.input_shape, layers, tuple(synapses), params, np.arange(size - layers[-1].size, size), execution
+        )
 
 
-def _integers(where: str, x: Tensor, scale: int) -> NDArray[np.int64]:
-    """Return x * scale, which must be integers, as int64."""
+def _integers(where: str, x: Tensor, scale: int) -> NDArray[Any]:
+    """Return x * scale, which must be integers, as int64; complex numbers as such."""
+    if x.is_complex():
+        return np.asarray(_integers(where, x.real, scale) + 1j * _integers(where, x.imag, scale))
     scaled = x.detach().cpu().double() * scale
     if not bool(torch.isfinite(scaled).all()):
         value = float(x.detach()[~torch.isfinite(x.detach())][0])

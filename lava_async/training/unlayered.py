@@ -28,7 +28,7 @@ from lava_async.training.dense import DenseEngine
 from lava_async.training.gradient import Gradient, GradientEngine, Run, check_credit
 from lava_async.training.hooks import are_hooked, call_hooks
 from lava_async.training.scaling import scale_layers
-from lava_async.training.surrogates import Choice, Exponential, Surrogate, default_surrogate
+from lava_async.training.surrogates import Choice, default_surrogate
 
 ENGINES: dict[str, type[GradientEngine]] = {"compiled": CompiledEngine, "dense": DenseEngine}
 
@@ -159,7 +159,7 @@ class UnlayeredNetwork(torch.nn.Module):
         self.input_shape = self._chain.input_shape
         self.blocks = torch.nn.ModuleList(blocks)
         self.refractory_dropout, self.input_dropout = refractory_dropout, input_dropout
-        self.gradient = Gradient(credit, peak, reset, self._surrogate(surrogate))
+        self.gradient = Gradient(credit, peak, reset, self._chain.surrogate(surrogate))
         check_credit(self.schedule, self.gradient)
         self.polarity: str | None = None
         self.count_log = count_log
@@ -354,7 +354,9 @@ class UnlayeredNetwork(torch.nn.Module):
         network, engine = self._prepare(learning)
         if len(shape) != 3 or shape[1] != network.n_inputs:
             raise InvalidValue("spikes.shape", shape, f"(B, {network.n_inputs}, T), the inputs of blocks[0]")
-        if isinstance(spikes, Tensor) and not isinstance(engine, CompiledEngine):  # which checks them as it lists them
+        if self._chain.graded:
+            spikes = self._chain.arriving(spikes)
+        elif isinstance(spikes, Tensor) and not isinstance(engine, CompiledEngine):  # which checks them as it lists
             spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
         setup = setup_of(
             network,
@@ -414,12 +416,6 @@ class UnlayeredNetwork(torch.nn.Module):
         if self._chain.averaged is not None:
             noted["average"] = self._chain.averaged
         netx.save(self.to_network(), path, **{**noted, **metadata})
-
-    def _surrogate(self, wanted: Choice) -> Surrogate:
-        if wanted == "slayer":
-            own = [layer.surrogate() for layer in self._chain.layers]
-            return Exponential(torch.cat([s.tau for s in own]), torch.cat([s.scale for s in own]))
-        return wanted(self.thresholds) if callable(wanted) else wanted
 
 
 def _execution(execution: Execution | None, fields: Fields) -> Execution:

@@ -6,6 +6,7 @@ the package looks into blocks.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
@@ -19,12 +20,14 @@ from lava_async.training.blocks.base import Block, NeuronBlock, slayer
 from lava_async.training.blocks.conv import ConvBlock
 from lava_async.training.blocks.delay import DelayBlock
 from lava_async.training.blocks.dense import DenseBlock
+from lava_async.training.blocks.families import FAMILIES
 from lava_async.training.blocks.flatten import FlattenBlock
 from lava_async.training.blocks.input import InputBlock
 from lava_async.training.blocks.make import dense_blocks
 from lava_async.training.blocks.pool import PoolBlock
 from lava_async.training.blocks.readout import ReadOut
 from lava_async.training.blocks.recurrent import RecurrentBlock
+from lava_async.training.blocks.sigma_delta import DeltaInputBlock, SigmaOutputBlock
 from lava_async.training.blocks.stream import SpikeStream
 from lava_async.training.blocks.transposed import ConvTBlock, UnpoolBlock
 
@@ -39,6 +42,8 @@ ADAPTERS: tuple[type[Block], ...] = (
     FlattenBlock,
     DelayBlock,
     AverageBlock,
+    DeltaInputBlock,
+    SigmaOutputBlock,
     AffineBlock,
 )
 REFUSED = {
@@ -68,12 +73,13 @@ def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: 
     """
     if not blocks:
         raise InvalidValue("blocks", blocks, "at least one block")
-    kinds = {attrgetter(adapter.name)(slayer()): adapter for adapter in ADAPTERS}
+    kinds = _kinds()
     for i, block in enumerate(blocks):
         if type(block) not in kinds:
             reason = f" ({REFUSED[type(block).__name__]})" if type(block).__name__ in REFUSED else ""
             names = ", ".join(f"slayer.{adapter.name}" for adapter in ADAPTERS)
-            raise InvalidType(f"blocks[{i}]", f"{type(block).__module__}.{type(block).__name__}", names + reason)
+            allowed = f"a block of {', '.join(FAMILIES)} as {names}{reason}"
+            raise InvalidType(f"blocks[{i}]", f"{type(block).__module__}.{type(block).__name__}", allowed)
     shape = kinds[type(blocks[0])].takes(blocks[0]) if shape is None else shape
     if shape is None:
         raise InvalidValue(
@@ -91,7 +97,18 @@ def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: 
         adapters.append(kinds[type(block)].of(where, block, tuple(sources), layer))
         sends[i] = tuple(sent._replace(name=f"blocks[{i}]") for sent in adapters[i].outputs)
     _check_outputs(adapters)
+    _check_payloads(adapters)
     return adapters
+
+
+def _kinds() -> dict[type[Any], type[Block]]:
+    """Return the adapter of each class of slayer: an adapter of a block of CUBA neurons takes those of all families."""
+    found: dict[type[Any], type[Block]] = {}
+    for adapter in ADAPTERS:
+        for family in FAMILIES if adapter.name.startswith("block.cuba.") and not adapter.cuba_only else ["cuba"]:
+            with contextlib.suppress(AttributeError):  # not every family has every block
+                found[attrgetter(adapter.name.replace("cuba", family))(slayer())] = adapter
+    return found
 
 
 def _checked(connections: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
@@ -106,6 +123,18 @@ def _checked(connections: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
             raise InvalidValue(f"connections[{k}]", connection, "given once")
         skips[target].append(source)
     return skips
+
+
+def _check_payloads(adapters: Sequence[Block]) -> None:
+    """Raise unless all neurons send spikes, or all send numbers."""
+    layers = [a for a in adapters if isinstance(a, NeuronBlock)]
+    for layer in layers:
+        if layer.family.graded != layers[0].family.graded:
+            raise InvalidType(
+                layer.where,
+                f"slayer.block.{layer.family.name}",
+                f"of the kind of {layers[0].where}: numbers of sigma-delta neurons have 12 bits below 1, spikes none",
+            )
 
 
 def _check_outputs(adapters: Sequence[Block]) -> None:

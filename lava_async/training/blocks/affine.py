@@ -9,10 +9,9 @@ from torch import Tensor
 
 from lava_async.errors import InvalidValue
 from lava_async.synapses import INPUT
-from lava_async.training.blocks.base import quantized_keep
 from lava_async.training.blocks.dense import DenseBlock
 from lava_async.training.blocks.readout import ReadOut
-from lava_async.training.gradient import STATE_SCALE, decayed
+from lava_async.training.gradient import decayed
 
 NEVER = 2**18 - 1
 """Threshold before the shift by 6 bits that slayer writes for such a layer: beyond the range of voltages."""
@@ -27,6 +26,7 @@ class AffineBlock(DenseBlock, ReadOut):
     deployment, with a threshold that no voltage reaches.
     """
 
+    cuba_only = True
     name = "block.cuba.Affine"
     kind = "affine"
     fires = False
@@ -44,15 +44,11 @@ class AffineBlock(DenseBlock, ReadOut):
     def threshold(self) -> float:  # noqa: D102
         return NEVER / self.block.neuron.scale
 
-    def decays(self) -> tuple[Tensor, Tensor]:  # noqa: D102
-        decays = super().decays()
-        if self.block.dynamics:
-            return decays
-        nothing_stays = torch.full_like(decays[0], STATE_SCALE)
-        return nothing_stays, nothing_stays
-
-    def bias(self) -> Tensor:  # noqa: D102
-        return super().bias() if self.block.dynamics else torch.zeros_like(super().bias())
+    def numbers(self) -> dict[str, Tensor]:  # noqa: D102
+        found = super().numbers()
+        if not self.block.dynamics:  # nothing stays
+            found |= {name: torch.zeros_like(found[name]) for name in ("keep_u", "keep_v", "bias")}
+        return found | {"vth": torch.full_like(found["vth"], self.threshold)}
 
     def weights(self, learning: bool) -> list[Tensor]:  # noqa: D102
         # As a part of the network they bring about no spike; they learn by `read`.
@@ -68,7 +64,7 @@ class AffineBlock(DenseBlock, ReadOut):
         arriving = torch.stack(parts).sum(0)
         if not self.block.dynamics:
             return arriving
-        (keep_u, keep_v), bias = (quantized_keep(decay) for decay in self.decays()), self.bias()
+        keep_u, keep_v, bias = (self.numbers()[name] for name in ("keep_u", "keep_v", "bias"))
         u = v = arriving.new_zeros(arriving.shape[:-1])
         voltages = []
         for now in arriving.unbind(-1):

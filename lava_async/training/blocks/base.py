@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidValue
 from lava_async.extras import needs
 from lava_async.network import Layer
 from lava_async.synapses import Synapses
+from lava_async.training.blocks.families import FAMILIES, Family
 from lava_async.training.blocks.grid import eight_bits, is_eight_bits, wide
-from lava_async.training.blocks.stream import Delay, SpikeStream, per_neuron, prepare_axon
-from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE
+from lava_async.training.blocks.stream import Delay, SpikeStream, prepare_axon
 from lava_async.training.surrogates import Exponential
 
 
@@ -28,6 +28,8 @@ def slayer() -> Any:
     return imported
 
 
+#: A payload of 1 of graded neurons, in Loihi's integers.
+PAYLOAD_SCALE = 1 << 12
 #: Where blocks keep synapses whose weights are learned.
 _SYNAPSES = "synapse", "input_synapse", "recurrent_synapse"
 
@@ -41,14 +43,16 @@ class Block(ABC):
         What errors call the block.
     block : torch.nn.Module
         The block, whose parameters stay the block's own.
-    sources : tuple of Sent
+    sources : tuple of SpikeStream
         What it takes, one after another along the channels.
     index : int
         Index of the layer that its neurons are, if it has any.
     """
 
     name: ClassVar[str]
-    """Name of its class in slayer."""
+    """Name of its class in slayer; those of other families than cuba are named alike."""
+    cuba_only: ClassVar[bool] = False
+    """Whether it is for current-based neurons alone."""
 
     def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
         self.where, self.block, self.sources, self.index = where, block, sources, index
@@ -97,7 +101,7 @@ class Block(ABC):
 
 
 class NeuronBlock(Block):
-    """A block of CUBA neurons with the synapses into them; parameters as :class:`Block`.
+    """A block of neurons with the synapses into them; parameters as :class:`Block`.
 
     A learnable delay needs a gradient, although spikes move by whole time steps only. slayer's is the derivative of the
     straight line between the spikes y as they are and one time step later, ``dL/d delay = sum_t dL/dy[t] (y[t - 1] -
@@ -116,11 +120,21 @@ class NeuronBlock(Block):
 
     def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
         super().__init__(where, block, sources, index)
-        self._check_neuron(block.neuron)
+        self.family = self.family_of(block)(where, block.neuron)
+        self.family.check(self.persistent)
         self.layer = Layer(self.shape_of_neurons(), f"{self.kind} {index}")
-        self._shape_neuron()
+        self.family.take_shape(self.layer.shape)
         if block.delay is not None:
             prepare_axon(f"{where}.delay", block.delay, self.layer.shape)
+
+    @classmethod
+    def family_of(cls, block: Any) -> type[Family]:
+        """Return the family of its neurons."""
+        return FAMILIES[type(block).__module__.rpartition(".")[2]]
+
+    def arriving(self, x: Tensor) -> Tensor:
+        """Return the input of a network that begins with the block, (B, C, T), as its neurons count it."""
+        return x * PAYLOAD_SCALE if self.family.graded else x
 
     @abstractmethod
     def shape_of_neurons(self) -> tuple[int, ...]:
@@ -137,6 +151,11 @@ class NeuronBlock(Block):
     def broadcast_channels(self, kernel: Tensor, each: Tensor, source: SpikeStream) -> Tensor:
         """Return a number per neuron of `source` in a shape that its kernel can be multiplied with: the last axis."""
         return each
+
+    @property
+    def geometry(self) -> Any:
+        """The synapse of slayer that has kernel size, stride, padding and the like."""
+        return parts_of(self.block.synapse)[0][0]
 
     @property
     def outputs(self) -> tuple[SpikeStream, ...]:  # noqa: D102
@@ -169,56 +188,39 @@ class NeuronBlock(Block):
         lags = self.delays(learning)
         return [self.connect(source, w, delay) for (source, delay), w in zip(lags, weights, strict=True)]
 
-    def decays(self) -> tuple[Tensor, Tensor]:
-        """Return the decays of current and voltage of the n neurons, in parts of 4096, clamped but not rounded."""
-        neuron, n = self.block.neuron, self.layer.size
-        neuron.clamp()
-        return per_neuron(neuron.current_decay, n), per_neuron(neuron.voltage_decay, n)
+    def numbers(self) -> dict[str, Tensor]:
+        """Return the numbers of its neurons as they run, in slayer's units, (n,) each; differentiable."""
+        return self.family.numbers(self.layer.size)
 
-    def neuron_key(self) -> Any:
-        """Return what tells whether decays, threshold and bias are as before; None if they are differentiated."""
+    def neuron_key(self) -> Hashable:
+        """Return what tells whether the numbers are as before; None if they are differentiated."""
         neuron = self.block.neuron
-        tensors = [neuron.current_decay, neuron.voltage_decay]
-        if neuron.norm is not None:
-            tensors.append(neuron.norm.running_mean)
+        tensors = [*neuron.parameters(), *(buffer for name, buffer in neuron.named_buffers() if "norm" in name)]
         if any(t.requires_grad or t.device.type != "cpu" for t in tensors):
             return None
-        return self.threshold, *(wide(t).numpy().tobytes() for t in tensors)
+        neuron.clamp()
+        return self.threshold, *(wide(t.detach()).numpy().tobytes() for t in tensors)
 
     @property
     def threshold(self) -> float:
         """Threshold of its neurons, in slayer's units."""
         return float(self.block.neuron.threshold)
 
-    def bias(self) -> Tensor:
-        """Return the bias of the n neurons, in slayer's units."""
-        neuron = self.block.neuron
-        if neuron.norm is None:
-            return neuron.current_decay.new_zeros(self.layer.size)
-        # MeanOnlyBatchNorm subtracts a mean from the current. One layer at a time has a batch of currents to average,
-        # asynchronous neurons do not: the running mean is a constant here, as it is once exported.
-        return per_neuron(-neuron.norm.pre_hook_fx(neuron.norm.running_mean.detach()), self.layer.size)
-
     def surrogate(self) -> Exponential:
         """Return slayer's surrogate of the n neurons."""
-        from lava.lib.dl.slayer.neuron.cuba import SCALE_RHO_MULT, TAU_RHO_MULT
-
-        neuron, n = self.block.neuron, self.layer.size
-        if neuron.tau_rho <= 0 or neuron.scale_rho <= 0:
-            raise InvalidValue(
-                f"{self.where}.neuron (tau_rho, scale_rho)",
-                (neuron.tau_rho, neuron.scale_rho),
-                "> 0, or the network needs a surrogate such as ATan()",
-            )
-        tau, scale = neuron.tau_rho * TAU_RHO_MULT, neuron.scale_rho * SCALE_RHO_MULT
-        return Exponential(torch.full((n,), tau), torch.full((n,), scale))
+        return self.family.surrogate(self.layer.size)
 
     def split(self, kernel: Tensor, inputs: Sequence[int]) -> Sequence[Tensor]:
         """Return the parts of a kernel for each source, given the inputs of each along its second axis."""
         return [kernel] if len(inputs) == 1 else kernel.split(inputs, 1)
 
     def quantized(self, synapse: Any, name: str = "synapse") -> Tensor:
-        """Return the weight of one of slayer's synapses as its neurons see it."""
+        """Return the weight of one of slayer's synapses as its neurons see it; complex where it has two parts."""
+        if self.family.complex:
+            return torch.complex(*(self._quantized(part, f"{name}.{x}") for part, x in parts_of(synapse)))
+        return self._quantized(synapse, name)
+
+    def _quantized(self, synapse: Any, name: str) -> Tensor:
         if synapse.pre_hook_fx is None:
             raise InvalidValue(f"{self.where}.{name}.pre_hook_fx", None, "8-bit quantization: leave the argument out")
         weight = current_weight(synapse)
@@ -227,40 +229,10 @@ class NeuronBlock(Block):
         found: Tensor = quantize(weight if mask is None else weight * mask)
         return found
 
-    def _check_neuron(self, neuron: Any) -> None:
-        from lava.lib.dl.slayer.neuron.norm import MeanOnlyBatchNorm
 
-        self.check("neuron.graded_spike", neuron.graded_spike, False, "False: spikes are binary")
-        self.check("neuron.drop", neuron.drop, None, "None (see refractory_dropout and input_dropout)")
-        self.check(
-            "neuron.persistent_state", neuron.persistent_state, self.persistent, "False: samples start from zero"
-        )
-        self.check("neuron.scale", neuron.scale, WEIGHT_SCALE, f"{WEIGHT_SCALE}, slayer's default")
-        if not isinstance(neuron.norm, (MeanOnlyBatchNorm, type(None))):
-            raise InvalidType(
-                f"{self.where}.neuron.norm",
-                type(neuron.norm).__name__,
-                "None or MeanOnlyBatchNorm, which becomes a bias",
-            )
-
-    def _shape_neuron(self) -> None:
-        """Let slayer's neuron take its shape, and draw its decays, as in a first forward pass."""
-        neuron, shape = self.block.neuron, self.layer.shape
-        if neuron.shape is None:
-            training = neuron.training
-            with torch.no_grad():
-                neuron.eval().dynamics(torch.zeros(1, *shape, 1, device=neuron.device))
-            neuron.train(training)
-            neuron.current_state, neuron.voltage_state = (torch.zeros(1, device=neuron.device) for _ in range(2))
-        elif tuple(neuron.shape) not in (shape, (*shape, 1, 1)):
-            raise InvalidValue(
-                f"{self.where}.neuron.shape", tuple(neuron.shape), f"{shape}, which follows from what reaches it"
-            )
-
-
-def quantized_keep(decay: Tensor) -> Tensor:
-    """Return what a decay leaves as slayer runs it: whole multiples of 1/4096, straight through for the gradient."""
-    return 1 - (decay + (torch.round(decay) - decay).detach()) / STATE_SCALE
+def parts_of(synapse: Any) -> list[tuple[Any, str]]:
+    """Return the parts of a synapse that has weights of its own, with their names: "real" and "imag", or one."""
+    return [(synapse.real, "real"), (synapse.imag, "imag")] if hasattr(synapse, "imag") else [(synapse, "")]
 
 
 def current_weight(synapse: Any) -> Tensor:
@@ -285,9 +257,8 @@ def learned_weights(block: Any) -> list[Tensor]:
     """Return the weights of a block that scaling multiplies: with weight normalization the lengths of the vectors."""
     found = []
     for name in _SYNAPSES:
-        synapse = getattr(block, name, None)
-        if synapse is not None:
-            found.append(synapse.weight_g if hasattr(synapse, "weight_g") else synapse.weight)
+        if (synapse := getattr(block, name, None)) is not None:
+            found += [part.weight_g if hasattr(part, "weight_g") else part.weight for part, _ in parts_of(synapse)]
     return found
 
 
@@ -295,6 +266,7 @@ def _fingerprint(block: Any) -> int:
     found = 0
     for name in _SYNAPSES:
         if (synapse := getattr(block, name, None)) is not None:
-            weight = wide(current_weight(synapse).detach()).cpu().contiguous()
-            found = zlib.crc32(weight.numpy().tobytes(), found)
+            for part, _ in parts_of(synapse):
+                weight = wide(current_weight(part).detach()).cpu().contiguous()
+                found = zlib.crc32(weight.numpy().tobytes(), found)
     return found

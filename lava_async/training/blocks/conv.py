@@ -23,7 +23,7 @@ class ConvBlock(NeuronBlock):
     kind = "conv"
 
     def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
-        synapse, (height, width) = self.block.synapse, self.grid()
+        synapse, (height, width) = self.geometry, self.grid()
         channels = [sent.shape[0] for sent in self.sources]
         self.check_inputs("channels", synapse.in_channels, channels)
         if len(self.sources) > 1:
@@ -55,6 +55,6 @@ class ConvBlock(NeuronBlock):
     @property
     def _geometry(self) -> tuple[Any, Any, Any, int]:
         """Stride, padding, dilation (height first) and groups."""
-        s = self.block.synapse
+        s = self.geometry
         stride, padding, dilation = (tuple(pair[:2]) for pair in (s.stride, s.padding, s.dilation))
         return stride, padding, dilation, s.groups

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lava_async import synapses
 from lava_async.errors import InvalidValue
-from lava_async.training.blocks.base import NeuronBlock
+from lava_async.training.blocks.base import NeuronBlock, parts_of
 from lava_async.training.blocks.stream import Delay, SpikeStream
 
 
@@ -24,10 +24,10 @@ class DenseBlock(NeuronBlock):
 
     @classmethod
     def takes(cls, block: Any) -> tuple[int, ...]:  # noqa: D102
-        return (int(getattr(block, cls.synapse).weight.shape[1]),)
+        return (int(parts_of(getattr(block, cls.synapse))[0][0].weight.shape[1]),)
 
     def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
-        weight = getattr(self.block, self.synapse).weight
+        weight = parts_of(getattr(self.block, self.synapse))[0][0].weight
         self.check(
             f"{self.synapse}.weight.shape[2:]",
             tuple(weight.shape[2:]),

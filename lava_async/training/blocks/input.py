@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lava_async import synapses
 from lava_async.errors import InvalidValue
-from lava_async.training.blocks.base import Block, NeuronBlock, quantized_keep
+from lava_async.training.blocks.base import Block, NeuronBlock
 from lava_async.training.blocks.flatten import FlattenBlock
 from lava_async.training.blocks.stream import Delay, SpikeStream
 
@@ -24,6 +24,7 @@ class InputBlock(NeuronBlock):
     deployed networks, and this one, do not.
     """
 
+    cuba_only = True
     name = "block.cuba.Input"
     kind = "input"  # netx.save knows the layer by it
 
@@ -54,18 +55,18 @@ class InputBlock(NeuronBlock):
     def neuron_key(self) -> Any:  # noqa: D102
         return super().neuron_key() if self.block.bias is None else None
 
-    def bias(self) -> Tensor:  # noqa: D102
-        bias = super().bias()
+    def numbers(self) -> dict[str, Tensor]:  # noqa: D102
+        found = super().numbers()
         if self.block.bias is None:
-            return bias
+            return found
         own = self.block.pre_hook_fx(self.block.bias)
-        if bool(own != 0) and bool((quantized_keep(self.decays()[0]) != 0).any()):
+        if bool(own != 0) and bool((found["keep_u"] != 0).any()):
             raise InvalidValue(
                 f"{self.where}.bias",
                 own.item(),
                 "None, or 0, or current_decay must be 1: slayer adds the bias to the current, Loihi to the voltage",
             )
-        return bias + own
+        return found | {"bias": found["bias"] + own}
 
 
 class BareInputBlock(FlattenBlock):

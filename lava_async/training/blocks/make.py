@@ -12,28 +12,33 @@ import torch
 from lava_async import defaults
 from lava_async.errors import InvalidValue
 from lava_async.records import check_int, real_array
-from lava_async.training.blocks.base import mark_drawn, slayer
+from lava_async.training.blocks.base import mark_drawn, parts_of, slayer
+from lava_async.training.blocks.families import FAMILIES
 
 
 def dense_blocks(
     sizes: Sequence[int],
     *,
+    family: str = "cuba",
     threshold: float = defaults.THRESHOLD,
-    current_decay: float = defaults.CURRENT_DECAY,
-    voltage_decay: float = defaults.VOLTAGE_DECAY,
+    current_decay: float | None = None,
+    voltage_decay: float | None = None,
     gain: float | None = None,
     threshold_factors: Sequence[float] | bool = False,
     seed: int = 0,
     **neuron: Any,
 ) -> list[Any]:
-    """Return a chain of ``slayer.block.cuba.Dense``, initialized by a seed of its own.
+    """Return a chain of slayer's Dense blocks, initialized by a seed of its own.
 
     Parameters
     ----------
     sizes : list of int
         Input channels, then neurons per layer.
+    family : {"cuba", "alif", "rf", "rf_iz"}
+        Module of ``slayer.block``: current-based, adaptive, or resonate and fire neurons.
     threshold, current_decay, voltage_decay : float
-        As slayer's neuron; a decay of 1 keeps nothing from one time step to the next.
+        As slayer's neuron; a decay of 1 keeps nothing from one time step to the next. Decays are 1 and 0.2 by default;
+        resonators have none of these.
     gain : float, optional
         Weights are uniform in ``+- gain * threshold * sqrt(6 / (fan_in + fan_out))`` (Glorot, Bengio, AISTATS 2010); a
         threshold of 0 counts as 1. Without it they are drawn with gain 2, and ``fit``, which sees the data, scales them
@@ -45,12 +50,20 @@ def dense_blocks(
     seed : int
         Seed of the weights; the global random state stays as it is.
     **neuron
-        Further arguments of slayer's neuron, such as ``tau_grad``.
+        Further arguments of slayer's neuron, such as ``tau_grad``, or ``threshold_step``, ``threshold_decay`` and
+        ``refractory_decay`` of adaptive neurons, ``period`` and ``decay`` of resonators.
 
     Raises
     ------
     InvalidType, InvalidValue
-        If `sizes` are not at least two positive integers.
+        If `sizes` are not at least two positive integers, or there is no such family.
+
+    Examples
+    --------
+    >>> from lava_async.training import dense_blocks
+    >>> adaptation = {"threshold_step": 0.5, "threshold_decay": 0.25, "refractory_decay": 0.5}
+    >>> [type(block).__module__ for block in dense_blocks([4, 2], family="alif", **adaptation)]
+    ['lava.lib.dl.slayer.block.alif']
     """
     if len(sizes) < 2:
         raise InvalidValue("dense_blocks.sizes", sizes, "the input channels, then one number of neurons per layer")
@@ -61,16 +74,23 @@ def dense_blocks(
     current_decay, voltage_decay = _number("current_decay", current_decay), _number("voltage_decay", voltage_decay)
     gain = None if gain is None else _number("gain", gain)
     factors = _factors(threshold_factors, len(sizes) - 1)
-    dense = slayer().block.cuba.Dense
+    if family not in (known := [name for name, each in FAMILIES.items() if not each.graded]):
+        raise InvalidValue("dense_blocks.family", family, "one of " + ", ".join(known))
+    dense = getattr(slayer().block, family).Dense
     generator = torch.Generator().manual_seed(seed)
-    params = {"threshold": threshold, "current_decay": current_decay, "voltage_decay": voltage_decay, **neuron}
+    decays = {"current_decay": current_decay, "voltage_decay": voltage_decay}
+    if not FAMILIES[family].complex:
+        usual = {"current_decay": defaults.CURRENT_DECAY, "voltage_decay": defaults.VOLTAGE_DECAY}
+        decays = {name: usual[name] if decay is None else decay for name, decay in decays.items()}
+    params = {"threshold": threshold, **{name: x for name, x in decays.items() if x is not None}, **neuron}
     blocks = []
     with torch.random.fork_rng(devices=[]):
         for (n_in, n_out), factor in zip(pairwise(sizes), factors or [1.0] * len(sizes), strict=False):
             block = dense({**params, "threshold": threshold * factor}, n_in, n_out, delay_shift=False)
             bound = (defaults.GAIN if gain is None else gain) * (threshold or 1.0) * math.sqrt(6 / (n_in + n_out))
             with torch.no_grad():
-                block.synapse.weight.uniform_(-bound, bound, generator=generator)
+                for part, _ in parts_of(block.synapse):
+                    part.weight.uniform_(-bound, bound, generator=generator)
             if gain is None and factors is None:
                 mark_drawn(block)
             blocks.append(block)

@@ -26,7 +26,7 @@ class PoolBlock(NeuronBlock):
     kind = "pool"
 
     def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
-        synapse, size = self.block.synapse, self.grid()
+        synapse, size = self.geometry, self.grid()
         window = self._window
         self.check("stride", tuple(synapse.stride[:2]), window, f"{window}, the window: else slayer mixes channels")
         self.check("padding", tuple(synapse.padding[:2]), (0, 0), "(0, 0): else slayer mixes channels")
@@ -42,7 +42,7 @@ class PoolBlock(NeuronBlock):
 
     @property
     def _window(self) -> tuple[int, int]:
-        height, width, _ = self.block.synapse.kernel_size
+        height, width, _ = self.geometry.kernel_size
         return height, width
 
     @property

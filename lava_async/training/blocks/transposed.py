@@ -47,7 +47,7 @@ class TransposedBlock(NeuronBlock):
         height, width = (axis.transposed_size(n) for axis, n in zip(self._axes, self.grid(), strict=True))
         shape = (self.out_channels(), height, width)
         if min(height, width) < 1:
-            padding = tuple(self.block.synapse.padding[:2])
+            padding = tuple(self.geometry.padding[:2])
             raise InvalidValue(f"{self.where}.padding", padding, f"less, since {(height, width)} neurons are left")
         self._shape = shape
         self._lists = [self._list(sent) for sent in self.sources]
@@ -56,7 +56,7 @@ class TransposedBlock(NeuronBlock):
     @property
     def _axes(self) -> tuple[Axis, Axis]:
         """The kernel along the height and along the width."""
-        s = self.block.synapse
+        s = self.geometry
         return axes(*(x[:2] for x in (s.kernel_size, s.stride, s.padding, s.dilation)))
 
     def _list(self, source: SpikeStream) -> _Listed:
@@ -69,7 +69,7 @@ class TransposedBlock(NeuronBlock):
             raise InvalidValue(f"{self.where}: number of synapses", size, f"at most {MOST_SYNAPSES}")
         pre = neurons(channels, rows.source, columns.source, source.shape)
         post = neurons(targets, rows.target, columns.target, self._shape)
-        weight = neurons(kernels, rows.kernel, columns.kernel, (0, *self.block.synapse.kernel_size[:2]))
+        weight = neurons(kernels, rows.kernel, columns.kernel, (0, *self.geometry.kernel_size[:2]))
         order = np.lexsort((post, pre))
         return _Listed(pre[order], post[order], torch.from_numpy(weight[order]))
 
@@ -94,14 +94,14 @@ class ConvTBlock(TransposedBlock):
     kind = "convT"
 
     def out_channels(self) -> int:  # noqa: D102
-        synapse = self.block.synapse
+        synapse = self.geometry
         self.check_inputs("channels", synapse.in_channels, [sent.shape[0] for sent in self.sources])
         if len(self.sources) > 1:
             self.check("groups", synapse.groups, 1, "1 where skip connections end")
         return int(synapse.out_channels)
 
     def pairs(self, source: SpikeStream) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:  # noqa: D102
-        synapse = self.block.synapse
+        synapse = self.geometry
         per_group = synapse.out_channels // synapse.groups
         channel, j = np.indices((source.shape[0], per_group)).reshape(2, -1)
         before = sum(sent.shape[0] for sent in self.sources[: self.sources.index(source)])
@@ -120,7 +120,7 @@ class UnpoolBlock(TransposedBlock):
     kind = "unpool"
 
     def out_channels(self) -> int:  # noqa: D102
-        synapse = self.block.synapse
+        synapse = self.geometry
         window = tuple(synapse.kernel_size[:2])
         self.check("stride", tuple(synapse.stride[:2]), window, f"{window}, the window: else slayer mixes channels")
         self.check("padding", tuple(synapse.padding[:2]), (0, 0), "(0, 0): else slayer mixes channels")
