@@ -9,8 +9,9 @@ import torch
 
 from lava_async import defaults
 from lava_async.errors import InvalidValue
+from lava_async.experiments.neurons import NEURONS, RESONATORS
 from lava_async.experiments.sections import LayerConfig, NetworkConfig
-from lava_async.training.blocks.base import mark_drawn, slayer
+from lava_async.training.blocks.base import mark_drawn, parts_of, slayer
 
 MOST_WEIGHTS = 2**30
 """Weights that a network may have."""
@@ -85,7 +86,10 @@ def neuron_settings(config: NetworkConfig, layer: LayerConfig | None = None) -> 
     if drawn:  # A single number would be spread by slayer.
         decays = {name: d if isinstance(d, tuple) else (d, d) for name, d in decays.items()}
     settings = {"threshold": _own(config, layer, "threshold"), "shared_param": not drawn}
-    return {**settings, **decays, "requires_grad": bool(config.learn_decays)}
+    own = NEURONS[config.neuron](**config.options)
+    if config.neuron not in RESONATORS:
+        own |= decays
+    return {**settings, **own, "requires_grad": bool(config.learn_decays)}
 
 
 def _own(config: NetworkConfig, layer: LayerConfig | None, name: str) -> Any:
@@ -94,23 +98,25 @@ def _own(config: NetworkConfig, layer: LayerConfig | None, name: str) -> Any:
 
 
 def _block(config: NetworkConfig, layer: LayerConfig, shape: tuple[int, ...]) -> Any:
-    cuba, neuron = slayer().block.cuba, neuron_settings(config, layer)
+    family, neuron = getattr(slayer().block, config.neuron), neuron_settings(config, layer)
     geometry = {name: value for name in _GEOMETRY if (value := getattr(layer, name)) is not None}
     if layer.type == "flatten":
-        return cuba.Flatten()
+        return family.Flatten()
     if layer.type == "conv":
-        return cuba.Conv(neuron, shape[0], layer.features, layer.kernel_size, delay_shift=False, **geometry)
+        return family.Conv(neuron, shape[0], layer.features, layer.kernel_size, delay_shift=False, **geometry)
     if layer.type == "pool":
-        return cuba.Pool(neuron, layer.kernel_size, delay_shift=False)
-    kind = cuba.Dense if layer.type == "dense" else cuba.Recurrent
+        return family.Pool(neuron, layer.kernel_size, delay_shift=False)
+    kind = family.Dense if layer.type == "dense" else family.Recurrent
     return kind(neuron, math.prod(shape), layer.neurons, delay_shift=False)
 
 
 def _synapses(layer: LayerConfig, block: Any) -> list[Any]:
-    """Return the synapses of a block that are learned."""
+    """Return the synapses of a block that are learned, real and imaginary parts one by one."""
     if layer.type == "recurrent":
-        return [block.input_synapse, block.recurrent_synapse]
-    return [block.synapse] if layer.type in ("dense", "conv") else []
+        found = [block.input_synapse, block.recurrent_synapse]
+    else:
+        found = [block.synapse] if layer.type in ("dense", "conv") else []
+    return [part for synapse in found for part, _ in parts_of(synapse)]
 
 
 def _sent(layer: LayerConfig, block: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -120,7 +126,7 @@ def _sent(layer: LayerConfig, block: Any, shape: tuple[int, ...]) -> tuple[int, 
     if layer.neurons is not None:
         return (layer.neurons,)
     try:
-        return tuple(block.synapse(torch.zeros(1, *shape, 1)).shape[1:-1])
+        return tuple(parts_of(block.synapse)[0][0](torch.zeros(1, *shape, 1)).shape[1:-1])
     except RuntimeError:  # of torch: the kernel does not fit
         return (0,)
 

@@ -164,9 +164,13 @@ def _blocks(config: NetworkConfig, how: Execution, shape: tuple[int, ...], seed:
         return blocks_of(network, learn_decays=bool(config.learn_decays))
     if config.sizes is not None:
         check_weights("network.sizes", sum(a * b for a, b in pairwise(config.sizes)))
-        factors = config.threshold_factors
         return dense_blocks(
-            config.sizes, gain=config.gain, seed=seed, threshold_factors=factors, **neuron_settings(config)
+            config.sizes,
+            family=config.neuron,
+            gain=config.gain,
+            seed=seed,
+            threshold_factors=config.threshold_factors,
+            **neuron_settings(config),
         )
     return layer_blocks(config, shape, seed)
 

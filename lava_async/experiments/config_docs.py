@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any, get_args
 
 from lava_async.experiments.config import Config
+from lava_async.experiments.neurons import NEURONS
 from lava_async.experiments.sections import LayerConfig
 from lava_async.experiments.tables import Table, describe, hints, keys, rest_of, toml_name
 from lava_async.experiments.toml import toml_value
@@ -19,6 +20,7 @@ from lava_async.training.losses import LOSSES
 from lava_async.training.surrogates import SURROGATES
 
 MEMBERS: dict[str, Mapping[str, Callable[..., object]]] = {
+    "network": NEURONS,
     "schedule": {name: SCHEDULES[name] for name in by_name(trainable=True)},
     "until": {name: rule for name, rule in STOP_RULES.items() if not rule.ends_samples},
     "gradient": SURROGATES,

@@ -14,6 +14,7 @@ from lava_async.data import SPLITS
 from lava_async.data.registry import check_options, names
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.members import check_known, check_member, named_after, without_defaults_of_others
+from lava_async.experiments.neurons import NEURONS, RESONATORS
 from lava_async.experiments.tables import Table, key
 from lava_async.schedules import SCHEDULES, ExecutionKind, by_name, schedule
 from lava_async.stopping import STOP_RULES, StopRule, stop_rule
@@ -75,6 +76,11 @@ class NetworkConfig(Table):
         None,
         name="from",
     )
+    neuron: str = key(
+        "Neurons of slayer: current-based (cuba), adaptive (alif), or resonate and fire (rf, rf_iz), which have no "
+        "decays of current and voltage.",
+        "cuba",
+    )
     threshold: float = key("Voltage above which neurons fire.", defaults.THRESHOLD, least=0.0)
     threshold_factors: bool | tuple[float, ...] = key(
         "Of sizes: factors on the threshold of each layer, for the times of a chip; true: 1, 1.4, ..., 3. "
@@ -103,8 +109,10 @@ class NetworkConfig(Table):
         least=1e-4,
         most=0.9,
     )
+    options: dict[str, Any] = key("Options of the neurons.", {}, rest=True)
 
     def check(self) -> None:  # noqa: D102
+        check_member(self, "neuron", NEURONS)
         given = [name for name in ("sizes", "layers", "from_") if getattr(self, name)]
         if len(given) != 1:
             raise InvalidValue("NetworkConfig.sizes, layers, from", ", ".join(given).strip("_") or None, "one of them")
@@ -114,10 +122,17 @@ class NetworkConfig(Table):
             raise self.wrong("threshold_factors", "left out without sizes: layers have thresholds of their own")
         if self.from_ is not None:
             untouched = {field.name: field.default for field in fields(self)}
-            for each in ("threshold", "current_decay", "voltage_decay", "gain"):
+            for each in ("neuron", "threshold", "current_decay", "voltage_decay", "gain"):
                 if getattr(self, each) not in (untouched[each], 1.0):  # 1.0 is what 0.1 wrote into each config.toml.
                     raise self.wrong(each, "left out: the file says it")
         _check_decays(self)
+        for each in ("current_decay", "voltage_decay") if self.neuron in RESONATORS else ():
+            layers = [layer for layer in self.layers or () if getattr(layer, each) is not None]
+            if layers or getattr(self, each) != NetworkConfig.__dataclass_fields__[each].default:
+                value = getattr(layers[0] if layers else self, each)
+                raise InvalidValue(
+                    f"NetworkConfig.{each}", value, f"left out: {self.neuron} neurons have decay instead"
+                )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+"""Neurons that a config names, ``[network] neuron = "alif"``: slayer's families, with the options of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def cuba() -> dict[str, Any]:
+    """Return what current-based neurons have besides threshold and decays: nothing."""
+    return {}
+
+
+def alif(threshold_step: float = 0.5, threshold_decay: float = 0.25, refractory_decay: float = 0.5) -> dict[str, Any]:
+    """Return what adaptive neurons have besides.
+
+    Parameters
+    ----------
+    threshold_step : float
+        What a spike adds to the threshold.
+    threshold_decay : float
+        Part of what was added that a time step loses.
+    refractory_decay : float
+        The same of the refractory voltage, twice the threshold at each spike.
+    """
+    return {
+        "threshold_step": threshold_step,
+        "threshold_decay": threshold_decay,
+        "refractory_decay": refractory_decay,
+    }
+
+
+def rf(period: float = 10.0, decay: float = 0.1) -> dict[str, Any]:
+    """Return what resonate and fire neurons have besides their threshold.
+
+    Parameters
+    ----------
+    period : float
+        Time steps of a whole turn, >= 4.
+    decay : float
+        Part of the state that a time step loses.
+    """
+    return {"period": period, "decay": decay}
+
+
+def rf_iz(period: float = 10.0, decay: float = 0.1) -> dict[str, Any]:
+    """Return what resonate and fire neurons with a reset have besides their threshold.
+
+    Parameters
+    ----------
+    period : float
+        Time steps of a whole turn, >= 4.
+    decay : float
+        Part of the state that a time step loses.
+    """
+    return {"period": period, "decay": decay}
+
+
+NEURONS: dict[str, Callable[..., dict[str, Any]]] = {"cuba": cuba, "alif": alif, "rf": rf, "rf_iz": rf_iz}
+"""By the name of their module in slayer."""
+RESONATORS = "rf", "rf_iz"

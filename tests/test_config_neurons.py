@@ -1,0 +1,75 @@
+"""``[network] neuron = "alif"``: configs name slayer's families of neurons, with the options of each."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lava_async.errors import InvalidValue
+from lava_async.experiments.build import build_network
+from lava_async.experiments.config import Config
+from lava_async.neurons import LoihiAlifParams, LoihiResonateParams
+from lava_async.training import dense_blocks
+
+DATA = '[data]\nname = "digits"\n'
+LAYERS = """
+[[network.layers]]
+type = "conv"
+features = 3
+kernel_size = 3
+
+[[network.layers]]
+type = "pool"
+kernel_size = 2
+
+[[network.layers]]
+type = "flatten"
+
+[[network.layers]]
+type = "dense"
+neurons = 10
+"""
+
+
+def config(network, layers=""):
+    return Config.from_toml(f"[network]\n{network}\n{layers}\n{DATA}")
+
+
+@pytest.mark.parametrize(
+    ("neuron", "options", "kind"),
+    [
+        ("alif", "threshold_step = 0.25", LoihiAlifParams),
+        ("rf", "period = 6.0", LoihiResonateParams),
+        ("rf_iz", "decay = 0.2", LoihiResonateParams),
+    ],
+)
+def test_a_config_says_which_neurons_dense_and_other_layers_have(neuron, options, kind):
+    dense = build_network(config(f'sizes = [12, 8, 10]\nneuron = "{neuron}"\n{options}'), (12,), 10)
+    other = build_network(config(f'neuron = "{neuron}"\n{options}', LAYERS), (2, 6, 6), 10)
+    for net, shape in ((dense, (12,)), (other, (2, 6, 6))):
+        assert isinstance(net.to_network().params, kind)
+        assert net(torch.ones(2, *shape, 4)).shape == (2, 10, 4)
+    if neuron == "alif":
+        assert set(dense.to_network().params.theta_step.tolist()) == {16}
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ('neuron = "lif"', "config: network.neuron = 'lif': must be one of cuba, alif, rf, rf_iz"),
+        ("threshold_step = 0.4", "config: network.threshold_step = 0.4: must be left out: the keys here are"),
+        (
+            'neuron = "rf"\ncurrent_decay = 0.5',
+            "config: network.current_decay = 0.5: must be left out: rf neurons have decay",
+        ),
+    ],
+)
+def test_what_the_neurons_do_not_take_is_named(network, message):
+    with pytest.raises(InvalidValue) as caught:
+        config(f"sizes = [12, 10]\n{network}")
+    assert message in str(caught.value)
+
+
+def test_dense_blocks_name_the_families():
+    with pytest.raises(InvalidValue, match=r"dense_blocks.family = 'lif': must be one of cuba, alif, rf, rf_iz"):
+        dense_blocks([4, 2], family="lif")
