@@ -39,7 +39,8 @@ def test_the_page_claims_accuracies_of_dense_layers_adaptive_neurons_convolution
 @pytest.mark.parametrize(("claim", "text"), CLAIMS, ids=["least", "written out", "adaptive", "convolution", "robust"])
 def test_a_config_of_the_page_reaches_what_the_page_says(claim, text, tmp_path, caplog):
     assert train(Config.from_toml(text), tmp_path).results["test"]["accuracy"] >= claim
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    warned = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not [message for message in warned if "stock netx will not" not in message]  # it knows no adaptive neurons
 
 
 def test_two_configs_that_only_write_defaults_out_train_the_same_network(tmp_path):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lava_async.errors import InvalidType
 from lava_async.neurons import NeuronModel
-from lava_async.neurons.loihi import LIMIT, ONE
+from lava_async.neurons.loihi import LIMIT
 from lava_async.training.surrogates import Exponential, Surrogate
 
 Cells = dict[str, Tensor]
@@ -360,4 +360,4 @@ def torch_model(model: NeuronModel, numbers: dict[str, Tensor], surrogate: Surro
     return found(model, numbers, surrogate, once)
 
 
-__all__ = ["DENSE_MODELS", "ONE", "Cells", "Check", "TorchModel", "torch_model"]
+__all__ = ["DENSE_MODELS"]

@@ -27,7 +27,7 @@ from lava_async.neurons import (
 )
 from lava_async.training.blocks.grid import wide
 from lava_async.training.blocks.stream import per_neuron
-from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE, scales_of
+from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE
 from lava_async.training.surrogates import Exponential
 
 #: Bias in a .net file is ``bias_mant << 6``, as netx reads it.
@@ -338,4 +338,4 @@ _ALL = CubaFamily, AlifFamily, PhaseFamily, IzhikevichFamily, SigmaDeltaFamily
 FAMILIES: dict[str, type[Family]] = {family.name: family for family in _ALL}
 """By the name of their module in slayer."""
 
-__all__ = ["BIAS_EXP", "FAMILIES", "Family", "quantized_keep", "scales_of"]
+__all__ = ["BIAS_EXP", "FAMILIES", "Family"]
