@@ -77,7 +77,7 @@ class _Step(NamedTuple):
     """What was decided in one forward step; booleans of shape (B, N) unless said otherwise."""
 
     group: Tensor
-    """(B, S') who is delivered through the queue; empty in forward step 0."""
+    """(B, S') which sources are delivered through the queue; empty in forward step 0."""
     touched: Tensor
     refractory: Tensor
     checked: Tensor
@@ -228,7 +228,7 @@ class _Batch:
         return found
 
     def opening(self, t: int) -> tuple[Arriving, Tensor, Tensor]:
-        """Return what arrives in forward step 0, which neurons it reaches (or may fire without), and how many operations."""
+        """Return what arrives in forward step 0, which neurons it reaches (or may fire), how many operations."""
         arriving, touched, received = self.delayed(t), self.neurons.alone | self.nothing, self.received_late(t)
         for d in self.matrix:
             if 0 < d <= t:

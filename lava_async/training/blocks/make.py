@@ -21,8 +21,8 @@ def dense_blocks(
     *,
     family: str = "cuba",
     threshold: float = defaults.THRESHOLD,
-    current_decay: float | None = None,
-    voltage_decay: float | None = None,
+    current_decay: float | tuple[float, ...] | None = None,
+    voltage_decay: float | tuple[float, ...] | None = None,
     gain: float | None = None,
     threshold_factors: Sequence[float] | bool = False,
     seed: int = 0,
@@ -36,7 +36,7 @@ def dense_blocks(
         Input channels, then neurons per layer.
     family : {"cuba", "alif", "rf", "rf_iz"}
         Module of ``slayer.block``: current-based, adaptive, or resonate and fire neurons.
-    threshold, current_decay, voltage_decay : float
+    threshold, current_decay, voltage_decay : float, or (low, high) for decays that slayer draws
         As slayer's neuron; a decay of 1 keeps nothing from one time step to the next. Decays are 1 and 0.2 by default;
         resonators have none of these.
     gain : float, optional
@@ -71,14 +71,15 @@ def dense_blocks(
     sizes = [check_int("dense_blocks.sizes", n, least=1) for n in sizes]
     seed = check_int("dense_blocks.seed", seed, most=2**63 - 1)
     threshold = _number("threshold", threshold)
-    current_decay, voltage_decay = _number("current_decay", current_decay), _number("voltage_decay", voltage_decay)
     gain = None if gain is None else _number("gain", gain)
     factors = _factors(threshold_factors, len(sizes) - 1)
     if family not in (known := [name for name, each in FAMILIES.items() if not each.graded]):
         raise InvalidValue("dense_blocks.family", family, "one of " + ", ".join(known))
     dense = getattr(slayer().block, family).Dense
     generator = torch.Generator().manual_seed(seed)
-    decays = {"current_decay": current_decay, "voltage_decay": voltage_decay}
+    decays: dict[str, float | tuple[float, ...] | None] = {}
+    for name, decay in (("current_decay", current_decay), ("voltage_decay", voltage_decay)):
+        decays[name] = decay if decay is None or isinstance(decay, tuple) else _number(name, decay)
     if not FAMILIES[family].complex:
         usual = {"current_decay": defaults.CURRENT_DECAY, "voltage_decay": defaults.VOLTAGE_DECAY}
         decays = {name: usual[name] if decay is None else decay for name, decay in decays.items()}
