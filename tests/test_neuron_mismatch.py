@@ -1,0 +1,45 @@
+"""The tables of docs/neuron_mismatch.md are rows of docs/sdnn.csv, which docs/measure_sdnn.py wrote."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+#: Column of the file that the fourth column of a table shows.
+SHOWN = {"still": "settled_after", "moving": "error_mean"}
+
+
+def measured():
+    """Return the rows that the page may show, by what was run."""
+    with open(DOCS / "sdnn.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["arithmetic"] == "integers"]
+    return {(r["frames"], r["threshold"], r["schedule"], r["refractory"] == "True"): r for r in rows}
+
+
+def tables(page):
+    """Return the rows of both tables as a list of (frames, cells)."""
+    found: list[tuple[str, list[str]]] = []
+    frames, threshold = "still", ""
+    for line in page.splitlines():
+        frames = "moving" if line == "### A frame that moves" else frames
+        if line.startswith("| ") and "threshold" not in line and "---" not in line:
+            cells = [cell.strip().removesuffix(" (one time step cut off)") for cell in line.strip("|").split("|")]
+            threshold = cells[0] = cells[0].replace("as in the file", "file") or threshold
+            found.append((frames, cells))
+    return found
+
+
+@pytest.mark.parametrize(("frames", "cells"), tables((DOCS / "neuron_mismatch.md").read_text()))
+def test_a_row_of_the_page_was_measured(frames, cells):
+    threshold, schedule, refractory, shown, error, messages, operations = cells
+    row = measured()[frames, threshold, schedule, refractory == "yes"]
+    found = [float(cell.replace(",", "")) for cell in (shown, error, messages, operations)]
+    wanted = [float(row[name]) for name in (SHOWN[frames], "error_last", "messages", "operations")]
+    assert found == pytest.approx(wanted, abs=0.5)
+
+
+def test_both_tables_have_rows():
+    assert {frames for frames, _ in tables((DOCS / "neuron_mismatch.md").read_text())} == set(SHOWN)
