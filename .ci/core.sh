@@ -16,7 +16,7 @@ case $kind in
 esac
 
 # -U: what CMake found of the Python of another environment, or was told by a build of a wheel here, is looked up again.
-"$bin/cmake" -S lava_async/core -B "build/core/$kind" -G Ninja -U '*Python*' -U '*nanobind*' -U 'NB_*' -U 'SKBUILD_*' "${options[@]}" \
+"$bin/cmake" -S lava_async/core -B "build/core/$kind" -G Ninja -U '*Python*' -U '*nanobind*' -U 'NB_*' -U 'SKBUILD*' "${options[@]}" \
     -DLAVA_ASYNC_ISAS="${LAVA_ASYNC_ISAS:-}" \
     -DPython_EXECUTABLE="$bin/python" -DCMAKE_MAKE_PROGRAM="$bin/ninja" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
 "$bin/cmake" --build "build/core/$kind"

@@ -90,6 +90,8 @@ def record_arguments() -> dict[str, Any]:
         "numbers": [np.full(4, x, np.float32) for x in (0.5, 0.5, 1.0, 0.0, 1.0, 1.0)],
         "wanted": np.zeros((2, 5, 4), np.float32),
         "first_wanted": 0,
+        "premature": np.zeros((2, 5, 4), np.uint8),
+        "machine": None,
     }
 
 
@@ -100,6 +102,7 @@ def backward_arguments() -> dict[str, Any]:
         "weights": [np.zeros((4, 3), np.float32), np.zeros((4, 4), np.float32)],
         **{name: np.zeros(4, np.float32) for name in ("keep_u", "keep_v", "vth", "bias")},
         "input": np.zeros((2, 5, 3), np.float32),
+        "number": None,
     }
 
 
@@ -121,14 +124,15 @@ CALLS = {
 
 def damaged(array: np.ndarray) -> dict[str, np.ndarray]:
     """Return an array of another type, of other shapes, and spread in memory."""
-    other = {np.int32: np.int64, np.int64: np.int32, np.float32: np.float64}[array.dtype.type]
+    other = {np.int32: np.int64, np.int64: np.int32, np.float32: np.float64, np.uint8: np.int32}[array.dtype.type]
     found = {
         "type": array.astype(other),
-        "bytes swapped": array.astype(array.dtype.newbyteorder()),
         "dimensions": array[None],
         "longer": np.concatenate([array, array]),
         "object": array.astype(object),
     }
+    if array.itemsize > 1:
+        found["bytes swapped"] = array.astype(array.dtype.newbyteorder())
     if array.size:
         found["shorter"] = array[:-1].copy()
     spread = np.repeat(array, 2, axis=array.ndim - 1)[..., ::2]

@@ -33,7 +33,7 @@ def check_joint_step(one, two):
     for name, first in before.items():
         step = one["network"][name] - first
         assert step.any() or "synapse" not in name
-        torch.testing.assert_close(two["network"][name] - start, step, rtol=1e-4, atol=1e-6, msg=name)
+        torch.testing.assert_close(two["network"][name] - first, step, rtol=1e-4, atol=1e-6, msg=name)
     for a, b in zip(one["history"], two["history"], strict=True):
         assert {**a, "seconds": 0, "loss": 0} == {**b, "seconds": 0, "loss": 0}
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
