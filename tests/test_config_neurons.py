@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.build import build_network
 from lava_async.experiments.config import Config
 from lava_async.neurons import LoihiAlifParams, LoihiResonateParams
@@ -73,3 +73,20 @@ def test_what_the_neurons_do_not_take_is_named(network, message):
 def test_dense_blocks_name_the_families():
     with pytest.raises(InvalidValue, match=r"dense_blocks.family = 'lif': must be one of cuba, alif, rf, rf_iz"):
         dense_blocks([4, 2], family="lif")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"family": "alif"}, "dense_blocks.threshold_step = None: must be a number, which neurons of alif need"),
+        ({"threshhold": 2}, "did you mean 'threshold'"),
+        (
+            {"family": "rf", "period": 10, "decay": 0.1, "voltage_decay": 0.2},
+            "dense_blocks.voltage_decay = 0.2: must be",
+        ),
+    ],
+)
+def test_dense_blocks_name_what_neurons_need_and_do_not_take(arguments, message):
+    with pytest.raises(InvalidType) as caught:
+        dense_blocks([4, 2], **arguments)
+    assert message in str(caught.value)

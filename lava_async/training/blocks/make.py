@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from lava_async import defaults
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, unknown_argument
 from lava_async.records import check_int, real_array
 from lava_async.training.blocks.base import mark_drawn, parts_of, slayer
 from lava_async.training.blocks.families import FAMILIES
@@ -56,7 +57,8 @@ def dense_blocks(
     Raises
     ------
     InvalidType, InvalidValue
-        If `sizes` are not at least two positive integers, or there is no such family.
+        If `sizes` are not at least two positive integers, there is no such family, or its neurons need or do not
+        take an argument.
 
     Examples
     --------
@@ -84,6 +86,7 @@ def dense_blocks(
         usual = {"current_decay": defaults.CURRENT_DECAY, "voltage_decay": defaults.VOLTAGE_DECAY}
         decays = {name: usual[name] if decay is None else decay for name, decay in decays.items()}
     params = {"threshold": threshold, **{name: x for name, x in decays.items() if x is not None}, **neuron}
+    _check_neuron(family, params)
     blocks = []
     with torch.random.fork_rng(devices=[]):
         for (n_in, n_out), factor in zip(pairwise(sizes), factors or [1.0] * len(sizes), strict=False):
@@ -96,6 +99,18 @@ def dense_blocks(
                 mark_drawn(block)
             blocks.append(block)
     return blocks
+
+
+def _check_neuron(family: str, given: dict[str, Any]) -> None:
+    """Raise if slayer's neuron does not take an argument, or needs one more."""
+    _, *taken = inspect.signature(getattr(slayer().neuron, family).Neuron.__init__).parameters.values()
+    names = [parameter.name for parameter in taken]
+    for name, value in given.items():
+        if name not in names:
+            raise unknown_argument("dense_blocks", name, value, names)
+    for parameter in taken:
+        if parameter.default is inspect.Parameter.empty and parameter.name not in given:
+            raise InvalidType(f"dense_blocks.{parameter.name}", None, f"a number, which neurons of {family} need")
 
 
 def _number(name: str, value: object) -> float:
