@@ -1,4 +1,4 @@
-"""The tables of docs/neuron_mismatch.md are rows of docs/sdnn.csv, which docs/measure_sdnn.py wrote."""
+"""The tables of docs/neuron_mismatch.md are what was measured: rows of docs/neurons.csv and docs/sdnn.csv."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 #: Column of the file that the fourth column of a table shows.
 SHOWN = {"still": "settled_after", "moving": "error_mean"}
+
+EXECUTIONS = ("layered", "random F=all", "random F=8", "random F=1", "timed sanafe")
 
 
 def measured():
@@ -23,7 +25,7 @@ def tables(page):
     """Return the rows of both tables as a list of (frames, cells)."""
     found: list[tuple[str, list[str]]] = []
     frames, threshold = "still", ""
-    for line in page.splitlines():
+    for line in page[page.index("## Sigma-delta") :].splitlines():
         frames = "moving" if line == "### A frame that moves" else frames
         if line.startswith("| ") and "threshold" not in line and "---" not in line:
             cells = [cell.strip().removesuffix(" (one time step cut off)") for cell in line.strip("|").split("|")]
@@ -43,3 +45,20 @@ def test_a_row_of_the_page_was_measured(frames, cells):
 
 def test_both_tables_have_rows():
     assert {frames for frames, _ in tables((DOCS / "neuron_mismatch.md").read_text())} == set(SHOWN)
+
+
+def test_the_table_of_neurons_was_measured():
+    with open(DOCS / "neurons.csv", newline="") as file:
+        found = {
+            (row["setting"], row["training"], row["execution"]): row
+            for row in csv.DictReader(file)
+            if row["readout"] == "quiescence"
+        }
+    page = (DOCS / "neuron_mismatch.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if " ± " in line]
+    assert len(rows) == 8
+    for neurons, training, *accuracies, spikes in rows:
+        for execution, accuracy in zip(EXECUTIONS, accuracies, strict=True):
+            row = found[neurons, training, execution]
+            assert accuracy == f"{100 * float(row['accuracy']):.1f} ± {100 * float(row['accuracy_sd']):.1f}"
+        assert spikes == f"{float(found[neurons, training, 'random F=8']['spikes']):.0f}"
