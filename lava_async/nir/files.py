@@ -75,7 +75,7 @@ def save(graph: object, path: str | os.PathLike[str]) -> None:
             if "v_reset" in node and not np.any(node["v_reset"][()]):
                 del node["v_reset"]  # 0 is what nir 1.0.6 and later read then; earlier versions do not know the field.
     try:
-        write_bytes(Path(path), content.getbuffer())
+        write_bytes(Path(path), content.getvalue())
     except OSError as error:
         raise NirError(f"{os.fspath(path)}: cannot be written: {error.strerror or error}") from None
 
