@@ -55,9 +55,14 @@ def matrices(network):
 
 
 def on_the_grid(network):
-    """Return a network of which stock connections give exact sums: even integers, or multiples of 1/16."""
-    fixed = network.params.tag == "fixed_pt"
-    parts = tuple(s.map_weights(lambda _, w: w // 2 * 2 if fixed else np.round(w * 16) / 16) for s in network.synapses)
+    """Return a network of which stock connections give exact sums: even integers >= -254, or multiples of 1/16.
+
+    A stock connection whose weights are all negative is inhibitory, and makes -255 of -256.
+    """
+    if network.params.tag == "fixed_pt":
+        parts = tuple(s.map_weights(lambda _, w: np.maximum(w // 2 * 2, -254)) for s in network.synapses)
+    else:
+        parts = tuple(s.map_weights(lambda _, w: np.round(w * 16) / 16) for s in network.synapses)
     return replace(network, synapses=parts)
 
 
