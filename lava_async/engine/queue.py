@@ -73,7 +73,7 @@ class PendingQueue:
         payload: NDArray[Any] | int,
         graded: NDArray[np.bool_] | bool = False,
     ) -> None:
-        """Let spikes wait.
+        """Enqueue spikes.
 
         Parameters
         ----------

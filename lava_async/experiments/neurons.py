@@ -30,8 +30,8 @@ def alif(threshold_step: float = 0.5, threshold_decay: float = 0.25, refractory_
     }
 
 
-def rf(period: float = 10.0, decay: float = 0.1) -> dict[str, Any]:
-    """Return what resonate and fire neurons have besides their threshold.
+def resonator(period: float = 10.0, decay: float = 0.1) -> dict[str, Any]:
+    """Return what resonate and fire neurons, with a reset or without, have besides their threshold.
 
     Parameters
     ----------
@@ -43,19 +43,6 @@ def rf(period: float = 10.0, decay: float = 0.1) -> dict[str, Any]:
     return {"period": period, "decay": decay}
 
 
-def rf_iz(period: float = 10.0, decay: float = 0.1) -> dict[str, Any]:
-    """Return what resonate and fire neurons with a reset have besides their threshold.
-
-    Parameters
-    ----------
-    period : float
-        Time steps of a whole turn, >= 4.
-    decay : float
-        Part of the state that a time step loses.
-    """
-    return {"period": period, "decay": decay}
-
-
-NEURONS: dict[str, Callable[..., dict[str, Any]]] = {"cuba": cuba, "alif": alif, "rf": rf, "rf_iz": rf_iz}
+NEURONS: dict[str, Callable[..., dict[str, Any]]] = {"cuba": cuba, "alif": alif, "rf": resonator, "rf_iz": resonator}
 """By the name of their module in slayer."""
 RESONATORS = "rf", "rf_iz"
