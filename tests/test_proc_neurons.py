@@ -88,6 +88,39 @@ def test_a_sample_begins_at_rest():
     np.testing.assert_array_equal(found[:, 1:], found[:, [0, 0]])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_vars_under_lavas_names(name):
+    ours, theirs, numbers, initial, _fixed = stock()[name]
+    process, lava = ours(shape=(N,), **numbers), theirs(shape=(N,), **numbers, **initial)
+    for field in process.number_types:
+        if hasattr(lava, field):  # Lava has period and alpha of RF as sine and cosine
+            assert getattr(process, field).shape == getattr(lava, field).shape, field
+
+
+def test_parameters_can_be_set_between_runs():
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc import io
+
+    from lava_async.proc.runtime import running
+
+    process, sink = AsyncSigmaDelta(shape=(2,), vth=3, bias=1), io.sink.RingBuffer(shape=(2,), buffer=6)
+    source = io.source.RingBuffer(data=np.ones((2, 6)))
+    source.s_out.connect(process.a_in)
+    process.s_out.connect(sink.a_in)
+    with running(process, Loihi2SimCfg(select_tag="floating_pt")) as session:
+        session.run(3)
+        process.vth.set(np.array([1.0]))
+        process.bias.set(np.array([1.0, 11.0]))
+        session.run(3)
+        np.testing.assert_array_equal(sink.data.get(), [[0, 3, 0, 2, 1, 1], [0, 3, 0, 12, 1, 1]])
+
+
+def test_nothing_fires_before_its_first_time_step_opens():
+    process = AsyncSigmaDelta(shape=(2,), vth=3, offset=[0, 2])
+    found = run_process(process, False, a_in=np.array([[4, 0, 0, 0], [4, 0, 0, 0]]))
+    np.testing.assert_array_equal(found, [[4, 0, 0, 0], [0, 0, 4, 0]])
+
+
 def test_it_composes_with_stock_delta_dense_and_sigma_delta():
     """Stock Delta, Dense, AsyncSigmaDelta, Dense, stock Sigma: what Lava's own SigmaDelta in the middle gives."""
     from lava.magma.core.run_configs import Loihi2SimCfg

@@ -28,8 +28,12 @@ class CheckedProcess(AbstractProcess):
 
         Lava's own Processes keep them in silence, so that a misspelt one does nothing.
         """
+        constructors = [signature(cls.__init__) for cls in type(self).__mro__ if issubclass(cls, CheckedProcess)]
         taken = [
-            name for name, p in signature(type(self).__init__).parameters.items() if p.kind is Parameter.KEYWORD_ONLY
+            name
+            for constructor in constructors
+            for name, p in constructor.parameters.items()
+            if p.kind is Parameter.KEYWORD_ONLY
         ]
         for name, value in unknown.items():
             raise unknown_argument(type(self).__name__, name, value, taken)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from lava.magma.core.process.ports.ports import InPort, OutPort
-from lava.magma.core.process.process import LogConfig
-from lava.magma.core.process.variable import Var
 from numpy.typing import ArrayLike
 
-from lava_async.errors import InvalidType, InvalidValue
-from lava_async.neurons import CubaParams, LoihiParams
-from lava_async.proc.checked_process import CheckedProcess
-from lava_async.proc.clock import Clock, lava_shape
+from lava_async.proc.async_neurons.process import LIF_NUMBERS, AsyncNeurons, lif_params
 from lava_async.records import check_range, real_array
 
 
-class AsyncLIF(CheckedProcess):
+class AsyncLIF(AsyncNeurons):
     """Leaky integrate-and-fire neurons that fire whenever input reached them: one Lava time step is one forward step.
 
     ::
@@ -86,10 +80,12 @@ class AsyncLIF(CheckedProcess):
     array([[   0., 1920.,    0., 1920.,    0.,    0.]])
     """
 
+    var_names: ClassVar[dict[str, str]] = {"u": "u", "v": "v"}
+    number_types: ClassVar[dict[str, type]] = LIF_NUMBERS
+
     def __init__(
         self,
         *,
-        shape: tuple[int, ...],
         u: ArrayLike = 0,
         v: ArrayLike = 0,
         du: ArrayLike = 0,
@@ -97,71 +93,13 @@ class AsyncLIF(CheckedProcess):
         bias_mant: ArrayLike = 0,
         bias_exp: ArrayLike = 0,
         vth: ArrayLike = 10,
-        steps_per_bin: int = 1,
-        offset: ArrayLike = 0,
-        refractory: bool = True,
-        reset_interval: int | None = None,
-        name: str | None = None,
-        log_config: LogConfig | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
-        self.refuse(kwargs)
-        shape = lava_shape("AsyncLIF", shape)
         super().__init__(
-            shape=shape,
-            u=u,
-            v=v,
-            du=du,
-            dv=dv,
-            bias_mant=bias_mant,
-            bias_exp=bias_exp,
-            vth=vth,
-            steps_per_bin=steps_per_bin,
-            offset=offset,
-            refractory=bool(refractory),
-            reset_interval=reset_interval,
-            name=name,
-            log_config=log_config,
+            {"du": du, "dv": dv, "bias_mant": bias_mant, "bias_exp": bias_exp, "vth": vth},
+            state={"u": u, "v": v},
+            **kwargs,
         )
-        values = {
-            "u": u,
-            "v": v,
-            "du": du,
-            "dv": dv,
-            "bias_mant": bias_mant,
-            "bias_exp": bias_exp,
-            "vth": vth,
-            "offset": offset,
-        }
-        for field, value in values.items():
-            if np.shape(value) not in ((), (1,), shape):
-                raise InvalidValue(f"AsyncLIF.{field}.shape", np.shape(value), f"(), (1,) or {shape}")
-        self.proc_params["clock"] = Clock.checked("AsyncLIF", steps_per_bin, offset, reset_interval)
-        self._neuron = {field: values[field] for field in ("du", "dv", "vth", "bias_mant", "bias_exp")}
         check_range("AsyncLIF.vth", real_array("AsyncLIF.vth", vth), 0, np.inf)
 
-        self.a_in = InPort(shape=shape)
-        self.s_out = OutPort(shape=shape)
-        self.u = Var(shape=shape, init=u)
-        self.v = Var(shape=shape, init=v)
-        self.du = Var(shape=np.shape(du) or (1,), init=du)
-        self.dv = Var(shape=np.shape(dv) or (1,), init=dv)
-        self.bias_exp = Var(shape=shape, init=bias_exp)
-        self.bias_mant = Var(shape=shape, init=bias_mant)
-        self.vth = Var(shape=np.shape(vth) or (1,), init=vth)
-
-    def check_model(self, model: Any) -> None:
-        """Raise if a ProcessModel has the wrong arithmetic or cannot work with the numbers given."""
-        super().check_model(model)
-        try:
-            neuron_params("fixed_pt" in model.tags, **self._neuron)
-        except (InvalidValue, InvalidType) as error:
-            field = error.where.rpartition(".")[2]
-            raise type(error)(f"AsyncLIF {self.name!r}.{field}", error.value, error.allowed) from None
-
-
-def neuron_params(fixed: bool, du: Any, dv: Any, vth: Any, bias_mant: Any, bias_exp: Any) -> CubaParams | LoihiParams:
-    """Return the parameters of neurons in the words of `LIF` as those of one arithmetic."""
-    if fixed:
-        return LoihiParams(du, dv, vth, bias_mant, bias_exp)
-    return CubaParams(du, dv, vth, bias_mant)
+    params = staticmethod(lif_params)

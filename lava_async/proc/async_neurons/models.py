@@ -30,20 +30,27 @@ class AbstractPyAsyncNeuronsModel(PyLoihiProcessModel):
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
         process = self.implements_process
-        shape = proc_params["shape"]
-        self.n, self.clock, self.ports = int(np.prod(shape)), proc_params["clock"], process.input_names
-        numbers = {
-            name: value if isinstance(value, (str, int)) else np.broadcast_to(value, shape).reshape(-1)
-            for name, value in proc_params["numbers"].items()
-        }
-        self.neurons = process.params("fixed_pt" in self.tags, **numbers).expanded(self.n)
+        self.n, self.clock, self.ports = int(np.prod(proc_params["shape"])), proc_params["clock"], process.input_names
         self.names = process.var_names
-        self.p = self.neurons.arrays()
         self.refractory, self.held = np.zeros(self.n, bool), np.zeros(self.n, np.int64)
-        self.begun = False
+        self.begun, self.read = False, False
+
+    def on_var_update(self) -> None:
+        """Parameters may have been set."""
+        self.read = False
+
+    def read_parameters(self) -> None:
+        """Take the parameters from their Vars."""
+        process, shape = self.implements_process, self.proc_params["shape"]
+        numbers = {name: np.broadcast_to(getattr(self, name), shape).reshape(-1) for name in process.number_types}
+        params = process.params("fixed_pt" in self.tags, **numbers, **self.proc_params["options"])
+        self.neurons = params.expanded(self.n)
+        self.p, self.read = self.neurons.arrays(), True
 
     def run_spk(self) -> None:
         """Open a time step if its moment has come; integrate; fire."""
+        if not self.read:
+            self.read_parameters()
         shape = self.proc_params["shape"]
         state = {name: getattr(self, var).reshape(-1) for name, var in self.names.items()}
         now = self.clock.at(self.time_step)
@@ -58,7 +65,10 @@ class AbstractPyAsyncNeuronsModel(PyLoihiProcessModel):
         touched = opens | np.any([x != 0 for x in arrived], axis=0)
         arriving = arrived[0] if len(arrived) == 1 else np.stack(arrived)
         put(state, touched, self.neurons.integrate(self.p, state, arriving, self.refractory))
-        fires = touched & ~self.refractory & self.neurons.fires(self.p, state)
+        # Nothing fires before its first time step opens, whatever its state is; as in the engines, only what opens or
+        # is touched is checked.
+        begun = np.broadcast_to(np.asarray(now.t) >= 0, shape).reshape(-1)
+        fires = begun & touched & ~self.refractory & self.neurons.fires(self.p, state)
         self.s_out.send(self.fire(state, np.flatnonzero(fires)).reshape(shape))
         self.refractory |= fires & self.proc_params["refractory"]
         self.held[fires] = self.neurons.refractory_steps[fires]
@@ -91,18 +101,18 @@ def put(state: dict[str, np.ndarray], which: np.ndarray, changed: dict[str, np.n
         state[name][which] = values[which] if which.dtype == bool else values
 
 
-def model_of(process: type[AsyncNeurons], fixed: bool) -> type[AbstractPyAsyncNeuronsModel]:
+def model_of(process: type[AsyncNeurons], fixed: bool, module: str, name: str) -> type[AbstractPyAsyncNeuronsModel]:
     """Return the ProcessModel of a Process in one arithmetic: its ports and Vars have the types of Lava's neurons."""
     number: Any = np.int64 if fixed else np.float32
     sent: Any = np.int32 if fixed else float
     bits = {"precision": 24} if fixed else {}
-    name = f"Py{process.__name__}Model{'Fixed' if fixed else 'Float'}"
     members: dict[str, Any] = {
-        "__module__": __name__,
+        "__module__": module,
         "__doc__": f"{process.__name__} in {'integers' if fixed else 'floating point'}.",
         **{port: LavaPyType(PyInPort.VEC_DENSE, sent, **bits) for port in process.input_names},
         "s_out": LavaPyType(PyOutPort.VEC_DENSE, sent, **bits),
         **{var: LavaPyType(np.ndarray, number, **bits) for var in process.var_names.values()},
+        **{field: LavaPyType(np.ndarray, kind if fixed else float) for field, kind in process.number_types.items()},
     }
     model: Any = type(name, (AbstractPyAsyncNeuronsModel,), members)
     decorated = implements(proc=process, protocol=LoihiProtocol)(requires(CPU)(model))
@@ -113,6 +123,6 @@ def model_of(process: type[AsyncNeurons], fixed: bool) -> type[AbstractPyAsyncNe
 # Lava's compiler looks for ProcessModels among the classes of this module, and pickle for their names.
 for _process in (AsyncLIFRefractory, AsyncATRLIF, AsyncSigmaDelta, AsyncDelta, AsyncRF, AsyncRF_IZ):
     for _fixed in (False, True):
-        _model = model_of(_process, _fixed)
-        globals()[_model.__name__] = _model
-del _process, _fixed, _model
+        _name = f"Py{_process.__name__}Model{'Fixed' if _fixed else 'Float'}"
+        globals()[_name] = model_of(_process, _fixed, __name__, _name)
+del _process, _fixed, _name

@@ -30,6 +30,9 @@ from lava_async.proc.checked_process import CheckedProcess
 from lava_async.proc.clock import Clock, lava_shape
 from lava_async.records import check_int
 
+LIF_NUMBERS: dict[str, type] = {"du": int, "dv": int, "bias_mant": int, "bias_exp": int, "vth": int}
+"""Parameters of neurons in the words of Lava's LIF, and their types in fixed point."""
+
 
 class AsyncNeurons(CheckedProcess):
     """Neurons that fire whenever input reached them; the base of all Processes in this file.
@@ -53,14 +56,17 @@ class AsyncNeurons(CheckedProcess):
         Time steps after which the state begins again; None: never.
     name, log_config
         As in every Lava Process.
-    **numbers
-        Parameters of the neurons, in the words of Lava's Process, for all neurons or one per neuron.
+    numbers, options, state : dict
+        What a subclass hands over, in the words of Lava's Process: the parameters, each a number for all neurons or one
+        per neuron, which become Vars; what else there is to say; the initial state, where it may be said.
 
     Attributes
     ----------
     s_out : OutPort
         Neurons that send numbers: the number. Others: their momentum, by which a SpikeScheduler sorts (1 where that is
         0); stock connections with ``num_message_bits=0`` take any nonzero value as one spike.
+    state and parameters : Var
+        Under the names of Lava's Process. Parameters that are set in a pause count from the next Lava time step.
 
     Raises
     ------
@@ -71,11 +77,16 @@ class AsyncNeurons(CheckedProcess):
     input_names: ClassVar[tuple[str, ...]] = ("a_in",)
     var_names: ClassVar[dict[str, str]]
     """Var of each number of the state of the neuron model."""
+    number_types: ClassVar[dict[str, type]]
+    """Type in fixed point of each parameter that is a Var: int, or float for what fixed point rounds by itself."""
     params: ClassVar[Callable[..., NeuronModel]]
     """Returns the parameters in fixed or floating point, given those in Lava's words."""
 
     def __init__(
         self,
+        numbers: dict[str, Any],
+        options: dict[str, Any] | None = None,
+        state: dict[str, Any] | None = None,
         *,
         shape: tuple[int, ...],
         steps_per_bin: int = 1,
@@ -84,15 +95,17 @@ class AsyncNeurons(CheckedProcess):
         reset_interval: int | None = None,
         name: str | None = None,
         log_config: LogConfig | None = None,
-        **numbers: Any,
+        **kwargs: object,
     ) -> None:
-        shape, where = lava_shape(type(self).__name__, shape), type(self).__name__
-        for field, value in {**numbers, "offset": offset}.items():
-            if not isinstance(value, str) and np.shape(value) not in ((), (1,), shape):
+        self.refuse(kwargs)
+        where, state = type(self).__name__, state or {}
+        shape = lava_shape(where, shape)
+        for field, value in {**state, **numbers, "offset": offset}.items():
+            if np.shape(value) not in ((), (1,), shape):
                 raise InvalidValue(f"{where}.{field}.shape", np.shape(value), f"(), (1,) or {shape}")
         super().__init__(
             shape=shape,
-            numbers=numbers,
+            options=options or {},
             refractory=bool(refractory),
             steps_per_bin=steps_per_bin,
             name=name,
@@ -103,13 +116,18 @@ class AsyncNeurons(CheckedProcess):
             setattr(self, port, InPort(shape=shape))
         self.s_out = OutPort(shape=shape)
         for var in self.var_names.values():
-            setattr(self, var, Var(shape=shape, init=0))
+            setattr(self, var, Var(shape=shape, init=state.get(var, 0)))
+        for field in self.number_types:
+            # As in Lava: a bias per neuron in any case, all else as it was given.
+            of_field = shape if field.startswith("bias") else np.shape(numbers[field]) or (1,)
+            setattr(self, field, Var(shape=of_field, init=numbers[field]))
+        self._numbers = numbers
 
     def check_model(self, model: Any) -> None:
         """Raise if a ProcessModel has the wrong arithmetic or cannot work with the numbers given."""
         super().check_model(model)
         try:
-            self.params("fixed_pt" in model.tags, **self.proc_params["numbers"])
+            self.params("fixed_pt" in model.tags, **self._numbers, **self.proc_params["options"])
         except (InvalidValue, InvalidType) as error:
             field = error.where.rpartition(".")[2]
             raise type(error)(f"{type(self).__name__} {self.name!r}.{field}", error.value, error.allowed) from None
@@ -124,6 +142,7 @@ class AsyncLIFRefractory(AsyncNeurons):
     """
 
     var_names: ClassVar[dict[str, str]] = {"u": "u", "v": "v"}
+    number_types: ClassVar[dict[str, type]] = LIF_NUMBERS
 
     def __init__(
         self,
@@ -137,16 +156,15 @@ class AsyncLIFRefractory(AsyncNeurons):
         **kwargs: Any,
     ) -> None:
         check_int("AsyncLIFRefractory.refractory_period", refractory_period, least=1)
-        numbers: dict[str, Any] = {"du": du, "dv": dv, "vth": vth, "bias_mant": bias_mant, "bias_exp": bias_exp}
-        super().__init__(**numbers, refractory_period=refractory_period, **checked(self, kwargs))
+        super().__init__(
+            {"du": du, "dv": dv, "vth": vth, "bias_mant": bias_mant, "bias_exp": bias_exp},
+            {"refractory_period": refractory_period},
+            **kwargs,
+        )
 
     @staticmethod
-    def params(  # noqa: D102
-        fixed: bool, *, du: Any, dv: Any, vth: Any, bias_mant: Any, bias_exp: Any, refractory_period: int
-    ) -> NeuronModel:
-        if fixed:
-            return LoihiParams(du, dv, vth, bias_mant, bias_exp, refractory_steps=refractory_period)
-        return CubaParams(du, dv, vth, bias_mant, refractory_steps=refractory_period)
+    def params(fixed: bool, *, refractory_period: int, **numbers: Any) -> NeuronModel:  # noqa: D102
+        return lif_params(fixed, **numbers, refractory_steps=refractory_period)
 
 
 class AsyncATRLIF(AsyncNeurons):
@@ -158,6 +176,16 @@ class AsyncATRLIF(AsyncNeurons):
     """
 
     var_names: ClassVar[dict[str, str]] = {"u": "i", "v": "v", "theta": "theta", "rho": "r"}
+    number_types: ClassVar[dict[str, type]] = {
+        "delta_i": float,
+        "delta_v": float,
+        "delta_theta": float,
+        "delta_r": float,
+        "theta_0": int,
+        "theta_step": int,
+        "bias_mant": int,
+        "bias_exp": int,
+    }
 
     def __init__(
         self,
@@ -172,19 +200,17 @@ class AsyncATRLIF(AsyncNeurons):
         bias_exp: ArrayLike = 0,
         **kwargs: Any,
     ) -> None:
-        numbers: dict[str, Any] = {
+        numbers = {
             "delta_i": delta_i,
             "delta_v": delta_v,
             "delta_theta": delta_theta,
             "delta_r": delta_r,
-        }
-        more: dict[str, Any] = {
             "theta_0": theta_0,
             "theta_step": theta_step,
             "bias_mant": bias_mant,
             "bias_exp": bias_exp,
         }
-        super().__init__(**numbers, **more, **checked(self, kwargs))
+        super().__init__(numbers, **kwargs)
 
     @staticmethod
     def params(  # noqa: D102
@@ -219,6 +245,7 @@ class AsyncSigmaDelta(AsyncNeurons):
     """
 
     var_names: ClassVar[dict[str, str]] = {"sigma": "sigma", "sent": "sent"}
+    number_types: ClassVar[dict[str, type]] = {"vth": int, "bias": int}
 
     def __init__(
         self,
@@ -231,8 +258,8 @@ class AsyncSigmaDelta(AsyncNeurons):
         **kwargs: Any,
     ) -> None:
         check_int("AsyncSigmaDelta.act_mode", int(act_mode), most=1)
-        exponents: dict[str, Any] = {"spike_exp": spike_exp, "state_exp": state_exp}
-        super().__init__(vth=vth, bias=bias, act_mode=int(act_mode), **exponents, **checked(self, kwargs))
+        options = {"act_mode": int(act_mode), "spike_exp": spike_exp, "state_exp": state_exp}
+        super().__init__({"vth": vth, "bias": bias}, options, **kwargs)
 
     @staticmethod
     def params(  # noqa: D102
@@ -254,9 +281,11 @@ class AsyncDelta(AsyncNeurons):
     """
 
     var_names: ClassVar[dict[str, str]] = {"x": "x", "sent": "sent"}
+    number_types: ClassVar[dict[str, type]] = {"vth": int}
 
     def __init__(self, *, vth: ArrayLike, spike_exp: int = 0, state_exp: int = 0, **kwargs: Any) -> None:
-        super().__init__(vth=vth, spike_exp=spike_exp, state_exp=state_exp, **checked(self, kwargs))
+        options = {"spike_exp": spike_exp, "state_exp": state_exp}
+        super().__init__({"vth": vth}, options, **kwargs)
 
     @staticmethod
     def params(fixed: bool, *, vth: Any, spike_exp: int, state_exp: int) -> NeuronModel:  # noqa: D102
@@ -275,6 +304,7 @@ class AsyncRF(AsyncNeurons):
 
     input_names: ClassVar[tuple[str, ...]] = ("a_real_in", "a_imag_in")
     var_names: ClassVar[dict[str, str]] = {"x": "real", "y": "imag", "before": "imag_before"}
+    number_types: ClassVar[dict[str, type]] = {"period": float, "alpha": float, "vth": int}
     variant: ClassVar[str] = "rf"
 
     def __init__(
@@ -287,8 +317,9 @@ class AsyncRF(AsyncNeurons):
         decay_bits: int = 0,
         **kwargs: Any,
     ) -> None:
-        exponents: dict[str, Any] = {"state_exp": state_exp, "decay_bits": decay_bits, "variant": self.variant}
-        super().__init__(period=period, alpha=alpha, vth=vth, **exponents, **checked(self, kwargs))
+        numbers = {"period": period, "alpha": alpha, "vth": vth}
+        options = {"state_exp": state_exp, "decay_bits": decay_bits, "variant": self.variant}
+        super().__init__(numbers, options, **kwargs)
 
     @staticmethod
     def params(  # noqa: D102
@@ -308,15 +339,17 @@ class AsyncRF_IZ(AsyncRF):  # noqa: N801 (Lava's name)
     variant: ClassVar[str] = "rf_iz"
 
 
+def lif_params(
+    fixed: bool, *, du: Any, dv: Any, vth: Any, bias_mant: Any, bias_exp: Any, refractory_steps: int = 0
+) -> CubaParams | LoihiParams:
+    """Return parameters in the words of Lava's LIF as those of one arithmetic; floats have no exponent of the bias."""
+    if fixed:
+        return LoihiParams(du, dv, vth, bias_mant, bias_exp, refractory_steps=refractory_steps)
+    return CubaParams(du, dv, vth, bias_mant, refractory_steps=refractory_steps)
+
+
 def exponent_of(spike_exp: int, state_exp: int) -> int:
     """Return by how much thresholds of sigma-delta neurons are shifted in fixed point."""
     if state_exp != STATE_SHIFT:
         raise InvalidValue("state_exp", state_exp, f"{STATE_SHIFT} in fixed point")
     return check_int("spike_exp", spike_exp, most=9) + state_exp
-
-
-def checked(process: AsyncNeurons, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments of every Process here, after refusing all others."""
-    common = ("shape", "steps_per_bin", "offset", "refractory", "reset_interval", "name", "log_config")
-    process.refuse({name: value for name, value in kwargs.items() if name not in common})
-    return kwargs
