@@ -286,11 +286,12 @@ def parameters(node: ast.FunctionDef | ast.ClassDef) -> tuple[set[str], set[str]
     """Return what the docstring of a function or class must document, and what it may document besides."""
     if isinstance(node, ast.FunctionDef):
         return taken(node)
-    for item in node.body:
-        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-            return taken(item)
     bases = [CLASSES[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in CLASSES]
     inherited = set().union(*(names for base in bases for names in parameters(base)))
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            must, handed_on = taken(item)
+            return must, handed_on | (inherited if handed_on else set())
     own = {
         item.target.id
         for item in node.body
