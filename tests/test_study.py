@@ -12,8 +12,8 @@ from compare import complains
 from study_cases import TINY
 from study_cases import done as done
 
-from lava_async import CubaParams, Layered, Margin, Network, Random, Timed, netx, simulate
-from lava_async.calibration import scale_thresholds
+from lava_async import CubaParams, Execution, Layered, Margin, Network, Random, Timed, netx, simulate
+from lava_async.calibration import Objective, calibrate, scale_thresholds
 from lava_async.data import SpikeDataset
 from lava_async.data.digits import digits
 from lava_async.errors import InvalidType, InvalidValue
@@ -270,6 +270,29 @@ def test_calibrations_margins_and_barriers_are_added_to_what_is_trained_already(
     run_cell(cell, out)  # nothing is searched again
     assert [each["notes"]["factors"] for each in cell.read(out)["calibrations"]] == factors
     write_report(study, out, "with calibrations")
+
+
+def test_thresholds_may_be_chosen_for_decisions_by_a_margin(done, tmp_path):
+    out = shutil.copytree(done[1], tmp_path / "study")
+    chosen = CHIP.replace("samples = 30", 'samples = 30\nmargin = 1\nmargin_at = "step"')
+    study = StudyConfig.from_toml((TINY + chosen).replace("seeds = [0, 1]", "seeds = [0]"))
+    cell = study.cells()[1]
+    run_cell(cell, out)
+    (noted,) = cell.read(out)["calibrations"]
+    assert noted["notes"]["objective"]["until"] == Margin(1, "step").config()
+    found = calibrate(
+        netx.load(cell.network(out)),
+        digits("validation"),
+        Execution(Timed()).but(seed=cell.seed),
+        objective=Objective(until=Margin(1, "step")),
+        samples=30,
+    )
+    assert noted["notes"]["factors"] == list(found.factors)
+
+
+def test_a_margin_is_no_first_output():
+    with pytest.raises(InvalidValue, match=r"margin.*the first output ends time steps"):
+        StudyConfig.from_toml(TINY + '[[calibrations]]\nname = "a"\nobjective = "first output"\nmargin = 1\n')
 
 
 def test_thresholds_are_not_chosen_on_test_samples():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lava_async.calibration import calibrate, objective_of, scale_thresholds
+from lava_async.calibration import Objective, calibrate, objective_of, scale_thresholds
 from lava_async.errors import InvalidValue
 from lava_async.execution import DEFAULT, Execution
 from lava_async.experiments.config import Config
@@ -36,6 +36,8 @@ class CalibrationConfig(Table):
     at_least: float | None = key(
         "Of operations, nanoseconds: the accuracy below which no cost counts.", None, least=0.0
     )
+    margin: int | None = key("Samples end, for the search too, when the best output leads by so many.", None, least=1)
+    margin_at: Literal["spike", "step"] = key("Where the lead counts.", "spike")
     search: Literal["quick", "layers"] = key("Factors: for hidden layers and outputs, or per layer.", "quick")
     split: str = key("Samples that they are chosen on.", "validation")
     samples: int = key("The first so many of them.", 2000, least=1)
@@ -43,8 +45,15 @@ class CalibrationConfig(Table):
     def check(self) -> None:  # noqa: D102
         if self.split == "test":
             raise self.wrong("split", "samples that no network is judged by")
+        if self.margin and self.objective == "first output":
+            raise self.wrong("margin", "left out: the first output ends time steps")
         self.execution()
-        objective_of(self.objective, at_least=self.at_least)
+        self.wanted()
+
+    def wanted(self) -> Objective:
+        """Return what the thresholds are to reach."""
+        until = Margin(self.margin, self.margin_at) if self.margin else None
+        return objective_of(self.objective, until=until, at_least=self.at_least)
 
     def execution(self) -> Execution:
         """Return the execution that thresholds are chosen for."""
@@ -244,7 +253,7 @@ def _calibrated(cell: Cell, how: CalibrationConfig, network: Network, folder: Pa
         network,
         build.read_split(cell.config.data, how.split),
         how.execution().but(seed=cell.seed),
-        objective=objective_of(how.objective, at_least=how.at_least),
+        objective=how.wanted(),
         search=how.search,
         samples=how.samples,
         threads=cell.config.training.threads,

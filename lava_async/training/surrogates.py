@@ -110,16 +110,27 @@ Choice = Surrogate | Callable[[Tensor], Surrogate] | Literal["slayer"]
 """What a network takes: a surrogate, a function of the thresholds (N,) that returns one, or the blocks' own."""
 
 
-def atan(alpha: float = defaults.ALPHA) -> Callable[[Tensor], ATan]:
-    """Return a function of thresholds (N,) that returns arctangents as wide as these.
+def atan(alpha: float = defaults.ALPHA, *, relative: bool = True) -> Choice:
+    """Return a function of thresholds (N,) that returns arctangents as wide as these, or one width for all neurons.
 
     Parameters
     ----------
     alpha : float
         Sharpness per threshold, > 0; a threshold of 0 counts as 1.
+    relative : bool
+        False: `alpha` is per unit of the voltage instead, so that high thresholds have narrow slopes. Where layers have
+        thresholds of their own and the reset is differentiated, the gradient then does not grow with the threshold.
+
+    Examples
+    --------
+    >>> voltages, thresholds = torch.tensor([0.5, 3.5]), torch.tensor([1.0, 4.0])
+    >>> [round(x, 2) for x in atan(1.0)(thresholds).derivative(voltages - thresholds).tolist()]
+    [0.62, 0.96]
+    >>> [round(x, 2) for x in atan(1.0, relative=False).derivative(voltages - thresholds).tolist()]
+    [0.62, 0.62]
     """
     _positive("atan.alpha", alpha)
-    return partial(_per_threshold, alpha)
+    return partial(_per_threshold, alpha) if relative else ATan(alpha)
 
 
 def exponential(tau: float = 0.5, area: float = 1.0) -> Exponential:
@@ -153,7 +164,7 @@ def _per_threshold(alpha: float, thresholds: Tensor) -> ATan:
 
 def default_surrogate(thresholds: Tensor) -> ATan:
     """Return the surrogate that networks take by default, as wide as the thresholds (N,) of their neurons."""
-    return atan()(thresholds)
+    return _per_threshold(defaults.ALPHA, thresholds)
 
 
 def _part(p: float | Tensor, neurons: slice) -> float | Tensor:
