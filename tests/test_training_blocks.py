@@ -334,7 +334,7 @@ def test_47_000_neurons_and_6_million_parameters_train():
 def test_the_page_about_blocks_runs():
     page = (Path(__file__).parents[1] / "docs" / "slayer_blocks.md").read_text()
     parts = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    assert len(parts) == 3
+    assert len(parts) == 4
     names: dict[str, object] = {}
     for code in parts:
         exec(compile(code, "slayer_blocks.md", "exec"), names)

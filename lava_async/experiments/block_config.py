@@ -80,7 +80,10 @@ def _n_weights(layer: LayerConfig, shape: tuple[int, ...]) -> int:
 
 
 def neuron_settings(config: NetworkConfig, layer: LayerConfig | None = None) -> dict[str, Any]:
-    """Return the arguments of slayer's neuron for a layer, or for all layers that do not say otherwise."""
+    """Return the arguments of slayer's neuron for a layer, or for all layers that do not say otherwise.
+
+    ``reset``, which slayer's neurons do not know, is among those of current-based neurons.
+    """
     decays = {name: _own(config, layer, name) for name in ("current_decay", "voltage_decay")}
     drawn = any(isinstance(decay, tuple) for decay in decays.values())
     if drawn:  # A single number would be spread by slayer.
@@ -99,15 +102,20 @@ def _own(config: NetworkConfig, layer: LayerConfig | None, name: str) -> Any:
 
 def _block(config: NetworkConfig, layer: LayerConfig, shape: tuple[int, ...]) -> Any:
     family, neuron = getattr(slayer().block, config.neuron), neuron_settings(config, layer)
+    reset = neuron.pop("reset", None)
     geometry = {name: value for name in _GEOMETRY if (value := getattr(layer, name)) is not None}
     if layer.type == "flatten":
         return family.Flatten()
     if layer.type == "conv":
-        return family.Conv(neuron, shape[0], layer.features, layer.kernel_size, delay_shift=False, **geometry)
-    if layer.type == "pool":
-        return family.Pool(neuron, layer.kernel_size, delay_shift=False)
-    kind = family.Dense if layer.type == "dense" else family.Recurrent
-    return kind(neuron, math.prod(shape), layer.neurons, delay_shift=False)
+        block = family.Conv(neuron, shape[0], layer.features, layer.kernel_size, delay_shift=False, **geometry)
+    elif layer.type == "pool":
+        block = family.Pool(neuron, layer.kernel_size, delay_shift=False)
+    else:
+        kind = family.Dense if layer.type == "dense" else family.Recurrent
+        block = kind(neuron, math.prod(shape), layer.neurons, delay_shift=False)
+    if reset is not None:
+        block.neuron.reset = reset
+    return block
 
 
 def _synapses(layer: LayerConfig, block: Any) -> list[Any]:

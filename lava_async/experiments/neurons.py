@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lava_async.errors import InvalidValue
+from lava_async.neurons.cuba import RESETS
 
-def cuba() -> dict[str, Any]:
-    """Return what current-based neurons have besides threshold and decays: nothing."""
-    return {}
+
+def cuba(reset: str = "zero") -> dict[str, Any]:
+    """Return what current-based neurons have besides threshold and decays.
+
+    Parameters
+    ----------
+    reset : {"zero", "subtract"}
+        Whether a spike sets the voltage to 0 or takes the threshold from it.
+
+    Raises
+    ------
+    InvalidValue
+        If `reset` is neither.
+    """
+    if reset not in RESETS:
+        raise InvalidValue("cuba.reset", reset, " or ".join(map(repr, RESETS)))
+    return {"reset": reset}
 
 
 def alif(threshold_step: float = 0.5, threshold_decay: float = 0.25, refractory_decay: float = 0.5) -> dict[str, Any]:

@@ -137,8 +137,8 @@ class Chain:
 
     @property
     def plain(self) -> bool:
-        """Whether all neurons are current-based."""
-        return all(isinstance(layer.family, CubaFamily) for layer in self.layers)
+        """Whether all neurons are current-based and reset to zero."""
+        return all(isinstance(x.family, CubaFamily) and x.family.reset == "zero" for x in self.layers)
 
     def _neurons(self) -> tuple[dict[str, Tensor], ...]:
         """Return the numbers of the neurons of each layer, as they run; made again when the blocks' have changed."""

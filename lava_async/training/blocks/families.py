@@ -25,6 +25,7 @@ from lava_async.neurons import (
     LoihiSigmaDeltaParams,
     NeuronModel,
 )
+from lava_async.neurons.cuba import RESETS
 from lava_async.training.blocks.grid import wide
 from lava_async.training.blocks.stream import per_neuron
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE
@@ -167,10 +168,24 @@ def _biased(bias: NDArray[np.int64]) -> dict[str, Any]:
 
 
 class CubaFamily(Family):
-    """``slayer.block.cuba``: current-based leaky integrate and fire, reset to zero."""
+    """``slayer.block.cuba``: current-based leaky integrate and fire, reset to zero.
+
+    slayer knows no other reset. An attribute ``reset = "subtract"`` of its neuron lets a spike take the threshold from
+    the voltage instead.
+    """
 
     name = "cuba"
     model = LoihiParams
+
+    @property
+    def reset(self) -> str:
+        """What a spike does to the voltage: "zero" or "subtract"."""
+        return str(getattr(self.neuron, "reset", RESETS[0]))
+
+    def check(self, persistent: bool) -> None:
+        super().check(persistent)
+        if self.reset not in RESETS:
+            raise InvalidValue(f"{self.where}.neuron.reset", self.reset, " or ".join(map(repr, RESETS)))
 
     def own_surrogate(self, *, default: bool) -> bool:
         return False
@@ -184,7 +199,7 @@ class CubaFamily(Family):
 
     def deployed(self, numbers: dict[str, NDArray[np.int64]]) -> NeuronModel:
         du, dv = STATE_SCALE - numbers["keep_u"] - 1, STATE_SCALE - numbers["keep_v"]
-        return LoihiParams(du, dv, numbers["vth"] >> BIAS_EXP, **_biased(numbers["bias"]))
+        return LoihiParams(du, dv, numbers["vth"] >> BIAS_EXP, reset=self.reset, **_biased(numbers["bias"]))
 
 
 class AlifFamily(Family):

@@ -12,6 +12,7 @@ import torch
 
 from lava_async import defaults
 from lava_async.errors import InvalidType, InvalidValue, unknown_argument
+from lava_async.neurons.cuba import RESETS
 from lava_async.records import check_int, real_array
 from lava_async.training.blocks.base import mark_drawn, parts_of, slayer
 from lava_async.training.blocks.families import FAMILIES
@@ -26,6 +27,7 @@ def dense_blocks(
     voltage_decay: float | tuple[float, ...] | None = None,
     gain: float | None = None,
     threshold_factors: Sequence[float] | bool = False,
+    reset: str = "zero",
     seed: int = 0,
     **neuron: Any,
 ) -> list[Any]:
@@ -48,6 +50,8 @@ def dense_blocks(
         Factors on the threshold of each layer. The first weights are those without factors, of gain 2 by default, and
         ``fit`` does not scale them, so that neurons wait for more input: for the times of a chip. True: 1 for the first
         layer, 1.4 for those between, 3 for the output.
+    reset : {"zero", "subtract"}
+        What a spike does to the voltage of current-based neurons: it becomes 0, or loses the threshold.
     seed : int
         Seed of the weights; the global random state stays as it is.
     **neuron
@@ -77,6 +81,9 @@ def dense_blocks(
     factors = _factors(threshold_factors, len(sizes) - 1)
     if family not in (known := [name for name, each in FAMILIES.items() if not each.graded]):
         raise InvalidValue("dense_blocks.family", family, "one of " + ", ".join(known))
+    if reset not in RESETS or (family != "cuba" and reset != "zero"):
+        allowed = " or ".join(map(repr, RESETS)) if family == "cuba" else f"left out: {family} neurons have their own"
+        raise InvalidValue("dense_blocks.reset", reset, allowed)
     dense = getattr(slayer().block, family).Dense
     generator = torch.Generator().manual_seed(seed)
     decays: dict[str, float | tuple[float, ...] | None] = {}
@@ -91,6 +98,8 @@ def dense_blocks(
     with torch.random.fork_rng(devices=[]):
         for (n_in, n_out), factor in zip(pairwise(sizes), factors or [1.0] * len(sizes), strict=False):
             block = dense({**params, "threshold": threshold * factor}, n_in, n_out, delay_shift=False)
+            if family == "cuba":
+                block.neuron.reset = reset
             bound = (defaults.GAIN if gain is None else gain) * (threshold or 1.0) * math.sqrt(6 / (n_in + n_out))
             with torch.no_grad():
                 for part, _ in parts_of(block.synapse):
