@@ -11,19 +11,23 @@ computing algorithms and systems", Nature Communications 2025), and so are the n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lava_async.data.own import labelled
 from lava_async.engine import BatchResult
+from lava_async.execution import BatchOptions
 from lava_async.forms import class_labels
 from lava_async.metrics import decided
 from lava_async.network import Network
-from lava_async.spikes import SpikeBatch
+from lava_async.spikes import SpikeBatch, Spikes
 from lava_async.synapses import INPUT, Conv, Dense, Synapses
 from lava_async.tally import in_parts, take
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Bytes of a number, in which torch holds it, and numbers of a neuron: what decays leave of u and v, threshold, bias.
 BYTES, PER_NEURON = 4, 4
@@ -93,7 +97,7 @@ def connection_sparsity(network: Network) -> float:
     return sum(each.zeros for each in held) / entries if entries else float("nan")
 
 
-def complexity(network: Network, data: Any, **how: Any) -> Complexity:
+def complexity(network: Network, data: Any, **how: Unpack[BatchOptions]) -> Complexity:
     """Return what a network needs and does on samples.
 
     Parameters
@@ -127,7 +131,7 @@ class Workload:
         self._samples = self._active = self._places = 0
         self._acs = self._macs = self._dense = self._decided = self._steps = 0
 
-    def add(self, spikes: ArrayLike | SpikeBatch, run: BatchResult, labels: NDArray[np.int64]) -> None:
+    def add(self, spikes: Spikes, run: BatchResult, labels: NDArray[np.int64]) -> None:
         """Add the input (B samples), the result and the classes (B,) of a run."""
         batch = SpikeBatch.of(spikes)
         self._samples += len(batch)

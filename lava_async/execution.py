@@ -31,6 +31,20 @@ class Fields(TypedDict, total=False):
     seed: int | None
 
 
+class RunOptions(Fields, total=False):
+    """What :func:`lava_async.simulate` and its like take besides network and spikes, as keywords."""
+
+    execution: Execution | None
+    record: str
+    engine: str
+
+
+class BatchOptions(RunOptions, total=False):
+    """What :func:`lava_async.simulate_batch` takes besides network, spikes and their numbers, as keywords."""
+
+    threads: int | None
+
+
 @dataclass(frozen=True)
 class Execution(Brief):
     """How a network runs; what :func:`lava_async.simulate`, training, Lava and .net files take and hold.

@@ -18,16 +18,20 @@ shown what reached each set of synapses and what each layer emitted; what it mak
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lava_async.complexity import PER_NEURON
+from lava_async.execution import BatchOptions
 from lava_async.network import Network
 from lava_async.simulation import simulate_batch
 from lava_async.synapses import INPUT, Conv, Synapses
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 try:
     from neurobench.models import NeuroBenchModel
@@ -71,7 +75,7 @@ class NeuroBenchNetwork(NeuroBenchModel):
     :attr:`lava_async.BatchResult.neuron_updates` has the number.
     """
 
-    def __init__(self, network: Network, **how: Any) -> None:
+    def __init__(self, network: Network, **how: Unpack[BatchOptions]) -> None:
         super().__init__()
         self.network, self.how, self.samples_seen = network, how, 0
         self.add_activation_module(Neurons)

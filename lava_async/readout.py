@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from lava_async.execution import RunOptions
 from lava_async.network import Network
 from lava_async.simulation import Stepper
-from lava_async.spikes import SpikeBatch, SpikeTrain
+from lava_async.spikes import SpikeBatch, Spikes
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 READOUTS = ("spikes", "voltage")
-
-Spikes = ArrayLike | SpikeBatch | Sequence[SpikeTrain]
 
 
 class VoltageReadout:
@@ -40,7 +41,7 @@ class VoltageReadout:
     [0]
     """
 
-    def __init__(self, network: Network, **how: Any) -> None:
+    def __init__(self, network: Network, **how: Unpack[RunOptions]) -> None:
         self._stepper = Stepper(network, **how)
         self._outputs = network.outputs
 

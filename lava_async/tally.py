@@ -11,17 +11,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.engine import BatchResult
 from lava_async.errors import InvalidValue
+from lava_async.execution import BatchOptions
 from lava_async.metrics import PS_PER_NS, predictions, ps_to_end, time_steps_run
 from lava_async.network import Network
 from lava_async.simulation import simulate_batch
-from lava_async.spikes import SpikeBatch, SpikeTrain
+from lava_async.spikes import SpikeBatch, Spikes, SpikeTrain
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Tally", "in_parts", "take"]
 
@@ -29,7 +33,7 @@ __all__ = ["Tally", "in_parts", "take"]
 _TOGETHER = 8 * 2**20
 
 
-def take(spikes: object, chosen: NDArray[np.int64]) -> Any:
+def take(spikes: object, chosen: NDArray[np.int64]) -> Spikes:
     """Return some samples, in the form in which all are.
 
     Parameters
@@ -50,7 +54,7 @@ def take(spikes: object, chosen: NDArray[np.int64]) -> Any:
 
 
 def in_parts(
-    network: Network, spikes: object, *, together: int = _TOGETHER, **how: Any
+    network: Network, spikes: object, *, together: int = _TOGETHER, **how: Unpack[BatchOptions]
 ) -> Iterator[tuple[NDArray[np.int64], BatchResult]]:
     """Run samples, numbered 0 .. B - 1 for random draws, some at a time.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ def option(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def add_data_options(parser: ArgumentParser, group: Any = None) -> None:
+def add_data_options(parser: ArgumentParser, group: _ActionsContainer | None = None) -> None:
     """Add the options that :func:`load_data` reads.
 
     Parameters

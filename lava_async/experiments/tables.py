@@ -107,7 +107,7 @@ class Table:
         return to_toml(self.plain())
 
 
-def parse(kind: type[T], data: Any, where: str) -> T:
+def parse(kind: type[T], data: object, where: str) -> T:
     """Return a table from what a TOML file holds.
 
     Parameters
@@ -148,7 +148,7 @@ def parse(kind: type[T], data: Any, where: str) -> T:
         raise type(error)(_join(where, error.where.partition(".")[2]), error.value, error.allowed) from None
 
 
-def hints(kind: Any) -> dict[str, Any]:
+def hints(kind: type) -> dict[str, Any]:
     """Return the annotations of a table's fields."""
     return get_type_hints(kind)
 
@@ -168,7 +168,7 @@ def toml_name(each: Field[Any]) -> str:
     return each.metadata["name"] or each.name
 
 
-def describe(hint: Any, each: Field[Any]) -> str:
+def describe(hint: object, each: Field[Any]) -> str:
     """Say what a field may hold."""
     if each.metadata["options"]:
         names = "one of " + ", ".join(each.metadata["options"]())

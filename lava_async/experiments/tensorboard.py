@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lava_async.experiments.config import Config
 from lava_async.extras import needs
 from lava_async.training.distributed import Ranks
 from lava_async.training.history import Epoch
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class Curves:
@@ -21,7 +24,7 @@ class Curves:
         Of torch; None: write nothing.
     """
 
-    def __init__(self, writer: Any = None) -> None:
+    def __init__(self, writer: SummaryWriter | None = None) -> None:
         self._writer = writer
 
     @classmethod

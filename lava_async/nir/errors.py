@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from types import ModuleType
 
 
 class NirError(ValueError):
@@ -22,7 +22,7 @@ class MissingNir(ImportError):  # noqa: N818 (reads as what it says)
     """The optional package is not installed."""
 
 
-def package() -> Any:
+def package() -> ModuleType:
     """Return the package `nir`.
 
     Raises

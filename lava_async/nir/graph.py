@@ -116,7 +116,7 @@ def as_text(value: object) -> str | None:
     return str(value) if isinstance(value, str) else None
 
 
-def from_package(graph: Any) -> Graph:
+def from_package(graph: object) -> Graph:
     """Return a `nir.NIRGraph` as plain data, whatever version of `nir` made it."""
 
     def node_of(name: str, node: object) -> Node:

@@ -7,13 +7,13 @@ differs in marker, line style or hatch as well.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from lava_async.files import replacing
 
@@ -29,7 +29,7 @@ HATCHES = ("", "///", "...", "xxx")
 ORDER_COLOURS = ListedColormap(colormaps["viridis"](np.linspace(0.0, 0.92, 256)), name="order")
 
 
-def colours(n: int) -> Any:
+def colours(n: int) -> NDArray[np.float64]:
     """Return n colours from dark to light."""
     return colormaps["cividis"](np.linspace(0.0, 0.8, max(n, 1)))
 

@@ -201,7 +201,7 @@ class SpikeBatch(Entries):
         return self.trusted(self.channel[keep], self.count[keep], place[self.start], self.n_channels)
 
     @classmethod
-    def of(cls, spikes: ArrayLike | Sequence[SpikeTrain] | SpikeBatch, threads: int | None = None) -> SpikeBatch:
+    def of(cls, spikes: Spikes, threads: int | None = None) -> SpikeBatch:
         """Return any form of a batch as a batch: (B, C, T) counts, a list of trains, or a batch itself."""
         if isinstance(spikes, SpikeBatch):
             return spikes
@@ -224,3 +224,7 @@ class SpikeBatch(Entries):
         if dense.ndim != 3:
             raise InvalidValue("SpikeBatch.spikes.shape", dense.shape, "(B, C, T)")
         return cls.trusted(*entries_of("SpikeBatch.spikes", dense, "(B, C, T)", threads), dense.shape[1])
+
+
+Spikes = ArrayLike | Sequence[SpikeTrain] | SpikeBatch
+"""Samples: (B, C, T) counts, B SpikeTrains, or a SpikeBatch."""

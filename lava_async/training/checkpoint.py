@@ -126,7 +126,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise InvalidValue(f"{where}: content", str(error), f"a checkpoint{remedy}") from None
 
 
-def check_alike(where: str, found: Any, mine: Any) -> None:
+def check_alike(where: str, found: Any, mine: object) -> None:
     """Raise InvalidValue unless `found` is built as `mine` is: the same keys, lengths, types, shapes of tensors.
 
     Parameters
