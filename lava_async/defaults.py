@@ -30,3 +30,5 @@ BATCH_SIZE = 32
 """Samples per training step."""
 EPOCHS = 20
 """Passes over the training samples."""
+MOST_DROPOUT = 0.99
+"""Largest probability of a neuron dropout: beyond it, what is left would be multiplied by more than 100."""

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Hash = NDArray[np.uint64]
 
-RANDOM_SCHEDULE, REFRACTORY_DROPOUT, INPUT_DROPOUT, MOMENTUM_NOISE, RATE = 0, 1, 2, 3, 4
+RANDOM_SCHEDULE, REFRACTORY_DROPOUT, INPUT_DROPOUT, MOMENTUM_NOISE, RATE, NEURON_DROPOUT = 0, 1, 2, 3, 4, 5
 
 G = np.uint64(0x9E3779B97F4A7C15)
 _A, _B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -45,7 +45,7 @@ def key(seed: int, *words: ArrayLike) -> Hash:
     return h
 
 
-def dropped(probability: float, seed: int, stream: int, *words: ArrayLike) -> NDArray[np.bool_]:
+def dropped(probability: float | NDArray[np.float64], seed: int, stream: int, *words: ArrayLike) -> NDArray[np.bool_]:
     """Return which of the last of the words (sample, t, k, i) a dropout takes; words broadcast."""
     return np.asarray(unit(key(seed, stream, *words)) < probability)
 

@@ -31,9 +31,11 @@ class AnyBackward : public AdjointBase<Real, Num> {
     for (Array<Real>& x : field_) x = Array<Real>(net.n_places());
   }
 
-  // Undoes a whole sample, unless interrupted.
-  void run(const BackwardSample<Real>& sample, int first_wanted, int n_wanted, Interrupt& interrupt) {
+  // Undoes a whole sample, unless interrupted. `factor`: what messages were multiplied by in it, (N,), or nullptr.
+  void run(const BackwardSample<Real>& sample, const Num* factor, int first_wanted, int n_wanted,
+           Interrupt& interrupt) {
     sample_ = sample;
+    take_factors(factor);
     sent_.reserve(static_cast<size_t>(sample.n_steps) * net.n_places() + BLOCK);
     sent_.fill(0);
     for (int t = 0; t < sample.n_steps; t++) {
@@ -71,6 +73,8 @@ class AnyBackward : public AdjointBase<Real, Num> {
   const Reset reset_;
   BackwardSample<Real> sample_;
   int t_ = 0;
+  bool drops_ = false;
+  Array<Real> factor_;                       // what the messages of a neuron were multiplied by
   Array<Real> field_[MOST_FIELDS];           // derivatives by the states
   Array<Real> sent_;                         // (T, places) by what neurons send in each time step
   Array<Real> zero_;                         // what silent checks get from the delivery of their zero payloads
@@ -89,6 +93,13 @@ class AnyBackward : public AdjointBase<Real, Num> {
     return {0, 0, before.group_end, before.check_end, before.touched_end};
   }
 
+  void take_factors(const Num* factor) {
+    drops_ = factor != nullptr;
+    if (drops_ && factor_.size() == 0) factor_ = Array<Real>(net.n_places());
+    for (int i = 0; drops_ && i < net.n_neurons; i++) {
+      factor_[net.place_of[i]] = static_cast<Real>(factor[i] * models_.payload_fraction());
+    }
+  }
   void open_row(size_t row) {
     fired = &tape.fired[row * net.n_blocks];
     s.grad_spike.fill(0);
@@ -119,7 +130,8 @@ class AnyBackward : public AdjointBase<Real, Num> {
     const bool by_delivery = rules_.layered || rule.credit == DELIVERED;
     const Mask pending = ge(splat(static_cast<int32_t>(k)), load(&emission_[i]));
     const Mask delivered = mask(by_delivery ? ALL_BITS : static_cast<Bits>(check.fired | bits(pending)));
-    const auto got = load(sent_at(t_) + i) + select(delivered, load(&s.grad_spike[i]), load(&zero_[i]));
+    auto got = load(sent_at(t_) + i) + select(delivered, load(&s.grad_spike[i]), load(&zero_[i]));
+    if (drops_) got = got * load(&factor_[i]);
     visit_model<Num>(models_.layers[index].model, [&](auto model) {
       this->template check_block_back<decltype(model)>(index, i, entry, counts, got);
     });

@@ -79,7 +79,7 @@ class AnyChecker : protected TapeWriter<M, Real, TAPED, COUNTED> {
       const bool first = ws.waiting[source] == 0;
       // Graded payloads that wait together are one message.
       ws.waiting[source] = neurons.graded(index) ? 1 : ws.waiting[source] + neurons.spikes(index, at);
-      ws.payload[source] += ws.leaving[at];
+      ws.payload[source] += neurons.payload(at);
       if (!first) continue;
       ws.emission[source] = k;
       ws.queue.push(neuron, {index, k, keeps_momentum ? static_cast<double>(ws.momentum[at]) : 0.0});

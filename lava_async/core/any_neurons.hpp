@@ -23,6 +23,11 @@ class AnyNeurons {
     if (models_.sync) ws_.received.fill(0);
     ws_.sent.fill(0);
   }
+  // A sample begins: what the messages of each neuron are multiplied by in it, (N,), or nullptr.
+  void take_factors(const Num* factor) {
+    drops_ = factor != nullptr;
+    for (int i = 0; drops_ && i < net_.n_neurons; i++) ws_.factor[net_.place_of[i]] = factor[i];
+  }
   // A time step opens for a block; `held`: neurons that wait out their refractory steps.
   LAVA_INLINE void open(int index, int block, Cells<Num>& s) {
     const auto& x = models_.layers[index];
@@ -65,12 +70,13 @@ class AnyNeurons {
     }
     const Bits held =
         static_cast<Bits>(ws_.waits_out[block] | (FIRST ? Bits(0) : Bits(ws_.fired[block] & ~ws_.free[block])));
+    arriving = without_fraction(arriving);
     Bits fires = 0, stuck = 0;
     visit_model<Num>(x.model, [&](auto model) {
       using M = decltype(model);
       const BlockNumbers<Num> p{models_, i};
       Vec imaginary = zero<Num>();
-      if constexpr (M::COMPLEX) imaginary = ws_.imaginary.take(block);
+      if constexpr (M::COMPLEX) imaginary = without_fraction(ws_.imaginary.take(block));
       Cells<Num> before = s;
       M::integrate(p, s, arriving, imaginary, mask(held));
       if constexpr (!FIRST) {
@@ -110,7 +116,7 @@ class AnyNeurons {
       const int lane = __builtin_ctz(left), at = BLOCK * block + lane;
       const Bits bit = static_cast<Bits>(1 << lane);
       ws_.counts[at] += spikes(index, at);
-      ws_.sent[at] += ws_.leaving[at];
+      ws_.sent[at] += payload(at);
       if (x.waits) ws_.held[at] = models_.refractory_steps[at];
       const double q = rules_.refractory_dropout;
       const bool free = !rules_.refractory || (q > 0 && unit(fold(drop_hash, net_.neuron_at[at])) < q);
@@ -118,6 +124,13 @@ class AnyNeurons {
     }
   }
   bool graded(int index) const { return models_.layers[index].graded; }
+  // The payload of a neuron that fires now.
+  Num payload(int at) const { return drops_ ? ws_.leaving[at] * ws_.factor[at] : ws_.leaving[at]; }
+  // An input payload without its bits below 1.
+  Num without_fraction(Num payload) const {
+    if constexpr (std::is_integral_v<Num>) payload >>= models_.payload_bits;
+    return payload;
+  }
   // How many spikes a neuron sends that fires now.
   int32_t spikes(int index, int at) const { return graded(index) ? 1 : static_cast<int32_t>(ws_.leaving[at]); }
 
@@ -143,7 +156,17 @@ class AnyNeurons {
   const ModelNumbers<Num>& models_;
   const Rules& rules_;
   Workspace<Num, Num>& ws_;
+  bool drops_ = false;
 
+  // What arrived without the bits of payloads that are below 1: toward zero, as slayer rounds it.
+  Vec without_fraction(Vec x) const {
+    if constexpr (std::is_integral_v<Num>) {
+      if (models_.payload_bits == 0) return x;
+      const auto size = abs(x) >> models_.payload_bits, zeros = zero<Num>();
+      return select(ge(x, zeros), size, zeros - size);
+    }
+    return x;
+  }
   static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
   LAVA_INLINE void load_cells(int n, size_t i, Cells<Num>& s) const {
     for (int f = 0; f < n; f++) s.field[f] = load(&ws_.field[f][i]);

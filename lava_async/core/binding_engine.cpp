@@ -205,10 +205,16 @@ class PyEngine {
                        In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, AnyOut u,
                        Out<int32_t, nb::ndim<2>> forward_steps, Out<int32_t, nb::ndim<2>> first_output,
                        Out<int64_t, nb::shape<-1, 3>> tally, AnyOut wanted, int first_wanted, const AnyArrays& any,
-                       int threads) {
+                       std::optional<AnyIn> factor, int payload_bits, int threads) {
     Call call(n_inputs_, n_neurons_, arithmetic_, samples, 0, channel, count, start, 1, u, u, forward_steps,
               first_output, tally);
     add_any(call, &any, channel.shape(0));
+    if (factor) {
+      require(factor->dtype() == dtype_of(arithmetic_), "factor");
+      require(factor->size() == static_cast<size_t>(call.batch.n) * static_cast<size_t>(n_neurons_), "factor");
+      call.batch.factor = factor->data();
+    }
+    require(payload_bits >= 0 && payload_bits < 32, "payload_bits");
     const int n_wanted = take_wanted(call, wanted, first_wanted);
     const auto type = real_type();
     const auto N = static_cast<size_t>(n_neurons_);
@@ -230,11 +236,13 @@ class PyEngine {
     parameters.payload_unit = of_neurons[3].data();
     parameters.weight_scale = weight_scale;
     parameters.arctangent = arctangent;
+    parameters.payload_bits = payload_bits;
     for (int l = 0; l < static_cast<int>(sizes_.size()); l++) require(engine_->is_differentiable(l), "model");
     GradientRules rule = rule_of(credit, peak, differentiated);
     rule.decays = rule.neurons = wants_numbers;
     return recorded_run(rules, rule, parameters, nullptr, call, n_wanted, threads,
-                        {nb::cast(samples), nb::cast(channel), nb::cast(count), nb::cast(start), nb::cast(any.payload)});
+                        {nb::cast(samples), nb::cast(channel), nb::cast(count), nb::cast(start), nb::cast(any.payload),
+                         nb::cast(factor)});
   }
 
  private:
@@ -383,7 +391,8 @@ void bind_engine(nb::module_& m) {
            "wants_numbers"_a, "weights"_a.noconvert(), "weight_scale"_a, "number"_a.noconvert(), "exact"_a.noconvert(),
            "of_neurons"_a.noconvert(), "samples"_a.noconvert(), "channel"_a.noconvert(), "count"_a.noconvert(),
            "start"_a.noconvert(), "u"_a.noconvert(), "forward_steps"_a.noconvert(), "first_output"_a.noconvert(),
-           "tally"_a.noconvert(), "wanted"_a.noconvert(), "first_wanted"_a, "any"_a, "threads"_a);
+           "tally"_a.noconvert(), "wanted"_a.noconvert(), "first_wanted"_a, "any"_a, "factor"_a.noconvert().none(),
+           "payload_bits"_a, "threads"_a);
 }
 
 }  // namespace lava_async

@@ -33,6 +33,9 @@ struct Batch {
   // Of networks of any models, in the type of the arithmetic: payloads of the entries (E,), and what was sent before,
   // (n, n_history, N) and (n, n_inputs, C).
   const void *payload = nullptr, *sent_before = nullptr, *inputs_payload = nullptr;
+  // Neuron dropout, in the type of the arithmetic: (n, N) what a neuron's messages are multiplied by, in units of
+  // 2^-payload_bits; or nullptr.
+  const void* factor = nullptr;
 };
 
 // Arrays that are filled; u and v are carried on in place, in the type of the arithmetic.
@@ -136,6 +139,7 @@ class Engine {
     // layer whether its surrogate is an arctangent.
     const void *number = nullptr, *exact = nullptr, *state_unit = nullptr, *payload_unit = nullptr;
     std::vector<bool> arctangent;
+    int payload_bits = 0;  // of payloads, those of the input too, that are below 1
   };
   struct Unfit {
     int synapses = -1;

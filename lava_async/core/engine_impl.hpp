@@ -283,6 +283,7 @@ class EngineOf : public Engine {
       s.payload = static_cast<const Num*>(batch.payload);
       s.sent_before = static_cast<const Num*>(batch.sent_before) + b * batch.n_history * N;
       s.inputs_before = static_cast<const Num*>(batch.inputs_payload) + b * batch.n_inputs_before * net_->n_inputs;
+      s.factor = batch.factor ? static_cast<const Num*>(batch.factor) + b * N : nullptr;
       s.fields = static_cast<Num*>(results.fields) + b * MOST_FIELDS * N;
       s.held = results.held + b * N;
       s.sent = static_cast<Num*>(results.sent) + b * T * N;

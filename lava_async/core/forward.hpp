@@ -132,7 +132,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       if (!net.queued_input[c]) continue;
       if constexpr (M::ANY) {
         ws.payload[c] = this->input.payload_of(e);
-        ws.waiting[c] = spikes_of(ws.payload[c]);
+        ws.waiting[c] = spikes_of(this->neurons.without_fraction(ws.payload[c]));
       } else {
         ws.waiting[c] = this->input.payload_of(e);
       }
@@ -150,6 +150,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     decision_.open(s.totals, s.decided);
     if constexpr (M::ANY) {
       this->neurons.take_state(s.fields, s.held);
+      this->neurons.take_factors(s.factor);
       ws.history.begin(net, s.history, s.sent_before, s.n_history, s.inputs_before, s.n_inputs_before);
       return;
     } else {
@@ -230,7 +231,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       const int at = net.place_of[s.first_wanted + i];
       Real& to = s.wanted[static_cast<size_t>(row) * s.n_wanted + i];
       if constexpr (M::ANY && TAPED) {
-        to = static_cast<Real>(ws.sent[at]) * (*this->payload_units)[at];
+        to = static_cast<Real>(ws.sent[at] * p.models.payload_fraction()) * (*this->payload_units)[at];
       } else {
         to = static_cast<Real>(this->count_at(at));
       }

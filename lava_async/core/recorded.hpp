@@ -118,7 +118,11 @@ class Recorded : public DifferentiableRun {
       if constexpr (ANY) {
         AnyBackward<Num, Real> walker(net, rules_, rule, tape, trained_->floats, trained_->numbers.models,
                                       static_cast<const Num*>(batch.payload), *gradients[share]);
-        for (int i = 0; i < n && !interrupt.raised(); i++) walker.run(sample(i), first_wanted_, n_wanted_, interrupt);
+        for (int i = 0; i < n && !interrupt.raised(); i++) {
+          const Num* factor = static_cast<const Num*>(batch.factor);
+          if (factor) factor += static_cast<size_t>(first + i) * net.n_neurons;
+          walker.run(sample(i), factor, first_wanted_, n_wanted_, interrupt);
+        }
         return;
       } else if (usual_) {
         std::vector<std::unique_ptr<UsualBackward<Real>>> walkers;
@@ -186,7 +190,8 @@ class Recorded : public DifferentiableRun {
       for (size_t at = 0; at < net.n_weights; at += BLOCK) store(total + at, load(total + at) + load(more + at));
     }
     const Real* total = gradients.empty() ? nullptr : gradients[0]->weights.get();
-    const Real scale = static_cast<Real>(weight_scale_ * (ANY ? 1 : unit_));
+    const double unit = ANY ? trained_->numbers.models.payload_fraction() : unit_;
+    const Real scale = static_cast<Real>(weight_scale_ * unit);
     for (const Part& p : net.parts) {
       Real* into = static_cast<Real*>(to.weights[p.synapses]);
       if (!into || !total) continue;

@@ -96,6 +96,7 @@ struct Sample {
   // Of networks of any models: payloads of the input (E,), sent in the time steps before by neurons (n_history, N) and
   // input channels (n_inputs_before, C); states (F, N) and time steps to be held (N,); what neurons send (T, N).
   const Num *payload = nullptr, *sent_before = nullptr, *inputs_before = nullptr;
+  const Num* factor = nullptr;  // (N,) as in Batch
   Num *fields = nullptr, *sent = nullptr;
   int32_t* held = nullptr;
   int32_t* counts = nullptr;  // (T, N), or nullptr

@@ -33,6 +33,7 @@ class TrainedNumbers {
     const ModelNumbers<Num>& of = given.models;
     models.layers = of.layers;
     models.sync = of.sync;
+    models.payload_bits = from.payload_bits;
     const size_t N = static_cast<size_t>(net.n_neurons);
     if (models.refractory_steps.size() == 0) {
       models.refractory_steps = Array<int32_t>(net.n_places());

@@ -29,6 +29,7 @@ struct Workspace {
   // Of networks of any models: states by place, payloads that wait by source, and by place what a neuron sends that
   // fires now, sent in this time step, has received of synaptic operations, and for how long it is held.
   Array<Num> field[MOST_FIELDS], payload, leaving, sent;
+  Array<Num> factor;  // by place: what the messages of a neuron are multiplied by (neuron dropout)
   Array<int32_t> received, held;
   Array<Bits> waits_out;    // by block: neurons that wait out their refractory steps in this time step
   Arrivals<Num> imaginary;  // what arrives through the imaginary parts of weights
@@ -53,7 +54,7 @@ struct Workspace {
   void make_any(const Layout& net) {
     if (sent.size() > 0) return;
     for (Array<Num>& x : field) x = Array<Num>(net.n_places());
-    for (Array<Num>* x : {&leaving, &sent}) *x = Array<Num>(net.n_places() + BLOCK);
+    for (Array<Num>* x : {&leaving, &sent, &factor}) *x = Array<Num>(net.n_places() + BLOCK);
     payload = Array<Num>(static_cast<size_t>(net.n_inputs) + net.n_neurons + BLOCK);
     received = Array<int32_t>(net.n_places());
     held = Array<int32_t>(net.n_places());

@@ -91,7 +91,7 @@ def build_network(config: Config, shape: tuple[int, ...], n_classes: int) -> Unl
         input_shape=None if config.network.layers is None else shape,
         **{
             name: getattr(config.gradient, name)
-            for name in ("credit", "peak", "reset", "refractory_dropout", "input_dropout")
+            for name in ("credit", "peak", "reset", "refractory_dropout", "input_dropout", "neuron_dropout")
         },
     )
     inputs = network.to_network().n_inputs

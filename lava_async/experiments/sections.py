@@ -265,6 +265,13 @@ class GradientConfig(Table):
     surrogate: str = key("Slope of the threshold: atan, exponential, slayer, or one of an installed package.", "atan")
     refractory_dropout: float = share("Probability that a spike leaves its neuron free to fire again.", 0.0)
     input_dropout: float = share("Probability that an input channel loses its spikes in a time step.", 0.0)
+    neuron_dropout: float = key(
+        "Probability p that a neuron of a layer before the last loses all that it sends in a sample; what the others "
+        "send is divided by 1 - p.",
+        0.0,
+        least=0.0,
+        most=defaults.MOST_DROPOUT,
+    )
     options: dict[str, Any] = key("Options of the surrogate.", {}, rest=True)
 
     def check(self) -> None:  # noqa: D102

@@ -108,6 +108,18 @@ class Chain:
         """Whether a delay is learned."""
         return any(source.learns for layer in self.layers for source in layer.sources)
 
+    def dropout(self, hidden: float) -> NDArray[np.float64]:
+        """Return the probability with which each neuron is dropped in a sample, (N,).
+
+        Parameters
+        ----------
+        hidden : float
+            That of the neurons before the last layer whose block has no dropout of its own.
+        """
+        last = self.layers[-1]
+        found = [layer.dropout(0.0 if layer is last else hidden) for layer in self.layers]
+        return np.repeat(found, [layer.layer.size for layer in self.layers]).astype(np.float64)
+
     def by_layer(self, counts: Tensor) -> Sequence[Tensor]:
         """Return the spike counts (B, n, T) of each layer, given those of all neurons (B, N, T)."""
         return counts.split([layer.layer.size for layer in self.layers], 1)
@@ -123,14 +135,17 @@ class Chain:
         lags = [delay for layer in self.layers for _, delay in layer.delays(learning)]
         return [None if delay is None else delay.tobytes() for delay in lags]
 
-    def parameters(self, learning: bool) -> Parameters | ModelParameters:
-        """Return all parameters as they run, on slayer's grid, differentiable by the parameters of the blocks."""
+    def parameters(self, learning: bool, dropping: bool = False) -> Parameters | ModelParameters:
+        """Return all parameters as they run, on slayer's grid, differentiable by the parameters of the blocks.
+
+        With neuron dropout (`dropping`) spikes are numbers, as those of networks of any models.
+        """
         weights = [wide(w) for layer in self.layers for w in layer.weights(learning)]
         # A Network keeps its synapses sorted by source and target.
         ends = [(source.layer, layer.index) for layer in self.layers for source, _ in layer.delays(learning)]
         order = sorted(range(len(ends)), key=ends.__getitem__)
         ordered, numbers = tuple(weights[k] for k in order), self._neurons()
-        if not self.plain:
+        if dropping or not self.plain:
             return ModelParameters(ordered, numbers)
         whole = (torch.cat([each[name] for each in numbers]) for name in ("keep_u", "keep_v", "vth", "bias"))
         return Parameters(ordered, *whole)

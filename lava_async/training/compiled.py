@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lava_async.engine import Setup
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.spikes import SpikeBatch
 from lava_async.training.calls import Call, Engines, differentiable
-from lava_async.training.compiled_models import check_models, run_models
+from lava_async.training.compiled_models import run_models
 from lava_async.training.gradient import (
     STATE_SCALE,
     Gradient,
@@ -19,6 +19,7 @@ from lava_async.training.gradient import (
     Parameters,
     Run,
     check_credit,
+    check_models,
 )
 
 _MAX_LAYERS = 62
@@ -48,6 +49,7 @@ class CompiledEngine(Engines):
         samples: NDArray[np.int64],
         neurons: slice = slice(None),
         premature: bool = False,
+        factors: NDArray[np.float64] | None = None,
     ) -> Run:
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
         check_credit(setup.execution.schedule, gradient)
@@ -58,8 +60,10 @@ class CompiledEngine(Engines):
         batch = SpikeBatch.of(spikes, self.threads) if isinstance(spikes, Tensor) else spikes
         wanted = spikes if isinstance(spikes, Tensor) and spikes.requires_grad else None
         if isinstance(parameters, ModelParameters):
-            check_models(setup, premature)
-            return run_models(self, setup, gradient, parameters, batch, samples, neurons, wanted)
+            check_models(setup, premature, factors is not None)
+            return run_models(self, setup, gradient, parameters, batch, samples, neurons, wanted, factors)
+        if factors is not None:
+            raise InvalidType("parameters", "Parameters", "ModelParameters with neuron dropout")
         call = Call(self, setup, gradient, parameters, batch, samples, neurons, premature)
         counts = differentiable(call, wanted, [*parameters[1:], *parameters.weights]).transpose(1, 2)
         unit = 1 / STATE_SCALE if call.fixed else 1.0

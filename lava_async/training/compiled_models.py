@@ -16,21 +16,12 @@ from lava_async.engine.calls import rules_of
 from lava_async.errors import InvalidType
 from lava_async.spikes import SpikeBatch
 from lava_async.training.calls import Call, Engines, differentiable, slope_numbers
+from lava_async.training.dropout import FRACTION_BITS
 from lava_async.training.gradient import WEIGHT_SCALE, Gradient, ModelParameters, Parameters, Run, scales_of
 from lava_async.training.surrogates import Exponential
 
 MOST_NUMBERS = 8
 """Numbers that a model has in the core at most."""
-
-
-def check_models(setup: Setup, premature: bool) -> None:
-    """Raise an error if training of networks of any models cannot do what is asked for."""
-    if setup.execution.schedule.timed:
-        name, allowed = setup.network.params.describe(), "current-based neurons, reset to zero, for the schedule timed"
-        raise InvalidType("Network.params", name, allowed)
-    if premature:
-        allowed = "current-based neurons, reset to zero, where premature spikes have a penalty"
-        raise InvalidType("Network.params", setup.network.params.describe(), allowed)
 
 
 def run_models(
@@ -42,9 +33,11 @@ def run_models(
     samples: NDArray[np.int64],
     neurons: slice,
     wanted: Tensor | None,
+    factors: NDArray[np.float64] | None,
 ) -> Run:
     """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
     call = ModelCall(engine, setup, gradient, parameters, batch, samples, neurons, premature=False)
+    call.take_factors(factors)
     numbers = [x for each in parameters.numbers for x in each.values()]
     real = [w.real if w.is_complex() else w for w in parameters.weights]
     imaginary = [w.imag for w in parameters.weights if w.is_complex()]
@@ -58,6 +51,11 @@ class ModelCall(Call):
 
     def check_payloads(self) -> None:  # noqa: D102
         check_payloads(self.network, self.batch.count)
+
+    def take_factors(self, factors: NDArray[np.float64] | None) -> None:
+        """Note what the messages of neurons are multiplied by, (B, N); None: nothing is dropped."""
+        self.factors = factors
+        self.bits = FRACTION_BITS if factors is not None and self.fixed else 0
 
     def choose(self, parameters: Parameters | ModelParameters) -> None:  # noqa: D102
         assert isinstance(parameters, ModelParameters)
@@ -119,7 +117,8 @@ class ModelCall(Call):
         kind: Any = np.dtype(name)
         nothing: NDArray[Any] = np.zeros((n, n_neurons), kind)
         none: NDArray[Any] = np.zeros((n, 0, n_neurons), kind)
-        self.payload: NDArray[Any] = batch.count.astype(kind)
+        self.payload: NDArray[Any] = batch.count.astype(kind) * kind.type(1 << self.bits)
+        factor = None if self.factors is None else (self.factors * (1 << self.bits)).astype(kind)
         held, everything = np.zeros((n, n_neurons), np.int32), np.empty((n, batch.n_steps, n_neurons), kind)
         return self.engine.any_engine(name, double).record_any(
             rules_of(self.setup),
@@ -144,6 +143,8 @@ class ModelCall(Call):
             sent,
             self.first,
             _core.AnyArrays(self.payload, none, none[:, :, :0], self.fields, held, everything),
+            factor,
+            self.bits,
             self.threads,
         )
 

@@ -26,13 +26,13 @@ from torch import Tensor
 from lava_async.draws import INPUT_DROPOUT, REFRACTORY_DROPOUT, dropped
 from lava_async.engine import Setup
 from lava_async.engine.queue import NEVER, PendingQueue
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidValue
 from lava_async.network import Network
 from lava_async.spikes import SpikeBatch
 from lava_async.stopping import not_ended
 from lava_async.training.dense_models import Cells, Check
 from lava_async.training.dense_neurons import Arriving, NeuronGroups
-from lava_async.training.gradient import Gradient, ModelParameters, Parameters, Run, check_trainable
+from lava_async.training.gradient import Gradient, ModelParameters, Parameters, Run, check_models, check_trainable
 from lava_async.training.wiring import Wiring
 
 
@@ -53,8 +53,11 @@ class DenseEngine:
         samples: NDArray[np.int64],
         neurons: slice = slice(None),
         premature: bool = False,
+        factors: NDArray[np.float64] | None = None,
     ) -> Run:
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
+        if isinstance(parameters, ModelParameters):
+            check_models(setup, premature, factors is not None)
         if setup.execution.schedule.timed:
             raise InvalidValue("engine", "dense", "'compiled' for the schedule timed")
         layered = setup.execution.schedule.layered
@@ -65,10 +68,7 @@ class DenseEngine:
             spikes = torch.from_numpy(np.stack([spikes[b].to_dense() for b in range(len(spikes))]))
         # Sums in half precision, as autocast takes them, would be other sums.
         with torch.autocast(parameters.weights[0].device.type if parameters.weights else "cpu", enabled=False):
-            run = _Batch(self._wiring[layered], setup, gradient, parameters, spikes, samples).run()
-        if premature and run.premature is None:
-            allowed = "current-based neurons, reset to zero, where premature spikes have a penalty"
-            raise InvalidType("Network.params", self.network.params.describe(), allowed)
+            run = _Batch(self._wiring[layered], setup, gradient, parameters, spikes, samples, factors).run()
         found = run.premature[:, neurons] if premature and run.premature is not None else None
         return run._replace(counts=run.counts[:, neurons], premature=found)
 
@@ -98,12 +98,13 @@ class _Batch:
         parameters: Parameters | ModelParameters,
         spikes: Tensor,
         samples: NDArray[np.int64],
+        factors: NDArray[np.float64] | None,
     ) -> None:
         net = setup.network
         self.wiring, self.setup, self.gradient, self.samples = wiring, setup, gradient, samples
         self.C, self.layers = net.n_inputs, net.layer_slices
         self.B, _, self.T = spikes.shape
-        self.neurons = neurons = NeuronGroups(setup, gradient, parameters)
+        self.neurons = neurons = NeuronGroups(setup, gradient, parameters, factors)
         self.plain = isinstance(parameters, Parameters)
         like = next(iter(neurons.groups[0][1].p.values())).detach()
         self.matrix = wiring.matrices([w.real if w.is_complex() else w for w in parameters.weights], like)
@@ -202,10 +203,11 @@ class _Batch:
             received = torch.cat(messages, 1) @ self.wiring.synapses[0][rows, : now.shape[1]].T.to(now)
             received = received + self.received_late(t, rows)
             here, held = self.nothing[:, rows], waits[:, rows]
-            s = model.integrate(model.open(before, held), arriving, held, ~here)
+            s = model.integrate(model.open(before, held), self.neurons.arrived(model, arriving), held, ~here)
             checked = ~held & (received >= self.sync_threshold[rows])
             fired = checked & model.fires(s)
             after, payload = model.fire(s, Check(fired, checked, reset))
+            payload = self.neurons.sent(payload, rows)
             cells, sent, messages = [*cells, after], [*sent, payload], [*messages, fired.to(self.zeros)]
         self.forward_steps[:, t] = len(self.layers)
         return cells, torch.cat(sent[1:], 1), torch.cat(messages[1:], 1) > 0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lava_async.engine import Setup
@@ -19,7 +20,13 @@ Arriving = tuple[Tensor, Tensor]
 class NeuronGroups:
     """The neurons of a network, in groups of one model: states are one dict of (B, n) tensors per group."""
 
-    def __init__(self, setup: Setup, gradient: Gradient, parameters: Parameters | ModelParameters) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        gradient: Gradient,
+        parameters: Parameters | ModelParameters,
+        factors: NDArray[np.float64] | None = None,
+    ) -> None:
         net, self.groups = setup.network, list[tuple[slice, TorchModel]]()
         once, layered = setup.execution.refractory, setup.execution.schedule.layered
         whole = isinstance(parameters, Parameters) and not layered
@@ -39,6 +46,8 @@ class NeuronGroups:
             np.repeat([getattr(m, name) for _, m in self.groups], [m.size for _, m in self.groups]).astype(np.float64)
             for name in ("state_scale", "payload_scale")
         )
+        like = next(iter(self.groups[0][1].p.values()))
+        self.factors = None if factors is None else torch.from_numpy(factors).to(like)
         self.complex = any(model.model.complex_weights for _, model in self.groups)
 
     def start(self, like: Tensor, batch: int) -> list[Cells]:
@@ -52,9 +61,20 @@ class NeuronGroups:
     def integrate(self, cells: list[Cells], arriving: Arriving, refractory: Tensor, looked_at: Tensor) -> list[Cells]:
         """Add what a group brought."""
         return [
-            m.integrate(s, (arriving[0][:, r], arriving[1][:, r]), refractory[:, r], looked_at[:, r])
+            m.integrate(s, self.arrived(m, (arriving[0][:, r], arriving[1][:, r])), refractory[:, r], looked_at[:, r])
             for (r, m), s in zip(self.groups, cells, strict=True)
         ]
+
+    def arrived(self, model: TorchModel, arriving: Arriving) -> Arriving:
+        """Return what a group brought as integers take it: dropout multiplies it by fractions, rounded toward zero."""
+        if self.factors is None or not model.grid:
+            return arriving
+        rounded = [x + (torch.trunc(x * model.state_scale) / model.state_scale - x).detach() for x in arriving]
+        return rounded[0], rounded[1]
+
+    def sent(self, payload: Tensor, rows: slice = slice(None)) -> Tensor:
+        """Return what neurons send, (B, n), after neuron dropout."""
+        return payload if self.factors is None else payload * self.factors[:, rows]
 
     def over(self, cells: list[Cells]) -> tuple[Tensor, Tensor]:
         """Return which neurons are above their thresholds, and their momentum."""
@@ -68,7 +88,7 @@ class NeuronGroups:
             state, payload = m.fire(s, Check(fired[:, rows], counted[:, rows], reset))
             after.append(state)
             sent.append(payload)
-        return after, torch.cat(sent, 1)
+        return after, self.sent(torch.cat(sent, 1))
 
     def field(self, cells: list[Cells], name: str) -> Tensor:
         """Return a number of all neurons (B, N); 0 where a model has none of the name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 import torch
@@ -92,6 +92,24 @@ def check_credit(schedule: ExecutionKind, gradient: Gradient) -> None:
     if schedule.timed and gradient.credit not in ("delivered", "last"):
         allowed = "'last' or 'delivered' for the schedule timed, whose messages are no groups"
         raise InvalidValue("credit", gradient.credit, allowed)
+
+
+def check_models(setup: Setup, premature: bool, dropping: bool) -> None:
+    """Raise an error if training of networks of any models, or with neuron dropout, cannot do what is asked for."""
+    if setup.execution.schedule.timed:
+        what = "for the schedule timed; train under another one, such as random, and run the result under timed"
+        refuse(setup, dropping, what)
+    if premature:
+        refuse(setup, dropping, "where premature spikes have a penalty; train without premature_penalty")
+
+
+def refuse(setup: Setup, dropping: bool, what: str) -> NoReturn:
+    """Raise the error that says that something is for current-based neurons alone, without neuron dropout."""
+    if is_plain(setup.network) and dropping:
+        raise InvalidValue("neuron_dropout", "above 0", f"0 {what}")
+    raise InvalidType(
+        "Network.params", setup.network.params.describe(), f"current-based neurons, reset to zero, {what}"
+    )
 
 
 class Parameters(NamedTuple):
@@ -217,7 +235,7 @@ class Run(NamedTuple):
 
     counts: Tensor
     """(B, N, T) what the neurons sent that were asked for, all by default: spikes, or sums of the payloads of graded
-    neurons in units of the gradient. What the loss is made of."""
+    neurons in units of the gradient; after neuron dropout. What the loss is made of."""
     current: Tensor
     voltage: Tensor
     """(B, N) each: u and v at the end, without gradient."""
@@ -247,8 +265,10 @@ class GradientEngine(Protocol):
         samples: NDArray[np.int64],
         neurons: slice = slice(None),
         premature: bool = False,
+        factors: NDArray[np.float64] | None = None,
     ) -> Run:
         """Run input counts of shape (B, C, T) under sample numbers of shape (B,); return the counts of `neurons`.
 
-        `premature` asks for ``Run.premature`` too.
+        `premature` asks for ``Run.premature`` too. `factors`, (B, N): what the messages of neurons are multiplied by,
+        multiples of 2^-20 (neuron dropout, see :mod:`lava_async.training.dropout`); it takes ModelParameters.
         """

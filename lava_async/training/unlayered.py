@@ -25,6 +25,7 @@ from lava_async.training.blocks import adapt
 from lava_async.training.chain import Chain
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
+from lava_async.training.dropout import check_dropout, neuron_factors
 from lava_async.training.gradient import Gradient, GradientEngine, Run, check_credit
 from lava_async.training.hooks import are_hooked, call_hooks
 from lava_async.training.scaling import scale_layers
@@ -60,6 +61,9 @@ class UnlayeredNetwork(torch.nn.Module):
         Probability, in train mode, with which a spike leaves its neuron free to fire again in the time step.
     input_dropout : float
         Probability, in train mode, with which an input channel loses its spikes in a time step.
+    neuron_dropout : float
+        Probability p, in train mode, with which a neuron of a layer before the last loses all that it sends in a
+        sample; what the others send is divided by 1 - p. Blocks that were made with slayer's dropout have their own.
     engine : {"compiled", "dense"}
         What works out the gradient: event by event on the CPU, or readable torch on any device, many times slower.
     threads : int, optional
@@ -126,6 +130,7 @@ class UnlayeredNetwork(torch.nn.Module):
         surrogate: Choice = default_surrogate,
         refractory_dropout: float = 0.0,
         input_dropout: float = 0.0,
+        neuron_dropout: float = 0.0,
         engine: str = "compiled",
         threads: int | None = None,
         connections: Sequence[tuple[int, int]] = (),
@@ -147,6 +152,7 @@ class UnlayeredNetwork(torch.nn.Module):
         for name, p in (("refractory_dropout", refractory_dropout), ("input_dropout", input_dropout)):
             if not 0 <= p <= 1:
                 raise InvalidValue(f"UnlayeredNetwork.{name}", p, "a probability in 0 .. 1")
+        self.neuron_dropout = check_dropout("UnlayeredNetwork.neuron_dropout", neuron_dropout)
         if engine not in ENGINES:
             raise InvalidValue("UnlayeredNetwork.engine", engine, "one of " + ", ".join(ENGINES))
         with torch.random.fork_rng(devices=[]):
@@ -365,7 +371,10 @@ class UnlayeredNetwork(torch.nn.Module):
             input_dropout=self.input_dropout if self.training else 0.0,
         )
         numbers = self._numbers(shape[0], samples)
-        return engine.run(setup, self.gradient, self._chain.parameters(learning), spikes, numbers, neurons, premature)
+        dropout = self._chain.dropout(self.neuron_dropout if self.training else 0.0)
+        factors = neuron_factors(dropout, self.execution.seed, numbers)
+        parameters = self._chain.parameters(learning, dropping=factors is not None)
+        return engine.run(setup, self.gradient, parameters, spikes, numbers, neurons, premature, factors)
 
     def _numbers(self, n: int, samples: ArrayLike | None) -> NDArray[np.int64]:
         if samples is not None:

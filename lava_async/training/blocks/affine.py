@@ -30,6 +30,7 @@ class AffineBlock(DenseBlock, ReadOut):
     name = "block.cuba.Affine"
     kind = "affine"
     fires = False
+    drops = False
 
     def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
         if any(sent.layer == INPUT for sent in self.sources):

@@ -18,6 +18,7 @@ from lava_async.synapses import Synapses
 from lava_async.training.blocks.families import FAMILIES, Family
 from lava_async.training.blocks.grid import eight_bits, is_eight_bits, wide
 from lava_async.training.blocks.stream import Delay, SpikeStream, prepare_axon
+from lava_async.training.dropout import check_dropout
 from lava_async.training.surrogates import Exponential
 
 
@@ -115,6 +116,8 @@ class NeuronBlock(Block):
     """First word of the name of the layer."""
     fires: ClassVar[bool] = True
     """Whether its neurons have a threshold that they can reach."""
+    drops: ClassVar[bool] = True
+    """Whether slayer applies a dropout to what its neurons send."""
     persistent: ClassVar[bool] = False
     """Whether slayer's neurons of such a block keep their state from batch to batch."""
 
@@ -205,6 +208,13 @@ class NeuronBlock(Block):
     def threshold(self) -> float:
         """Threshold of its neurons, in slayer's units."""
         return float(self.block.neuron.threshold)
+
+    def dropout(self, default: float) -> float:
+        """Return the probability with which a sample drops a neuron; `default`: if the block does not say it."""
+        drop = self.block.neuron.drop
+        if drop is None or not self.drops:
+            return default if self.drops else 0.0
+        return check_dropout(f"{self.where}.neuron.drop.p", drop.p) if drop.training else 0.0
 
     def surrogate(self) -> Exponential:
         """Return slayer's surrogate of the n neurons."""

@@ -28,6 +28,7 @@ from lava_async.neurons import (
 from lava_async.neurons.cuba import RESETS
 from lava_async.training.blocks.grid import wide
 from lava_async.training.blocks.stream import per_neuron
+from lava_async.training.dropout import check_dropout
 from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE
 from lava_async.training.surrogates import Exponential
 
@@ -65,17 +66,22 @@ class Family(ABC):
 
     def check(self, persistent: bool) -> None:
         """Raise unless the neurons can be run; `persistent`: whether slayer's keep their state from batch to batch."""
+        from lava.lib.dl.slayer.neuron.dropout import Dropout
         from lava.lib.dl.slayer.neuron.norm import MeanOnlyBatchNorm
 
         neuron = self.neuron
         for field, value, expected, allowed in (
             ("graded_spike", neuron.graded_spike, self.graded, f"{self.graded}"),
-            ("drop", neuron.drop, None, "None (see refractory_dropout and input_dropout)"),
             ("persistent_state", neuron.persistent_state, persistent, "False: samples start from zero"),
             ("scale", neuron.scale, WEIGHT_SCALE, f"{WEIGHT_SCALE}, slayer's default"),
         ):
             if value != expected:
                 raise InvalidValue(f"{self.where}.neuron.{field}", value, allowed)
+        if neuron.drop is not None:
+            if not isinstance(neuron.drop, Dropout):
+                allowed = "None or slayer.neuron.Dropout, which takes neurons for whole samples"
+                raise InvalidType(f"{self.where}.neuron.drop", type(neuron.drop).__name__, allowed)
+            check_dropout(f"{self.where}.neuron.drop.p", neuron.drop.p)
         for name in self.norms:
             norm = getattr(neuron, name, None)
             if (self.complex or self.graded) and norm is not None:

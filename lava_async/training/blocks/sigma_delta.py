@@ -19,6 +19,7 @@ class DeltaInputBlock(InputBlock):
     """``slayer.block.sigma_delta.Input``: neurons that send by how much the input, rounded to 8 bits, has changed."""
 
     name = "block.sigma_delta.Input"
+    drops = False
 
     @classmethod
     def family_of(cls, block: Any) -> type[Family]:  # noqa: D102
@@ -53,6 +54,7 @@ class SigmaOutputBlock(DenseBlock, ReadOut):
     name = "block.sigma_delta.Output"
     kind = "output"
     fires = False
+    drops = False
 
     @classmethod
     def family_of(cls, block: Any) -> type[Family]:  # noqa: D102
