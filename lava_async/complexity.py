@@ -53,6 +53,17 @@ class Complexity:
     time_to_decision : float
         Time steps until the class is the label and stays so, over the samples that end up correct; NaN if none does.
         NeuroBench has no such metric.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network
+    >>> from lava_async.complexity import complexity
+    >>> network = Network.feedforward([[[2.0, 0.0]], [[2.0], [0.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> found = complexity(network, ([[[1, 0], [0, 1]]], [0]))
+    >>> found.footprint, found.connection_sparsity, found.effective_acs, found.dense
+    (64, 0.5, 2.0, 8.0)
+    >>> sorted(found.as_neurobench())
+    ['ActivationSparsity', 'ConnectionSparsity', 'Footprint', 'SynapticOperations', 'TimeToDecision']
     """
 
     footprint: int
@@ -79,7 +90,15 @@ class Complexity:
 
 
 def footprint(network: Network) -> int:
-    """Return the bytes of the weights and of the neurons' parameters, four for each number."""
+    """Return the bytes of the weights and of the neurons' parameters, four for each number.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network
+    >>> from lava_async.complexity import footprint
+    >>> footprint(Network.feedforward([[[2.0, 0.0]]], CubaParams(du=1, dv=1, vth=1)))
+    24
+    """
     return BYTES * (sum(_held(s).entries for s in network.synapses) + PER_NEURON * network.n_neurons)
 
 
@@ -108,6 +127,15 @@ def complexity(network: Network, data: Any, **how: Unpack[BatchOptions]) -> Comp
         As in :func:`lava_async.data.own.from_samples`. Samples are numbered 0 .. B - 1 for random draws.
     **how
         As in :func:`lava_async.simulate_batch`.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random
+    >>> from lava_async.complexity import complexity
+    >>> network = Network.feedforward([[[2.0, 0.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> found = complexity(network, ([[[1, 0], [0, 1]]], [0]), schedule=Random(group_size=8))
+    >>> found.connection_sparsity, found.activation_sparsity, found.effective_acs
+    (0.5, 0.5, 1.0)
     """
     data = labelled(data)
     labels, work = class_labels("complexity: labels", data.labels, len(network.outputs)), Workload(network)
@@ -123,6 +151,18 @@ class Workload:
     ----------
     network : Network
         What runs.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, simulate_batch
+    >>> from lava_async.spikes import SpikeBatch
+    >>> from lava_async.complexity import Workload
+    >>> network = Network.feedforward([[[2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> spikes = SpikeBatch.of([[[1, 0, 1]]])
+    >>> work = Workload(network)
+    >>> work.add(spikes, simulate_batch(network, spikes), [0])
+    >>> work.complexity().effective_acs
+    2.0
     """
 
     def __init__(self, network: Network) -> None:

@@ -39,6 +39,18 @@ class Decisions:
     ----------
     samples : int
         Samples that the means are of.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import CubaParams, Network, simulate_batch
+    >>> from lava_async.decisions import Decisions
+    >>> network = Network.feedforward([[[2.0], [0.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> spikes = np.array([[[1, 0, 1]], [[0, 0, 1]]])
+    >>> found, labels = Decisions(), np.array([0, 0])
+    >>> found.add(network, spikes, labels, np.arange(2), simulate_batch(network, spikes), {})
+    >>> found.samples, found.means()["time_steps_to_decision"]
+    (2, 1.0)
     """
 
     def __init__(self) -> None:

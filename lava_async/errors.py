@@ -83,6 +83,12 @@ def unknown_argument(function: str, name: str, value: object, known: Iterable[st
         Name of the function or class, name and value of the argument.
     known : iterable of str
         Names of the arguments that it takes.
+
+    Examples
+    --------
+    >>> from lava_async.errors import unknown_argument
+    >>> print(unknown_argument("Layered", "group_size", 3, ["seed"]))
+    Layered.group_size = 3: must be left out: it takes seed
     """
     taken = list(known)
     listed = ", ".join(taken) or "nothing"

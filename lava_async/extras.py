@@ -47,7 +47,14 @@ class MissingExtra(ImportError):  # noqa: N818 (reads as what it says)
 
 
 def distribution(module: str) -> str:
-    """Return the name of the package to install for a module of :data:`EXTRAS`."""
+    """Return the name of the package to install for a module of :data:`EXTRAS`.
+
+    Examples
+    --------
+    >>> from lava_async.extras import distribution
+    >>> distribution("sklearn"), distribution("lava.magma")
+    ('scikit-learn', 'lava-nc')
+    """
     return _DISTRIBUTIONS.get(module, module)
 
 
@@ -55,6 +62,12 @@ def command(extra: str, module: str) -> str:
     """Return the command that installs a module of an extra.
 
     lava-nc and lava-dl declare Python 3.10 alone, so later versions install them without what they declare.
+
+    Examples
+    --------
+    >>> from lava_async.extras import command
+    >>> command("plots", "matplotlib")
+    'pip install "lava-async[plots]"'
     """
     if distribution(module) in LAVA and sys.version_info >= (3, 11):
         pins = " ".join(f"{name}=={version}" for name, version in LAVA.items())
@@ -63,12 +76,25 @@ def command(extra: str, module: str) -> str:
 
 
 def missing(extra: str) -> list[str]:
-    """Return the modules of an extra that are not installed; nothing is imported but their parent packages."""
+    """Return the modules of an extra that are not installed; nothing is imported but their parent packages.
+
+    Examples
+    --------
+    >>> from lava_async.extras import missing
+    >>> missing("plots")
+    []
+    """
     return [module for module in EXTRAS[extra] if not _is_installed(module)]
 
 
 def require(extra: str, what: str) -> None:
-    """Raise :class:`MissingExtra` unless all modules of an extra are installed."""
+    """Raise :class:`MissingExtra` unless all modules of an extra are installed.
+
+    Examples
+    --------
+    >>> from lava_async.extras import require
+    >>> require("plots", "report_html")
+    """
     for module in missing(extra):
         raise MissingExtra(what, extra, module)
 
@@ -91,7 +117,15 @@ def needs(extra: str, what: str) -> Iterator[None]:
 
 
 def explain(error: ModuleNotFoundError, what: str, extras: Iterable[str] = EXTRAS) -> MissingExtra | None:
-    """Return the error to raise instead of a failed import of a module of some extras; None for other modules."""
+    """Return the error to raise instead of a failed import of a module of some extras; None for other modules.
+
+    Examples
+    --------
+    >>> from lava_async.extras import explain
+    >>> error = explain(ModuleNotFoundError("No module named 'tonic'", name="tonic"), "download()")
+    >>> type(error).__name__, explain(ModuleNotFoundError(name="elsewhere"), "download()")
+    ('MissingExtra', None)
+    """
     for extra in extras:
         for module in EXTRAS[extra]:
             if error.name is not None and f"{module}.".startswith(f"{error.name}."):

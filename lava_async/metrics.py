@@ -42,6 +42,13 @@ def predictions(output: ArrayLike) -> NDArray[np.int64]:
     Returns
     -------
     (B,) int64
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import metrics
+    >>> metrics.predictions(np.array([[[1, 1], [0, 0]], [[0, 1], [1, 1]], [[1, 0], [0, 1]]]))
+    array([0, 1, 0])
     """
     return np.asarray(np.argmax(_counts("output", output).sum(axis=2), axis=1), dtype=np.int64)
 
@@ -55,6 +62,14 @@ def accuracy(output: ArrayLike, labels: ArrayLike) -> float:
         Spike counts of the output neurons.
     labels : (B,) int, or one-hot rows (B, n)
         Classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import metrics
+    >>> output = np.array([[[1, 1], [0, 0]], [[0, 1], [1, 1]]])  # two samples, two classes, two time steps
+    >>> metrics.accuracy(output, [0, 0])
+    0.5
     """
     predicted, expected = predictions(output), class_labels("labels", labels)
     if expected.shape != predicted.shape:
@@ -69,6 +84,13 @@ def spikes_per_sample(counts: ArrayLike) -> float:
     ----------
     counts : (B, N, T)
         Spike counts of all neurons, outputs included, input excluded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import metrics
+    >>> metrics.spikes_per_sample(np.array([[[1, 0, 0, 1]], [[0, 0, 0, 0]]]))
+    1.0
     """
     array = _counts("counts", counts)
     return float(array.sum() / len(array))
@@ -81,6 +103,13 @@ def spike_density(counts: ArrayLike) -> float:
     ----------
     counts : (B, N, T)
         Spike counts of the neurons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import metrics
+    >>> metrics.spike_density(np.array([[[1, 0, 0, 1]], [[0, 0, 0, 0]]]))
+    0.25
     """
     return float(_counts("counts", counts).mean())
 
@@ -98,6 +127,12 @@ def latency(first_output: ArrayLike) -> float:
     -------
     float
         NaN if no output neuron ever emitted.
+
+    Examples
+    --------
+    >>> from lava_async import metrics
+    >>> metrics.latency([[3, 0], [4, 5]])  # in one time step no output neuron emitted
+    4.0
     """
     steps = np.asarray(first_output)
     return float(steps[steps > 0].mean()) if (steps > 0).any() else float("nan")
@@ -116,6 +151,12 @@ def time_to_first_output(first_output_ps: ArrayLike) -> float:
     -------
     float
         NaN if no output neuron ever emitted.
+
+    Examples
+    --------
+    >>> from lava_async import metrics
+    >>> metrics.time_to_first_output([[2500, -1], [3500, 3000]])  # picoseconds
+    3.0
     """
     times = np.asarray(first_output_ps)
     return float(times[times >= 0].mean() / PS_PER_NS) if (times >= 0).any() else float("nan")
@@ -135,6 +176,12 @@ def decision_time(step_ps: ArrayLike, time_steps: ArrayLike) -> float:
     -------
     float
         NaN if no sample has a decision.
+
+    Examples
+    --------
+    >>> from lava_async import metrics
+    >>> metrics.decision_time([[4000, 5000], [6000, 1000]], [1, 0])  # the second sample has no decision
+    4.0
     """
     steps, ends = np.asarray(step_ps), np.asarray(time_steps)
     if steps.ndim != 2 or ends.shape != steps.shape[:1]:
@@ -156,6 +203,14 @@ def decided(output: NDArray[np.int32], labels: NDArray[np.int64]) -> NDArray[np.
     Returns
     -------
     (B,) int64
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import metrics
+    >>> output = np.array([[[0, 1, 1], [1, 0, 0]], [[1, 0, 0], [0, 0, 0]]], np.int32)
+    >>> metrics.decided(output, np.array([0, 1]))
+    array([2, 0])
     """
     correct = output.cumsum(axis=2).argmax(axis=1) == np.asarray(labels)[:, None]
     wrong_last = np.where(correct.all(axis=1), 0, correct.shape[1] - (~correct[:, ::-1]).argmax(axis=1))
@@ -192,6 +247,14 @@ def ps_to_end(run: BatchResult) -> NDArray[np.int64]:
     ------
     InvalidValue
         If the run is not timed.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, Timed, metrics, simulate_batch
+    >>> network = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> run = simulate_batch(network, [[[1, 0]], [[1, 1]]], schedule=Timed())
+    >>> (metrics.ps_to_end(run) == run.step_ps.sum(axis=1)).tolist()
+    [True, True]
     """
     if run.step_ps is None:
         raise InvalidValue("ps_to_end.run", "not timed", "a run at the times of a chip: Timed()")
@@ -218,6 +281,13 @@ def reactivity(synaptic_operations: ArrayLike, counts: ArrayLike) -> float:
     -------
     float
         NaN if no neuron emitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import metrics
+    >>> metrics.reactivity([6, 2], np.array([[[1, 0]], [[1, 0]]]))
+    4.0
     """
     spikes = _counts("counts", counts).sum()
     return float(np.sum(np.asarray(synaptic_operations)) / spikes) if spikes else float("nan")
@@ -238,6 +308,13 @@ def silent_outputs(network: Network) -> NDArray[np.int64]:
     -------
     (K,) int64
         Positions in ``network.outputs``.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, metrics
+    >>> network = Network.feedforward([[[80], [80]]], LoihiParams(du=4095, dv=0, vth=[70, 131072]))
+    >>> metrics.silent_outputs(network)
+    array([1])
     """
     beyond = np.zeros(network.n_neurons, bool)
     for here, model in network.models:

@@ -20,7 +20,14 @@ BIAS_CHANNEL = "bias_channel"
 
 
 class NirOptions(TypedDict, total=False):
-    """How a file of NIR is read, as of :func:`lava_async.nir.read`."""
+    """How a file of NIR is read, as of :func:`lava_async.nir.read`.
+
+    Examples
+    --------
+    >>> from lava_async.model_files import NirOptions
+    >>> NirOptions(dt=1e-4, reset="zero")
+    {'dt': 0.0001, 'reset': 'zero'}
+    """
 
     dt: float | None
     decay: str | None
@@ -38,6 +45,14 @@ class Model(NamedTuple):
     noted : dict
         Metadata of a .net file. Of a .nir file, and of what was written from one: ``bias_channel`` if the last input
         channel must emit one spike in every time step; see :func:`lava_async.nir.add_bias_channel`.
+
+    Examples
+    --------
+    >>> from lava_async.model_files import Model
+    >>> from lava_async.models import load
+    >>> model = Model(load("digits_robust"), {"bias_channel": False})
+    >>> model.network.n_inputs, model.noted
+    (200, {'bias_channel': False})
     """
 
     network: Network
@@ -45,7 +60,14 @@ class Model(NamedTuple):
 
 
 def is_nir(path: str | os.PathLike[str]) -> bool:
-    """Return whether the name of a file is one of NIR."""
+    """Return whether the name of a file is one of NIR.
+
+    Examples
+    --------
+    >>> from lava_async.model_files import is_nir
+    >>> is_nir("lif.nir"), is_nir("unlayered.net")
+    (True, False)
+    """
     return Path(path).suffix.lower() == NIR_SUFFIX
 
 

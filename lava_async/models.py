@@ -50,6 +50,13 @@ class About:
         Number of the test samples.
     n_bytes : int
         Size of the .net file.
+
+    Examples
+    --------
+    >>> from lava_async import models
+    >>> about = models.about("digits_robust")
+    >>> about.data, about.sizes, about.schedule, about.samples
+    ('digits', (200, 64, 64, 10), Random(group_size=8), 355)
     """
 
     name: str
@@ -86,6 +93,12 @@ def path(name: str) -> Path:
     ------
     InvalidValue
         If there is no model of that name.
+
+    Examples
+    --------
+    >>> from lava_async import models
+    >>> models.path("digits_robust").name
+    'network.net'
     """
     known = names()
     if name not in known:
@@ -160,6 +173,12 @@ def find(model: str | os.PathLike[str]) -> Path:
     ------
     InvalidValue
         If a word without ending is neither a file nor the name of a model.
+
+    Examples
+    --------
+    >>> from lava_async import models
+    >>> models.find("digits_robust").name, models.find("folder/own.net").name
+    ('network.net', 'own.net')
     """
     file = Path(model)
     if file.suffix or len(file.parts) != 1 or file.exists():

@@ -197,6 +197,14 @@ class Stepper:
     Notes
     -----
     ``[stepper.step(frame) for frame in frames]`` gives the spikes of :func:`simulate` on the frames together.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network
+    >>> from lava_async.simulation import Stepper
+    >>> stepper = Stepper(Network.feedforward([[[2.0]]], CubaParams(du=1, dv=0.5, vth=2.5)))
+    >>> [stepper.step([1]).counts.tolist() for _ in range(3)]
+    [[[0]], [[1]], [[0]]]
     """
 
     def __init__(

@@ -22,7 +22,14 @@ MOST_MARGIN = 2**30
 
 
 def not_ended(t: int, sample: int, limit: int) -> ForwardStepLimit:
-    """Return the error of a time step that did not end within its limit."""
+    """Return the error of a time step that did not end within its limit.
+
+    Examples
+    --------
+    >>> from lava_async.stopping import not_ended
+    >>> print(not_ended(t=3, sample=0, limit=1000))
+    time step 3 of sample 0 did not end in 1000 forward steps (MaxForwardSteps(limit, truncate=True) cuts it off)
+    """
     return ForwardStepLimit(
         f"time step {t} of sample {sample} did not end in {limit} forward steps "
         "(MaxForwardSteps(limit, truncate=True) cuts it off)"
@@ -30,7 +37,14 @@ def not_ended(t: int, sample: int, limit: int) -> ForwardStepLimit:
 
 
 class Stop(NamedTuple):
-    """A stop rule as the engines read it."""
+    """A stop rule as the engines read it.
+
+    Examples
+    --------
+    >>> from lava_async import FirstOutput
+    >>> FirstOutput(extra_steps=2).lower()
+    Stop(extra_steps=2, limit=1000000, truncate=False, margin=0, at_step=False)
+    """
 
     extra_steps: int
     """Forward steps after the one in which the first output neuron emitted; -1: do not stop at outputs."""
@@ -45,7 +59,14 @@ class Stop(NamedTuple):
 
 
 class StopRule(ABC):
-    """When the forward steps of one time step end."""
+    """When the forward steps of one time step end.
+
+    Examples
+    --------
+    >>> from lava_async import FirstOutput, Quiescence
+    >>> Quiescence().config(), FirstOutput(extra_steps=2).config()
+    ({'name': 'Quiescence'}, {'name': 'FirstOutput', 'extra_steps': 2})
+    """
 
     ends_samples: ClassVar[bool] = False
     """Whether the rule may end a whole sample: such rules are for trained networks."""
@@ -195,6 +216,12 @@ def stop_rule(name: str, **options: object) -> StopRule:
     ------
     InvalidValue, InvalidType
         If there is no stop rule of that name, or it has no such options.
+
+    Examples
+    --------
+    >>> from lava_async.stopping import stop_rule
+    >>> stop_rule("FirstOutput", extra_steps=2)
+    FirstOutput(extra_steps=2)
     """
     rule: StopRule = from_registry("stop_rule", STOP_RULES, name, options)
     return rule

@@ -42,6 +42,13 @@ def take(spikes: object, chosen: NDArray[np.int64]) -> Spikes:
         All samples.
     chosen : (n,) int64
         Ascending numbers of those that are wanted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.tally import take
+    >>> take(np.arange(12).reshape(3, 2, 2), np.array([0, 2])).shape
+    (2, 2, 2)
     """
     if isinstance(spikes, (list, tuple)):
         return [spikes[i] for i in chosen]
@@ -80,6 +87,19 @@ def in_parts(
     ------
     InvalidValue
         If there is no sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import CubaParams, Network
+    >>> from lava_async.tally import in_parts
+    >>> network = Network.feedforward([[[2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> for numbers, run in in_parts(network, np.ones((3, 1, 4), int), together=1):
+    ...     print(numbers, run.counts.sum())
+    ...
+    [0] 4
+    [1] 4
+    [2] 4
     """
     given: Any = spikes
     n = len(given)
@@ -101,6 +121,17 @@ class Tally:
         Samples; samples times neurons times time steps.
     correct, spikes, synaptic_operations, neuron_updates, dropped, forward_steps : int
         Samples whose class is their label, and what all samples did together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import CubaParams, Network, simulate_batch
+    >>> from lava_async.tally import Tally
+    >>> network = Network.feedforward([[[2.0], [0.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> tally = Tally()
+    >>> tally.add(simulate_batch(network, [[[1, 0, 1]]]), np.array([0]))
+    >>> tally.accuracy, tally.spikes_per_sample
+    (1.0, 2.0)
     """
 
     def __init__(self) -> None:

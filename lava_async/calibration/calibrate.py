@@ -51,6 +51,18 @@ class Calibration:
         How the network ran.
     samples : int
         Number of samples.
+
+    Examples
+    --------
+    >>> from lava_async import Execution, Random
+    >>> from lava_async.calibration import calibrate
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.models import load
+    >>> found = calibrate(load("digits_layered"), digits("validation"), Execution(Random(group_size=8)), samples=40)
+    >>> found.samples, found.groups, len(found.factors), len(found.tried) > 1
+    (40, {'hidden': (1,), 'output': (2,)}, 3, True)
+    >>> found.after.score >= found.before.score
+    True
     """
 
     network: Network

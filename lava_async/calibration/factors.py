@@ -67,7 +67,15 @@ def _scaled(params: NeuronModel, factor: NDArray[np.float64] | float) -> NeuronM
 
 
 def thresholds_of(network: Network) -> NDArray[Any]:
-    """Return the thresholds of all neurons, (N,); those that have none count as 0."""
+    """Return the thresholds of all neurons, (N,); those that have none count as 0.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network
+    >>> from lava_async.calibration.factors import thresholds_of
+    >>> thresholds_of(Network.feedforward([[[1.0]], [[1.0]]], CubaParams(du=1, dv=1, vth=0.5)))
+    array([0.5, 0.5])
+    """
     return np.concatenate(
         [
             np.asarray(getattr(model, "vth", np.zeros(rows.stop - rows.start, model.dtype)))
@@ -77,7 +85,15 @@ def thresholds_of(network: Network) -> NDArray[Any]:
 
 
 def fits_loihi(network: Network) -> bool:
-    """Return whether the thresholds of integer neurons are within the 17 bits of Loihi; floats always are."""
+    """Return whether the thresholds of integer neurons are within the 17 bits of Loihi; floats always are.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.calibration.factors import fits_loihi
+    >>> [fits_loihi(Network.feedforward([[[1]]], LoihiParams(du=4095, dv=0, vth=vth))) for vth in (131_071, 131_072)]
+    [True, False]
+    """
     return network.params.dtype is not np.int64 or int(thresholds_of(network).max()) <= MOST_ON_LOIHI
 
 

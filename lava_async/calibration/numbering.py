@@ -35,6 +35,15 @@ class Numbering:
         Metrics of the network before and after, on the samples of the search.
     moves, kept : int
         Moves that were tried, and that were kept.
+
+    Examples
+    --------
+    >>> from lava_async.calibration import search_numbering
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.models import load
+    >>> found = search_numbering(load("digits_layered"), digits("validation"), moves=2, samples=20)
+    >>> found.moves, found.kept <= 2, found.order.shape, found.after.score >= found.before.score
+    (2, True, (138,), True)
     """
 
     network: Network
@@ -89,6 +98,17 @@ def search_numbering(
     ------
     InvalidValue, InvalidType
         If an argument cannot be used.
+
+    Examples
+    --------
+    >>> from lava_async import Timed
+    >>> from lava_async.calibration import search_numbering
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.models import load
+    >>> network = load("digits_layered")
+    >>> found = search_numbering(network, digits("validation"), Timed(), objective="first output", moves=2, samples=20)
+    >>> found.network.n_neurons == network.n_neurons, found.after.at_first_output >= found.before.at_first_output
+    (True, True)
     """
     how = execution_of("search_numbering", execution)
     goal = objective_of(objective) if isinstance(objective, str) else objective

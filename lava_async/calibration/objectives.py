@@ -102,6 +102,12 @@ def objective_of(name: str, *, until: StopRule | None = None, at_least: float | 
     ------
     InvalidValue
         If there is none of that name.
+
+    Examples
+    --------
+    >>> from lava_async.calibration import objective_of
+    >>> objective_of("operations", at_least=0.95)
+    Objective(goal='operations', until=Quiescence(), at_least=0.95)
     """
     if name not in OBJECTIVES:
         raise InvalidValue("objective", name, "one of " + ", ".join(OBJECTIVES))

@@ -34,6 +34,13 @@ class Point:
         The same at the times of a chip; None if the execution is not timed.
     score : tuple of float
         What the search makes large.
+
+    Examples
+    --------
+    >>> from lava_async.calibration import Point
+    >>> point = Point((1.0, 1.25), 0.97, 0.95, spikes=320.0, operations=41_000.0, nanoseconds=None, score=(0.97,))
+    >>> point.numbers()["accuracy"]
+    0.97
     """
 
     factors: tuple[float, ...]

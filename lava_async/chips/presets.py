@@ -26,6 +26,12 @@ class Price:
         In seconds; None: not published.
     source : str
         The words or the field of the source.
+
+    Examples
+    --------
+    >>> from lava_async.hardware import Price
+    >>> Price(energy=23.6e-12, time=3.5e-9, source="an example").time
+    3.5e-09
     """
 
     energy: float | None
@@ -59,6 +65,15 @@ class Preset:
         A message stays in its tile; crosses to the next tile along the rows; along the columns.
     barrier : tuple of (int, float), ascending
         Tiles that take part and seconds until all of them know that the time step is over.
+
+    Examples
+    --------
+    >>> from lava_async.hardware import PRESETS
+    >>> preset = PRESETS["davies2018"]
+    >>> preset.target, preset.synaptic_operation.energy, preset.synaptic_operation.time
+    ('loihi1', 2.36e-11, 3.5000000000000003e-09)
+    >>> round(preset.barrier_time(32) * 1e9), preset.barrier_time(1) < preset.barrier_time(32)
+    (465, True)
     """
 
     name: str
@@ -132,5 +147,16 @@ def preset_of(preset: Preset | str) -> Preset:
     ------
     InvalidValue
         If there is none of this name.
+
+    Examples
+    --------
+    >>> from lava_async.hardware import preset_of
+    >>> preset_of("sanafe").target
+    'loihi1'
+    >>> preset_of("loihi3")
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: hardware preset = 'loihi3': must be one of davies2018, sanafe; for Loihi 2 nothing
+    is published
     """
     return by_name("hardware preset", PRESETS, preset, "; for Loihi 2 nothing is published")

@@ -33,6 +33,12 @@ class Limit:
         None: not published.
     source : str
         Publication or source file; of None, what was searched for in vain.
+
+    Examples
+    --------
+    >>> from lava_async.hardware import TARGETS
+    >>> TARGETS["loihi1"].neurons.value, TARGETS["loihi2"].axons_out.value
+    (1024, None)
     """
 
     value: int | None
@@ -41,7 +47,15 @@ class Limit:
 
 @dataclass(frozen=True)
 class Range:
-    """Smallest and largest value of a parameter, and where they were published."""
+    """Smallest and largest value of a parameter, and where they were published.
+
+    Examples
+    --------
+    >>> from lava_async.hardware import TARGETS
+    >>> weight = TARGETS["loihi1"].weight
+    >>> weight.low, weight.high
+    (-256, 255)
+    """
 
     low: int
     high: int
@@ -50,7 +64,15 @@ class Range:
 
 @dataclass(frozen=True)
 class Grid:
-    """Tiles of a chip: a mesh of ``width`` x ``height`` routers, `cores` cores at each; messages go east-west first."""
+    """Tiles of a chip: a mesh of ``width`` x ``height`` routers, `cores` cores at each; messages go east-west first.
+
+    Examples
+    --------
+    >>> from lava_async.hardware import TARGETS
+    >>> grid = TARGETS["loihi1"].grid
+    >>> grid.width * grid.height * grid.cores
+    128
+    """
 
     width: int
     height: int
@@ -82,6 +104,17 @@ class Target:
         In the words and units of :class:`~lava_async.LoihiParams`; `decay` is of 4096, per time step (du + 1, dv).
     payload_bits : Limit
         Bits that a spike carries; 0: a spike is there or not.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware import TARGETS, check
+    >>> from lava_async.chips.targets import Limit
+    >>> small = replace(TARGETS["loihi1"], name="small", cores=Limit(1, "an example"))
+    >>> network = Network.feedforward([[[1]] * 2000], LoihiParams(du=4095, dv=0, vth=1))
+    >>> [each.name for each in check(network, small).broken]
+    ['cores']
     """
 
     name: str
@@ -151,6 +184,12 @@ def target_of(target: Target | str) -> Target:
     ------
     InvalidValue
         If there is none of this name.
+
+    Examples
+    --------
+    >>> from lava_async.hardware import target_of
+    >>> target_of("loihi2").cores.value
+    128
     """
     return by_name("hardware target", TARGETS, target)
 

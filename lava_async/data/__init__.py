@@ -54,6 +54,15 @@ class SpikeDataset(ArrayRecord):
         If `spikes` are no spike counts, or `labels` no classes.
     InvalidValue
         If the shapes do not fit together, or a count or label is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data import SpikeDataset
+    >>> spikes = np.zeros((3, 8, 5), np.uint8)
+    >>> data = SpikeDataset(spikes, labels=[0, 1, 1], shape=(2, 2, 2), name="toy, train", n_classes=2)
+    >>> data.n_channels, data.n_steps, data.subset([2, 0]).labels
+    (8, 5, array([1, 0]))
     """
 
     spikes: NDArray[np.uint8] | SpikeBatch
@@ -133,6 +142,12 @@ def split_names(where: str, split: str) -> tuple[str, ...]:
     ------
     InvalidValue
         If a name is unknown or stands twice; the message begins with `where`.
+
+    Examples
+    --------
+    >>> from lava_async.data import split_names
+    >>> split_names("example", "validation+train")
+    ('train', 'validation')
     """
     names = split.split("+") if isinstance(split, str) else []
     if not names or len(set(names)) < len(names) or not set(names) <= set(SPLITS):
@@ -151,6 +166,14 @@ def held_out(groups: NDArray[np.int64]) -> NDArray[np.bool_]:
     ----------
     groups : (B,) int64
         The group of each sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data import held_out
+    >>> speakers = np.array([0, 0, 1, 2, 3, 4, 4])
+    >>> held_out(speakers)
+    array([False, False, False,  True, False, False, False])
     """
     names = np.unique(groups)
     n = 0 if len(names) < 2 else max(1, round(len(names) / 5))

@@ -61,6 +61,19 @@ class Augmentation:
     ------
     InvalidType, InvalidValue
         If a number is negative or a share above 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.augmentation import Augmentation
+    >>> from lava_async.spikes import SpikeBatch
+    >>> spikes = SpikeBatch.of(np.eye(4, dtype=int)[None])
+    >>> Augmentation()(spikes, np.array([0]), shape=(1, 2, 2)).to_dense().tolist() == spikes.to_dense().tolist()
+    True
+    >>> Augmentation(drop=1.5)
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: Augmentation.drop = 1.5: must be a number in 0 .. 1
     """
 
     shift: float = 0.0

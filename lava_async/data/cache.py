@@ -33,7 +33,14 @@ _FORMAT = 2
 
 
 def cache_folder(folder: str | Path | None = None) -> Path:
-    """Return the folder of the cache: `folder`, or $LAVA_ASYNC_CACHE, or lava-async in the user's cache folder."""
+    """Return the folder of the cache: `folder`, or $LAVA_ASYNC_CACHE, or lava-async in the user's cache folder.
+
+    Examples
+    --------
+    >>> from lava_async.data.cache import cache_folder
+    >>> cache_folder("my_cache").name
+    'my_cache'
+    """
     if folder is None:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         folder = os.environ.get(FOLDER_VARIABLE) or home / "lava-async"
@@ -41,7 +48,19 @@ def cache_folder(folder: str | Path | None = None) -> Path:
 
 
 def sources(files: Iterable[Path]) -> str:
-    """Return a checksum of the names, sizes and times of change of files."""
+    r"""Return a checksum of the names, sizes and times of change of files.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.cache import sources
+    >>> file = Path("events.csv")
+    >>> _ = file.write_text("t,x\n")
+    >>> before = sources([file])
+    >>> _ = file.write_text("t,x\n5,1\n")
+    >>> before == sources([file])
+    False
+    """
     digest = hashlib.sha256()
     for path in files:
         status = path.stat()
@@ -71,6 +90,21 @@ def cached_events(
     Returns
     -------
     (SpikeBatch, (B,) int64, (B,) int64)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.cache import cached_events
+    >>> from lava_async.spikes import SpikeBatch
+    >>> def build():
+    ...     print("encoding")
+    ...     return SpikeBatch.of(np.ones((2, 3, 4), np.uint8)), np.array([0, 1]), np.array([0, 0])
+    ...
+    >>> first = cached_events("toy", {"steps": 4}, build, cache="my_cache")
+    encoding
+    >>> again = cached_events("toy", {"steps": 4}, build, cache="my_cache")
+    >>> again[0].shape, again[1]
+    ((2, 3, 4), array([0, 1]))
     """
     if cache is False:
         events, labels, groups = build()

@@ -50,6 +50,13 @@ def digits(split: str, *, polarity: str = ON_OFF) -> SpikeDataset:
         If `split` or `polarity` is none of these.
     MissingExtra
         If scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> from lava_async.data.digits import digits
+    >>> data = digits("test")
+    >>> data.spikes.shape, data.shape, data.labels[:5]
+    ((355, 200, 10), (2, 10, 10), array([5, 0, 9, 8, 7]))
     """
     names = split_names("digits.split", split)
     check_planes("digits.polarity", polarity)

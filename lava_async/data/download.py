@@ -40,6 +40,14 @@ def download(name: str, folder: str | Path) -> Path:
         If it cannot be fetched: there is no such data set, or no connection.
     MissingExtra
         If tonic is not installed.
+
+    Examples
+    --------
+    >>> from lava_async.data.download import download
+    >>> download("mnist_of_somebody", "data")
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: download: data = 'mnist_of_somebody': must be one of nmnist, shd, ssc, dvs_gesture
     """
     if name in SOURCES and name not in DOWNLOADS and SOURCES[name].page:
         allowed = f"one of {', '.join(DOWNLOADS)}; get {listed(SOURCES[name].files)} from {SOURCES[name].page}"

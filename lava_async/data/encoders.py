@@ -60,6 +60,13 @@ def rate(
     ------
     InvalidType, InvalidValue
         If an argument is not as above.
+
+    Examples
+    --------
+    >>> from lava_async.data.encoders import rate
+    >>> spikes = rate([[1.0, 0.5, 0.0]], steps=1000, seed=3)
+    >>> spikes.shape, spikes.mean(axis=2).round(1)
+    ((1, 3, 1000), array([[1. , 0.5, 0. ]]))
     """
     x = _values("rate.values", values)
     steps = check_int("rate.steps", steps, least=1)
@@ -99,6 +106,14 @@ def latency(values: ArrayLike, *, steps: int, threshold: float = 0.01) -> NDArra
     ------
     InvalidType, InvalidValue
         If an argument is not as above.
+
+    Examples
+    --------
+    >>> from lava_async.data.encoders import latency
+    >>> latency([[1.0, 0.5, 0.0]], steps=5)
+    array([[[1, 0, 0, 0, 0],
+            [0, 0, 1, 0, 0],
+            [0, 0, 0, 0, 0]]], dtype=uint8)
     """
     given = array_of("latency.values", values, "biuf", "numbers")
     x, digits = _values("latency.values", given), given.dtype if given.dtype.kind == "f" else np.float64
@@ -139,6 +154,13 @@ def delta(signals: ArrayLike, *, threshold: float, max_count: int = 1) -> NDArra
     ------
     InvalidType, InvalidValue
         If an argument is not as above.
+
+    Examples
+    --------
+    >>> from lava_async.data.encoders import delta
+    >>> delta([[[0.0, 0.3, 0.3, 0.1]]], threshold=0.2)
+    array([[[0, 1, 0, 0],
+            [0, 0, 0, 0]]], dtype=uint8)
     """
     given = array_of("delta.signals", signals, "biuf", "numbers")
     x, digits = real_array("delta.signals", given), given.dtype if given.dtype.kind == "f" else np.float64

@@ -52,6 +52,15 @@ def triangle(steps: int, width: float = 2.0) -> NDArray[np.float64]:
     ------
     InvalidType, InvalidValue
         If `steps` or `width` is not as above.
+
+    Examples
+    --------
+    >>> from lava_async.data.events import triangle
+    >>> triangle(3, width=2.0).round(2) + 0.0
+    array([[-1.  , -1.  ],
+           [ 0.93, -0.04],
+           [-0.86,  0.93],
+           [-1.  , -1.  ]])
     """
     steps = check_int("triangle.steps", steps, least=1)
     base = real_array("triangle.width", width)
@@ -118,6 +127,16 @@ def saccade(
     The model has neither noise, nor mismatch between pixels, nor a refractory period, hence no random numbers.
     Positions are rounded to 1/256 pixel: then float64 interpolates the grey levels of uint8 images exactly, a pixel
     that sees its first light again has exactly x = 0, and the events depend neither on the batch nor on the machine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.encoders import saccade
+    >>> image = np.zeros((1, 4, 4))
+    >>> image[0, 1:3, 1:3] = 1.0
+    >>> events = saccade(image, size=(6, 6), steps=4)
+    >>> events.shape, events.sum(axis=(0, 1))
+    ((1, 72, 4), array([11,  8,  9,  8], dtype=uint64))
     """
     light = _intensities(images)
     height, width = _sensor_size(size, light.shape[1:])
@@ -156,6 +175,14 @@ def to_integers(values: NDArray[np.float64], terms: ArrayLike, digits: DTypeLike
         Size of the largest of these numbers: their rounding is that of the sum.
     digits : dtype
         Type of floating-point numbers that they had.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.events import to_integers
+    >>> moved = np.array([0.3 / 0.1, 0.25 / 0.1])
+    >>> bool(moved[0] == 3), to_integers(moved, moved)
+    (False, array([3. , 2.5]))
     """
     whole = np.rint(values)
     return np.where(np.abs(values - whole) <= 4 * np.finfo(digits).eps * terms, whole, values)
@@ -172,6 +199,15 @@ def crossings(
         What is seen now, and what is remembered, in thresholds.
     max_count : int
         Most events that are counted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.events import crossings
+    >>> level = np.zeros(3)
+    >>> on, off = crossings(np.array([2.5, -1.0, 0.9]), level, max_count=1)
+    >>> on, off, level
+    (array([1., 0., 0.]), array([ 0.,  1., -0.]), array([ 2., -1.,  0.]))
     """
     crossed = np.trunc(values - level)
     level += crossed

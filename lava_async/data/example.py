@@ -67,6 +67,13 @@ def write_example(folder: str | Path) -> list[Path]:
     ------
     InvalidValue
         If the folder has something in it.
+
+    Examples
+    --------
+    >>> from lava_async.data.example import write_example
+    >>> files = write_example("my_data")
+    >>> sorted({file.suffix for file in files})
+    ['.csv', '.h5', '.npz', '.py', '.toml']
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -27,7 +27,19 @@ class EmptySplit(InvalidValue):
 
 
 class FileSet(NamedTuple):
-    """Files of a data set that are read together."""
+    """Files of a data set that are read together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.files import FileSet
+    >>> from lava_async.spikes import SpikeBatch
+    >>> def read():
+    ...     return SpikeBatch.of(np.ones((2, 4, 5), np.uint8)), np.array([0, 1]), np.array([0, 1])
+    ...
+    >>> FileSet(("test",), {"steps": 5}, read).read()[0].shape
+    (2, 4, 5)
+    """
 
     splits: tuple[str, ...]
     """The splits in them."""
@@ -44,6 +56,14 @@ def last_sixth(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
     ----------
     numbers : (B,) int64
         Numbers of the samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.files import last_sixth
+    >>> last_sixth(np.arange(12))
+    array([False, False, False, False, False, False, False, False, False,
+           False,  True,  True])
     """
     return np.arange(len(numbers)) >= len(numbers) - len(numbers) // 6
 
@@ -64,6 +84,14 @@ def chosen(
         Groups of its samples.
     validation : function
         As in :func:`load_splits`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.files import chosen, last_sixth
+    >>> numbers = np.arange(6)
+    >>> chosen(("train", "validation"), ("train",), numbers, last_sixth)
+    array([ True,  True,  True,  True,  True, False])
     """
     if set(held) <= set(names):
         return np.full(len(groups), True)
@@ -89,7 +117,7 @@ def load_splits(
         Of the data set.
     names : tuple of str
         Splits that are wanted.
-    parts : list of Part
+    parts : list of FileSet
         Those that have samples of these splits.
     shape, n_classes
         As in :class:`~lava_async.data.SpikeDataset`.
@@ -104,6 +132,18 @@ def load_splits(
     ------
     InvalidValue
         If a label is out of range, or these splits have no sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.spikes import SpikeBatch
+    >>> from lava_async.data.files import FileSet, load_splits
+    >>> def read():
+    ...     return SpikeBatch.of(np.ones((2, 4, 5), np.uint8)), np.array([0, 1]), np.array([0, 1])
+    ...
+    >>> data = load_splits("toy", ("test",), [FileSet(("test",), {}, read)], (1, 2, 2), n_classes=2, cache=False)
+    >>> data.name, data.spikes.shape
+    ('toy test', (2, 4, 5))
     """
     events, labels, n_groups = [], [], 0
     for part in parts:

@@ -112,6 +112,15 @@ class Folder:
         Names of the folders of the classes.
     has_polarity : bool
         Whether the files tell polarities.
+
+    Examples
+    --------
+    >>> from lava_async.data.example import write_example
+    >>> from lava_async.data.folders import Folder
+    >>> _ = write_example("my_data")
+    >>> folder = Folder.open("train", "my_data")
+    >>> folder.classes, folder.size, folder.steps
+    (('left', 'right'), (8, 8), 20)
     """
 
     path: Path
@@ -246,12 +255,20 @@ def _numbered(names: list[str]) -> list[str]:
 
 
 def read_events(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the columns t, x and, if there are any, y and p of a file of events.
+    r"""Return the columns t, x and, if there are any, y and p of a file of events.
 
     Raises
     ------
     InvalidValue
         If the file is damaged, of another format, or lacks a column.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.folders import read_events
+    >>> _ = Path("sample.csv").write_text("t,x\n5,1\n12,0\n")
+    >>> read_events(Path("sample.csv"))
+    {'t': array([ 5, 12]), 'x': array([1, 0])}
     """
     read = READERS.get(path.suffix.lower())
     if read is None:

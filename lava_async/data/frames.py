@@ -64,6 +64,15 @@ class Recording:
         ON rather than OFF.
     per_second : int
         Units of time in a second: 1, 10^3, 10^6 (microseconds) or 10^9.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.frames import Recording
+    >>> time, x, y, on = np.array([0, 1500]), np.array([0, 1]), np.array([0, 0]), np.array([True, False])
+    >>> recording = Recording(time, x, y, on)
+    >>> recording.time / recording.per_second  # seconds
+    array([0.    , 0.0015])
     """
 
     time: NDArray[Any]
@@ -80,6 +89,16 @@ def window_ns(where: str, window_ms: object) -> Fraction:
     ------
     InvalidType, InvalidValue
         If it is no positive number.
+
+    Examples
+    --------
+    >>> from lava_async.data.frames import window_ns
+    >>> window_ns("window_ms", 0.1)
+    Fraction(100000, 1)
+    >>> window_ns("window_ms", 0)
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: window_ms = 0: must be > 0 milliseconds
     """
     number = real_array(where, window_ms)
     if number.ndim or not number > 0:
@@ -151,6 +170,16 @@ def check_sensor(where: str, x: NDArray[Any], y: NDArray[Any], size: tuple[int, 
     ------
     InvalidType, InvalidValue
         Naming the first pixel that is not, how many there are, and what may be wrong.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.frames import check_sensor
+    >>> check_sensor("sample.csv", np.array([0, 1]), np.array([1, 1]), size=(2, 2))
+    >>> check_sensor("sample.csv", np.array([0, 2]), np.array([1, 1]), size=(2, 2))
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: sample.csv: event x = 2: must be in 0 .. 1: 1 of 2 events lie outside the sensor
     """
     outside = np.zeros(len(x), bool)
     for pixel, side in ((y, size[0]), (x, size[1])):
@@ -175,6 +204,12 @@ def on_events(where: str, polarity: ArrayLike) -> NDArray[np.bool_]:
     ------
     InvalidType, InvalidValue
         If there is any other number, or both 0 and -1.
+
+    Examples
+    --------
+    >>> from lava_async.data.frames import on_events
+    >>> on_events("sample.csv", [1, -1, 1])
+    array([ True, False,  True])
     """
     p = array_of(where, polarity, "biuf", "polarities")
     if p.dtype.kind == "b":
@@ -193,6 +228,15 @@ def check_planes(where: str, polarity: str) -> None:
     ------
     InvalidValue
         Naming it, and the orders that there are.
+
+    Examples
+    --------
+    >>> from lava_async.data.frames import check_planes
+    >>> check_planes("polarity", "on_off")
+    >>> check_planes("polarity", "ON")
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: polarity = 'ON': must be on_off or off_on
     """
     if polarity not in (ON_OFF, OFF_ON):
         raise InvalidValue(where, polarity, f"{ON_OFF} or {OFF_ON}{nearest(polarity, (ON_OFF, OFF_ON))}")
@@ -207,6 +251,11 @@ def warn_of_planes(known: object, given: str | None, name: str) -> None:
         What is noted about the network.
     given, name : str or None, str
         Order of the data, and what they are called.
+
+    Examples
+    --------
+    >>> from lava_async.data.frames import warn_of_planes
+    >>> warn_of_planes("on_off", "on_off", "digits, test")
     """
     if known in (ON_OFF, OFF_ON) and given in (ON_OFF, OFF_ON) and known != given:
         text = f"the network was trained on polarities in the order {known}, those of {name} are {given}"
@@ -215,7 +264,16 @@ def warn_of_planes(known: object, given: str | None, name: str) -> None:
 
 
 def planes(spikes: NDArray[np.uint8], polarity: str) -> NDArray[np.uint8]:
-    """Return spikes (B, C, T), whose first half of channels is ON, in an order of polarities."""
+    """Return spikes (B, C, T), whose first half of channels is ON, in an order of polarities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.frames import planes
+    >>> spikes = np.array([[[1], [2], [3], [4]]], np.uint8)
+    >>> planes(spikes, "off_on").ravel()
+    array([3, 4, 1, 2], dtype=uint8)
+    """
     return spikes if polarity == ON_OFF else np.roll(spikes, spikes.shape[1] // 2, axis=1)
 
 
@@ -250,6 +308,15 @@ class Frames:
     ------
     InvalidType, InvalidValue
         If a value is not as above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.frames import Frames, Recording
+    >>> frames = Frames(size=(2, 2), window_ms=1.0, steps=3)
+    >>> recording = Recording(np.array([0, 1500]), np.array([0, 1]), np.array([0, 0]), np.array([True, False]))
+    >>> frames.shape, frames.encode([recording]).to_dense().nonzero()
+    ((2, 2, 2), (array([0, 0]), array([0, 5]), array([0, 1])))
     """
 
     size: tuple[int, int]
@@ -350,6 +417,21 @@ class Outside:
         The time steps, and what is to be done.
     where : str
         What errors and warnings call the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.frames import Frames, Outside, Recording
+    >>> frames = Frames(size=(2, 2), window_ms=1.0, steps=3)
+    >>> outside = Outside(frames, "sample.csv")
+    >>> recording = Recording(np.array([0, 3000]), np.array([0, 1]), np.array([0, 0]), np.array([True, False]))
+    >>> _ = frames.encode([recording], outside)
+    >>> outside.report()
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: sample.csv: events outside all time steps = 1: must be 0 of 2: time steps 0 .. 2
+    of 1 ms end at 0.003 s, and the latest event is at 0.003 s; give steps=4 to take all of them, or late='drop' to
+    leave them out
     """
 
     def __init__(self, frames: Frames, where: str) -> None:

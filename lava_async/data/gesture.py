@@ -79,6 +79,18 @@ def dvs_gesture(
     ------
     InvalidValue
         If a file is missing (which, and where to put it), damaged, or an argument is not as above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from lava_async.data.gesture import dvs_gesture
+    >>> folder = Path("dvs_gesture/ibmGestureTest/user24_fluorescent")
+    >>> folder.mkdir(parents=True)
+    >>> np.save(folder / "0.npy", np.array([[4, 9, 1, 0], [5, 9, 0, 30]]))  # x, y, polarity, milliseconds
+    >>> data = dvs_gesture("test", folder=".", cache=False)
+    >>> data.spikes.shape, data.shape, data.labels
+    ((1, 2048, 75), (2, 32, 32), array([0]))
     """
     names = split_names("dvs_gesture.split", split)
     frames = Frames(_SENSOR, window_ms, steps, reduce, polarity, max_count, "dvs_gesture", late)
@@ -100,6 +112,15 @@ def read_gesture_array(path: str | Path) -> Recording:
     ------
     InvalidValue
         If the file is damaged or of another format.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.gesture import read_gesture_array
+    >>> np.save("0.npy", np.array([[4, 9, 1, 0], [5, 9, 0, 30]]))
+    >>> recording = read_gesture_array("0.npy")
+    >>> recording.x, recording.on, recording.time, recording.per_second
+    (array([4, 5]), array([ True, False]), array([    0, 30000]), 1000000)
     """
     array = read_array(path)
     if array.ndim != 2 or array.shape[1] != 4 or array.dtype.kind not in "biuf":
@@ -113,7 +134,7 @@ def read_gesture_array(path: str | Path) -> Recording:
 
 
 def read_aedat(path: str | Path) -> Recording:
-    """Return the polarity events in an AEDAT 3.1 file; times are those of the camera.
+    r"""Return the polarity events in an AEDAT 3.1 file; times are those of the camera.
 
     Lines that begin with ``#`` end with ``#!END-HEADER``. Packets follow, all little-endian: a header of 28 bytes
     (type, source: 2 bytes each; size of an event, offset of its time, overflows of time, capacity, number, number
@@ -124,6 +145,18 @@ def read_aedat(path: str | Path) -> Recording:
     ------
     InvalidValue
         If the file is cut off or of another format.
+
+    Examples
+    --------
+    >>> import struct
+    >>> from pathlib import Path
+    >>> from lava_async.data.gesture import read_aedat
+    >>> head = struct.pack("<hhiiiiii", 1, 1, 8, 4, 0, 1, 1, 1)
+    >>> event = struct.pack("<Ii", 1 | 1 << 1 | 9 << 2 | 4 << 17, 250)
+    >>> _ = Path("user24_led.aedat").write_bytes(b"#!AER-DAT3.1\r\n#!END-HEADER\r\n" + head + event)
+    >>> recording = read_aedat("user24_led.aedat")
+    >>> recording.x, recording.y, recording.on, recording.time
+    (array([4]), array([9]), array([ True]), array([250]))
     """
     content = read_bytes(path, "a recording in AEDAT 3.1")
     end = content.find(_END_OF_HEADER)

@@ -25,6 +25,15 @@ class TorchSpikes(Dataset[Any]):
     ----------
     data : SpikeDataset
         What is read.
+
+    Examples
+    --------
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.data.loading import TorchSpikes
+    >>> data = TorchSpikes(digits("test"))
+    >>> spikes, label = data[0]
+    >>> len(data), spikes.n_channels, spikes.n_steps, label
+    (355, 200, 10, 5)
     """
 
     def __init__(self, data: SpikeDataset) -> None:
@@ -51,6 +60,15 @@ def collate(
     ----------
     samples : list of (SpikeTrain, int), or a batch
         What :class:`TorchSpikes` gives.
+
+    Examples
+    --------
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.data.loading import TorchSpikes, collate
+    >>> data = TorchSpikes(digits("test"))
+    >>> spikes, labels = collate([data[0], data[1]])
+    >>> spikes.shape, labels
+    ((2, 200, 10), tensor([5, 0]))
     """
     if isinstance(samples, tuple) and isinstance(samples[0], SpikeBatch):
         return samples

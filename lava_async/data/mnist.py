@@ -77,6 +77,20 @@ def mnist(
     ------
     InvalidValue
         If `split` is none of these, a file is missing, damaged or of another format, or images and labels do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from lava_async.data.mnist import mnist
+    >>> def idx(array):  # 0, 0, 8: unsigned bytes; axes; lengths; elements
+    ...     return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+    ...
+    >>> _ = Path("t10k-images-idx3-ubyte").write_bytes(idx(np.full((1, 28, 28), 255, np.uint8)))
+    >>> _ = Path("t10k-labels-idx1-ubyte").write_bytes(idx(np.array([7], np.uint8)))
+    >>> data = mnist("test", folder=".", cache=False)
+    >>> data.spikes.shape, data.labels
+    ((1, 2312, 10), array([7]))
     """
     names = split_names("mnist.split", split)
     check_planes("mnist.polarity", polarity)
@@ -160,6 +174,14 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     ------
     InvalidValue
         If the file is missing, cut off or damaged, or no idx file of unsigned bytes.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.mnist import read_idx
+    >>> _ = Path("labels").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4]))
+    >>> read_idx("labels")
+    array([5, 0, 4], dtype=uint8)
     """
     content = read_bytes(path, "an idx file, plain or .gz")
     if content[:2] == b"\x1f\x8b":

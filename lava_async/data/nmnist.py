@@ -76,6 +76,16 @@ def nmnist(
     ------
     InvalidValue
         If a file is missing (which, and where to put it), damaged, or an argument is not as above.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.nmnist import nmnist
+    >>> Path("Test/7").mkdir(parents=True)
+    >>> _ = Path("Test/7/00001.bin").write_bytes(bytes([3, 5, 128, 0, 250]))  # x, y, ON and 23 bits of microseconds
+    >>> data = nmnist("test", folder=".", cache=False)
+    >>> data.spikes.shape, data.labels, data.dense().nonzero()
+    ((1, 2312, 10), array([7]), (array([0]), array([173]), array([0])))
     """
     names = split_names("nmnist.split", split)
     end_ms = SACCADE_MS if first_saccade else ALL_MS
@@ -107,6 +117,15 @@ def read_nmnist(path: str | Path) -> Recording:
     ------
     InvalidValue
         If the file cannot be read, is cut off or has an event outside the sensor.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.nmnist import read_nmnist
+    >>> _ = Path("00001.bin").write_bytes(bytes([3, 5, 128, 0, 250]))  # x, y, ON and 23 bits of microseconds
+    >>> recording = read_nmnist("00001.bin")
+    >>> recording.x, recording.y, recording.on, recording.time
+    (array([3]), array([5]), array([ True]), array([250]))
     """
     content = read_bytes(path, "a recording of N-MNIST")
     if len(content) % 5:

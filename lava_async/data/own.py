@@ -51,7 +51,7 @@ def events(
     cache: str | bool | None = None,
     progress: Progress | None = None,
 ) -> SpikeDataset:
-    """Return a user's own events, from a folder with a folder per split and class: ``train/left/07.csv``.
+    r"""Return a user's own events, from a folder with a folder per split and class: ``train/left/07.csv``.
 
     ``lava-async data example FOLDER`` writes a small one. What the options do not say, the file ``data.toml`` in the
     folder says, by the same names. Without a folder ``validation``, every sixth file of each class of ``train``, in the
@@ -84,6 +84,18 @@ def events(
     InvalidType, InvalidValue
         If a file is damaged, lacks a column or has events outside the sensor or the time steps, naming it; if something
         that must be said is not, with what would hold all events.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.own import events
+    >>> for name, row in [("left", "0,1"), ("right", "12000,0")]:
+    ...     Path("my_data/train", name).mkdir(parents=True)
+    ...     _ = Path("my_data/train", name, "0.csv").write_text(f"t,x\n{row}\n")
+    ...
+    >>> data = events("train", folder="my_data", size=[2], window_ms=10.0, steps=2, cache=False)
+    >>> data.spikes.shape, data.labels, data.dense().nonzero()
+    ((2, 2, 2), array([0, 1]), (array([0, 1]), array([1, 0]), array([0, 1])))
     """
     own = Folder.open(split, folder, size=size, window_ms=window_ms, steps=steps, time=time, classes=classes)
     merged = "merged" if polarity == "both" and not own.has_polarity else polarity
@@ -246,6 +258,15 @@ def from_samples(
     ------
     InvalidType, InvalidValue
         If these are no such samples, or something must be said that is not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.own import from_samples
+    >>> samples = [(np.eye(4, dtype=int), 0), (np.zeros((4, 4), int), 2)]
+    >>> data = from_samples(samples)
+    >>> data.spikes.shape, data.labels, data.n_classes
+    ((2, 4, 4), array([0, 2]), 3)
     """
     if isinstance(data, SpikeDataset):
         return data
@@ -309,6 +330,13 @@ def labelled(data: object) -> Any:
     ----------
     data : LabelledSpikes, or as in :func:`from_samples`
         Samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.own import labelled
+    >>> labelled((np.zeros((2, 4, 5), int), [0, 1])).labels
+    array([0, 1])
     """
     if data is None:
         return data
@@ -342,6 +370,12 @@ def pairs_of(name: str, data: Any) -> Iterator[tuple[Any, Any]]:
     ------
     InvalidType
         If it is not a sequence or an iterable of pairs, naming the item.
+
+    Examples
+    --------
+    >>> from lava_async.data.own import pairs_of
+    >>> [label for sample, label in pairs_of("toy", [([[1]], 0), ([[0]], 1)])]
+    [0, 1]
     """
     if isinstance(data, tuple) and len(data) == 2 and len(data[0]) == len(data[1]) and not _has_fields(data[0]):
         yield from zip(data[0], data[1], strict=True)
@@ -408,6 +442,12 @@ def entry_point(name: str) -> Any:
     ------
     InvalidValue
         If there is no such module or function, or it takes no `split`.
+
+    Examples
+    --------
+    >>> from lava_async.data.own import entry_point
+    >>> entry_point("lava_async.data.digits:digits").__name__
+    'digits'
     """
     module, _, attribute = name.partition(":")
     sys.path.insert(0, "")
@@ -424,7 +464,14 @@ def entry_point(name: str) -> Any:
 
 
 def of_entry_point(name: str, split: str, **options: object) -> SpikeDataset:
-    """Return what the function of an entry point gives for a split, whose names are joined by "+"."""
+    """Return what the function of an entry point gives for a split, whose names are joined by "+".
+
+    Examples
+    --------
+    >>> from lava_async.data.own import of_entry_point
+    >>> of_entry_point("lava_async.data.digits:digits", "validation", polarity="off_on").polarity
+    'off_on'
+    """
     function = entry_point(name)
     parts = [from_samples(function(split=each, **options), name=f"{name} {each}") for each in split.split("+")]
     if len(parts) == 1:

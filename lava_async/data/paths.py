@@ -24,6 +24,12 @@ def candidates(names: Sequence[str], folder: str | Path | None = None) -> list[P
         What its own folder may be called.
     folder : path, optional
         The folder of its files, or one that has its own folder; default: $LAVA_ASYNC_DATA, none if that is not set.
+
+    Examples
+    --------
+    >>> from lava_async.data.paths import candidates
+    >>> [path.as_posix() for path in candidates(["shd", "SHD"], "data")]
+    ['data/shd', 'data/SHD', 'data']
     """
     base = folder if folder is not None else os.environ.get(DATA_VARIABLE)
     if base is None or base == "":
@@ -46,6 +52,12 @@ class Source:
         It can be fetched.
     page : str
         Where its authors, or those who keep it, offer it.
+
+    Examples
+    --------
+    >>> from lava_async.data.paths import SOURCES
+    >>> SOURCES["mnist"].files[0], SOURCES["shd"].names
+    ('train-images-idx3-ubyte|train-images-idx3-ubyte.gz|train-images.idx3-ubyte', ('SHD',))
     """
 
     files: tuple[str, ...]
@@ -90,12 +102,21 @@ def find_files(name: str, wanted: Sequence[str], folder: str | Path | None = Non
     wanted : list of str
         Some of its files.
     folder : path, optional
-        See :func:`places`.
+        See :func:`candidates`.
 
     Raises
     ------
     InvalidValue
         If they are not there, in one line: which files to put where.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.paths import find_files
+    >>> Path("SHD").mkdir()
+    >>> Path("SHD/shd_test.h5").touch()
+    >>> [path.as_posix() for path in find_files("shd", ["shd_test.h5"], ".")]
+    ['SHD/shd_test.h5']
     """
     source = SOURCES[name]
     looked = candidates([name, *source.names], folder)
@@ -122,7 +143,14 @@ def find_files(name: str, wanted: Sequence[str], folder: str | Path | None = Non
 
 
 def listed(files: Sequence[str]) -> str:
-    """Return names of files as words; ``a|b`` is "a or b"."""
+    """Return names of files as words; ``a|b`` is "a or b".
+
+    Examples
+    --------
+    >>> from lava_async.data.paths import listed
+    >>> listed(["Train", "labels|labels.txt"])
+    'Train and labels or labels.txt'
+    """
     return " and ".join(_either(options) for options in files)
 
 

@@ -38,6 +38,16 @@ def raster(axes: Axes, train: SpikeTrain, shape: tuple[int, int, int] | None = N
         Of the sensor; with two polarities, ON and OFF events of a pixel share its row.
     size : float
         Area of the mark of one spike, in square points.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.data.pictures import raster
+    >>> data = digits("test")
+    >>> axes = raster(Figure().add_subplot(), data.events[0], data.shape)
+    >>> axes.get_xlabel(), axes.get_ylabel()
+    ('time step', 'pixel')
     """
     step = np.repeat(np.arange(train.n_steps), np.diff(train.start))
     planes = 1 if shape is None else shape[0]
@@ -76,6 +86,17 @@ def frames(panels: Sequence[Axes], train: SpikeTrain, shape: tuple[int, int, int
         Of the sensor.
     steps : list of int
         Time steps.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.data.pictures import frames
+    >>> data = digits("test")
+    >>> panels = Figure().subplots(1, 2)
+    >>> frames(panels, data.events[0], data.shape, steps=[0, 1])
+    >>> [panel.get_title() for panel in panels]
+    ['time step 0', 'time step 1']
     """
     images = train.to_dense().reshape(*shape, train.n_steps)
     images = images[0] - images[1] if shape[0] == 2 else images[0]
@@ -102,6 +123,16 @@ def draw_encoders(panels: Sequence[Axes], image: ArrayLike, *, steps: int = 20, 
     ------
     InvalidValue
         If there are not five panels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from lava_async.data.pictures import draw_encoders
+    >>> panels = Figure().subplots(1, 5)
+    >>> panels = draw_encoders(panels, np.linspace(0, 1, 64).reshape(8, 8), steps=5)
+    >>> [panel.get_title() for panel in panels][:2]
+    ['image $x$', 'rate: $s(t) = 1$ if $U < x$']
     """
     picture: NDArray[np.float64] = np.asarray(image, np.float64)
     if len(panels) != 5:

@@ -31,6 +31,13 @@ def visible(paths: Iterable[Path]) -> list[Path]:
     ----------
     paths : iterable of Path
         Files or folders.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.reading import visible
+    >>> [path.name for path in visible([Path("train/0.csv"), Path("train/._0.csv")])]
+    ['0.csv']
     """
     return [path for path in paths if not path.name.startswith(".")]
 
@@ -49,6 +56,17 @@ def read_bytes(path: str | Path, what: str) -> bytes:
     ------
     InvalidValue
         If it is no regular file, cannot be read, is empty, or is a pointer of Git LFS or a page of HTML instead.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.reading import read_bytes
+    >>> _ = Path("page.bin").write_bytes(b"<!DOCTYPE html><html>not found</html>")
+    >>> read_bytes("page.bin", "a recording")
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: file page.bin = 'a page of HTML': must be a recording; the download went wrong:
+    fetch it again
     """
     problem = why_unreadable(path)
     if problem:
@@ -69,6 +87,14 @@ def read_text(path: str | Path, what: str) -> str:
     ------
     InvalidValue
         If it cannot be read or is not UTF-8.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.reading import read_text
+    >>> _ = Path("notes.txt").write_text("left, right")
+    >>> read_text("notes.txt", "a text")
+    'left, right'
     """
     try:
         return read_bytes(path, what).decode("utf-8-sig")
@@ -83,6 +109,18 @@ def inflated(path: str | Path, content: bytes, most: int) -> bytes:
     ------
     InvalidValue
         If they are damaged, cut off, or too many.
+
+    Examples
+    --------
+    >>> import gzip
+    >>> from lava_async.data.reading import inflated
+    >>> inflated("labels.gz", gzip.compress(b"504"), most=100)
+    b'504'
+    >>> inflated("labels.gz", gzip.compress(b"504"), most=2)
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: file labels.gz: uncompressed bytes = 'over 2': must be less, for a file of this
+    size
     """
     import gzip
 
@@ -103,6 +141,16 @@ def array_in(where: str, content: bytes) -> NDArray[Any]:
     ------
     InvalidValue
         If they are none, hold objects, or are not as many as the array needs.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> from lava_async.data.reading import array_in
+    >>> file = io.BytesIO()
+    >>> np.save(file, np.arange(3))
+    >>> array_in("three.npy", file.getvalue())
+    array([0, 1, 2])
     """
     stream, form = io.BytesIO(content), np.lib.format
     allowed = "an array in npy format, of numbers"
@@ -128,6 +176,14 @@ def read_array(path: str | Path) -> NDArray[Any]:
     ------
     InvalidValue
         If the file is damaged or of another format.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.reading import read_array
+    >>> np.save("three.npy", np.arange(3))
+    >>> read_array("three.npy")
+    array([0, 1, 2])
     """
     return array_in(f"file {path}", read_bytes(path, "an array in npy format"))
 
@@ -139,6 +195,14 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     ------
     InvalidValue
         If the file is damaged, of another format, or its arrays are larger than a file of this size should hold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.reading import read_arrays
+    >>> np.savez("both.npz", x=np.arange(2), y=np.ones(1))
+    >>> read_arrays("both.npz")
+    {'x': array([0, 1]), 'y': array([1.])}
     """
     where, arrays = f"file {path}", {}
     problem = why_unreadable(path)
@@ -163,7 +227,7 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
 def read_table(
     path: str | Path, columns: Sequence[str], optional: Sequence[str] = ()
 ) -> dict[str, NDArray[np.float64]]:
-    """Return columns of a table of numbers in text: .csv, with commas, semicolons, tabs or spaces.
+    r"""Return columns of a table of numbers in text: .csv, with commas, semicolons, tabs or spaces.
 
     The first line names the columns; others than those that are wanted may be there. Lines that are empty or begin with
     ``#`` do not count.
@@ -184,6 +248,14 @@ def read_table(
     ------
     InvalidValue
         If the file cannot be read, lacks a column, or a line is no row of numbers.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.data.reading import read_table
+    >>> _ = Path("events.csv").write_text("t,x,p\n5,1,1\n12,0,0\n")
+    >>> read_table("events.csv", ["t", "x"], optional=["y"])
+    {'t': array([ 5., 12.]), 'x': array([1., 0.])}
     """
     text = read_text(path, "a table of text")
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]

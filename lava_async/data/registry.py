@@ -37,14 +37,28 @@ OWN = "a folder of events", "package.module:function"
 
 
 class Names(tuple[str, ...]):
-    """The names of data sets; those of folders and functions of users are among them."""
+    """The names of data sets; those of folders and functions of users are among them.
+
+    Examples
+    --------
+    >>> from lava_async.data.registry import Names
+    >>> "my.module:function" in Names(["digits"]), "somewhere" in Names(["digits"])
+    (True, False)
+    """
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and (name in DATA or _is_own(name))
 
 
 def names() -> Names:
-    """Return what a data set may be called, the forms of a user's own at the end."""
+    """Return what a data set may be called, the forms of a user's own at the end.
+
+    Examples
+    --------
+    >>> from lava_async.data import registry
+    >>> "digits" in registry.names(), "shd" in registry.names()
+    (True, True)
+    """
     return Names((*DATA, *OWN))
 
 
@@ -60,6 +74,12 @@ def loader(name: str) -> Callable[..., Any]:
     ------
     InvalidValue
         If there is none of that name.
+
+    Examples
+    --------
+    >>> from lava_async.data import registry
+    >>> registry.loader("digits").__name__
+    'digits'
     """
     if name not in names():
         raise InvalidValue("data.name", name, "one of " + ", ".join(names()) + nearest(name, DATA))
@@ -71,7 +91,14 @@ def loader(name: str) -> Callable[..., Any]:
 
 
 def options(name: str) -> dict[str, Parameter]:
-    """Return the options of a data set, by name."""
+    """Return the options of a data set, by name.
+
+    Examples
+    --------
+    >>> from lava_async.data import registry
+    >>> sorted(registry.options("mnist"))
+    ['cache', 'folder', 'limit', 'polarity']
+    """
     left_out = _NO_OPTIONS if name in DATA or ":" in name else (*_NO_OPTIONS, "folder")  # It is the name.
     return {key: p for key, p in signature(loader(name)).parameters.items() if key not in left_out}
 
@@ -83,6 +110,16 @@ def check_options(name: str, given: dict[str, Any]) -> None:
     ------
     InvalidValue
         Naming the option.
+
+    Examples
+    --------
+    >>> from lava_async.data.registry import check_options
+    >>> check_options("digits", {"polarity": "off_on"})
+    >>> check_options("digits", {"polarities": "off_on"})
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: data.options.polarities = 'off_on': must be left out: digits takes polarity; did
+    you mean 'polarity'?
     """
     taken = options(name)
     listed = ", ".join(taken) or "nothing"
@@ -118,6 +155,13 @@ def load(
     ------
     InvalidValue
         If there is no such data set, split or option.
+
+    Examples
+    --------
+    >>> from lava_async.data import registry
+    >>> data = registry.load("digits", "train+validation")
+    >>> data.spikes.shape, data.n_classes
+    ((1442, 200, 10), 10)
     """
     check_options(name, options)
     if progress and "progress" in signature(loader(name)).parameters:

@@ -78,6 +78,15 @@ def spoken_digits(
     InvalidValue
         If a file is missing (which, and where to put it), is not of this format, has events outside all time steps, or
         an argument is not as above.
+
+    Examples
+    --------
+    >>> from lava_async.data.speech import spoken_digits
+    >>> spoken_digits("test", folder="nowhere", window_ms=10.0)
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: data spoken_digits: shd_test.h5 = 'missing': must be put in nowhere/spoken_digits
+    or nowhere
     """
     frames = _frames("spoken_digits", window_ms, steps, reduce, max_count, late)
     return _load("spoken_digits", split, folder, frames, cache, progress, 20)
@@ -106,6 +115,16 @@ def shd(
         As in :func:`spoken_digits`, as are result and errors.
     steps : int, optional
         Number of time steps T; default: as many as 1.4 s have: 70 of 20 ms.
+
+    Examples
+    --------
+    >>> from lava_async.data.speech import shd
+    >>> shd("test", folder="nowhere")
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: data shd: shd_test.h5 = 'missing': must be put in nowhere/shd or nowhere; get it
+    from https://zenkelab.org/resources/spiking-heidelberg-datasets-shd/, or by lava-async data build shd --download
+    FOLDER
     """
     frames = _frames("shd", window_ms, steps, reduce, max_count, late)
     return _load("shd", split, folder, frames, cache, progress, 20)
@@ -134,6 +153,16 @@ def ssc(
         As in :func:`spoken_digits`, as are result and errors.
     steps : int, optional
         Number of time steps T; default: as many as 1 s has: 50 of 20 ms.
+
+    Examples
+    --------
+    >>> from lava_async.data.speech import ssc
+    >>> ssc("validation", folder="nowhere")
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: data ssc: ssc_valid.h5 = 'missing': must be put in nowhere/ssc or nowhere; get it
+    from https://zenkelab.org/resources/spiking-heidelberg-datasets-shd/, or by lava-async data build ssc --download
+    FOLDER
     """
     frames = _frames("ssc", window_ms, steps, reduce, max_count, late)
     return _load("ssc", split, folder, frames, cache, progress, 35)
@@ -150,6 +179,22 @@ def read_speech(
     ------
     InvalidValue
         If the file is damaged or of another format, or has events outside the sensor or all time steps.
+
+    Examples
+    --------
+    >>> import h5py
+    >>> import numpy as np
+    >>> from lava_async.data.frames import Frames
+    >>> from lava_async.data.speech import read_speech
+    >>> with h5py.File("words.h5", "w") as file:
+    ...     file["labels"] = [3]
+    ...     for name, kind, values in [("times", np.float32, [0.0, 0.03]), ("units", np.int64, [5, 699])]:
+    ...         rows = file.create_dataset(f"spikes/{name}", (1,), h5py.vlen_dtype(kind))
+    ...         rows[0] = np.array(values, kind)
+    ...
+    >>> spikes, labels, speakers = read_speech("words.h5", Frames((1, 700), 20.0, 2, polarity="merged"))
+    >>> spikes.shape, spikes.to_dense().nonzero(), labels, speakers
+    ((1, 700, 2), (array([0, 0]), array([  5, 699]), array([0, 1])), array([3]), array([0]))
     """
     where, parts = f"file {path}", []
     labels: list[NDArray[np.int64]] = []

@@ -26,6 +26,15 @@ class TargetDataset:
         B samples of C channels and T time steps.
     labels : (B, ...) float32, or (B,) int64
         Targets; integers (B,) are classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.targets import TargetDataset
+    >>> from lava_async.spikes import SpikeBatch
+    >>> data = TargetDataset(SpikeBatch.of(np.ones((2, 4, 5), int)), np.array([[0.5], [1.0]], np.float32))
+    >>> data.spikes.shape, data.labels.shape
+    ((2, 4, 5), (2, 1))
     """
 
     spikes: SpikeBatch
@@ -45,6 +54,16 @@ def with_targets(data: object) -> Any:
     ------
     InvalidType, InvalidValue
         If there is no sample, or a sample or its target has another shape than it must, naming the sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.data.targets import with_targets
+    >>> pairs = [(np.ones((4, 5), int), np.array([0.5, 1.0])), (np.zeros((4, 5), int), np.array([0.0, 2.0]))]
+    >>> data = with_targets(pairs)
+    >>> data.spikes.shape, data.labels
+    ((2, 4, 5), array([[0.5, 1. ],
+           [0. , 2. ]], dtype=float32))
     """
     if data is None:
         return None

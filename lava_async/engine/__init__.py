@@ -211,6 +211,14 @@ class StepRecord(Brief):
         All numbers of the neuron models after the resets, by name.
     fired : (n,) int
         Neurons that emitted in this forward step, ascending.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> network = Network.feedforward([[[2.0]], [[2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(network, [[1]], schedule=Random(group_size=1), record="trace")
+    >>> [(step.t, step.k, step.voltage.tolist(), step.fired.tolist()) for step in run.trace]
+    [(0, 0, [0.0, 0.0], [0]), (0, 1, [0.0, 0.0], [1]), (0, 2, [0.0, 0.0], [])]
     """
 
     t: int

@@ -27,7 +27,14 @@ QUIESCENCE, FIRST_OUTPUT = "quiescence", "first output"
 
 @dataclass(frozen=True)
 class CalibrationConfig(Table):
-    """How the thresholds of every trained network are chosen for an execution; the search needs validation samples."""
+    """How the thresholds of every trained network are chosen for an execution; the search needs validation samples.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.cells import CalibrationConfig
+    >>> CalibrationConfig(name="for Loihi", objective="first output").execution().schedule.target
+    'loihi1'
+    """
 
     name: str = key("What reports add to the name of the training.")
     schedule: str = key("Schedule that they are chosen for.", "timed", options=by_name)
@@ -61,7 +68,15 @@ class CalibrationConfig(Table):
 
 
 def name_of(execution: Execution) -> str:
-    """Return what reports call how a network runs, the read-out aside, as in "random F=8" or "timed sanafe"."""
+    """Return what reports call how a network runs, the read-out aside, as in "random F=8" or "timed sanafe".
+
+    Examples
+    --------
+    >>> from lava_async import Execution, Random, Timed
+    >>> from lava_async.experiments.cells import name_of
+    >>> name_of(Execution(Random(group_size=8))), name_of(Execution(Timed()))
+    ('random F=8', 'timed sanafe')
+    """
     order = execution.schedule
     name = f"{order.name} F={order.group_size or ALL}" if order.queued else order.title
     name += "" if execution.refractory else ", any number of spikes"
@@ -69,7 +84,17 @@ def name_of(execution: Execution) -> str:
 
 
 def readout_of(execution: Execution) -> str:
-    """Return what reports call the read-out, as in "first output + 4" or "margin 2"."""
+    """Return what reports call the read-out, as in "first output + 4" or "margin 2".
+
+    Examples
+    --------
+    >>> from lava_async import Execution, FirstOutput, Random
+    >>> from lava_async.experiments.cells import readout_of
+    >>> readout_of(Execution(Random(group_size=8)))
+    'quiescence'
+    >>> readout_of(Execution(Random(group_size=8), FirstOutput(extra_steps=4)))
+    'first output + 4'
+    """
     if isinstance(execution.until, Margin):
         return f"margin {execution.until.margin}" + (" at the step" if execution.until.at == "step" else "")
     if not isinstance(execution.until, FirstOutput):
@@ -78,7 +103,15 @@ def readout_of(execution: Execution) -> str:
 
 
 def noted(execution: Execution) -> dict[str, Any]:
-    """Return an execution as cells note it: plain data without defaults and without the seed, which is the cell's."""
+    """Return an execution as cells note it: plain data without defaults and without the seed, which is the cell's.
+
+    Examples
+    --------
+    >>> from lava_async import Execution, Random
+    >>> from lava_async.experiments.cells import noted
+    >>> noted(Execution(Random(group_size=8), seed=3))
+    {'schedule': {'name': 'random', 'group_size': 8}, 'until': {'name': 'Quiescence'}}
+    """
     usual = DEFAULT.config()
     switches = ("refractory", "input_first")
     return {
@@ -112,6 +145,23 @@ class Cell:
         Ways to choose its thresholds after training; it is evaluated as trained, too.
     before : Cell, optional
         Whose network its training goes on with.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.study import StudyConfig
+    >>> study = StudyConfig.from_toml('''
+    ... [base.network]
+    ... sizes = [200, 16, 10]
+    ... [base.data]
+    ... name = "digits"
+    ... [[trainings]]
+    ... name = "random"
+    ... [[executions]]
+    ... schedule = "layered"
+    ... ''')
+    >>> cell = study.cells()[1]
+    >>> cell.name, cell.seed, cell.config.network.sizes, [each.schedule for each in cell.executions]
+    ('base, random, seed 1', 1, (200, 16, 10), [Layered(chip=None)])
     """
 
     setting: str
@@ -200,6 +250,22 @@ def run_cell(cell: Cell, out: Path) -> None:
         Which.
     out : Path
         Folder of the study.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.experiments.cells import run_cell
+    >>> from lava_async.experiments.study import StudyConfig
+    >>> study = StudyConfig.from_toml('''
+    ... base = { network = { sizes = [200, 8, 10] }, data = { name = "digits", limit = 32 }, training = { epochs = 1 } }
+    ... trainings = [{ name = "random" }]
+    ... executions = [{ schedule = "layered" }]
+    ... ''')
+    >>> cell = study.cells()[0]
+    >>> run_cell(cell, Path("small"))
+    >>> run_cell(cell, Path("small"))  # does nothing: it is done
+    >>> cell.network(Path("small")).is_file()
+    True
     """
     work = cell.work(out)
     if not work:

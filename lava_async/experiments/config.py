@@ -46,12 +46,25 @@ from lava_async.experiments.tables import Table, key, parse
 
 @dataclass(frozen=True)
 class Config(Table):
-    """A training.
+    r"""A training.
 
     Raises
     ------
     InvalidType, InvalidValue
         If a value cannot be used, naming table, key, value and what is allowed.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.config import Config
+    >>> config = Config.from_toml('[network]\nsizes = [200, 64, 10]\n\n[data]\nname = "digits"')
+    >>> config.schedule.name, config.schedule.group_size, config.training.epochs
+    ('random', 8, 20)
+    >>> config.with_values({"training.epochs": 3, "training.seed": 1}).training.epochs
+    3
+    >>> config.with_values({"training.epochs": -1})
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: config: training.epochs = -1: must be an integer in 0 .. 1000000
     """
 
     network: NetworkConfig = key("What is trained.")
@@ -95,6 +108,13 @@ class Config(Table):
 
 
 def shipped() -> dict[str, Path]:
-    """Return the configs that come with the package, by name."""
+    """Return the configs that come with the package, by name.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.config import Config, shipped
+    >>> Config.load(shipped()["digits"]).data.name
+    'digits'
+    """
     folder = Path(__file__).with_name("configs")
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}

@@ -36,6 +36,15 @@ class Station:
         What it sends out: the spikes of the output neurons.
     voltage : (B, N)
         Voltage at the end of each sample, in Loihi's integers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.experiments.exactness import in_simulation
+    >>> from lava_async.models import load
+    >>> station = in_simulation(load("digits_robust"), np.zeros((2, 200, 10), int))
+    >>> station.counts.shape, station.output.shape, station.voltage.shape, station.differs_from(station)
+    ((2, 138, 10), (2, 10, 10), (2, 138), array([False, False]))
     """
 
     counts: NDArray[Any]
@@ -58,6 +67,13 @@ class Exactness:
         Samples that were compared, those that are the same everywhere, and their spikes in training.
     differing : dict from str to int
         For each station after training: samples that differ from training.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.exactness import Exactness
+    >>> found = Exactness(samples=3, equal=2, spikes=52, differing={"simulate": 0, "netx": 0, "lava": 1})
+    >>> found.equal / found.samples, [name for name, n in found.differing.items() if n]
+    (0.6666666666666666, ['lava'])
     """
 
     samples: int
@@ -88,6 +104,17 @@ def compare(
         Called with the name of each station before it runs.
     timeout : float, optional
         Seconds that the run in Lava may take; default: that of :func:`lava_async.proc.runtime.run`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import Random
+    >>> from lava_async.experiments.exactness import compare
+    >>> from lava_async.training import UnlayeredNetwork, dense_blocks
+    >>> net = UnlayeredNetwork(dense_blocks([4, 3, 2]), schedule=Random(group_size=2))
+    >>> net.export_hdf5("small.net")
+    >>> compare(net, "small.net", np.ones((2, 4, 5), int)).equal
+    2
     """
     stations: dict[str, Callable[[], Station]] = {
         "training": lambda: in_training(network, spikes),
@@ -110,7 +137,19 @@ def compare(
 
 
 def in_training(network: UnlayeredNetwork, spikes: NDArray[Any]) -> Station:
-    """Run the forward pass of training, in eval mode."""
+    """Run the forward pass of training, in eval mode.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import Random
+    >>> from lava_async.experiments.exactness import in_simulation, in_training
+    >>> from lava_async.training import UnlayeredNetwork, dense_blocks
+    >>> net = UnlayeredNetwork(dense_blocks([4, 3, 2]), schedule=Random(group_size=2))
+    >>> spikes = np.ones((2, 4, 5), int)
+    >>> in_training(net, spikes).differs_from(in_simulation(net.to_network(), spikes)).any()
+    np.False_
+    """
     was_training = network.training
     network.eval()
     with torch.no_grad():
@@ -121,13 +160,35 @@ def in_training(network: UnlayeredNetwork, spikes: NDArray[Any]) -> Station:
 
 
 def in_simulation(network: Network, spikes: NDArray[Any]) -> Station:
-    """Run the compiled engine."""
+    """Run the compiled engine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.experiments.exactness import in_simulation
+    >>> network = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> in_simulation(network, np.ones((1, 1, 4), int)).output
+    array([[[1, 1, 1, 1]]], dtype=int32)
+    """
     done = simulate_batch(network, spikes)
     return Station(done.counts, done.output, done.voltage)
 
 
 def in_lava(file: Path, spikes: NDArray[Any], *, timeout: float | None = None) -> Station:
-    """Run an AsyncNetwork between a RingBuffer source and sink, sample after sample, watched by Monitors."""
+    """Run an AsyncNetwork between a RingBuffer source and sink, sample after sample, watched by Monitors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async import LoihiParams, Network, netx
+    >>> from lava_async.experiments.exactness import in_lava, in_simulation
+    >>> network = Network.feedforward([[[80], [90]], [[60, 60]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> netx.save(network, "small.net")
+    >>> spikes = np.ones((1, 1, 4), int)
+    >>> in_lava("small.net", spikes).differs_from(in_simulation(netx.load("small.net"), spikes)).tolist()
+    [False]
+    """
     B, _, T = spikes.shape
     network = AsyncNetwork(net_config=str(file), reset_interval=T)
     source = Source(data=np.concatenate(list(spikes), axis=1).astype(np.int32))

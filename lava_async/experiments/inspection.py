@@ -36,6 +36,14 @@ class Inspection:
         What :func:`lava_async.hardware.check` said about each chip.
     metadata : dict
         What is noted in its file.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.inspection import Inspection
+    >>> from lava_async.models import load
+    >>> found = Inspection.of(load("digits_robust"), ["loihi1"])
+    >>> found.n_synapses, [layer.neurons for layer in found.layers], [fit.ok for fit in found.fits]
+    (17536, [64, 64, 10], [True])
     """
 
     name: str
@@ -165,6 +173,15 @@ def limit_rows(fit: Fit, *, brief: bool = False) -> Rows:
         What :func:`lava_async.hardware.check` said.
     brief : bool
         Leave out what the verdict says, what to do, and where the limit was published.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.experiments.inspection import limit_rows
+    >>> from lava_async.hardware import check
+    >>> fit = check(Network.feedforward([[[1]]], LoihiParams(du=4095, dv=0, vth=1)))
+    >>> limit_rows(fit, brief=True)[:2]
+    [['limit', 'needed', 'allowed', 'verdict'], ['cores of one chip', '1', '128', 'ok']]
     """
     words = {True: "ok", False: "NO", None: "not published"}
     rows = [["limit", "needed", "allowed", "verdict", "layers", "what to do", "source"]]
@@ -176,7 +193,16 @@ def limit_rows(fit: Fit, *, brief: bool = False) -> Rows:
 
 
 def verdict(fit: Fit) -> str:
-    """Return in a sentence whether the network fits a chip."""
+    """Return in a sentence whether the network fits a chip.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.experiments.inspection import verdict
+    >>> from lava_async.hardware import check
+    >>> verdict(check(Network.feedforward([[[1]]], LoihiParams(du=4095, dv=0, vth=1))))
+    'Fits Loihi 1: 1 of 128 cores.'
+    """
     return f"{fit.verdict[0].upper()}{fit.verdict[1:]}."
 
 

@@ -58,6 +58,16 @@ def measure(
         ``layers``: spikes per sample and spike density of each layer. ``neurons``: spikes per sample of each neuron.
         ``first_output_steps``: how many time steps had their first output spike in forward step 1, 2, ...
         ``spikes_histogram``: edges and samples between them.
+
+    Examples
+    --------
+    >>> from lava_async import Layered
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.experiments.measure import measure
+    >>> from lava_async.models import load
+    >>> found = measure(load("digits_robust"), digits("test").subset(range(20)), schedule=Layered())
+    >>> sorted(found), found["numbers"]["accuracy"] > 0.8
+    (['first_output_steps', 'layers', 'neurons', 'numbers', 'samples', 'spikes_histogram'], True)
     """
     data = labelled(data)
     execution = chosen(execution, network.execution, **fields)

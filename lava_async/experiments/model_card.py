@@ -56,6 +56,24 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
     ------
     InvalidValue
         If the cell is not evaluated yet.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.experiments.cells import run_cell
+    >>> from lava_async.experiments.model_card import write_model
+    >>> from lava_async.experiments.study import StudyConfig
+    >>> study = StudyConfig.from_toml('''
+    ... base = { network = { sizes = [200, 8, 10] }, data = { name = "digits", limit = 32 }, training = { epochs = 1 } }
+    ... trainings = [{ name = "random" }]
+    ... executions = [{ schedule = "layered" }]
+    ... seeds = [0]
+    ... ''')
+    >>> (cell,) = study.cells()
+    >>> run_cell(cell, Path("small"))
+    >>> write_model(cell, Path("small"), Path("digits_small"))
+    >>> sorted(path.name for path in Path("digits_small").iterdir())
+    ['card.md', 'config.toml', 'network.net', 'results.json', 'samples.npz']
     """
     found = cell.read(out)
     if found is None:
@@ -92,7 +110,19 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
 
 
 def record_samples(data: LabelledSpikes, folder: Path) -> int:
-    """Write some samples and what the network in a folder answers, and return their time steps."""
+    """Write some samples and what the network in a folder answers, and return their time steps.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from shutil import copy
+    >>> from lava_async import models
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.experiments.model_card import record_samples
+    >>> _ = copy(models.path("digits_robust"), "network.net")
+    >>> record_samples(digits("test"), Path("."))
+    10
+    """
     events, network = SpikeBatch.of(data.spikes)[:RECORDED], netx.load(folder / NETWORK)
     counts: dict[str, Any] = {
         f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)

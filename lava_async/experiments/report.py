@@ -76,6 +76,23 @@ def write_report(study: StudyConfig, out: Path, name: str, formats: Sequence[str
         Title.
     formats : list of str
         Formats in which the pictures are written as files, too: "png", "svg", "pdf".
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.experiments.cells import run_cell
+    >>> from lava_async.experiments.report import write_report
+    >>> from lava_async.experiments.study import StudyConfig
+    >>> study = StudyConfig.from_toml('''
+    ... base = { network = { sizes = [200, 8, 10] }, data = { name = "digits", limit = 32 }, training = { epochs = 1 } }
+    ... trainings = [{ name = "random" }]
+    ... executions = [{ schedule = "layered" }]
+    ... seeds = [0]
+    ... ''')
+    >>> run_cell(study.cells()[0], Path("small"))
+    >>> rows = write_report(study, Path("small"), "Small")
+    >>> sorted(path.name for path in Path("small").iterdir() if path.is_file())
+    ['report.html', 'results.csv', 'results.json', 'results.md']
     """
     rows, found = summary(study, out), list(evaluations(study, out))
     text = io.StringIO()

@@ -59,7 +59,14 @@ from lava_async.stopping import FirstOutput, Margin, Quiescence
 
 @dataclass(frozen=True)
 class VariantConfig(Table):
-    """A name, and what it changes in the base."""
+    """A name, and what it changes in the base.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.study import VariantConfig
+    >>> VariantConfig(name="layered", values={"schedule.name": "layered"})
+    VariantConfig(name='layered', values={'schedule.name': 'layered'}, only=(), after=None)
+    """
 
     name: str = key("What reports call it.")
     values: dict[str, Any] = key("Keys of the training, dotted, and their values.", {})
@@ -72,7 +79,14 @@ class VariantConfig(Table):
 
 @dataclass(frozen=True)
 class ExecutionConfig(Table):
-    """How trained networks are run: a schedule, with each group size, read out in several ways."""
+    """How trained networks are run: a schedule, with each group size, read out in several ways.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.study import ExecutionConfig
+    >>> ExecutionConfig(schedule="random", group_size=(8, 64)).schedules()
+    [Random(group_size=8), Random(group_size=64)]
+    """
 
     schedule: str = key("Schedule.", options=by_name)
     group_size: tuple[int | Literal["all"], ...] = key(
@@ -109,6 +123,23 @@ class StudyConfig(Table):
     ------
     InvalidType, InvalidValue
         If a value cannot be used, naming table, key, value and what is allowed.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.study import StudyConfig
+    >>> study = StudyConfig.from_toml('''
+    ... [base.network]
+    ... sizes = [200, 16, 10]
+    ... [base.data]
+    ... name = "digits"
+    ... [[trainings]]
+    ... name = "random"
+    ... [[executions]]
+    ... schedule = "random"
+    ... group_size = [8, 64]
+    ... ''')
+    >>> study.seeds, len(study.cells()), [each.schedule for each in study.cells()[0].executions]
+    ((0, 1, 2), 3, [Random(group_size=8), Random(group_size=64)])
     """
 
     title: ClassVar[str] = "study"
@@ -195,6 +226,18 @@ def evaluations(study: StudyConfig, out: Path) -> Iterator[tuple[Cell, Execution
     """Yield what is measured so far: cell, execution, and what `measure` gave.
 
     Besides that there are ``trained``, ``versions`` and ``label``, what reports call the training and its calibration.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.experiments.study import StudyConfig, evaluations
+    >>> study = StudyConfig.from_toml('''
+    ... base = { network = { sizes = [200, 16, 10] }, data = { name = "digits" } }
+    ... trainings = [{ name = "random" }]
+    ... executions = [{ schedule = "layered" }]
+    ... ''')
+    >>> list(evaluations(study, Path("not begun")))
+    []
     """
     for cell in study.cells():
         found = cell.read(out)
@@ -212,7 +255,15 @@ def evaluations(study: StudyConfig, out: Path) -> Iterator[tuple[Cell, Execution
 
 
 def label_of(training: str, calibration: CalibrationConfig | None) -> str:
-    """Return what reports call a training whose thresholds are chosen afterwards, or as it is."""
+    """Return what reports call a training whose thresholds are chosen afterwards, or as it is.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.study import label_of
+    >>> from lava_async.experiments.cells import CalibrationConfig
+    >>> label_of("layered", None), label_of("layered", CalibrationConfig(name="for Loihi"))
+    ('layered', 'layered, for Loihi')
+    """
     return training if calibration is None else f"{training}, {calibration.name}"
 
 
@@ -231,6 +282,20 @@ def summary(study: StudyConfig, out: Path) -> list[dict[str, Any]]:
     list of dict
         ``setting``, ``training``, ``execution``, ``readout``, ``seeds`` (those that are measured), and for each number
         its mean over seeds, and with ``_sd`` its standard deviation (of a sample; NaN for one seed).
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.experiments.cells import run_cell
+    >>> from lava_async.experiments.study import StudyConfig, summary
+    >>> study = StudyConfig.from_toml('''
+    ... base = { network = { sizes = [200, 8, 10] }, data = { name = "digits", limit = 32 }, training = { epochs = 1 } }
+    ... trainings = [{ name = "random" }]
+    ... executions = [{ schedule = "layered" }]
+    ... ''')
+    >>> run_cell(study.cells()[0], Path("small"))
+    >>> [(row["training"], row["execution"], row["readout"], row["seeds"]) for row in summary(study, Path("small"))]
+    [('random', 'layered', 'quiescence', [0])]
     """
     rows: dict[tuple[str, str, str, str], list[tuple[int, dict[str, float]]]] = {}
     for cell, execution, found in evaluations(study, out):
@@ -257,6 +322,13 @@ def _rank(variants: tuple[VariantConfig, ...], name: str) -> int:
 
 
 def shipped() -> dict[str, Path]:
-    """Return the studies that come with the package, by name."""
+    """Return the studies that come with the package, by name.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.study import StudyConfig, shipped
+    >>> StudyConfig.load(shipped()["digits_neurons"]).base.data.name
+    'digits'
+    """
     folder = Path(__file__).with_name("configs") / "studies"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}

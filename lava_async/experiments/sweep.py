@@ -58,6 +58,19 @@ def sweep(
         If there is a scheduler that does not answer.
     MissingExtra
         If there is a scheduler and Dask is not installed.
+
+    Examples
+    --------
+    >>> from lava_async.experiments.sweep import sweep
+    >>> def work(cell):
+    ...     if cell == 0:
+    ...         raise ZeroDivisionError("no cell 0")
+    ...     print("cell", cell)
+    ...
+    >>> sweep([2, 0, 1], work)
+    cell 2
+    cell 1
+    [(0, ZeroDivisionError('no cell 0'))]
     """
     failed: list[tuple[T, Exception]] = []
 

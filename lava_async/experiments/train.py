@@ -61,7 +61,7 @@ _HARMLESS, _ROUNDING = {"training.checkpoint_seconds", "training.tensorboard"}, 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left.
+    r"""What a training left.
 
     Parameters
     ----------
@@ -73,6 +73,16 @@ class Trained:
         What is in results.json; None in processes that write no files.
     folder : Path
         Where the files are.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.experiments.config import Config
+    >>> from lava_async.experiments.train import train
+    >>> config = Config.from_toml('[network]\nsizes = [200, 16, 10]\n\n[data]\nname = "digits"\nlimit = 32')
+    >>> done = train(config.with_values({"training.epochs": 1}), Path("run"))
+    >>> len(done.history), sorted(path.name for path in done.folder.iterdir())
+    (1, ['.lock', 'checkpoint.pt', 'config.toml', 'history.csv', 'network.net', 'results.json'])
     """
 
     network: UnlayeredNetwork
@@ -90,7 +100,7 @@ def train(
     on_epoch: Callable[[Epoch], Any] | None = None,
     on_read: build.Progress | None = None,
 ) -> Trained:
-    """Train as a config says, or go on where a training of the same config stopped.
+    r"""Train as a config says, or go on where a training of the same config stopped.
 
     A config with more epochs than before goes on, too, even if the training was finished: with the last weights, and
     with the learning rate that the longer training has at that point. Under torchrun all its processes train together.
@@ -115,6 +125,17 @@ def train(
         damaged.
     FloatingPointError
         If the loss is not finite; the batch is then in bad_batch.npz.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async.experiments.config import Config
+    >>> from lava_async.experiments.train import train
+    >>> config = Config.from_toml('[network]\nsizes = [200, 16, 10]\n\n[data]\nname = "digits"\nlimit = 32')
+    >>> one = train(config.with_values({"training.epochs": 1}), Path("run"))
+    >>> two = train(config.with_values({"training.epochs": 2}), Path("run"))  # goes on
+    >>> [epoch.number for epoch in two.history]
+    [1, 2]
     """
     with ranks() as group, build.one_torch_thread(), _owned(folder, group):
         build.check_options(config)

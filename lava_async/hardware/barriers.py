@@ -26,7 +26,16 @@ _TOGETHER = 2**24
 
 
 class LayeredTimes(NamedTuple):
-    """Times of B samples of T time steps, in picoseconds; as in :class:`lava_async.BatchResult`."""
+    """Times of B samples of T time steps, in picoseconds; as in :class:`lava_async.BatchResult`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.hardware.barriers import LayeredTimes
+    >>> times = LayeredTimes(step_ps=np.array([[900, 850]]), first_output_ps=np.array([[400, -1]]))
+    >>> times.step_ps.sum(axis=1)
+    array([1750])
+    """
 
     step_ps: Integers
     """(B, T)."""
@@ -42,7 +51,7 @@ def layered_times(network: Network, machine: Machine, spikes: SpikeBatch, counts
     network : Network
         What ran.
     machine : Machine
-        The chip with the network on it, :func:`lava_async.hardware.machine.machine`.
+        The chip with the network on it, :func:`lava_async.hardware.machine.machine_of`.
     spikes : SpikeBatch
         Input of B samples of T time steps.
     counts : (B, N, T) int
@@ -51,6 +60,19 @@ def layered_times(network: Network, machine: Machine, spikes: SpikeBatch, counts
     Returns
     -------
     LayeredTimes
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, Timed, simulate_batch
+    >>> from lava_async.hardware import machine
+    >>> from lava_async.hardware.barriers import layered_times
+    >>> from lava_async.spikes import SpikeBatch
+    >>> network = Network.feedforward([[[80], [80]], [[80, 80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> spikes = SpikeBatch.of([[[1, 0]]])
+    >>> chip = machine.machine_of(Timed(), network)
+    >>> times = layered_times(network, chip, spikes, simulate_batch(network, spikes).counts)
+    >>> times.step_ps.shape, (times.first_output_ps > 0).tolist()
+    ((1, 2), [[True, False]])
     """
     paths, senders = [*_paths_of(network, machine)], _Senders.of(network, machine)
     n, n_neurons, n_steps = counts.shape

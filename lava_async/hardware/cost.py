@@ -46,6 +46,14 @@ class Entry:
         How often, in all samples.
     price : Price
         For one time.
+
+    Examples
+    --------
+    >>> from lava_async.hardware import PRESETS
+    >>> from lava_async.hardware.cost import Entry
+    >>> entry = Entry("synaptic operation", "events", 1000, PRESETS["davies2018"].synaptic_operation)
+    >>> entry.count, entry.price.energy
+    (1000, 2.36e-11)
     """
 
     name: str
@@ -76,6 +84,15 @@ class Cost(Brief):
         Number of samples that the counts are of.
     entries : tuple of Entry
         What is paid for.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, simulate
+    >>> from lava_async.hardware import cost
+    >>> network = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> found = cost(network, simulate(network, [[1, 0, 1]]), layered=True)
+    >>> [(entry.name, entry.count) for entry in found.entries][:3]
+    [('synaptic operations', 2), ('spikes emitted', 2), ('neuron updates that fire', 2)]
     """
 
     preset: Preset
@@ -157,6 +174,15 @@ def cost(
     ------
     InvalidValue
         If preset or barriers are unknown, or the result is not one of this network or not one of a layered run.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, simulate
+    >>> from lava_async.hardware import cost
+    >>> network = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> found = cost(network, simulate(network, [[1, 0, 1]]), "davies2018", layered=True)
+    >>> found.entries[0].name, found.entries[0].count, found.entries[0].energy
+    ('synaptic operations', 2, 4.72e-11)
     """
     prices = preset_of(preset)
     counts = np.asarray(result.counts)
@@ -225,6 +251,15 @@ def operations_per_core(mapping: Mapping, counts: ArrayLike, inputs: ArrayLike) 
         Spikes of the neurons.
     inputs : (C, T) int
         Input spikes; one with a payload is one spike.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, simulate
+    >>> from lava_async.hardware import operations_per_core, place
+    >>> network = Network.feedforward([[[80], [80]], [[80, 80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> run = simulate(network, [[1, 0, 1]])
+    >>> operations_per_core(place(network), run.counts, [[1, 0, 1]])
+    array([4, 4])
     """
     spikes = np.concatenate([np.count_nonzero(inputs, axis=-1), np.sum(counts, axis=-1)])
     edges, n_inputs = mapping.edges, len(np.asarray(inputs))

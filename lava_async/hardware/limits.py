@@ -59,6 +59,15 @@ class Check:
         What to change; empty unless broken.
     source : str
         Where the limit was published.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware import check
+    >>> network = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> first = check(network).checks[0]
+    >>> first.name, first.needed, first.allowed, first.ok
+    ('cores', '1', '128', True)
     """
 
     name: str
@@ -81,6 +90,15 @@ class Fit(Brief):
         Where its neurons lie.
     checks : tuple of Check
         One per limit.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware import check
+    >>> network = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=200_000))
+    >>> fit = check(network)
+    >>> fit.ok, [each.name for each in fit.broken]
+    (False, ['vth'])
     """
 
     mapping: Mapping
@@ -133,6 +151,14 @@ def check(
     ------
     InvalidValue
         If there is no such target.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware import check
+    >>> network = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> check(network, "loihi1").ok, check(network, "loihi2", largest_input=3).verdict
+    (True, 'fits Loihi 2: 1 of 128 cores; 2 limits are not published and were not checked')
     """
     mapping = place(network, target) if mapping is None else mapping
     found = [*_resources(mapping), *_numbers(network, mapping.target), _payload(mapping.target, largest_input)]

@@ -34,7 +34,17 @@ MOST_CORES = 2**20
 
 
 class Hops(NamedTuple):
-    """Tiles crossed on the way between two cores, along rows first, then along columns."""
+    """Tiles crossed on the way between two cores, along rows first, then along columns.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware import place
+    >>> network = Network.feedforward([[[80], [80]], [[80, 80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> hops = place(network, tiles=4).hops([0, 0], [0, 4])
+    >>> hops.east_west, hops.north_south
+    (array([0, 1]), array([0, 0]))
+    """
 
     east_west: NDArray[np.int64]
     north_south: NDArray[np.int64]
@@ -44,6 +54,15 @@ class Edges(NamedTuple):
     """Which sources reach which cores: E pairs, ascending by core, then source.
 
     `source` counts neurons from 0 and input channel c as c - C; `synapses` is the length of the list in that core.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware import place
+    >>> network = Network.feedforward([[[80], [80]], [[80, 80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> edges = place(network).edges
+    >>> edges.source, edges.core, edges.synapses
+    (array([-1,  0,  1]), array([0, 1, 1]), array([2, 1, 1]))
     """
 
     source: NDArray[np.int64]
@@ -53,7 +72,16 @@ class Edges(NamedTuple):
 
 @dataclass(frozen=True)
 class Load:
-    """What a core holds; compare with the limits of its target. `layer` is -1 if it holds neurons of several."""
+    """What a core holds; compare with the limits of its target. `layer` is -1 if it holds neurons of several.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware import place
+    >>> network = Network.feedforward([[[80], [80]], [[80, 80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> place(network).loads[0]
+    Load(layer=0, neurons=2, synapses=2, synaptic_bits=64, axons_in=1, axons_out=2)
+    """
 
     layer: int
     neurons: int
@@ -81,6 +109,15 @@ class Mapping(Brief):
         Messages that spikes become.
     too_large : tuple of (int, str, int)
         Layer, limit and need of single neurons that meet no core's limit.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware import place
+    >>> network = Network.feedforward([[[80], [80]], [[80, 80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> mapping = place(network)
+    >>> mapping.core_of, mapping.n_cores, mapping.n_chips
+    (array([0, 0, 1]), 2, 1)
     """
 
     target: Target
@@ -149,6 +186,15 @@ def tile_axes(
     ------
     InvalidValue
         If the mesh of the target is not published.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.hardware import TARGETS
+    >>> from lava_async.hardware.mapping import tile_axes
+    >>> column, row, tile = tile_axes(TARGETS["loihi1"], np.array([0, 4, 31, 32]))
+    >>> column, row, tile
+    (array([0, 1, 7, 7]), array([0, 0, 0, 1]), array([0, 1, 7, 8]))
     """
     grid = target.grid
     if grid is None:

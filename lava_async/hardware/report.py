@@ -43,6 +43,15 @@ def hop_rows(network: Network, mapping: Mapping) -> list[list[str]]:
     ------
     InvalidValue
         If it is not.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware import hop_rows, place
+    >>> network = Network.feedforward([[[80], [80]], [[80, 80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> hop_rows(network, place(network, tiles=4))
+    [['from layer', 'to layer', 'messages', 'within a tile', 'mean hops', 'most hops'], ['0', '1', '2', '0%', '1.00',
+    '1']]
     """
     rows = [["from layer", "to layer", "messages", "within a tile", "mean hops", "most hops"]]
     inside = mapping.edges.source >= 0

@@ -32,6 +32,15 @@ class Connection:
         Share of weights that are 0.
     longest_delay : int
         In time steps.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware.summary import summarize
+    >>> network = Network.feedforward([[[80], [0]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> connection = summarize(network)[0].incoming[0]
+    >>> connection.source, connection.synapses, connection.bits, connection.zeros
+    ('input', 2, 3, 0.5)
     """
 
     kind: str
@@ -47,7 +56,16 @@ class Connection:
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """A layer: its name, shape, number of neurons, what leads into it, and its parameters as (least, largest)."""
+    """A layer: its name, shape, number of neurons, what leads into it, and its parameters as (least, largest).
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware.summary import summarize
+    >>> layer = summarize(Network.feedforward([[[80], [0]]], LoihiParams(du=4095, dv=0, vth=70)))[0]
+    >>> layer.name, layer.neurons, layer.parameters["vth"]
+    ('dense 0', 2, (70, 70))
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -57,7 +75,16 @@ class LayerSummary:
 
 
 class Histogram(NamedTuple):
-    """Numbers of stored weights between edges: from the lower one to below the upper one, in the last bin up to it."""
+    """Numbers of stored weights between edges: from the lower one to below the upper one, in the last bin up to it.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware.summary import histogram
+    >>> found = histogram(Network.feedforward([[[80], [0]]], LoihiParams(du=4095, dv=0, vth=70)), bins=2)
+    >>> found.edges, found.counts, found.whole
+    (array([ 0., 41., 82.]), array([1, 1]), True)
+    """
 
     edges: NDArray[np.float64]
     counts: NDArray[np.int64]
@@ -66,7 +93,16 @@ class Histogram(NamedTuple):
 
 
 def summarize(network: Network) -> tuple[LayerSummary, ...]:
-    """Return what is in each layer."""
+    """Return what is in each layer.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network
+    >>> from lava_async.hardware.summary import summarize
+    >>> network = Network.feedforward([[[80], [80]], [[80, 80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> [(layer.name, layer.neurons, layer.incoming[0].synapses) for layer in summarize(network)]
+    [('dense 0', 2, 2), ('dense 1', 1, 2)]
+    """
     return tuple(_layer(network, index) for index in range(len(network.layers)))
 
 
@@ -100,13 +136,29 @@ def _connection(network: Network, s: Synapses) -> Connection:
 
 
 def stored(s: Synapses) -> NDArray[Any]:
-    """Return the weights that are stored for synapses; every type has them."""
+    """Return the weights that are stored for synapses; every type has them.
+
+    Examples
+    --------
+    >>> from lava_async.hardware.summary import stored
+    >>> from lava_async.synapses import Dense
+    >>> stored(Dense(-1, 0, [[80, -3]]))
+    array([[80, -3]])
+    """
     weights: NDArray[Any] = s.weights  # type: ignore[attr-defined]
     return weights
 
 
 def histogram(network: Network, bins: int = 16) -> Histogram:
-    """Return how the weights of all synapses are distributed, in bins of equal width."""
+    """Return how the weights of all synapses are distributed, in bins of equal width.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network
+    >>> from lava_async.hardware.summary import histogram
+    >>> histogram(Network.feedforward([[[0.0, 0.25, 1.0]]], CubaParams(du=1, dv=1, vth=1)), bins=2).counts
+    array([2, 1])
+    """
     weights = np.concatenate([np.zeros(0), *(stored(s).ravel() for s in network.synapses)])
     if network.params.tag == LoihiParams.tag and weights.size:
         # Whole numbers: bins of a whole width, so that each holds equally many values.

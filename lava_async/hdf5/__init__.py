@@ -36,7 +36,14 @@ class Hdf5Error(ValueError):
 
 
 def most_bytes(size: int) -> int:
-    """Return the bytes that the datasets of a file of `size` bytes may have together: they may be compressed."""
+    """Return the bytes that the datasets of a file of `size` bytes may have together: they may be compressed.
+
+    Examples
+    --------
+    >>> from lava_async.hdf5 import most_bytes
+    >>> most_bytes(1_000_000) > 1_000_000
+    True
+    """
     return 2**26 + 32 * size
 
 
@@ -133,6 +140,21 @@ def rows(
     ValueError
         Of type `error`, if there is no such file, it is not HDF5, a dataset is missing, is of another form or length,
         or holds more than the file can.
+
+    Examples
+    --------
+    >>> import h5py
+    >>> import numpy as np
+    >>> from lava_async.hdf5 import rows
+    >>> with h5py.File("numbers.h5", "w") as file:
+    ...     file["labels"] = np.arange(5)
+    ...
+    >>> for part in rows("numbers.h5", ("labels",), size=2):
+    ...     print(part["labels"], part["rows"], part["of"])
+    ...
+    [0 1] 2 5
+    [2 3] 4 5
+    [4] 5 5
     """
     file = os.fspath(path)
     part: dict[str, Any] = {}

@@ -17,7 +17,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A member of a group that could not be read."""
+    """A member of a group that could not be read.
+
+    Examples
+    --------
+    >>> from lava_async.hdf5.node import H5Group, Unreadable
+    >>> H5Group("a.h5", members={"x": Unreadable("is a link to another file")}).dataset("x")
+    Traceback (most recent call last):
+        ...
+    ValueError: a.h5: /x: is a link to another file
+    """
 
     problem: str
 
@@ -38,6 +47,17 @@ class H5Group:
         Members that were read.
     error : type of ValueError
         What is raised.
+
+    Examples
+    --------
+    >>> import h5py
+    >>> from lava_async import hdf5
+    >>> with h5py.File("numbers.h5", "w") as file:
+    ...     file["layer/n"] = 5
+    ...
+    >>> root = hdf5.read("numbers.h5")
+    >>> root.group("layer").integer("n", 0, 10)
+    5
     """
 
     file: str

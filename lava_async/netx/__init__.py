@@ -91,6 +91,14 @@ def load(path: str | os.PathLike[str], *, execution: Execution | None = None, **
     :func:`pipelined` of what is loaded. Sigma-delta networks whose last layer is an output (``sigma_output``) never
     send there: their answer is its sigma, ``result.state["sigma"][network.outputs]``. A network with
     ``/async/network`` comes from there, unless its ``/layer`` was changed since it was saved: ``/layer`` decides.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, Random, netx
+    >>> network = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> netx.save(network, "one.net", schedule=Random(group_size=8))
+    >>> netx.load("one.net").execution.schedule, netx.load("one.net", seed=3).execution.seed
+    (Random(group_size=8), 3)
     """
     root = hdf5.read(path, (LAYER, GROUP), error=NetxError)
     network = _read(root, path)
@@ -157,6 +165,14 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: object) -> 
     Notes
     -----
     If stock netx could not run the network exactly, the file has no ``/layer`` and a warning is logged that says why.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, netx
+    >>> network = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> netx.save(network, "one.net", trained_on="digits")
+    >>> netx.load("one.net") == network
+    True
     """
     if not isinstance(network, Network):
         raise InvalidType("netx.save network", network, "a Network")
@@ -244,6 +260,15 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     ------
     NetxError
         If the file cannot be read, or a newer lava-async wrote it.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, netx
+    >>> network = Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70))
+    >>> netx.save(network, "one.net", trained_on="digits")
+    >>> noted = netx.metadata("one.net")
+    >>> noted["trained_on"], noted["stock_readable"]
+    ('digits', True)
     """
     return read_metadata(hdf5.read(path, (LAYER, GROUP), largest=2**20, error=NetxError))
 

@@ -42,6 +42,17 @@ def write_metadata(h5file: h5py.Group, metadata: Mapping[str, Any]) -> None:
     ------
     NetxError
         If a value cannot be said in JSON, naming it.
+
+    Examples
+    --------
+    >>> import h5py
+    >>> from lava_async import Random
+    >>> from lava_async.netx import write_metadata
+    >>> with h5py.File("own.net", "w") as file:
+    ...     write_metadata(file, {"schedule": Random(group_size=8), "trained_on": "digits"})
+    ...     sorted(file["async"])
+    ...
+    ['metadata', 'schema_version']
     """
     given = dict(metadata)
     if isinstance(how := given.get("execution"), Execution):

@@ -58,7 +58,14 @@ _OF_EVERY_MODEL = "refractory_steps", "sync_threshold"
 
 
 class Training(NamedTuple):
-    """What training knows of a model besides its derivatives: its units. Models in floating point have none."""
+    """What training knows of a model besides its derivatives: its units. Models in floating point have none.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams
+    >>> LoihiParams(du=4095, dv=0, vth=70).training
+    Training(factors=('keep_u', 'keep_v'), state_scale=4096, payload_scale=1)
+    """
 
     factors: tuple[str, ...] = ()
     """Numbers of ``arrays()`` that are factors of the state; integers are 4096ths. All others are in its units."""
@@ -251,6 +258,14 @@ class MixedParams(ArrayRecord):
     ----------
     parts : tuple of NeuronModel
         One per layer, with one value per neuron of the layer; all of one arithmetic.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.neurons import CubaParams, SigmaDeltaParams, combine
+    >>> params = combine([CubaParams(du=[1.0], dv=[1.0], vth=[0.5]), SigmaDeltaParams(vth=[0.5])])
+    >>> type(params).__name__, [type(part).__name__ for part in params.parts]
+    ('MixedParams', ['CubaParams', 'SigmaDeltaParams'])
     """
 
     parts: tuple[NeuronModel, ...]
@@ -295,6 +310,13 @@ def combine(parts: Sequence[NeuronModel]) -> Params:
     ------
     InvalidType
         If they are not of one arithmetic.
+
+    Examples
+    --------
+    >>> from lava_async.neurons import CubaParams, combine
+    >>> one, two = (CubaParams(du=[1.0], dv=[1.0], vth=[vth]) for vth in (0.5, 0.7))
+    >>> combine([one, two]).vth
+    array([0.5, 0.7])
     """
     if len({part.tag for part in parts}) != 1:
         raise InvalidType(
@@ -315,6 +337,13 @@ def unknown(params: Params, *known: type[NeuronModel], extras: bool = False) -> 
 
     Code that uses the equations of a model (files, gradients, ProcessModels) refuses all others by this name. `extras`:
     whether it knows resets, refractory steps and synchronization thresholds as well.
+
+    Examples
+    --------
+    >>> from lava_async.neurons import AlifParams, CubaParams, unknown
+    >>> params = CubaParams(du=1, dv=1, vth=1)
+    >>> unknown(params, CubaParams), unknown(params, AlifParams)
+    (None, 'CubaParams')
     """
     plain = type(params) in known and (extras or not params.extras)  # type: ignore[union-attr]
     return None if plain else params.describe()

@@ -157,6 +157,15 @@ def read(
     -----
     NirWarning
         If no neuron of a layer can reach its threshold, as with a wrong dt.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, nir
+    >>> network = Network.feedforward([[[0.5, 2.0]]], CubaParams(du=1, dv=0.25, vth=1))
+    >>> nir.write(network, "lif.nir", dt=1e-3)
+    >>> again = nir.read("lif.nir")
+    >>> again.n_inputs, again.params.vth, again.params.dv
+    (2, array([1.]), array([0.25]))
     """
     return open_file(path, dt=dt, decay=decay, reset=reset, framework=framework, execution=execution, **fields).network
 

@@ -49,6 +49,13 @@ def export(network: Network, *, dt: float = DT) -> Any:
         If NIR cannot say the network, naming layer, field and value.
     MissingNir
         If the package `nir` is not installed.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, nir
+    >>> graph = nir.export(Network.feedforward([[[0.5, 2.0]]], CubaParams(du=1, dv=0.25, vth=1)))
+    >>> sorted(graph.nodes)
+    ['input', 'layer_0', 'output', 'synapses_0_affine']
     """
     if not isinstance(network, Network):
         raise InvalidType("nir.export network", network, "a Network")
@@ -92,7 +99,16 @@ def export(network: Network, *, dt: float = DT) -> Any:
 
 
 def write(network: Network, path: str | os.PathLike[str], *, dt: float = DT) -> None:
-    """Write a network into a file of NIR (HDF5), all or nothing; arguments and errors as of :func:`export`."""
+    """Write a network into a file of NIR (HDF5), all or nothing; arguments and errors as of :func:`export`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async import CubaParams, Network, nir
+    >>> nir.write(Network.feedforward([[[0.5, 2.0]]], CubaParams(du=1, dv=0.25, vth=1)), "lif.nir")
+    >>> Path("lif.nir").exists()
+    True
+    """
     files.save(export(network, dt=dt), path)
 
 
@@ -108,6 +124,13 @@ def as_float(network: Network) -> Network:
     ------
     NirError
         If neurons are of another model, or exponents of weights differ within a channel of a convolution.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, nir
+    >>> network = nir.as_float(Network.feedforward([[[80]]], LoihiParams(du=4095, dv=0, vth=70)))
+    >>> type(network.params).__name__, network.params.vth, network.synapses[0].weights
+    ('CubaParams', array([70.]), array([[80.]], dtype=float32))
     """
     p = network.params
     if not isinstance(p, LoihiParams | CubaParams):

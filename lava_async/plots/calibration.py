@@ -22,6 +22,15 @@ def calibration_curve(axes: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLik
         Where to draw.
     curves : dict from str to (factors, accuracies, accuracies at first output)
         As :meth:`lava_async.calibration.Calibration.curves` returns them.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from lava_async.plots import calibration_curve
+    >>> axes = Figure().add_subplot()
+    >>> curves = {"hidden": ([0.8, 1.0, 1.25], [0.91, 0.95, 0.96], [0.88, 0.93, 0.95])}
+    >>> calibration_curve(axes, curves).get_xlabel()
+    'factor of the thresholds'
     """
     styles = zip(colours(len(curves)), cycle(MARKERS))
     ticks: set[float] = set()

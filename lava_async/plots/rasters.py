@@ -35,6 +35,17 @@ def delivery_order(result: Result) -> NDArray[np.int64]:
     ------
     InvalidValue
         If the run was not recorded.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> from lava_async.plots import delivery_order
+    >>> network = Network.feedforward([[[2.0], [2.0]], [[2.0, 2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(network, [[1]], schedule=Random(group_size=1), record="trace")
+    >>> delivery_order(run)
+    array([[0, 0, 0],
+           [0, 1, 2],
+           [0, 2, 1]])
     """
     if result.trace is None or result.groups is None:
         raise InvalidValue("Result.trace", None, 'recorded: simulate(..., record="trace")')
@@ -60,6 +71,17 @@ def raster(
         Time steps to show; default all.
     last : int, optional
         Forward step of the last colour, to give several rasters the same colours; default: that of the last delivery.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> from lava_async.plots import raster
+    >>> network = Network.feedforward([[[2.0], [2.0]], [[2.0, 2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(network, [[1, 0, 1]], schedule=Random(group_size=1), record="trace")
+    >>> axes = raster(Figure().add_subplot(), run, network)
+    >>> axes.get_xlabel(), axes.get_ylabel()
+    ('time step', '')
     """
     order = delivery_order(result)
     steps = range(result.counts.shape[1]) if steps is None else steps

@@ -40,6 +40,12 @@ class Section:
         Shown side by side as vector graphics; the keys say what each shows, for those who cannot see it.
     page : str
         A whole page of HTML in a frame, as :func:`lava_async.plots.wavefront_html` returns.
+
+    Examples
+    --------
+    >>> from lava_async.plots import Section
+    >>> Section("Accuracy", table=[["trained", "accuracy"], ["layered", "96.9 %"]]).title
+    'Accuracy'
     """
 
     title: str
@@ -70,6 +76,13 @@ def report_html(title: str, sections: Sequence[Section], *, text: str = "") -> s
     ------
     InvalidValue
         If the rows of a table differ in length, or a picture comes without words.
+
+    Examples
+    --------
+    >>> from lava_async.plots import Section, report_html
+    >>> page = report_html("Digits", [Section("Accuracy", table=[["trained", "accuracy"], ["layered", "96.9 %"]])])
+    >>> "<table" in page, "https://" in page
+    (True, False)
     """
     names = [f"part-{n}" for n in range(1, len(sections) + 1)]
     parts = {

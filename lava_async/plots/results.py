@@ -81,6 +81,14 @@ def latency_curve(axes: Axes, curves: Mapping[str, tuple[ArrayLike, ArrayLike]])
         Where to draw.
     curves : dict from str to (steps, accuracies)
         Forward steps after output, as in :class:`lava_async.FirstOutput`, and what they give.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from lava_async.plots import latency_curve
+    >>> axes = latency_curve(Figure().add_subplot(), {"layered": ([0, 1, 2], [0.9, 0.94, 0.95])})
+    >>> axes.get_xlabel(), axes.get_ylabel()
+    ('forward steps after the first output spike', 'accuracy')
     """
     styles = zip(colours(len(curves)), cycle(MARKERS), cycle(LINES))
     for (name, (steps, accuracy)), (colour, marker, line) in zip(curves.items(), styles, strict=False):
@@ -103,6 +111,15 @@ def activity_histogram(axes: Axes, counts: Mapping[str, ArrayLike], *, bins: int
         Spike counts of B samples under each name, as ``BatchResult.counts``.
     bins : int
         Number of bars, shared by all names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from lava_async.plots import activity_histogram
+    >>> counts = np.random.default_rng(0).integers(0, 2, size=(50, 10, 5))
+    >>> activity_histogram(Figure().add_subplot(), {"layered": counts, "random": 0 * counts}, bins=5).get_xlabel()
+    'spikes per sample'
     """
     totals = {name: np.asarray(array).sum(axis=(1, 2)) for name, array in counts.items()}
     edges = np.histogram_bin_edges(np.concatenate(list(totals.values())), bins=bins).tolist()

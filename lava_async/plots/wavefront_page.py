@@ -37,6 +37,17 @@ def wavefront_html(waves: Mapping[str, Wave | Sequence[Wave]], *, title: str = "
     ------
     InvalidValue
         If there is nothing to show, or the waves do not belong together.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> from lava_async.plots import wave, wavefront_html
+    >>> network = Network.feedforward([[[2.0], [2.0]], [[2.0, 2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(network, [[1]], schedule=Random(group_size=1), record="trace")
+    >>> page = wavefront_html({"random, F = 1": wave(network, run, 0, [[1]])})
+    >>> Path("wavefront.html").write_text(page) == len(page)
+    True
     """
     runs = {name: [w] if isinstance(w, Wave) else list(w) for name, w in waves.items()}
     every = [w for run in runs.values() for w in run]

@@ -43,7 +43,18 @@ STATES = {
 
 
 def states(wave: Wave, k: int) -> dict[int, str]:
-    """Return what each neuron (input channel c: c - C) is doing in forward step k, as named in `STATES`."""
+    """Return what each neuron (input channel c: c - C) is doing in forward step k, as named in `STATES`.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> from lava_async.plots import wave
+    >>> from lava_async.plots.wavefronts import states
+    >>> network = Network.feedforward([[[2.0], [2.0]], [[2.0, 2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(network, [[1]], schedule=Random(group_size=1), record="trace")
+    >>> states(wave(network, run, 0), 1)
+    {-1: 'silent', 0: 'delivering', 1: 'waiting', 2: 'fires'}
+    """
     doing = dict.fromkeys(range(-wave.network.n_inputs, wave.network.n_neurons), "silent")
     doing |= {s.neuron: "delivered" for s in wave.spikes if s.emitted < k and not (s.delivered or 0) > k}
     doing |= {s.neuron: "waiting" for s in wave.waiting(k)}
@@ -63,6 +74,14 @@ def layout(network: Network) -> NDArray[np.float64]:
     -------
     (C + N, 2) float64
         x from 0 to the right, y from 1 down to 0.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network
+    >>> from lava_async.plots.wavefronts import layout
+    >>> network = Network.feedforward([[[2.0], [2.0]], [[2.0, 2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> layout(network).round(2).tolist()
+    [[0.0, 0.5], [0.7, 0.67], [0.7, 0.33], [1.4, 0.5]]
     """
     left, parts = 0.0, []
     for shape in _shapes(network):
@@ -109,6 +128,16 @@ def wavefront(axes: Axes, wave: Wave, k: int, *, title: str = "") -> Axes:
         Forward step; after the last one the picture stays as it was then, with nothing under way.
     title : str
         Stands before the number of the forward step.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> from lava_async.plots import wave, wavefront
+    >>> network = Network.feedforward([[[2.0], [2.0]], [[2.0, 2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(network, [[1]], schedule=Random(group_size=1), record="trace")
+    >>> wavefront(Figure().add_subplot(), wave(network, run, 0), 1, title="random").get_title()
+    'random: forward step 1'
     """
     network = wave.network
     place = layout(network)
@@ -213,6 +242,16 @@ def animate(figure: Figure, waves: Mapping[str, Wave], *, interval: int = 900) -
     ------
     InvalidValue
         If there is nothing to show.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> from lava_async.plots import animate, wave
+    >>> network = Network.feedforward([[[2.0], [2.0]], [[2.0, 2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(network, [[1]], schedule=Random(group_size=1), record="trace")
+    >>> animation = animate(Figure(), {"random, F = 1": wave(network, run, 0)})
+    >>> animation.save("wave.gif", writer="pillow")
     """
     if not waves:
         raise InvalidValue("animate.waves", waves, "at least one wave")
@@ -235,6 +274,13 @@ def legend(figure: Figure) -> Figure:
     ----------
     figure : matplotlib Figure
         What gets the legend.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from lava_async.plots.wavefronts import legend
+    >>> [text.get_text() for text in legend(Figure()).legends[0].get_texts()]
+    ['silent', 'delivered', 'waiting', 'delivering', 'fires', 'order of delivery (inside), index (beside)']
     """
     handles = []
     for state, look in STATES.items():

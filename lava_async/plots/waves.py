@@ -19,7 +19,17 @@ MANY_SYNAPSES = 400
 
 
 class Spike(NamedTuple):
-    """A spike of one time step."""
+    """A spike of one time step.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> from lava_async.plots import wave
+    >>> network = Network.feedforward([[[2.0]], [[2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(network, [[1]], schedule=Random(group_size=1), record="trace")
+    >>> wave(network, run, 0).spikes[0]
+    Spike(neuron=0, emitted=0, delivered=1, order=1, momentum=2.0)
+    """
 
     neuron: int
     """Its neuron; an input channel c is c - C."""
@@ -47,6 +57,15 @@ class Wave:
         Its forward steps.
     spikes : list of Spike
         In the order of delivery, then those that were never delivered.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> from lava_async.plots import wave
+    >>> network = Network.feedforward([[[2.0]], [[2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> found = wave(network, simulate(network, [[1]], schedule=Random(group_size=1), record="trace"), 0)
+    >>> found.n_steps, [spike.neuron for spike in found.fired(0)], [spike.neuron for spike in found.delivered(1)]
+    (3, [0], [0])
     """
 
     network: Network
@@ -106,6 +125,15 @@ def wave(network: Network, result: Result, t: int, spikes: ArrayLike | None = No
     The trace holds u and v after each check. Momenta are worked out from it: what arrived at a neuron is the growth of
     u, which no reset touches, and the voltage just before the reset is the one before plus that. In floating point this
     may differ from the momentum in the run by rounding.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Random, simulate
+    >>> from lava_async.plots import wave
+    >>> network = Network.feedforward([[[2.0], [2.0]], [[2.0, 2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> run = simulate(network, [[1]], schedule=Random(group_size=1), record="trace")
+    >>> [(spike.neuron, spike.emitted, spike.delivered) for spike in wave(network, run, 0, [[1]]).spikes]
+    [(-1, -1, 0), (0, 0, 1), (2, 1, 2), (1, 0, 3)]
     """
     if result.trace is None or result.groups is None:
         raise InvalidValue("Result.trace", None, 'recorded: simulate(..., record="trace")')

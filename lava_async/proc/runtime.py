@@ -51,6 +51,18 @@ def run(process: AbstractProcess, steps: int, run_cfg: RunConfig, timeout: float
         If a ProcessModel raised something that cannot be passed on, or an actor was killed.
     RunTimeout
         If the time limit passed, as in a deadlock; the message says where every ProcessModel waits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import lava_async  # before Lava
+    >>> from lava.magma.core.run_configs import Loihi2SimCfg
+    >>> from lava.proc.lif.process import LIF
+    >>> from lava_async.proc.runtime import run
+    >>> lif = LIF(shape=(1,), bias_mant=10, vth=25)
+    >>> session = run(lif, 2, Loihi2SimCfg(select_tag="fixed_pt"), timeout=30)
+    >>> lif.v.get().astype(int)
+    array([20])
     """
     with running(process, run_cfg, timeout) as session:
         session.run(steps)
@@ -64,6 +76,22 @@ def running(process: AbstractProcess, run_cfg: RunConfig, timeout: float | None 
     ------
     InvalidValue
         If the timeout is not positive.
+
+    Examples
+    --------
+    >>> import lava_async  # before Lava
+    >>> from lava.magma.core.run_configs import Loihi2SimCfg
+    >>> from lava.proc.lif.process import LIF
+    >>> from lava_async.proc.runtime import running
+    >>> lif = LIF(shape=(1,), bias_mant=10, vth=100)
+    >>> with running(lif, Loihi2SimCfg(select_tag="fixed_pt")) as session:
+    ...     session.run(1)
+    ...     print(lif.v.get().astype(int))
+    ...     session.run(1)
+    ...     print(lif.v.get().astype(int))
+    ...
+    [10]
+    [20]
     """
     if timeout is not None and not timeout > 0:
         raise InvalidValue("timeout", timeout, "> 0 seconds, or None")

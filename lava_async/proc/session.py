@@ -49,6 +49,19 @@ class Session(Runtime):
         What it was compiled for.
     timeout : float or None
         As in :func:`lava_async.proc.runtime.run`.
+
+    Examples
+    --------
+    >>> import lava_async  # before Lava
+    >>> from lava.magma.core.run_configs import Loihi2SimCfg
+    >>> from lava.proc.lif.process import LIF
+    >>> from lava_async.proc.runtime import running
+    >>> lif = LIF(shape=(1,), bias_mant=10, vth=100)
+    >>> with running(lif, Loihi2SimCfg(select_tag="fixed_pt"), timeout=30) as session:
+    ...     session.run(3)
+    ...
+    >>> lif.v.get().astype(int)  # kept after its end
+    array([30])
     """
 
     def __init__(self, executable: Any, run_cfg: RunConfig, timeout: float | None) -> None:

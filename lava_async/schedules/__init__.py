@@ -32,6 +32,12 @@ def by_name(*, trainable: bool = False) -> list[str]:
     ----------
     trainable : bool
         Only those that networks can be trained with.
+
+    Examples
+    --------
+    >>> from lava_async.schedules import by_name
+    >>> by_name()[:3], "timed" in by_name(trainable=True)
+    (['layered', 'random', 'momentum'], True)
     """
     return [name for name, kind in SCHEDULES.items() if not kind.recorded and (kind.trainable or not trainable)]
 

@@ -19,7 +19,16 @@ from lava_async.records import check_int
 
 
 class Term(IntEnum):
-    """What pending neurons can be ranked by; ``-Term.X`` ranks descending."""
+    """What pending neurons can be ranked by; ``-Term.X`` ranks descending.
+
+    Examples
+    --------
+    >>> from lava_async.schedules import Order, Term
+    >>> Order(Term.EMITTED)  # the oldest first
+    Order(first=<Term.EMITTED: 3>, second=<Term.NONE: 0>, noise=0.0)
+    >>> Order(-Term.EMITTED).first  # the youngest first
+    -3
+    """
 
     NONE = 0
     DRAW = 1
@@ -33,7 +42,14 @@ class Term(IntEnum):
 
 
 class Order(NamedTuple):
-    """A ranking of the pending neurons: by the first term, then the second, then the index."""
+    """A ranking of the pending neurons: by the first term, then the second, then the index.
+
+    Examples
+    --------
+    >>> from lava_async.schedules import Order, Term
+    >>> Order(first=-Term.MOMENTUM, second=Term.LAYER)
+    Order(first=-2, second=<Term.LAYER: 4>, noise=0.0)
+    """
 
     first: int
     second: int = Term.NONE
@@ -42,7 +58,17 @@ class Order(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """The P neurons that wait, ascending by index (input spikes: channel - n_inputs, so they come first)."""
+    """The P neurons that wait, ascending by index (input spikes: channel - n_inputs, so they come first).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.schedules import Order, Pending, Term
+    >>> index, momentum, emitted, layer = np.arange(3), np.array([0.5, 2.0, 1.0]), np.zeros(3, int), np.array([0, 0, 1])
+    >>> pending = Pending(index, momentum, emitted, layer, t=0, k=1, draw=lambda stream: np.zeros(3, np.uint64))
+    >>> pending.source[pending.ranked(Order(-Term.MOMENTUM))]
+    array([1, 2, 0])
+    """
 
     source: NDArray[np.int64]
     momentum: NDArray[np.float64]
@@ -74,7 +100,14 @@ class Pending(NamedTuple):
 
 
 class Lowered(NamedTuple):
-    """A kind of execution as the compiled engine reads it."""
+    """A kind of execution as the compiled engine reads it.
+
+    Examples
+    --------
+    >>> from lava_async import Layered, Momentum
+    >>> Layered().lower().layered, Momentum(group_size=8).lower().group_size
+    (True, 8)
+    """
 
     order: Order = Order(Term.NONE)
     """Of the queue, if there is one."""
@@ -103,6 +136,16 @@ class ExecutionKind(Brief, ABC):
         A recorded run can be replayed, from ``Result.groups`` or, if timed, ``Result.messages``.
     recorded : bool
         It is the record of one run: made from a result, not chosen by name.
+
+    Examples
+    --------
+    >>> from lava_async import Layered, Random, Timed
+    >>> for kind in (Layered(), Random(group_size=8), Timed()):
+    ...     print(kind.name, kind.queued, kind.timed, kind.trainable, kind.replayable)
+    ...
+    layered False False True False
+    random True False True True
+    timed False True True True
     """
 
     name: ClassVar[str]
@@ -211,6 +254,17 @@ def checked(where: str, value: object) -> ExecutionKind:
     ------
     InvalidType
         If it is something else.
+
+    Examples
+    --------
+    >>> from lava_async import Random
+    >>> from lava_async.schedules import checked
+    >>> checked("my_function.schedule", Random(group_size=8))
+    Random(group_size=8)
+    >>> checked("my_function.schedule", "random")
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidType: my_function.schedule = 'random': must be a Schedule
     """
     if not isinstance(value, ExecutionKind):
         raise InvalidType(where, value, "a Schedule")
@@ -218,7 +272,16 @@ def checked(where: str, value: object) -> ExecutionKind:
 
 
 def no_single_queue(where: str, kind: ExecutionKind) -> InvalidType:
-    """Return the error of those who need one queue for the whole network, or layers."""
+    """Return the error of those who need one queue for the whole network, or layers.
+
+    Examples
+    --------
+    >>> from lava_async import Timed
+    >>> from lava_async.schedules import no_single_queue
+    >>> print(no_single_queue("my_function.schedule", Timed()))
+    my_function.schedule = 'Timed': must be a schedule with one queue for all neurons, or Layered(); timed runs in
+    simulate, simulate_batch, Stepper and the engine of AsyncNetwork
+    """
     return InvalidType(
         where,
         type(kind).__name__,

@@ -23,7 +23,17 @@ Delivery = tuple[int, int, int, int]
 
 
 class Times(NamedTuple):
-    """How long operations take, in whole picoseconds; fields as in :class:`lava_async.hardware.Preset`."""
+    """How long operations take, in whole picoseconds; fields as in :class:`lava_async.hardware.Preset`.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network, Timed, simulate
+    >>> from lava_async.schedules.timed import Times
+    >>> times = Times(3500, 81_000, 52_000, 0, 0, 0, 2100, 6500, 4100, barrier=0)
+    >>> network = Network.feedforward([[[2.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> simulate(network, [[1]], schedule=Timed(preset=times)).step_ps
+    array([136500])
+    """
 
     synaptic_operation: int
     active_update: int

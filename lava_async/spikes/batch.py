@@ -39,6 +39,14 @@ class SpikeBatch(Entries):
     ------
     InvalidType, InvalidValue
         If a field is not as above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.spikes import SpikeBatch
+    >>> batch = SpikeBatch.from_dense(np.eye(3, dtype=int)[None].repeat(2, axis=0))
+    >>> batch.shape, batch.channel, batch[:1].shape
+    ((2, 3, 3), array([0, 1, 2, 0, 1, 2], dtype=int32), (1, 3, 3))
     """
 
     def __post_init__(self) -> None:

@@ -73,6 +73,17 @@ def dense_counts(where: str, spikes: ArrayLike, shape: str) -> NDArray[np.int64]
     ------
     InvalidType, InvalidValue
         If they are none. Networks take counts: the error says how real values become such.
+
+    Examples
+    --------
+    >>> from lava_async.spikes import dense_counts
+    >>> dense_counts("input", [[1.0, 0.0, 2.0]], "(C, T)")
+    array([[1, 0, 2]])
+    >>> dense_counts("input", [[0.5, 0.0]], "(C, T)")
+    Traceback (most recent call last):
+        ...
+    lava_async.errors.InvalidValue: input [0, 0] = 0.5: must be integers in 0 .. 16777215: encode real values as
+    spikes with rate, latency or delta of lava_async.data.encoders
     """
     array = array_of(where, spikes, "biuf", "spike counts")
     if array.ndim != shape.count(",") + 1:

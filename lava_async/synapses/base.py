@@ -23,7 +23,15 @@ OnWeights = Callable[[str, NDArray[Any]], NDArray[Any]]
 
 
 class Fan(NamedTuple):
-    """Synapses of one source neuron: K targets (local), weights, delays in time steps."""
+    """Synapses of one source neuron: K targets (local), weights, delays in time steps.
+
+    Examples
+    --------
+    >>> from lava_async.synapses import Dense
+    >>> fan = Dense(-1, 0, [[80, 1], [90, 2]]).fan_out(0)
+    >>> fan.target, fan.weight, fan.delay
+    (array([0, 1]), array([80, 90]), array([0, 0]))
+    """
 
     target: NDArray[np.int64]
     weight: NDArray[Any]
@@ -40,6 +48,15 @@ class Synapses(ArrayRecord, ABC):
         Index of the layer that emits; ``INPUT`` (-1) for the input channels.
     target : int
         Index of the layer that receives. At or before the source: a recurrent connection.
+
+    Examples
+    --------
+    >>> from lava_async.synapses import Dense, Sparse
+    >>> for synapses in (Dense(-1, 0, [[80, 1], [90, 2]]), Sparse(-1, 0, [0], [1], [90], (2, 2))):
+    ...     print(synapses.n_source, synapses.n_target, synapses.max_delay, synapses.fan_out(0).target)
+    ...
+    2 2 0 [0 1]
+    2 2 0 [1]
     """
 
     source: int
@@ -70,7 +87,14 @@ class Synapses(ArrayRecord, ABC):
 
 
 def weights_of(synapses: Synapses) -> NDArray[Any]:
-    """Return the weights of a set of synapses, in its own shape."""
+    """Return the weights of a set of synapses, in its own shape.
+
+    Examples
+    --------
+    >>> from lava_async.synapses import Dense, weights_of
+    >>> weights_of(Dense(-1, 0, [[80, 1], [90, 2]])).shape
+    (2, 2)
+    """
     found: list[NDArray[Any]] = []
 
     def look(_: str, weights: NDArray[Any]) -> NDArray[Any]:

@@ -35,6 +35,14 @@ class Conv(Synapses):
         Groups of channels that see each other only.
     delay : None, int or (n_source,) int
         Axonal delay of each source neuron, in time steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.synapses import Conv
+    >>> synapses = Conv(-1, 0, np.ones((4, 2, 3, 3)), input_shape=(2, 8, 8), stride=2, padding=1)
+    >>> synapses.output_shape, synapses.n_source, synapses.n_target, synapses.fan_out(0).target
+    ((4, 4, 4), 128, 64, array([ 0, 16, 32, 48]))
     """
 
     weights: NDArray[Any]

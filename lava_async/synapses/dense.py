@@ -25,6 +25,14 @@ class Dense(Synapses):
         Weight of each synapse.
     delay : None, int or (pre,) int
         Axonal delay of each source neuron, in time steps.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Layer, Network
+    >>> from lava_async.synapses import Dense
+    >>> synapses = Dense(source=-1, target=0, weights=[[0.5, 1.0, 0.0]], delay=[0, 2, 0])
+    >>> synapses.n_source, synapses.n_target, synapses.max_delay
+    (3, 1, 2)
     """
 
     weights: NDArray[Any]

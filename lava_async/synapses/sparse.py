@@ -29,6 +29,14 @@ class Sparse(Synapses):
         Number of target and of source neurons.
     delay : (K,) int
         Delay of each synapse in time steps; default 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.synapses import Sparse
+    >>> synapses = Sparse(-1, 0, pre=[0, 2], post=[1, 0], weights=[0.5, 1.0], size=(2, 3))
+    >>> synapses.fan_out(2).target, synapses.n_source, synapses.n_target
+    (array([0]), 3, 2)
     """
 
     pre: NDArray[np.integer[Any]]

@@ -38,6 +38,15 @@ def blocks_of(network: Network, *, learn_decays: bool = False) -> list[Any]:
     ------
     InvalidType, InvalidValue
         If no such blocks are this network, naming the layer and what it has.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, Random
+    >>> from lava_async.training import UnlayeredNetwork, blocks_of
+    >>> network = Network.feedforward([[[80, 2], [90, 4]]], LoihiParams(du=1024, dv=128, vth=70))
+    >>> net = UnlayeredNetwork(blocks_of(network), schedule=Random(group_size=8))
+    >>> net.to_network() == network
+    True
     """
     if name := unknown(network.params, LoihiParams):
         raise InvalidType("network.params", name, "LoihiParams, integers")

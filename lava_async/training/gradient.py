@@ -52,6 +52,14 @@ class Gradient:
         reset as one, so that the gradient of the voltage ignores the reset, as slayer's own gradient does.
     surrogate : ATan, Exponential or alike
         Slope of the threshold.
+
+    Examples
+    --------
+    >>> from lava_async import Random
+    >>> from lava_async.training import Gradient, UnlayeredNetwork, dense_blocks
+    >>> Gradient(credit="delivered", peak=False)
+    Gradient(credit='delivered', peak=False, reset='detached', surrogate=ATan(alpha=2.0))
+    >>> net = UnlayeredNetwork(dense_blocks([4, 3, 2]), schedule=Random(group_size=8), credit="delivered", peak=False)
     """
 
     credit: str = "last"
@@ -117,6 +125,14 @@ class Parameters(NamedTuple):
 
     Fixed-point networks come in slayer's units: states and thresholds are multiples of 1/4096 (Loihi's integers divided
     by 4096), weights of 1/64, and decay keeps whole multiples of 1/4096.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network
+    >>> from lava_async.training.gradient import Parameters
+    >>> parameters = Parameters.of(Network.feedforward([[[2.0, 0.5]]], CubaParams(du=1, dv=0.75, vth=1)))
+    >>> parameters.weights[0], parameters.keep_v
+    (tensor([[2.0000, 0.5000]]), tensor([0.2500]))
     """
 
     weights: tuple[Tensor, ...]
@@ -153,7 +169,16 @@ class Parameters(NamedTuple):
 
 
 class ModelParameters(NamedTuple):
-    """Everything that a run of a network of any models may be differentiated by; as :class:`Parameters`."""
+    """Everything that a run of a network of any models may be differentiated by; as :class:`Parameters`.
+
+    Examples
+    --------
+    >>> from lava_async import AlifParams, CubaParams, Network
+    >>> from lava_async.training.gradient import ModelParameters
+    >>> parameters = ModelParameters.of(Network.feedforward([[[2.0, 0.5]]], CubaParams(du=1, dv=0.75, vth=1)))
+    >>> sorted(parameters.numbers[0])
+    ['bias', 'keep_u', 'keep_v', 'vth']
+    """
 
     weights: tuple[Tensor, ...]
     """One tensor per item of ``network.synapses``, shaped as its weights; complex into resonators."""
@@ -231,7 +256,18 @@ def decayed(x: Tensor, keep: Tensor) -> Tensor:
 
 
 class Run(NamedTuple):
-    """What a batch did."""
+    """What a batch did.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async import Random
+    >>> from lava_async.training import UnlayeredNetwork, dense_blocks
+    >>> net = UnlayeredNetwork(dense_blocks([4, 3, 2]), schedule=Random(group_size=2))
+    >>> run = net.run(torch.ones(8, 4, 5))
+    >>> run.counts.shape, run.forward_steps.shape
+    (torch.Size([8, 5, 5]), (8, 5))
+    """
 
     counts: Tensor
     """(B, N, T) what the neurons sent that were asked for, all by default: spikes, or sums of the payloads of graded

@@ -7,7 +7,15 @@ from typing import Any, Protocol
 
 
 class LabelledSpikes(Protocol):
-    """What is learned from; :class:`lava_async.data.SpikeDataset` is such."""
+    """What is learned from; :class:`lava_async.data.SpikeDataset` is such.
+
+    Examples
+    --------
+    >>> from lava_async.data.digits import digits
+    >>> data = digits("test")
+    >>> data.spikes.shape, data.labels.shape
+    ((355, 200, 10), (355,))
+    """
 
     @property
     def spikes(self) -> Any:
@@ -36,6 +44,12 @@ class Epoch:
     machine : str
         Processor, and instruction sets of the core and of torch (:func:`lava_async.engine.config.machine`): another
         epoch may have run elsewhere.
+
+    Examples
+    --------
+    >>> from lava_async.training import Epoch
+    >>> Epoch(number=1, loss=0.9, accuracy=0.82, spikes_per_sample=310.0, validation=0.86)
+    Epoch(number=1, loss=0.9, accuracy=0.82, spikes_per_sample=310.0, validation=0.86, seconds=0.0, machine='')
     """
 
     number: int
@@ -59,6 +73,17 @@ class Batch:
         Batches that are done, of all in the epoch.
     loss, accuracy, spikes_per_sample : float
         Means over the samples of the epoch so far.
+
+    Examples
+    --------
+    >>> from lava_async import Random
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.training import UnlayeredNetwork, dense_blocks, fit
+    >>> net = UnlayeredNetwork(dense_blocks([200, 16, 10]), schedule=Random(group_size=8))
+    >>> seen = []
+    >>> _ = fit(net, digits("train").subset(range(64)), epochs=1, on_batch=seen.append)
+    >>> [(batch.epoch, batch.number, batch.of) for batch in seen]
+    [(1, 1, 2), (1, 2, 2)]
     """
 
     epoch: int

@@ -55,6 +55,15 @@ class Evaluation:
         With ``Margin``, of timed runs: mean time until the decision, barriers included.
     nanoseconds_per_time_step, nanoseconds_to_first_output : float or None
         Means of timed runs: of a time step, its barrier included, and until its first output neuron emits.
+
+    Examples
+    --------
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.models import load
+    >>> from lava_async.training import evaluate
+    >>> found = evaluate(load("digits_robust"), digits("test"))
+    >>> found.accuracy > 0.9, found.steps_to_first_output < 4, found.nanoseconds_per_time_step
+    (True, True, None)
     """
 
     accuracy: float
@@ -105,6 +114,15 @@ def evaluate(
     ------
     InvalidType, InvalidValue
         If the read-out is unknown, the last block is not read out by counts, or there is not one label per sample.
+
+    Examples
+    --------
+    >>> from lava_async import Layered
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.models import load
+    >>> from lava_async.training import evaluate
+    >>> evaluate(load("digits_robust"), digits("test"), schedule=Layered()).accuracy > 0.9
+    True
     """
     if readout not in READOUTS:
         raise InvalidValue("evaluate: readout", readout, "one of " + ", ".join(READOUTS))

@@ -44,6 +44,14 @@ class CrossEntropy:
     ------
     InvalidType, InvalidValue
         If the scale is not a positive number.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training import CrossEntropy
+    >>> counts = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])  # one sample, two outputs, two time steps
+    >>> CrossEntropy(scale=1.0)(counts, torch.tensor([0]))
+    tensor(0.1269)
     """
 
     scale: float | None = None
@@ -122,6 +130,14 @@ class SpikeRate:
     ------
     InvalidType, InvalidValue
         If a rate is no such number.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training import SpikeRate
+    >>> counts = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
+    >>> SpikeRate(true_rate=0.5, false_rate=0.0)(counts, torch.tensor([0]))
+    tensor(0.)
     """
 
     true_rate: float = 0.5
@@ -151,6 +167,14 @@ class SpikeMax:
     ------
     InvalidValue
         If there is no such mode.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training import SpikeMax
+    >>> counts = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])
+    >>> SpikeMax()(counts, torch.tensor([0]))
+    tensor(0.3133)
     """
 
     mode: str = "softmax"
@@ -185,6 +209,14 @@ class MultiLabel:
         Of the counts.
     rate : float
         An output says yes when it emits more than this many spikes per time step.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training import MultiLabel
+    >>> counts = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])
+    >>> MultiLabel()(counts, torch.tensor([[1.0, 0.0]]))
+    tensor(0.4814)
     """
 
     scale: float = 0.5
@@ -209,6 +241,14 @@ class Regression:
     ----------
     scale : float
         Value of a spike in units of the targets.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training import Regression
+    >>> counts = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])
+    >>> Regression(scale=0.5)(counts, torch.tensor([[1.0, 0.5]]))
+    tensor(0.1250)
     """
 
     scale: float = 1.0
@@ -244,7 +284,15 @@ def _like(output: Tensor, labels: Tensor) -> Tensor:
 
 
 def needs_classes(loss: Loss) -> bool:
-    """Tell whether a loss needs classes, integers (B,), as labels."""
+    """Tell whether a loss needs classes, integers (B,), as labels.
+
+    Examples
+    --------
+    >>> from lava_async.training import CrossEntropy, Regression
+    >>> from lava_async.training.losses import needs_classes
+    >>> needs_classes(CrossEntropy()), needs_classes(Regression())
+    (True, False)
+    """
     return bool(getattr(loss, "classes", False))
 
 
@@ -260,6 +308,15 @@ def score(loss: Loss, output: Tensor, labels: Tensor) -> float:
     labels : Tensor
         Classes (B,) of integers: a sample scores 1 if the output of its class spiked most. Anything else, for a loss
         without method `score`: minus the loss.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training import CrossEntropy
+    >>> from lava_async.training.losses import score
+    >>> counts = torch.tensor([[[1.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]]])
+    >>> score(CrossEntropy(), counts, torch.tensor([0, 0]))
+    1.0
     """
     if hasattr(loss, "score"):
         return float(loss.score(output, labels).sum())
@@ -299,6 +356,14 @@ def with_class_weights(loss: Loss, wanted: str | Sequence[float], labels: NDArra
     ------
     InvalidValue, InvalidType
         If the loss has none, or these are no such weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.training import CrossEntropy
+    >>> from lava_async.training.losses import with_class_weights
+    >>> with_class_weights(CrossEntropy(), "balanced", np.array([0, 0, 0, 1]), n_outputs=2)
+    CrossEntropy(scale=None, class_weights=(0.6666666666666666, 2.0))
     """
     if not isinstance(loss, CrossEntropy):
         raise InvalidType("fit.class_weights", wanted, "left out: they are for the cross-entropy; weight your own loss")
@@ -326,6 +391,14 @@ def activity_weights(network: Network, penalty: float | Sequence[float]) -> Tens
     ------
     InvalidType, InvalidValue
         If these are no numbers, or there are not as many of them as layers.
+
+    Examples
+    --------
+    >>> from lava_async import CubaParams, Network
+    >>> from lava_async.training.losses import activity_weights
+    >>> network = Network.feedforward([[[1.0], [1.0]], [[1.0, 1.0]]], CubaParams(du=1, dv=1, vth=1))
+    >>> activity_weights(network, 0.5), activity_weights(network, [0.5, 0.25])
+    (tensor([0.5000, 0.5000, 0.0000]), tensor([0.5000, 0.5000, 0.2500]))
     """
     weights = torch.zeros(network.n_neurons)
     numbers = array_of("penalty", penalty, "iuf", "numbers").astype(np.float64)

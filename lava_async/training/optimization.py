@@ -26,7 +26,16 @@ COSINE, CONSTANT = "cosine", "constant"
 
 
 def default_learning_rate(network: UnlayeredNetwork) -> float:
-    """Return the learning rate of Adam, by mean threshold; a tenth of it for blocks of a trained network."""
+    """Return the learning rate of Adam, by mean threshold; a tenth of it for blocks of a trained network.
+
+    Examples
+    --------
+    >>> from lava_async import Random
+    >>> from lava_async.training import UnlayeredNetwork, dense_blocks
+    >>> from lava_async.training.optimization import default_learning_rate
+    >>> default_learning_rate(UnlayeredNetwork(dense_blocks([4, 3, 2]), schedule=Random(group_size=8)))
+    0.02
+    """
     learned = any(getattr(block, "learned", False) for block in network.blocks)
     thresholds = network.thresholds.double()
     fires = thresholds < LIMIT / STATE_SCALE  # A layer whose voltage is read out has a threshold beyond.
@@ -35,13 +44,27 @@ def default_learning_rate(network: UnlayeredNetwork) -> float:
 
 
 def optimizers() -> dict[str, type[torch.optim.Optimizer]]:
-    """Return the optimizers of torch by name: those that take gradients of dense weights, one step at a time."""
+    """Return the optimizers of torch by name: those that take gradients of dense weights, one step at a time.
+
+    Examples
+    --------
+    >>> from lava_async.training.optimization import optimizers
+    >>> {"Adam", "AdamW", "SGD"} <= {kind.__name__ for kind in optimizers().values()}
+    True
+    """
     left_out = ("Optimizer", "LBFGS", "SparseAdam")  # LBFGS wants a function; SparseAdam sparse gradients
     return {name: found for name, found in _classes(torch.optim, torch.optim.Optimizer).items() if name not in left_out}
 
 
 def optimizer_options(where: str, name: str) -> list[str]:
-    """Return what the optimizer of a name takes besides parameters and ``lr``; errors call it `where`."""
+    """Return what the optimizer of a name takes besides parameters and ``lr``; errors call it `where`.
+
+    Examples
+    --------
+    >>> from lava_async.training.optimization import optimizer_options
+    >>> "momentum" in optimizer_options("fit", "SGD")
+    True
+    """
     known = optimizers()
     taken = inspect.signature(known[_known(where, known, name)]).parameters
     return [option for option in list(taken)[1:] if option != "lr"]
@@ -69,6 +92,14 @@ def make_optimizer(
     ------
     InvalidValue, InvalidType
         If there is no such optimizer, or it takes no such option.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training.optimization import make_optimizer
+    >>> optimizer = make_optimizer("fit", "adamw", [torch.nn.Parameter(torch.ones(1))], 0.01, {"weight_decay": 0.1})
+    >>> type(optimizer).__name__, optimizer.param_groups[0]["weight_decay"]
+    ('AdamW', 0.1)
     """
     made: torch.optim.Optimizer = _make(where, optimizers(), name, groups, {"lr": learning_rate, **(options or {})})
     return made
@@ -95,6 +126,19 @@ class Rates:
     ------
     InvalidValue, InvalidType
         If there is no such scheduler, it takes no such option, or was made for another optimizer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training.optimization import Rates
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    >>> rates = Rates(optimizer, "cosine", None, lambda: (2, 5))  # 2 epochs of 5 batches
+    >>> for _ in range(5):
+    ...     optimizer.step()
+    ...     rates.end_batch()
+    ...
+    >>> [round(rate, 3) for rate in rates.values()]
+    [0.05]
     """
 
     def __init__(

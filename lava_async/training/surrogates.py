@@ -20,7 +20,15 @@ from lava_async.registry import Registry
 
 
 class Surrogate(Protocol):
-    """What gradient engines ask of a surrogate."""
+    """What gradient engines ask of a surrogate.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training import ATan
+    >>> ATan().derivative(torch.tensor([0.0])), ATan(torch.tensor([1.0, 2.0])).part(slice(1, 2)).alpha
+    (tensor([1.]), tensor([2.]))
+    """
 
     def derivative(self, x: Tensor) -> Tensor:
         """Return the slope at x = v - threshold, of shape (..., N)."""
@@ -37,6 +45,13 @@ class ATan:
     ----------
     alpha : float or (N,) tensor
         Sharpness, > 0, per unit of the voltage; networks take 1.2 / threshold by default.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training import ATan
+    >>> ATan(alpha=2.0).derivative(torch.tensor([0.0, 0.5]))
+    tensor([1.0000, 0.2884])
     """
 
     alpha: float | Tensor = 2.0
@@ -62,6 +77,13 @@ class Exponential:
         Width, > 0, in units of the threshold. A slayer neuron has ``100 * neuron.tau_rho``.
     scale : float or (N,) tensor
         Area under the slope, > 0. A slayer neuron has ``0.1 * neuron.scale_rho``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training import Exponential
+    >>> Exponential(tau=0.5).derivative(torch.tensor([0.0, 0.5]))
+    tensor([1.0000, 0.3679])
     """
 
     tau: float | Tensor
@@ -87,6 +109,13 @@ class PerLayer:
     ----------
     parts : tuple of (int, Surrogate)
         The number of neurons of each layer, and their surrogate.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training.surrogates import ATan, Exponential, PerLayer
+    >>> PerLayer(((2, ATan()), (1, Exponential(tau=0.5)))).derivative(torch.zeros(1, 3))
+    tensor([[1., 1., 1.]])
     """
 
     parts: tuple[tuple[int, Surrogate], ...]
@@ -142,13 +171,26 @@ def exponential(tau: float = 0.5, area: float = 1.0) -> Exponential:
         Width, > 0.
     area : float
         Area under it, > 0.
+
+    Examples
+    --------
+    >>> from lava_async.training.surrogates import exponential
+    >>> exponential(tau=0.25)
+    Exponential(tau=0.25, scale=1.0)
     """
     _positive("exponential.area", area)
     return Exponential(tau, area)
 
 
 def slayer() -> Literal["slayer"]:
-    """Return what stands for the blocks' own surrogate."""
+    """Return what stands for the blocks' own surrogate.
+
+    Examples
+    --------
+    >>> from lava_async.training.surrogates import slayer
+    >>> slayer()
+    'slayer'
+    """
     return "slayer"
 
 
@@ -163,7 +205,15 @@ def _per_threshold(alpha: float, thresholds: Tensor) -> ATan:
 
 
 def default_surrogate(thresholds: Tensor) -> ATan:
-    """Return the surrogate that networks take by default, as wide as the thresholds (N,) of their neurons."""
+    """Return the surrogate that networks take by default, as wide as the thresholds (N,) of their neurons.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training.surrogates import default_surrogate
+    >>> default_surrogate(torch.tensor([0.5, 1.0])).alpha
+    tensor([2.4000, 1.2000])
+    """
     return _per_threshold(defaults.ALPHA, thresholds)
 
 

@@ -101,6 +101,19 @@ class Trainer:
     ------
     InvalidValue, InvalidType
         If an argument cannot be used.
+
+    Examples
+    --------
+    >>> from lava_async import Random
+    >>> from lava_async.data.digits import digits
+    >>> from lava_async.training import Trainer, UnlayeredNetwork, dense_blocks
+    >>> net = UnlayeredNetwork(dense_blocks([200, 16, 10]), schedule=Random(group_size=8))
+    >>> trainer = Trainer(net, digits("train").subset(range(64)), epochs=1)
+    >>> _ = trainer.run()
+    >>> trainer.epochs = 2
+    >>> _ = trainer.run()  # goes on
+    >>> [epoch.number for epoch in trainer.history]
+    [1, 2]
     """
 
     def __init__(

@@ -23,6 +23,12 @@ class LayerType(ArrayRecord, ABC):
     ----------
     shape : tuple of int
         Shape of what it sends on, ``(n,)`` or C, H, W.
+
+    Examples
+    --------
+    >>> from lava_async.netx.layers import LAYER_TYPES
+    >>> LAYER_TYPES["flatten"].__name__, LAYER_TYPES["dense_rec"].__name__
+    ('FlattenLayer', 'RecurrentLayer')
     """
 
     shape: tuple[int, ...]

@@ -32,6 +32,14 @@ def read_neuron(node: H5Group, channels: int, kinds: tuple[type[NeuronKind], ...
     ------
     NetxError
         If it is of another kind, or malformed.
+
+    Examples
+    --------
+    >>> from lava_async import LoihiParams, Network, hdf5, netx
+    >>> from lava_async.netx.neurons import read_neuron
+    >>> netx.save(Network.feedforward([[[80], [90]]], LoihiParams(du=1023, dv=128, vth=70)), "one.net")
+    >>> read_neuron(hdf5.read("one.net").group("layer").group("1").group("neuron"), channels=2)
+    CubaNeuron(i_decay=1024, v_decay=128, threshold=70)
     """
     # netx's README and slayer take CUBA if no type is given.
     name = node.text("type") if "type" in node else CubaNeuron.types[0]

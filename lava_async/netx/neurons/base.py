@@ -22,7 +22,18 @@ MOST_THRESHOLD = 2**25 - 1
 
 
 class NeuronKind(ArrayRecord, ABC):
-    """The neuron group of a layer: parameters in the words of the file format, each one number or one per channel."""
+    """The neuron group of a layer: parameters in the words of the file format, each one number or one per channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.netx.neurons import KINDS, CubaNeuron
+    >>> CubaNeuron in KINDS
+    True
+    >>> neuron = CubaNeuron(i_decay=np.array(1024), v_decay=np.array(128), threshold=np.array(80))
+    >>> neuron.params(2, bias=np.zeros(2, int)).vth
+    array([80, 80])
+    """
 
     types: ClassVar[tuple[str, ...]]
     """The type strings that stand for it, the one that is written first."""
@@ -117,6 +128,18 @@ def read_bias(node: H5Group, n: int) -> NDArray[np.int64] | None:
     ------
     NetxError
         If there are neither 1 nor n of them, or one is out of range.
+
+    Examples
+    --------
+    >>> import h5py
+    >>> import numpy as np
+    >>> from lava_async import hdf5
+    >>> from lava_async.netx.neurons import read_bias
+    >>> with h5py.File("layer.net", "w") as file:
+    ...     file["bias"] = np.array([3])
+    ...
+    >>> read_bias(hdf5.read("layer.net"), n=2)
+    array([3, 3])
     """
     if "bias" not in node:
         return None

@@ -45,6 +45,14 @@ class CubaNeuron(NeuronKind):
         What current and voltage lose per time step, of 4096.
     threshold : int () or (channels,)
         Threshold before the shift by 6 bits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lava_async.netx.neurons import CubaNeuron
+    >>> neuron = CubaNeuron(i_decay=np.array(1024), v_decay=np.array(128), threshold=np.array(80))
+    >>> neuron.fields()
+    {'iDecay': array(1024), 'vDecay': array(128), 'vThMant': array(80), 'refDelay': 1, 'gradedSpike': False}
     """
 
     i_decay: NDArray[np.int64]

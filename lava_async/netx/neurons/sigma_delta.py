@@ -98,7 +98,14 @@ class SigmaNeuron(Differences):
 
 
 class DeltaNeuron(Differences):
-    """Neurons of the input, which send by how much it has changed: Lava's Delta."""
+    """Neurons of the input, which send by how much it has changed: Lava's Delta.
+
+    Examples
+    --------
+    >>> from lava_async.netx.neurons.sigma_delta import DeltaNeuron
+    >>> DeltaNeuron(threshold=64)
+    DeltaNeuron(threshold=64)
+    """
 
     def params(self, n: int, bias: NDArray[np.int64] | None) -> LoihiDeltaParams:  # noqa: D102
         return LoihiDeltaParams(np.full(n, self.threshold << EXP), weight_exp=np.full(n, EXP))

@@ -72,6 +72,14 @@ class AsyncNeurons(CheckedProcess):
     ------
     InvalidValue, InvalidType
         If an argument cannot be used; when the network is compiled, if a fixed-point model was chosen for floats.
+
+    Examples
+    --------
+    >>> import lava_async  # before Lava
+    >>> from lava_async.proc.async_neurons.process import AsyncLIFRefractory, AsyncNeurons
+    >>> lif = AsyncLIFRefractory(shape=(2,), du=4095, dv=0, vth=29, refractory_period=2, steps_per_bin=4, offset=1)
+    >>> isinstance(lif, AsyncNeurons), lif.a_in.shape, lif.s_out.shape
+    (True, (2,), (2,))
     """
 
     input_names: ClassVar[tuple[str, ...]] = ("a_in",)
@@ -139,6 +147,14 @@ class AsyncLIFRefractory(AsyncNeurons):
     Parameters as of :class:`AsyncNeurons`, and as of :class:`~lava_async.proc.async_lif.process.AsyncLIF`: du, dv, vth,
     bias_mant, bias_exp. `refractory_period` (int, at least 1): a neuron that fires in a time step is held in so many
     time steps after it. Lava has it in floating point, this also in integers.
+
+    Examples
+    --------
+    >>> import lava_async  # before Lava
+    >>> from lava_async.proc.async_neurons.process import AsyncLIFRefractory
+    >>> lif = AsyncLIFRefractory(shape=(2,), du=4095, dv=0, vth=29, refractory_period=2)
+    >>> lif.a_in.shape, lif.v.shape
+    ((2,), (2,))
     """
 
     var_names: ClassVar[dict[str, str]] = {"u": "u", "v": "v"}
@@ -173,6 +189,14 @@ class AsyncATRLIF(AsyncNeurons):
     Parameters as of :class:`AsyncNeurons`; delta_i, delta_v, delta_theta, delta_r, theta_0, theta_step, bias_mant,
     bias_exp as of Lava's ATRLIF, whose fixed point takes decays as fractions, in 4096ths, and adds one to that of the
     current. Vars i, v, theta and r as there.
+
+    Examples
+    --------
+    >>> import lava_async  # before Lava
+    >>> from lava_async.proc.async_neurons.process import AsyncATRLIF
+    >>> neurons = AsyncATRLIF(shape=(2,), delta_theta=0.25, theta_0=29, theta_step=5)
+    >>> neurons.theta.shape, neurons.s_out.shape
+    ((2,), (2,))
     """
 
     var_names: ClassVar[dict[str, str]] = {"u": "i", "v": "v", "theta": "theta", "rho": "r"}
@@ -242,6 +266,14 @@ class AsyncSigmaDelta(AsyncNeurons):
     Parameters as of :class:`AsyncNeurons`; vth, bias, act_mode (0: unit, 1: relu), spike_exp and state_exp as of Lava's
     SigmaDelta: in fixed point, vth and bias are shifted by both exponents, and what is sent is shifted back by
     `state_exp`, which must be 6. Vars sigma, and sent: what the receivers believe.
+
+    Examples
+    --------
+    >>> import lava_async  # before Lava
+    >>> from lava_async.proc.async_neurons.process import AsyncSigmaDelta
+    >>> neurons = AsyncSigmaDelta(shape=(2,), vth=4, act_mode=1, state_exp=6)
+    >>> neurons.sigma.shape, neurons.s_out.shape
+    ((2,), (2,))
     """
 
     var_names: ClassVar[dict[str, str]] = {"sigma": "sigma", "sent": "sent"}
@@ -278,6 +310,13 @@ class AsyncDelta(AsyncNeurons):
     Parameters as of :class:`AsyncNeurons`; vth, spike_exp and state_exp as of Lava's Delta: in fixed point, input and
     vth are shifted by both exponents, and what is sent is shifted back by `state_exp`, which must be 6. The input of a
     time step is all that arrives in its forward steps.
+
+    Examples
+    --------
+    >>> import lava_async  # before Lava
+    >>> from lava_async.proc.async_neurons.process import AsyncDelta
+    >>> AsyncDelta(shape=(2,), vth=4, state_exp=6).s_out.shape
+    (2,)
     """
 
     var_names: ClassVar[dict[str, str]] = {"x": "x", "sent": "sent"}
@@ -300,6 +339,14 @@ class AsyncRF(AsyncNeurons):
 
     Parameters as of :class:`AsyncNeurons`; period, alpha, vth, state_exp and decay_bits as of Lava's RF; in fixed point
     these are 6 and 12. Ports a_real_in and a_imag_in, Vars real and imag as there.
+
+    Examples
+    --------
+    >>> import lava_async  # before Lava
+    >>> from lava_async.proc.async_neurons.process import AsyncRF
+    >>> neurons = AsyncRF(shape=(2,), period=10, alpha=0.1, vth=1.0)
+    >>> neurons.a_real_in.shape, neurons.imag.shape
+    ((2,), (2,))
     """
 
     input_names: ClassVar[tuple[str, ...]] = ("a_real_in", "a_imag_in")
@@ -334,7 +381,15 @@ class AsyncRF(AsyncNeurons):
 
 
 class AsyncRF_IZ(AsyncRF):  # noqa: N801 (Lava's name)
-    """Resonate and fire neurons with a threshold and a reset: Lava's RF_IZ; parameters as of :class:`AsyncRF`."""
+    """Resonate and fire neurons with a threshold and a reset: Lava's RF_IZ; parameters as of :class:`AsyncRF`.
+
+    Examples
+    --------
+    >>> import lava_async  # before Lava
+    >>> from lava_async.proc.async_neurons.process import AsyncRF_IZ
+    >>> AsyncRF_IZ(shape=(2,), period=10, alpha=0.1, vth=1.0).real.shape
+    (2,)
+    """
 
     variant: ClassVar[str] = "rf_iz"
 

@@ -70,6 +70,12 @@ def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: 
     ------
     InvalidType, InvalidValue
         If a block is of an unknown type, has a feature that cannot be run, or does not fit what reaches it.
+
+    Examples
+    --------
+    >>> from lava_async.training.blocks import adapt, dense_blocks
+    >>> [type(each).__name__ for each in adapt(dense_blocks([4, 3, 2]), [], None)]
+    ['DenseBlock', 'DenseBlock']
     """
     if not blocks:
         raise InvalidValue("blocks", blocks, "at least one block")

@@ -23,7 +23,14 @@ from lava_async.training.surrogates import Exponential
 
 
 def slayer() -> Any:
-    """Import lava-dl's slayer, which takes seconds."""
+    """Import lava-dl's slayer, which takes seconds.
+
+    Examples
+    --------
+    >>> from lava_async.training.blocks.base import slayer
+    >>> hasattr(slayer().block, "cuba")
+    True
+    """
     with needs("train", "slayer"):
         from lava.lib.dl import slayer as imported
     return imported
@@ -48,6 +55,13 @@ class Block(ABC):
         What it takes, one after another along the channels.
     index : int
         Index of the layer that its neurons are, if it has any.
+
+    Examples
+    --------
+    >>> from lava_async.training.blocks import adapt, dense_blocks
+    >>> first, second = adapt(dense_blocks([4, 3, 2]), [], None)
+    >>> first.where, [stream.shape for stream in first.outputs], [stream.shape for stream in second.sources]
+    ('blocks[0] (Dense)', [(3,)], [(3,)])
     """
 
     name: ClassVar[str]
@@ -110,6 +124,13 @@ class NeuronBlock(Block):
     and one of ``f w`` that takes one time step more, where f is 0. Forward nothing changes; backward the chain rule
     gives that derivative. The synapse of weight 0 counts as a synapse in the sense of section 6 of the semantics: it
     touches its target in forward step 0.
+
+    Examples
+    --------
+    >>> from lava_async.training.blocks import adapt, dense_blocks
+    >>> block = adapt(dense_blocks([4, 3, 2]), [], None)[0]
+    >>> block.shape_of_neurons(), [tuple(weights.shape) for weights in block.weights(learning=False)]
+    ((3,), [(3, 4)])
     """
 
     kind: ClassVar[str]

@@ -49,6 +49,14 @@ class Family(ABC):
         What errors call the block.
     neuron : slayer neuron
         Whose parameters stay its own.
+
+    Examples
+    --------
+    >>> from lava_async.training.blocks import dense_blocks
+    >>> from lava_async.training.blocks.families import CubaFamily
+    >>> family = CubaFamily("net.blocks[0]", dense_blocks([4, 3])[0].neuron)
+    >>> {name: tuple(each.shape) for name, each in family.numbers(3).items()}
+    {'keep_u': (3,), 'keep_v': (3,), 'vth': (3,), 'bias': (3,)}
     """
 
     name: ClassVar[str]
@@ -160,7 +168,15 @@ def _scales(model: type[NeuronModel], training: Any, numbers: dict[str, Tensor])
 
 
 def quantized_keep(decay: Tensor) -> Tensor:
-    """Return what a decay leaves as slayer runs it: whole multiples of 1/4096, straight through for the gradient."""
+    """Return what a decay leaves as slayer runs it: whole multiples of 1/4096, straight through for the gradient.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lava_async.training.blocks.families import quantized_keep
+    >>> quantized_keep(torch.tensor([1024.0, 100.4])) * 4096
+    tensor([3072., 3996.])
+    """
     return 1 - on_grid(decay)
 
 

@@ -11,7 +11,17 @@ from lava_async.training.blocks.base import Block
 
 
 class ReadOut(Block):
-    """A block that sends no spikes; with what stands behind it, it makes the answer of the network."""
+    """A block that sends no spikes; with what stands behind it, it makes the answer of the network.
+
+    Examples
+    --------
+    >>> from lava.lib.dl import slayer
+    >>> from lava_async.training.blocks import ReadOut, adapt, dense_blocks
+    >>> average = slayer.block.cuba.Affine({"threshold": 1, "current_decay": 1, "voltage_decay": 1}, 3, 2)
+    >>> last = adapt([*dense_blocks([4, 3]), average], [], None)[-1]
+    >>> isinstance(last, ReadOut), last.n_answers
+    (True, 2)
+    """
 
     @abstractmethod
     def read(self, before: Tensor, counts: Sequence[Tensor]) -> Tensor:

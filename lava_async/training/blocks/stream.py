@@ -17,7 +17,14 @@ Delay = NDArray[Any] | None
 
 
 class SpikeStream(NamedTuple):
-    """Spikes on their way from one block to the next."""
+    """Spikes on their way from one block to the next.
+
+    Examples
+    --------
+    >>> from lava_async.training.blocks import SpikeStream
+    >>> SpikeStream(layer=-1, shape=(2, 10, 10)).size
+    200
+    """
 
     layer: int
     """The layer that emits them; ``INPUT`` (-1) for the input channels."""
