@@ -1,6 +1,7 @@
 """The tutorials run, say first what the reader will know, and are stored with the outputs that they have."""
 
 import importlib.util
+import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -49,6 +50,21 @@ def test_the_address_of_the_repository_is_in_one_place_and_makes_the_links(openi
     del project["project"]["urls"]
     (install,) = (cell.source for cell in opening.cells("tutorial01.ipynb", project))
     assert '"lava-async[all]"' in install
+
+
+def test_binder_installs_what_the_first_cell_installs(opening):
+    """With the repository that Binder has at hand in the place of its address."""
+    binder = ROOT / ".binder"
+    project = opening.metadata()
+    (install,) = (cell.source for cell in opening.cells("tutorial01.ipynb", project) if "%pip" in cell.source)
+    package, lava = re.findall(r"%pip install --quiet (.*)$", install, re.MULTILINE)
+    (wanted,) = [line for line in (binder / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
+    assert wanted == "." + re.search(r"\[\w+\]", package)[0]
+    assert f"pip install --no-cache-dir {lava}\n" in (binder / "postBuild").read_text()
+    assert os.access(binder / "postBuild", os.X_OK)
+    version = (binder / "runtime.txt").read_text().strip().removeprefix("python-")
+    assert f"Programming Language :: Python :: {version}" in project["project"]["classifiers"]
+    assert not re.search(r"https?://", "".join(path.read_text() for path in binder.iterdir()))
 
 
 def code(notebook):
