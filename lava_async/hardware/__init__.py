@@ -15,8 +15,9 @@ from lava_async.hardware import machine, summary
 from lava_async.hardware.cost import GROUPS, Cost, Entry, cost, operations_per_core
 from lava_async.hardware.limits import Check, Fit, check
 from lava_async.hardware.lockstep import lockstep_ticks
-from lava_async.hardware.mapping import Hops, Load, Mapping, place
+from lava_async.hardware.mapping import Hops, Load, Mapping
 from lava_async.hardware.numbering import renumber
+from lava_async.hardware.placing import place
 from lava_async.hardware.report import core_rows, hop_rows
 
 __all__ = [

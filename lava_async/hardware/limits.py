@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from lava_async.chips.targets import Limit, Range, Target
 from lava_async.display import Brief
-from lava_async.hardware.mapping import Mapping, place
+from lava_async.hardware.mapping import Mapping
+from lava_async.hardware.placing import place
 from lava_async.network import Network
 from lava_async.neurons import LoihiParams, unknown
 

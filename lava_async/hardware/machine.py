@@ -10,7 +10,8 @@ from lava_async.chips.presets import Preset, Price, preset_of
 from lava_async.chips.targets import TARGETS
 from lava_async.engine import Machine
 from lava_async.errors import InvalidValue
-from lava_async.hardware.mapping import Mapping, place, tile_axes
+from lava_async.hardware.mapping import Mapping, tile_axes
+from lava_async.hardware.placing import place
 from lava_async.network import Network
 from lava_async.schedules.timed import Timed, Times
 

@@ -11,7 +11,8 @@ import numpy as np
 from lava_async.nir.equations import INTEGRATORS
 from lava_async.nir.errors import NirError
 from lava_async.nir.graph import Graph, brief
-from lava_async.nir.paths import MOST_NEURONS, Path, step
+from lava_async.nir.paths import MOST_NEURONS, Path
+from lava_async.nir.steps import step
 
 NEURONS = ("CubaLIF", "IF", "LIF", *INTEGRATORS)
 BETWEEN = ("Affine", "AvgPool2d", "Conv2d", "Delay", "Flatten", "Identity", "Linear", "SumPool2d")
