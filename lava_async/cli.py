@@ -140,7 +140,7 @@ def _complete(parser: Parser) -> None:
 def build_parser() -> Parser:
     """Return the parser of all commands."""
     parser = Parser(
-        prog="lava-async", description=lava_async.__doc__, epilog="lava-async COMMAND --help tells more about each."
+        prog="lava-async", description=lava_async.__doc__, epilog="lava-async COMMAND --help has the details."
     )
     parser.add_argument("--version", action="version", version=f"lava-async {lava_async.__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
@@ -157,7 +157,7 @@ def build_parser() -> Parser:
         form.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
         if command.rows:
             form.add_argument("--csv", action="store_true", help=f"print them as CSV on stdout, {command.rows}")
-        sub.add_argument("-v", "--verbose", action="store_true", help="show log messages, and errors with their trace")
+        sub.add_argument("-v", "--verbose", action="store_true", help="show log messages, and errors with tracebacks")
     return parser
 
 

@@ -13,7 +13,7 @@ GAIN = 2.0
 THRESHOLD = 1.0
 """Of neurons, in slayer's units. The grid of 8-bit weights has steps of 1/32 and ends at 4 in the same units."""
 THRESHOLD_FACTORS = 1.0, 1.4, 3.0
-"""Of the first layer, of all others and of the output, in the recipe for the times of a chip (`docs/training.md`)."""
+"""Of the first layer, of all others and of the output, in the recipe for the timing of a chip (`docs/training.md`)."""
 CURRENT_DECAY, VOLTAGE_DECAY = 1.0, 0.2
 """Parts that a time step takes of the current and of the voltage."""
 ALPHA = 1.2

@@ -257,7 +257,7 @@ def ps_to_end(run: BatchResult) -> NDArray[np.int64]:
     [True, True]
     """
     if run.step_ps is None:
-        raise InvalidValue("ps_to_end.run", "not timed", "a run at the times of a chip: Timed()")
+        raise InvalidValue("ps_to_end.run", "not timed", "a run under the timing of a chip: Timed()")
     total = run.step_ps.sum(axis=1)
     if run.decided_ps is None or run.decided is None:
         return np.asarray(total, np.int64)

@@ -165,6 +165,13 @@ def test_contributing_names_files_that_are_there():
         assert (ROOT / name).exists(), name
 
 
+def test_contributing_has_ten_rows_of_commands_that_are_there():
+    rows = re.findall(r"^\| (`make .*?) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert len(rows) == 10
+    assert {name for row in rows for name in re.findall(r"make ([a-z]+)", row)} <= targets
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda p: p.stem)
 def test_workflows_call_what_is_there(path):
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)

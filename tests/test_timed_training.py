@@ -1,4 +1,4 @@
-"""Training at the times of a chip: it runs as the simulation does, and its gradient is that of plain torch."""
+"""Training under the timing of a chip: it runs as the simulation does, and its gradient is that of plain torch."""
 
 from __future__ import annotations
 

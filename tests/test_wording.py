@@ -7,7 +7,7 @@ import io
 import json
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -54,23 +54,39 @@ INSTEAD = {
     r"\bFor people\.": "for terminals, display name",
     r"\bthe way back\b": "the backward pass",
     r"\bis there already\b": "existing",
+    r"\bat the times of (a|the|its) chip\b": "under the timing of a chip",
+    r"\b(mends|is worth|side by side on) (that|more of them)\b": "repairs, in parallel",
 }
 """Words that a reader who knows PyTorch and Lava would stumble over, and what to say instead."""
 
 
+def paragraphs(lines: Iterable[str], first: int = 1) -> Iterator[tuple[int, str]]:
+    """Yield paragraphs as one line each, with the number of their first line; rows of tables are paragraphs."""
+    start, words = first, ""
+    for number, line in enumerate(lines, start=first):
+        text = line.strip()
+        if not text or text.startswith("|"):
+            yield start, words
+            yield number, text
+            words = ""
+        else:
+            start, words = (start, f"{words} {text}") if words else (number, text)
+    yield start, words
+
+
 def said(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield line numbers and texts: of a page all of it, of a module its strings and comments."""
+    """Yield line numbers and paragraphs: of a page all of it, of a module its strings and comments."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
-        cells = json.loads(text)["cells"]
-        yield from enumerate((line for cell in cells for line in "".join(cell["source"]).splitlines()), start=1)
+        for cell in json.loads(text)["cells"]:
+            yield from paragraphs("".join(cell["source"]).splitlines())
         return
     if path.suffix != ".py":
-        yield from enumerate(text.splitlines(), start=1)
+        yield from paragraphs(text.splitlines())
         return
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from enumerate(node.value.splitlines(), start=node.lineno)
+            yield from paragraphs(node.value.splitlines(), node.lineno)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string

@@ -1,8 +1,8 @@
 """Calibration: thresholds that are raised after training, for the order in which a network will run.
 
-At the times of a chip a neuron is checked after every message. Part of its input can exceed a threshold that all of it
-would not, and then the neuron has fired, and is refractory. Higher thresholds keep it from that. No weight changes and
-nothing is trained: a few factors are chosen on validation samples, one per layer or one for several.
+Under the timing of a chip a neuron is checked after every message. Part of its input can exceed a threshold that all of
+it would not; then the neuron has fired and is refractory. Higher thresholds prevent that. No weight changes and nothing
+is trained: a few factors are chosen on validation samples, one per layer or one for several.
 
 ::
 

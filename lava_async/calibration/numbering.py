@@ -1,4 +1,4 @@
-"""A search of the numbers of neurons inside their layers, which decide which is heard first at the times of a chip."""
+"""A search for numbers of the neurons in their layers, which decide which spike is first under the timing of a chip."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def search_numbering(
     progress: bool = False,
     on_point: Callable[[Point], None] | None = None,
 ) -> Numbering:
-    """Look for numbers of hidden neurons that are better at the times of a chip; nothing changes under layers.
+    """Look for numbers of hidden neurons that are better under the timing of a chip; nothing changes under layers.
 
     In each move two neurons of a layer change places, or one moves to another place and those between make room. A
     move that makes the network no worse is kept. Layers that convolutions lead into or out of, and the layers of the

@@ -77,7 +77,7 @@ class Objective:
         if self.goal == "accuracy":
             return accuracy, -operations
         if self.goal == "nanoseconds" and nanoseconds is None:
-            raise InvalidValue("Objective.goal", self.goal, "used with the times of a chip: Timed()")
+            raise InvalidValue("Objective.goal", self.goal, "used with the timing of a chip: Timed()")
         cost = operations if self.goal == "operations" else nanoseconds
         return (1.0, -float(cost or 0)) if accuracy >= (self.at_least or 0) else (0.0, accuracy)
 

@@ -31,7 +31,7 @@ class Point:
     operations : float
         Synaptic operations until the decision, of samples that end up correct, under the rule of the objective.
     nanoseconds : float or None
-        The same at the times of a chip; None if the execution is not timed.
+        The same under the timing of a chip; None if the execution is not timed.
     score : tuple of float
         What the search makes large.
 

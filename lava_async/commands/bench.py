@@ -23,7 +23,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
     add("--suite", "what to measure", choices=[*SUITES, "all"], default="forward")
     add("--repeats", "measured rounds", type=whole(1), default=7, metavar="N")
-    add("--threads", "threads of every contender", type=whole(1), default=1, metavar="N")
+    add("--threads", "threads of every implementation", type=whole(1), default=1, metavar="N")
 
 
 def _run(args: Namespace) -> Report:
@@ -94,5 +94,5 @@ COMMAND = Command(
     "  lava-async bench --threads 2 --csv     on two threads, as a table for a spreadsheet",
     _arguments,
     _run,
-    rows="a row per contender",
+    rows="a row per implementation",
 )

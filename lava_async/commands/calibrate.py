@@ -49,7 +49,7 @@ def _arguments(parser: ArgumentParser) -> None:
         help="accuracy at the end or at the first output spike, or the cost of decisions (default: %(default)s)",
     )
     parser.add_argument(
-        "--margin", type=whole(1), metavar="M", help="where samples end as soon as their best output leads by M spikes"
+        "--margin", type=whole(1), metavar="M", help="end samples as soon as their best output leads by M spikes"
     )
     parser.add_argument(
         "--at", choices=MARGIN_AT, default="spike", help="--margin counts at a spike or a step (default: %(default)s)"
@@ -58,7 +58,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "--at-least",
         type=_accuracy,
         metavar="ACCURACY",
-        help="operations and nanoseconds: the accuracy, 0 .. 1, below which no cost counts",
+        help="operations and nanoseconds: the lowest accuracy allowed, 0 .. 1",
     )
     parser.add_argument(
         "--search",
@@ -66,10 +66,10 @@ def _arguments(parser: ArgumentParser) -> None:
         default="quick",
         help="quick: one factor for hidden layers, one for outputs; layers: one per layer (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=whole(0), metavar="N", help="of random schedules (default: as in the file)")
-    parser.add_argument("--threads", type=whole(1), metavar="N", help="default: one per core")
+    parser.add_argument("--seed", type=whole(0), metavar="N", help="seed of random schedules (default: as in the file)")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="number of threads (default: one per core)")
     parser.add_argument(
-        "--picture", type=output(".png", ".svg", ".pdf"), metavar="FILE", help="draw accuracy against the factors"
+        "--picture", type=output(".png", ".svg", ".pdf"), metavar="FILE", help="plot accuracy against the factors"
     )
 
 
@@ -147,10 +147,10 @@ def _words(point: Point) -> str:
 
 COMMAND: Command = Command(
     "calibrate",
-    "choose the thresholds of a trained network for the order in which it will run",
-    "Choose factors for the thresholds of a trained network on validation samples, for the times of a chip or for\n"
-    "another schedule, and write the network with a note of what was done. Nothing is trained. Integers of Loihi stay\n"
-    "integers, and stock netx reads the file.",
+    "choose thresholds of a trained network for the order in which it will run",
+    "Choose factors for the thresholds of a trained network on validation samples, for the timing of a chip or for\n"
+    "another schedule, and write the network with a record of the calibration. Nothing is trained. Integers of\n"
+    "Loihi stay integers, and stock netx reads the file.",
     "  lava-async calibrate model.net --data digits --out calibrated.net\n"
     '  lava-async calibrate model.net --data digits --out calibrated.net --objective "first output"\n'
     "  lava-async calibrate model.net --data digits --out calibrated.net --objective operations --at-least 0.9\n"

@@ -33,14 +33,14 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--folder", type=Path, metavar="FOLDER", help="where the files of the data are (default: $LAVA_ASYNC_DATA)"
     )
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where what was built is kept")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="folder of the cache")
     parser.add_argument(
         "--option",
         action="append",
         default=[],
         type=option,
         metavar="KEY=VALUE",
-        help="build, show: an option of the data set, as window_ms=10; repeatable",
+        help="build, show: an option of the data set, such as window_ms=10; repeatable",
     )
     parser.add_argument(
         "--download",
@@ -285,9 +285,9 @@ def _save(figure: Any, path: Path) -> None:
 
 COMMAND = Command(
     "data",
-    "which data sets are there; build them, look at them",
+    "list, build and look at data sets",
     "List the data sets and where their files are looked for; build one (read or encode it once, into the cache);\n"
-    "show sizes, class balance and a sample of one; draw what the encoders do.",
+    "show sizes, class balance and a sample of one; plot the encoders.",
     "  lava-async data list\n"
     "  lava-async data build mnist --folder data\n"
     "  lava-async data build nmnist --download data          fetch it first\n"

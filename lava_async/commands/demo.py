@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of all that is random (default: 0)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of all random draws (default: 0)")
     parser.add_argument(
         "--out",
         type=Path,
@@ -27,7 +27,7 @@ def _arguments(parser: ArgumentParser) -> None:
         help="where to write; files of the same names are replaced (default: %(default)s)",
     )
     add_formats(parser)
-    parser.add_argument("--fast", action="store_true", help="smaller and shorter: shows that all works, not how well")
+    parser.add_argument("--fast", action="store_true", help="smaller and shorter: checks that everything works")
 
 
 def _run(args: Namespace) -> Report:

@@ -112,7 +112,7 @@ def _advice(missing: Mapping[str, list[str]], folders: Mapping[str, str | None],
 COMMAND = Command(
     name="doctor",
     summary="what is installed and found here, and what to do about the rest",
-    description="Prints versions, extras, processor and data folders. Paste it into a report of a problem.",
+    description="Prints versions, extras, processor and data folders. Paste its output into bug reports.",
     examples="  lava-async doctor          for people\n  lava-async doctor --json   the same for programs",
     arguments=_arguments,
     run=_run,

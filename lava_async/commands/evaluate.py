@@ -54,8 +54,8 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--at", choices=MARGIN_AT, default="spike", help="--margin counts at a spike or a step (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=whole(0), metavar="N", help="of random schedules (default: as in the file)")
-    parser.add_argument("--threads", type=whole(1), metavar="N", help="default: one per core")
+    parser.add_argument("--seed", type=whole(0), metavar="N", help="seed of random schedules (default: as in the file)")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="number of threads (default: one per core)")
     parser.add_argument(
         "--readout",
         choices=READOUTS,
@@ -134,7 +134,7 @@ def _whole(value: float | None) -> str:
 
 COMMAND = Command(
     "evaluate",
-    "evaluate a network in a file on a data set",
+    "evaluate a network on a data set",
     "Run a .net or .nir file on data, in the arithmetic it was made for, under one or more schedules: accuracy,\n"
     "accuracy at the first output spike, spikes, forward steps and synaptic operations.",
     "  lava-async evaluate lava-async-demo/unlayered.net --data digits         as it was trained\n"

@@ -27,7 +27,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "--net",
         type=output(".net", ".h5", ".hdf5"),
         metavar="FILE.net",
-        help="write it as .net, with all that is noted in MODEL",
+        help="write it as .net, with the metadata of MODEL",
     )
     parser.add_argument(
         "--float", action="store_true", help="turn Loihi's integers into floating point, in which decays do not round"
@@ -36,7 +36,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "--dt",
         type=seconds,
         metavar="SECONDS",
-        help="length of a time step in NIR (default: what MODEL says, else 1e-4)",
+        help="length of a time step in NIR (default: as in MODEL, else 1e-4)",
     )
     add_decay(parser)
 
@@ -75,8 +75,8 @@ def _run(args: Namespace) -> Report:
 COMMAND: Command = Command(
     "export",
     "write a model in another format: NIR or .net",
-    "Write a model as NIR, which other simulators and chips read, or as .net. What a format cannot say is named in an\n"
-    "error, and nothing is written.",
+    "Write a model as NIR, which other simulators and chips read, or as .net. If the format cannot\n"
+    "express the model, an error says why, and nothing is written.",
     "  lava-async export model.net --nir model.nir --float      Loihi's integers as floating point\n"
     "  lava-async export theirs.nir --net ours.net --dt 1e-3\n"
     "  lava-async export old.net --net new.net                  an old .net file in today's format",

@@ -29,7 +29,7 @@ class _DataHelp(argparse.Action):
 
 def add_data_help(parser: ArgumentParser) -> None:
     """Add the option that shows the format of a user's own data."""
-    parser.add_argument("--data-help", action=_DataHelp, nargs=0, help="show how your own data are given, and exit")
+    parser.add_argument("--data-help", action=_DataHelp, nargs=0, help="show how to provide your own data, and exit")
 
 
 def data_name(text: str) -> str:
@@ -65,7 +65,7 @@ def add_data_options(parser: ArgumentParser, group: _ActionsContainer | None = N
         "--data",
         type=data_name,
         metavar="NAME",
-        help=f"data that it is run on: one of {', '.join(registry.DATA)}; or your own (--data-help)",
+        help=f"the data set: one of {', '.join(registry.DATA)}; or your own (--data-help)",
     )
     parser.add_argument(
         "--folder", type=Path, metavar="FOLDER", help="where the files of the data are (default: $LAVA_ASYNC_DATA)"
@@ -76,7 +76,7 @@ def add_data_options(parser: ArgumentParser, group: _ActionsContainer | None = N
         default=[],
         type=option,
         metavar="KEY=VALUE",
-        help="an option of the data set, as window_ms=10; repeatable",
+        help="an option of the data set, such as window_ms=10; repeatable",
     )
     parser.add_argument("--split", choices=SPLITS, default="test", help="part of the data (default: %(default)s)")
     add_data_help(parser)

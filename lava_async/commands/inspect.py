@@ -26,7 +26,7 @@ def _arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--target", choices=TARGETS, help="only this chip; exit code 1 if the network does not fit")
     add_mapping_options(parser)
-    parser.add_argument("--cores", action="store_true", help="Loihi 1: also show every core and the ways of messages")
+    parser.add_argument("--cores", action="store_true", help="Loihi 1: also show every core and the routes of messages")
     parser.add_argument(
         "--html", type=output(".html", ".htm"), metavar="FILE.html", help="write a report for browsers, too"
     )
@@ -35,7 +35,7 @@ def _arguments(parser: ArgumentParser) -> None:
         type=whole(0),
         default=1,
         metavar="N",
-        help="largest count of an input spike, its payload (default: %(default)s)",
+        help="largest payload of an input spike (default: %(default)s)",
     )
 
 

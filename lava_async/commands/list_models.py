@@ -9,7 +9,7 @@ from lava_async.commands.base import Command, Report, complete, table
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    name = parser.add_argument("name", nargs="?", metavar="NAME", help="show the card of this one")
+    name = parser.add_argument("name", nargs="?", metavar="NAME", help="show the model card of this one")
     complete(name, models.names)
 
 
@@ -54,7 +54,7 @@ COMMAND = Command(
     "models",
     "list the trained networks that come with the package",
     "List the trained networks: accuracy on test samples, the schedule that each was trained to run by, its layers,\n"
-    "and the size of its file. With a name: all that is known about that one.",
+    "and the size of its file. With a name: its model card.",
     "  lava-async models\n"
     "  lava-async models digits_robust              data, training, results, limits\n"
     "  lava-async evaluate digits_robust --data digits --schedule layered random",

@@ -43,7 +43,7 @@ def add_model(parser: ArgumentParser) -> None:
         "--dt",
         type=seconds,
         metavar="SECONDS",
-        help="length of a time step in a .nir file (default: what it says, else 1e-4)",
+        help="length of a time step in a .nir file (default: as in the file, else 1e-4)",
     )
     add_decay(parser)
 
@@ -53,13 +53,13 @@ def add_decay(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--framework",
         choices=("norse", "rockpool", "sinabs", "snntorch", "spikingjelly", "spyx"),
-        help="who wrote a .nir file: reads it by the equations of that framework, where they are not those of NIR",
+        help="framework that wrote a .nir file; its own equations are used where they differ from those of NIR",
     )
     parser.add_argument(
         "--reset",
         choices=("zero", "subtract", "subtract_delayed"),
-        help="what a spike does to the voltage in a .nir file: it becomes 0, or loses the threshold (sinabs), or loses "
-        "it one time step later (snnTorch by default; default: what the file says, else zero)",
+        help="what a spike does to the voltage in a .nir file: sets it to 0, subtracts the threshold (sinabs), or "
+        "subtracts it one time step later (snnTorch by default; default: as in the file, else zero)",
     )
     parser.add_argument(
         "--decay",
@@ -156,19 +156,23 @@ def add_schedule_options(parser: ArgumentParser, *, several: bool = False, defau
         f"(default: {default or 'as in the file, else layered'})",
     )
     parser.add_argument(
-        "--group-size", type=whole(1), default=8, metavar="F", help="of schedules with a queue (default: %(default)s)"
+        "--group-size",
+        type=whole(1),
+        default=8,
+        metavar="F",
+        help="group size of schedules with a queue (default: %(default)s)",
     )
     parser.add_argument(
         "--preset",
         choices=("sanafe", "davies2018"),
         default="sanafe",
-        help="timed: whose times of Loihi 1 (default: %(default)s)",
+        help="timed: source of the times of Loihi 1 (default: %(default)s)",
     )
     add_mapping_options(parser)
     parser.add_argument(
         "--barriers",
         action="store_true",
-        help="layered: tell the time on a chip that keeps layers in step by barriers, with the preset and mapping",
+        help="layered: also report times of a chip that keeps layers in step by barriers, with preset and mapping",
     )
     parser.add_argument(
         "--until",
@@ -186,13 +190,13 @@ def add_mapping_options(parser: ArgumentParser) -> None:
         type=whole(1),
         nargs="+",
         metavar="N",
-        help="timed: most neurons of a core, one number or one per layer (default: as many as it holds)",
+        help="timed: largest number of neurons per core, for all or for each layer (default: as many as fit)",
     )
     parser.add_argument(
         "--tiles",
         type=whole(1),
         metavar="N",
-        help="timed: spread the cores over N tiles (default: as few as hold them)",
+        help="timed: spread the cores over N tiles (default: as few as possible)",
     )
     parser.add_argument(
         "--mapping", type=core_list, metavar="FILE", help="timed: the core of each neuron, a list in .json or .npy"

@@ -25,13 +25,15 @@ SHOWN = 20
 def _arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     add_spike_options(parser)
-    parser.add_argument("--samples", type=whole(1), default=10, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument(
+        "--samples", type=whole(1), default=10, metavar="N", help="number of samples (default: %(default)s)"
+    )
     add_schedule_options(parser)
     parser.add_argument(
         "--seed",
         type=whole(0),
         metavar="N",
-        help="of random schedules and random spikes (default: as in the file, else 0)",
+        help="seed of random schedules and random spikes (default: as in the file, else 0)",
     )
     parser.add_argument(
         "--cost", choices=("davies2018", "sanafe"), help="add energy and time on Loihi 1, at these prices"
@@ -142,7 +144,7 @@ COMMAND: Command = Command(
     "run",
     "run a model on data or random spikes and show what it did",
     "Run a model, in the arithmetic it was made for, and show per layer and per sample what happened: spikes, output\n"
-    "counts, forward steps, synaptic operations; on request what that would cost on Loihi 1.",
+    "counts, forward steps, synaptic operations; on request the cost on Loihi 1.",
     "  lava-async run model.net                                   ten digits, as it was trained\n"
     "  lava-async run model.net --schedule momentum --cost davies2018\n"
     "  lava-async run model.net --random 0.05 --steps 50 --csv > spikes.csv\n"

@@ -44,7 +44,7 @@ def add_spike_options(parser: ArgumentParser) -> None:
         "--random",
         type=share,
         metavar="SHARE",
-        help="run it on spikes that channels send with this probability in each time step",
+        help="run it on random spikes; the probability of one per channel and time step",
     )
     add_data_options(parser, source)
     parser.add_argument(

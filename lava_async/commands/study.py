@@ -32,13 +32,13 @@ def _arguments(parser: ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="where the files go; a study that is there goes on (default: ./lava-async-study/CONFIG)",
+        help="where the files go; a study found there is resumed (default: ./lava-async-study/CONFIG)",
     )
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
         help="run cells on a Dask cluster, which sees the same DIR; "
-        "it is trusted: who can reach it can run code as you",
+        "it is trusted: anyone who can reach it can run code as you",
     )
     parser.add_argument(
         "--workers",
@@ -56,7 +56,9 @@ def _arguments(parser: ArgumentParser) -> None:
         help="also write this network with its card into a folder; may be repeated",
     )
     add_formats(parser, ())
-    parser.add_argument("--report-only", action="store_true", help="run nothing: write the report of what is there")
+    parser.add_argument(
+        "--report-only", action="store_true", help="run nothing; write the report of the results so far"
+    )
     add_data_help(parser)
 
 
@@ -154,10 +156,10 @@ def _text(rows: list[dict[str, Any]], data: Mapping[str, Any], out: Path) -> str
 COMMAND = Command(
     "study",
     "train in several ways, execute in several ways, compare",
-    "Run a study as a TOML file says: networks trained in several ways, each executed under several schedules and\n"
-    "read out at several times, over seeds. A study that was stopped, even killed, goes on when it is started again;\n"
-    "what is finished is not done again. Networks are evaluated on test samples unless the file says otherwise. The\n"
-    "folder gets report.html, which opens from disk, results.csv and results.json.",
+    "Run a study described by a TOML file: networks trained in several ways, each executed under several schedules\n"
+    "and read out at several times, over seeds. A study that was interrupted, or even killed, resumes when it is\n"
+    "started again; finished work is not repeated. Networks are evaluated on test samples unless the file says\n"
+    "otherwise. The folder receives report.html, which opens from disk, results.csv and results.json.",
     "  lava-async study digits                                    a shipped study, some minutes\n"
     "  lava-async study my.toml --out studies/1 --workers 4       in four processes\n"
     "  lava-async study my.toml --scheduler tcp://host:8786       on a cluster",

@@ -34,14 +34,14 @@ def _setting(text: str) -> tuple[str, Any]:
 def _arguments(parser: ArgumentParser) -> None:
     names = ", ".join(shipped())
     config = parser.add_argument(
-        "config", metavar="CONFIG.toml", help=f"what to do; or the name of one that is shipped: {names}"
+        "config", metavar="CONFIG.toml", help=f"the config; or the name of a shipped one: {names}"
     )
     complete(config, shipped)
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="where the files go; a training that is there goes on (default: ./lava-async-train/CONFIG)",
+        help="where the files go; a training found there is resumed (default: ./lava-async-train/CONFIG)",
     )
     parser.add_argument(
         "--set",
@@ -136,10 +136,11 @@ def _text(trained: Trained) -> str:
 
 COMMAND = Command(
     "train",
-    "train a network as a TOML file says",
-    "Train a network as a TOML file says: network, data, schedules, loss, optimizer. The folder gets the trained\n"
-    "network (network.net), history.csv, results.json and the complete config. A training that was stopped, even\n"
-    "killed, goes on when it is started again, and ends with the very weights that it would have had.",
+    "train a network described by a TOML file",
+    "Train a network described by a TOML file: network, data, schedules, loss, optimizer. The folder receives the\n"
+    "trained network (network.net), history.csv, results.json and the complete config. A training that was\n"
+    "interrupted, or even killed, resumes when it is started again, and ends with exactly the weights that it would\n"
+    "have had.",
     "  lava-async train digits                                      a shipped example, some seconds\n"
     "  lava-async train my.toml --out runs/1 --set training.seed=1\n"
     "  torchrun --nproc-per-node 2 -m lava_async train my.toml      two processes share each batch",

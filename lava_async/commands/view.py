@@ -26,7 +26,9 @@ MOST_NEURONS = 5000
 def _arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     add_spike_options(parser)
-    parser.add_argument("--sample", type=whole(0), default=0, metavar="N", help="which one (default: %(default)s)")
+    parser.add_argument(
+        "--sample", type=whole(0), default=0, metavar="N", help="number of the sample (default: %(default)s)"
+    )
     parser.add_argument(
         "--out",
         type=output(".html", ".htm"),
@@ -41,7 +43,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "--seed",
         type=whole(0),
         metavar="N",
-        help="of random schedules and random spikes (default: as in the file, else 0)",
+        help="seed of random schedules and random spikes (default: as in the file, else 0)",
     )
 
 
@@ -104,7 +106,7 @@ COMMAND: Command = Command(
     "view",
     "write a page that shows one sample under several schedules, side by side",
     "Run one sample under one or more schedules and write a page for browsers in which you step through the forward\n"
-    "steps: which spikes are delivered, which wait in the queue, and the voltage of each neuron beside its threshold.\n"
+    "steps: which spikes are delivered, which wait in the queue, and the voltage and threshold of each neuron.\n"
     "One file that loads nothing, smaller than 2 MB.",
     "  lava-async view digits_robust                                  layered beside the file's own execution\n"
     "  lava-async view model.net --data digits --sample 3 --schedule layered momentum --group-size 1\n"

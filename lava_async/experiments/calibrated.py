@@ -1,7 +1,7 @@
 """Calibrated networks that can be given away: the folder of a trained network once more, with other thresholds.
 
 The files are those of :mod:`lava_async.experiments.model_card`; ``config.toml`` is that of the training, and the card
-says how the thresholds were chosen and the metrics of the network at the times of a chip.
+says how the thresholds were chosen and the metrics of the network under the timing of a chip.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class NetworkConfig(Table):
     )
     threshold: float = key("Voltage above which neurons fire.", defaults.THRESHOLD, least=0.0)
     threshold_factors: bool | tuple[float, ...] = key(
-        "Of sizes: factors on the threshold of each layer, for the times of a chip; true: 1, 1.4, ..., 3. "
+        "Of sizes: factors on the threshold of each layer, for the timing of a chip; true: 1, 1.4, ..., 3. "
         "First weights are as without them, of gain 2 if left out.",
         False,
         least=0.0,

@@ -1,7 +1,7 @@
 """The numbers of neurons inside their layers, which decide in which order a core lets them emit.
 
-Under layers nothing depends on them. At the times of a chip much does: neurons of a core that fire together emit one
-after another, by ascending number, and a core takes neighbours in number together.
+Under layers nothing depends on them. Under the timing of a chip much does: neurons of a core that fire together emit
+one after another, by ascending number, and a core takes neighbours in number together.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def is_plain(network: Network) -> bool:
 
 
 def check_credit(schedule: ExecutionKind, gradient: Gradient) -> None:
-    """Raise InvalidValue unless a schedule has the credit rule: at the times of a chip there is no next group."""
+    """Raise InvalidValue unless a schedule has the credit rule: under the timing of a chip there is no next group."""
     if schedule.timed and gradient.credit not in ("delivered", "last"):
         allowed = "'last' or 'delivered' for the schedule timed, whose messages are no groups"
         raise InvalidValue("credit", gradient.credit, allowed)

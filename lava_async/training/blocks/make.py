@@ -48,8 +48,8 @@ def dense_blocks(
         to a firing rate before the first step; in a loop of your own call :meth:`UnlayeredNetwork.scale_to`.
     threshold_factors : list of float, or bool
         Factors on the threshold of each layer. The first weights are those without factors, of gain 2 by default, and
-        ``fit`` does not scale them, so that neurons wait for more input: for the times of a chip. True: 1 for the first
-        layer, 1.4 for those between, 3 for the output.
+        ``fit`` does not scale them, so that neurons wait for more input: for the timing of a chip. True: 1 for the
+        first layer, 1.4 for those between, 3 for the output.
     reset : {"zero", "subtract"}
         What a spike does to the voltage of current-based neurons: it becomes 0, or loses the threshold.
     seed : int
