@@ -71,7 +71,7 @@ def write_calibrated(source: Path, folder: Path, *, search: str = "quick", threa
     netx.save(found.network, folder / NETWORK, **{**kept, "calibration": found.notes()})
     shutil.copyfile(source / CONFIG, folder / CONFIG)
     test = build.read_split(config.data, "test")
-    record_samples(test, folder)
+    steps = record_samples(test, folder)
     kinds = {"as trained": network, "calibrated": found.network}
     results = {kind: _evaluations(net, test, threads) for kind, net in kinds.items()}
     sizes = [network.n_inputs, *(layer.size for layer in network.layers)]
@@ -88,7 +88,7 @@ def write_calibrated(source: Path, folder: Path, *, search: str = "quick", threa
         },
     )
     with replacing(folder / CARD) as temporary:
-        temporary.write_text(_card(source.name, folder.name, config, found, results), encoding="utf-8")
+        temporary.write_text(_card(source.name, folder.name, config, found, results, steps), encoding="utf-8")
     return found
 
 
@@ -105,7 +105,14 @@ def _evaluations(network: Network, data: Any, threads: int | None) -> list[dict[
     return rows
 
 
-def _card(trained: str, name: str, config: Config, found: Calibration, results: dict[str, list[dict[str, Any]]]) -> str:
+def _card(
+    trained: str,
+    name: str,
+    config: Config,
+    found: Calibration,
+    results: dict[str, list[dict[str, Any]]],
+    steps: int,
+) -> str:
     layers = json.dumps([round(factor, 3) for factor in found.factors])
     samples = results["calibrated"][0]["samples"]
     lines = [
@@ -150,7 +157,7 @@ from lava.magma.core.run_configs import Loihi2SimCfg
 from lava_async.proc.async_network.process import AsyncNetwork
 from lava_async.proc.runtime import run
 net = AsyncNetwork(net_config="{name}/{NETWORK}")
-run(net, 10, Loihi2SimCfg(select_tag="fixed_pt"))  # spikes go into net.inp and come out of net.out
+run(net, {steps}, Loihi2SimCfg(select_tag="fixed_pt"))  # spikes go into net.inp and come out of net.out
 ```
 
 `{SAMPLES}` holds some samples and the spikes of all neurons that they make.
