@@ -13,10 +13,12 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 from typing import Any, NoReturn
 
 import lava_async
 from lava_async.commands import COMMANDS, Report
+from lava_async.commands.base import COLUMNS
 from lava_async.errors import DataWarning, nearest
 from lava_async.extras import explain
 from lava_async.files import as_csv, as_json
@@ -31,6 +33,11 @@ STDOUT = "stdout"
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that complains in one line."""
 
+    @property
+    def commands(self) -> dict[str, Parser]:
+        """The parsers of its commands, by name."""
+        return {name: found for a in self._actions if isinstance(a.choices, dict) for name, found in a.choices.items()}
+
     def error(self, message: str) -> NoReturn:  # noqa: D102
         if found := re.match(r"unrecognized arguments: (\S+)", message):
             given = found[1].partition("=")[0]
@@ -41,8 +48,7 @@ class Parser(argparse.ArgumentParser):
 
     def _options(self) -> list[str]:
         """Return the options of this parser and of all its commands."""
-        parsers = [self, *(p for a in self._actions if isinstance(a.choices, dict) for p in a.choices.values())]
-        return [option for parser in parsers for option in parser._option_string_actions]
+        return [option for parser in (self, *self.commands.values()) for option in parser._option_string_actions]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,7 +119,10 @@ def _parse(parser: Parser, argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the options of a command line, after what it asks for itself was shown, such as help."""
     try:
         try:
-            return parser.parse_args(argv)
+            args, rest = parser.parse_known_args(argv)
+            if rest:  # The command knows its options.
+                parser.commands[args.command].error(f"unrecognized arguments: {' '.join(rest)}")
+            return args
         finally:
             sys.stdout.flush()
     except OSError as error:
@@ -148,7 +157,7 @@ def build_parser() -> Parser:
         sub = commands.add_parser(
             command.name,
             help=command.summary,
-            description=command.description,
+            description=fill(command.description, COLUMNS),
             epilog=f"examples:\n{command.examples}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

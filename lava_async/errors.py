@@ -74,6 +74,29 @@ def nearest(name: object, known: Iterable[str]) -> str:
     return f"; did you mean {names[found[0]]!r}?" if found else ""
 
 
+def not_among(where: str, value: object, known: Iterable[str], more: str = "") -> InvalidValue:
+    """Return the error that says which names there are, and which of them may be meant.
+
+    Parameters
+    ----------
+    where : str
+        Object and field.
+    value : object
+        What was given.
+    known : iterable of str
+        Names that there are.
+    more : str
+        What is said behind the names.
+
+    Examples
+    --------
+    >>> str(not_among("record", "count", ["counts", "trace"]))
+    "record = 'count': must be one of counts, trace; did you mean 'counts'?"
+    """
+    names = list(known)
+    return InvalidValue(where, value, f"one of {', '.join(names)}{more}{nearest(value, names)}")
+
+
 def unknown_argument(function: str, name: str, value: object, known: Iterable[str]) -> InvalidType:
     """Return the error that says that a function takes no argument of a name, and which it takes.
 

@@ -92,7 +92,7 @@ class Execution(Brief):
     def __post_init__(self) -> None:
         checked("schedule", self.schedule)
         if not isinstance(self.until, StopRule):
-            raise InvalidType("until", self.until, "a StopRule")
+            raise InvalidType("until", self.until, "a StopRule, such as Quiescence()")
         for name in ("refractory", "input_first"):
             switch = getattr(self, name)
             if not isinstance(switch, (bool, np.bool_)):

@@ -16,6 +16,8 @@ from lava_async.errors import InvalidType, InvalidValue
 
 __all__ = ["EVENT_FIELDS", "class_labels", "plain"]
 
+#: What errors call a tensor on torch's device "meta", which has a shape and no numbers.
+META = "a tensor on the device meta"
 #: Fields of structured events, as of tonic: pixel, time, polarity.
 EVENT_FIELDS = ("x", "y", "t", "p")
 
@@ -39,7 +41,8 @@ def plain(where: str, value: Any) -> Any:
     Raises
     ------
     InvalidType
-        If some entries of the array are masked, or it has fields, as structured events have.
+        If some entries of the array are masked, it has fields, as structured events have, or it is a tensor on torch's
+        device "meta", which holds no numbers.
 
     Examples
     --------
@@ -50,6 +53,8 @@ def plain(where: str, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(where, each) for each in value] if any(map(_from_elsewhere, value)) else value
     if _is_torch(value):
+        if value.device.type == "meta":
+            raise InvalidType(where, META, "a tensor that holds numbers")
         return _of_torch(value)
     if _is_sparse(value):
         return value.toarray()

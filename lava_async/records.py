@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async.display import Brief
-from lava_async.errors import InvalidType, InvalidValue, nearest
+from lava_async.errors import InvalidType, InvalidValue, nearest, not_among
 from lava_async.forms import plain
 from lava_async.renamed import renamed
 
@@ -136,7 +136,7 @@ def check_int(where: str, value: object, *, least: int = 0, most: int = 2**31 - 
 def from_registry(where: str, members: Mapping[str, Callable[..., T]], name: object, options: Mapping[str, Any]) -> T:
     """Return ``members[name](**options)``, or raise an error that says which names and options there are."""
     if not isinstance(name, str) or name not in members:
-        raise InvalidValue(f"{where}.name", name, "one of " + ", ".join(members) + nearest(name, members))
+        raise not_among(f"{where}.name", name, members)
     known = signature(members[name])
     try:
         known.bind(**options)

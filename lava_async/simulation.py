@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from lava_async.engine import BatchResult, Result, Setup, State, StepRecord, compiled, reference, timed_reference
 from lava_async.engine.steps import Steps, runs_single_steps
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, not_among
 from lava_async.execution import LARGEST_KEY, Execution, Fields, chosen
 from lava_async.forms import plain
 from lava_async.network import Network
@@ -263,7 +263,7 @@ def _setup(network: Network, record: str, execution: Execution | None, **fields:
     if not isinstance(network, Network):
         raise InvalidType("network", network, "a Network")
     if record not in RECORDS:
-        raise InvalidValue("record", record, "one of " + ", ".join(RECORDS))
+        raise not_among("record", record, RECORDS)
     how = chosen(execution, network.execution, **fields)
     if not how.refractory and any(np.any(model.refractory_steps) for _, model in network.models):
         raise InvalidValue("refractory", False, "True for a network whose neurons have refractory_steps")
@@ -284,7 +284,7 @@ def setup_of(network: Network, execution: Execution, record: str = "counts", **d
 def engine_of(name: str, execution: Execution) -> ModuleType:
     """Return the engine of that name, as it runs an execution: a module with a function ``run``."""
     if not isinstance(name, str) or name not in ENGINES:
-        raise InvalidValue("engine", name, "one of " + ", ".join(ENGINES))
+        raise not_among("engine", name, ENGINES)
     engine = ENGINES[name]
     return timed_reference if engine is reference and execution.schedule.timed else engine
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
+from lava_async.errors import ForwardStepLimit, InvalidType, not_among
 from lava_async.records import check_int, from_registry
 from lava_async.registry import Registry
 
@@ -198,7 +198,7 @@ class Margin(StopRule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "margin", check_int("Margin.margin", self.margin, least=1, most=MOST_MARGIN))
         if self.at not in MARGIN_AT:
-            raise InvalidValue("Margin.at", self.at, "one of " + ", ".join(MARGIN_AT))
+            raise not_among("Margin.at", self.at, MARGIN_AT)
 
     def lower(self) -> Stop:  # noqa: D102
         return Stop(-1, ENDLESS, False, self.margin, self.at == "step")

@@ -62,6 +62,12 @@ def test_every_command_explains_itself_with_examples(name, capsys):
     assert max(map(len, shown.splitlines())) <= 120
 
 
+def test_what_a_command_does_is_said_in_80_columns():
+    for name, parser in cli.build_parser().commands.items():
+        assert parser.description, name
+        assert max(map(len, parser.description.splitlines())) <= 80, name
+
+
 def test_the_version_is_shown(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--version"])
@@ -76,7 +82,13 @@ def test_the_version_is_shown(capsys):
         (["demo", "--seed", "-1"], "argument --seed: '-1' must be an integer of at least 0"),
         (["demo", "--seed", "1.5"], "'1.5' must be an integer"),
         (["demo", "--seed", str(2**63)], "must be an integer"),
-        (["demo", "extra"], "unrecognized arguments: extra"),
+        (["demo", "extra"], "lava-async demo: unrecognized arguments: extra"),
+        (
+            ["calibrate", "a.net", "--out", "b.net", "--sample", "3", "--limits", "4"],
+            "(see lava-async calibrate --help)",
+        ),
+        (["models", "--jsn"], "did you mean '--json'?"),
+        (["export", "a.net", "--csv"], "lava-async export: unrecognized arguments: --csv (see"),
         (["bench", "--suite", "all of them"], "argument --suite: invalid choice"),
         (["bench", "--repeats", "0"], "argument --repeats: '0' must be an integer of at least 1"),
     ],

@@ -65,8 +65,12 @@ def test_another_execution_differs_in_what_was_given(name):
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        ({"schedule": "random"}, "schedule = 'random': must be a Schedule"),
-        ({"until": 3}, "until = 3: must be a StopRule"),
+        (
+            {"schedule": "random"},
+            "schedule = 'random': must be a Schedule, such as Random(group_size=8); "
+            "lava_async.schedules.schedule('random') makes one by its name",
+        ),
+        ({"until": 3}, "until = 3: must be a StopRule, such as Quiescence()"),
         ({"refractory": 1}, "refractory = 1: must be True or False"),
         ({"input_first": "no"}, "input_first = 'no': must be True or False"),
         ({"seed": -1}, "seed = -1: must be >= 0"),

@@ -317,10 +317,15 @@ class Nothing(Schedule):
             lambda: Replay([(0, 2, [2**40])]),
             "Replay.groups[t=0, k=2] = 1099511627776: must be in -2147483648 .. 2147483647",
         ),
-        (lambda: simulate(excited(2), [[1]], schedule="random"), "schedule = 'random': must be a Schedule"),
+        (
+            lambda: simulate(excited(2), [[1]], schedule="random"),
+            "schedule = 'random': must be a Schedule, such as Random(group_size=8); "
+            "lava_async.schedules.schedule('random') makes one by its name",
+        ),
         (
             lambda: simulate(excited(2), [[1]], schedule=Random),
-            "schedule = <class 'lava_async.schedules.random_order.Random'>: must be a Schedule",
+            "schedule = <class 'lava_async.schedules.random_order.Random'>: "
+            "must be a Schedule, such as Random(group_size=8)",
         ),
     ],
     ids=lambda case: case if isinstance(case, str) else "",

@@ -96,7 +96,7 @@ def test_numpy_numbers_become_plain_ones():
             lambda: stop_rule("MaxForwardSteps"),
             "stop_rule('MaxForwardSteps') options = {}: must be options of its own: limit, truncate",
         ),
-        (lambda: simulate(relay, [[1]], until=5), "until = 5: must be a StopRule"),
+        (lambda: simulate(relay, [[1]], until=5), "until = 5: must be a StopRule, such as Quiescence()"),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )

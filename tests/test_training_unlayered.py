@@ -348,8 +348,12 @@ def test_a_threshold_of_zero_has_a_surrogate_unless_it_is_slayers():
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"schedule": "random"}, "UnlayeredNetwork.schedule = 'random': must be a Schedule"),
-        ({"until": 3}, "UnlayeredNetwork.until = 3: must be a StopRule"),
+        (
+            {"schedule": "random"},
+            "UnlayeredNetwork.schedule = 'random': must be a Schedule, such as Random(group_size=8); "
+            "lava_async.schedules.schedule('random') makes one by its name",
+        ),
+        ({"until": 3}, "UnlayeredNetwork.until = 3: must be a StopRule, such as Quiescence()"),
         ({"credit": "some"}, "credit = 'some': must be one of delivered, all, keep, last"),
         ({"reset": "hard"}, "reset = 'hard': must be one of detached, differentiated"),
         ({"refractory_dropout": 1.5}, "UnlayeredNetwork.refractory_dropout = 1.5: must be a probability in 0 .. 1"),

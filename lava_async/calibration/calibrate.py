@@ -172,11 +172,12 @@ def calibrate(
     chosen = samples_of(network, data, check_int("calibrate.samples", samples, least=1))
     from lava_async.progress import ProgressBar  # `lava-async --help` does without tqdm
 
-    with ProgressBar(disable=not progress, unit="point") as bar:
+    with ProgressBar(disable=not progress, desc="try thresholds") as bar:
 
         def note(point: Point, best: Point) -> None:
-            bar.set_postfix(accuracy=best.accuracy, first_output=best.at_first_output)
             bar.update()
+            bar.set_description_str(f"try thresholds, {bar.n} so far", refresh=False)
+            bar.set_postfix(accuracy=best.accuracy, first_output=best.at_first_output)
             if on_point is not None:
                 on_point(point)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, not_among
 from lava_async.network import Network
 from lava_async.neurons.base import MixedParams, NeuronModel
 from lava_async.records import array_of
@@ -128,7 +128,7 @@ def groups_of(network: Network, search: str = "quick") -> dict[str, tuple[int, .
     if search == "layers":
         return {f"{i} ({network.layers[i].name})" if network.layers[i].name else str(i): (i,) for i in layers}
     if search not in SEARCHES:
-        raise InvalidValue("search", search, "one of " + ", ".join(SEARCHES))
+        raise not_among("search", search, SEARCHES)
     output = {int(i) for i in network.layer_of[network.outputs]}
     reached = {s.target for s in network.synapses if s.source != INPUT}
     found = {

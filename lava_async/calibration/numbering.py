@@ -125,7 +125,7 @@ def search_numbering(
     free = [here for i, here in enumerate(network.layer_slices) if _may_move(network, i)]
     from lava_async.progress import ProgressBar  # `lava-async --help` does without tqdm
 
-    with ProgressBar(total=moves, disable=not progress, unit="move") as bar:
+    with ProgressBar(total=moves, disable=not progress, desc="try numberings") as bar:
         for _ in range(moves if free else 0):
             tried = _moved(order, free[rng.integers(len(free))], rng)
             point = worth(tried)

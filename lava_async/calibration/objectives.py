@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, not_among
 from lava_async.stopping import FirstOutput, Quiescence, StopRule
 
 GOALS = ("accuracy", "operations", "nanoseconds")
@@ -43,9 +43,9 @@ class Objective:
 
     def __post_init__(self) -> None:
         if self.goal not in GOALS:
-            raise InvalidValue("Objective.goal", self.goal, "one of " + ", ".join(GOALS))
+            raise not_among("Objective.goal", self.goal, GOALS)
         if not isinstance(self.until, StopRule):
-            raise InvalidType("Objective.until", self.until, "a StopRule")
+            raise InvalidType("Objective.until", self.until, "a StopRule, such as Quiescence()")
         if self.goal == "accuracy":
             if self.at_least is not None:
                 raise InvalidValue("Objective.at_least", self.at_least, "left out: it is for operations, nanoseconds")
@@ -110,7 +110,7 @@ def objective_of(name: str, *, until: StopRule | None = None, at_least: float | 
     Objective(goal='operations', until=Quiescence(), at_least=0.95)
     """
     if name not in OBJECTIVES:
-        raise InvalidValue("objective", name, "one of " + ", ".join(OBJECTIVES))
+        raise not_among("objective", name, OBJECTIVES)
     if name == "first output":
         return Objective("accuracy", until or FirstOutput(), at_least)
     return Objective(name, until or Quiescence(), at_least)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lava_async.errors import InvalidValue
+from lava_async.errors import not_among
 from lava_async.registry import Registry
 
 T = TypeVar("T")
@@ -216,5 +216,5 @@ def by_name(what: str, known: Mapping[str, T], given: T | str, hint: str = "") -
     if not isinstance(given, str):
         return given
     if given not in known:
-        raise InvalidValue(what, given, f"one of {', '.join(known)}{hint}")
+        raise not_among(what, given, known, hint)
     return known[given]

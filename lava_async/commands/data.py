@@ -82,6 +82,7 @@ def _list(args: Namespace) -> Report:
         if name == "events":  # A user's own.
             continue
         about = (registry.loader(name).__doc__ or "").partition("\n")[0].removeprefix("Return ").rstrip(".")
+        about = about.replace("``", "")  # No markup.
         entry: dict[str, Any] = {"name": name, "about": about, "there": True, "missing": None, "folder": None}
         if name in SOURCES:
             try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lava_async.data.paths import SOURCES, listed
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidValue, not_among
 from lava_async.extras import needs
 
 __all__ = ["DOWNLOADS", "download"]
@@ -53,7 +53,7 @@ def download(name: str, folder: str | Path) -> Path:
         allowed = f"one of {', '.join(DOWNLOADS)}; get {listed(SOURCES[name].files)} from {SOURCES[name].page}"
         raise InvalidValue("download: data", name, allowed)
     if name not in DOWNLOADS:
-        raise InvalidValue("download: data", name, "one of " + ", ".join(DOWNLOADS))
+        raise not_among("download: data", name, DOWNLOADS)
     with needs("datasets", "a download"):
         datasets = import_module("tonic.datasets")
     kind, parts = DOWNLOADS[name]

@@ -18,7 +18,7 @@ from lava_async.data import split_names
 from lava_async.data.files import EmptySplit
 from lava_async.data.frames import UNITS, window_ns
 from lava_async.data.reading import read_array, read_arrays, read_table, read_text, visible
-from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
+from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest, not_among
 from lava_async.records import check_int
 
 if sys.version_info >= (3, 11):
@@ -112,6 +112,8 @@ class Folder:
         Names of the folders of the classes.
     has_polarity : bool
         Whether the files tell polarities.
+    empty : tuple of str
+        Names of folders that are no classes, since no file of events is in them.
 
     Examples
     --------
@@ -131,6 +133,7 @@ class Folder:
     time: str
     classes: tuple[str, ...]
     has_polarity: bool
+    empty: tuple[str, ...]
 
     @classmethod
     def open(cls, split: str, folder: str | Path | None, **options: object) -> Folder:
@@ -148,13 +151,18 @@ class Folder:
         if not path.is_dir():
             raise InvalidValue("events.folder", str(folder), "a folder that is there")
         told = _settings(path) | {name: value for name, value in options.items() if value is not None}
-        classes = told.get("classes") or _numbered([each.name for each in _folders(path / "train")])
+        there = {} if told.get("classes") else {each.name: _events_in(each) for each in _folders(path / "train")}
+        classes = told.get("classes") or _numbered([name for name, has_events in there.items() if has_events])
+        empty = tuple(name for name, has_events in there.items() if not has_events)
         if not classes:
             raise InvalidValue(f"{path / 'train'}: folders", 0, "one per class, with a file per sample in each")
         time = told.get("time", "us")
         if time not in UNITS:
-            raise InvalidValue(f"{path}: time", time, "one of " + ", ".join(UNITS) + nearest(time, UNITS))
-        found = cls(path, splits, (1, 1), 1.0, 1, time, tuple(map(str, classes)), True)
+            raise not_among(f"{path}: time", time, UNITS)
+        if empty:
+            text = f"no events in {', '.join(empty)}: no class (if it is to be one, say classes in {SETTINGS})"
+            warnings.warn(f"{path / 'train'}: {text}", DataWarning, stacklevel=4)
+        found = cls(path, splits, (1, 1), 1.0, 1, time, tuple(map(str, classes)), True, empty)
         first = found.files(splits[0])[0][0]
         columns = read_events(first)
         for name in ("size", "window_ms", "steps"):
@@ -174,6 +182,7 @@ class Folder:
             time,
             found.classes,
             "p" in columns,
+            empty,
         )
 
     def files(self, split: str) -> list[tuple[Path, int]]:
@@ -190,9 +199,11 @@ class Folder:
             place = self.path / "train"
         found, strangers = [], []
         for folder in _folders(place):
-            if folder.name not in self.classes:
-                raise InvalidValue(f"{place}: class", folder.name, f"one of {', '.join(self.classes)}")
             files = sorted(visible(file for file in folder.iterdir() if file.is_file()))
+            if folder.name in self.empty:
+                continue
+            if folder.name not in self.classes:
+                raise not_among(f"{place}: class", folder.name, self.classes)
             strangers += [file for file in files if file.suffix.lower() not in READERS]
             mine = [file for file in files if file.suffix.lower() in READERS]
             if halved:
@@ -246,6 +257,11 @@ def _folders(place: Path) -> list[Path]:
     return sorted(visible(each for each in place.iterdir() if each.is_dir())) if place.is_dir() else []
 
 
+def _events_in(folder: Path) -> bool:
+    """Tell whether a folder has a file of events."""
+    return any(file.suffix.lower() in READERS for file in visible(folder.iterdir()))
+
+
 def _numbered(names: list[str]) -> list[str]:
     """Return names in order, those that are numbers by their value."""
     return sorted(
@@ -254,7 +270,7 @@ def _numbered(names: list[str]) -> list[str]:
     )
 
 
-def read_events(path: Path) -> dict[str, NDArray[Any]]:
+def read_events(path: str | Path) -> dict[str, NDArray[Any]]:
     r"""Return the columns t, x and, if there are any, y and p of a file of events.
 
     Raises
@@ -270,6 +286,7 @@ def read_events(path: Path) -> dict[str, NDArray[Any]]:
     >>> read_events(Path("sample.csv"))
     {'t': array([ 5, 12]), 'x': array([1, 0])}
     """
+    path = Path(path)
     read = READERS.get(path.suffix.lower())
     if read is None:
         raise InvalidValue(f"file {path}", path.suffix, "a file of events: " + ", ".join(READERS))

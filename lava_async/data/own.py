@@ -24,7 +24,7 @@ from lava_async.data.cache import sources
 from lava_async.data.files import FileSet, Progress, load_splits
 from lava_async.data.folders import Folder, read_events
 from lava_async.data.frames import UNITS, Frames, Outside, Recording, check_sensor, on_events
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, not_among
 from lava_async.forms import class_labels, plain
 from lava_async.records import check_int
 from lava_async.spikes import SpikeBatch, SpikeTrain
@@ -196,7 +196,7 @@ def from_events(
     """
     frames = Frames(size, window_ms, steps, reduce, polarity, max_count, name, late)
     if time not in UNITS:
-        raise InvalidValue(f"{name}: time", time, "one of " + ", ".join(UNITS))
+        raise not_among(f"{name}: time", time, UNITS)
     recordings = [
         _recording(f"{name}: sample {b}", _columns(f"{name}: sample {b}", sample), UNITS[time])
         for b, sample in enumerate(samples)
@@ -312,9 +312,13 @@ def from_samples(
     classes: list[NDArray[Any]] = []
     shape = None
     for sample, label in everything:
-        batch, shape = _batch(f"{name}: sample {len(classes)}", sample, np.ndim(plain("label", label)), axes)
+        where, given = f"{name}: sample {len(classes)}", np.asarray(plain(f"{name}: labels", label))
+        batch, shape = _batch(where, sample, given.shape, axes)
+        if batches and (batch.n_channels, batch.n_steps) != (batches[0].n_channels, batches[0].n_steps):
+            allowed = f"{(batches[0].n_channels, batches[0].n_steps)}, as of the samples before: pad it, or cut it"
+            raise InvalidValue(f"{where}: (C, T)", (batch.n_channels, batch.n_steps), allowed)
         batches.append(batch)
-        classes.append(np.atleast_1d(np.asarray(plain(f"{name}: labels", label))))
+        classes.append(np.atleast_1d(given))
     counts = SpikeBatch.concatenate(batches)
     found = class_labels(f"{name}: labels", _joined(classes, len(counts)), n_classes)
     whole = shape if shape is not None and int(np.prod(shape)) == counts.n_channels else (1, 1, counts.n_channels)
@@ -377,22 +381,43 @@ def pairs_of(name: str, data: Any) -> Iterator[tuple[Any, Any]]:
     >>> [label for sample, label in pairs_of("toy", [([[1]], 0), ([[0]], 1)])]
     [0, 1]
     """
-    if isinstance(data, tuple) and len(data) == 2 and len(data[0]) == len(data[1]) and not _has_fields(data[0]):
+    if isinstance(data, tuple) and len(data) == 2 and all(map(_is_long, data)) and not _has_fields(data[0]):
+        if len(data[0]) != len(data[1]):
+            raise InvalidValue(f"{name}: number of labels", len(data[1]), f"{len(data[0])}, one per sample")
         yield from zip(data[0], data[1], strict=True)
         return
     if not isinstance(data, Iterable) and not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
         raise InvalidType(name, data, "pairs of spikes and labels: a Dataset or DataLoader of torch, or a data set")
     by_number = hasattr(data, "__getitem__") and hasattr(data, "__len__")
     items: Iterable[Any] = (data[i] for i in range(len(data))) if by_number else data
-    for number, item in enumerate(items):
+    for number, item in enumerate(_joinable(name, items)):
         if not isinstance(item, (tuple, list)) or len(item) != 2:
             raise InvalidType(f"{name}: item {number}", type(item).__name__, "a pair: spikes, label")
-        yield item[0], item[1]
+        if isinstance(item[0], (tuple, list)) and item[0] and _has_fields(item[0][0]):  # a batch of lists of events
+            yield from pairs_of(f"{name}: item {number}", (item[0], item[1]))
+        else:
+            yield item[0], item[1]
+
+
+def _joinable(name: str, items: Iterable[Any]) -> Iterator[Any]:
+    """Yield items; a DataLoader that cannot put lists of events together says so in terms of its memory."""
+    try:
+        yield from items
+    except TypeError as error:
+        if "numpy.void" not in str(error):
+            raise
+        allowed = "the Dataset itself: torch's DataLoader cannot put lists of events together"
+        raise InvalidType(name, "a DataLoader of events with fields", allowed) from None
 
 
 def _chain(first: tuple[Any, Any], rest: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
     yield first
     yield from rest
+
+
+def _is_long(value: object) -> bool:
+    """Tell whether something has a length; numbers as arrays without axes only claim so."""
+    return hasattr(value, "__len__") and getattr(value, "shape", None) != ()
 
 
 def _has_fields(sample: Any) -> bool:
@@ -407,7 +432,7 @@ def _joined(classes: list[NDArray[Any]], n: int) -> NDArray[Any]:
 
 
 def _batch(
-    where: str, sample: Any, label_axes: int, axes: str | None
+    where: str, sample: Any, of_labels: tuple[int, ...], axes: str | None
 ) -> tuple[SpikeBatch, tuple[int, int, int] | None]:
     """Return a sample, or a batch of them, as a batch, and the shape of the sensor if it is known."""
     if isinstance(sample, SpikeTrain):
@@ -415,7 +440,10 @@ def _batch(
     if isinstance(sample, SpikeBatch):
         return sample, None
     array = np.asarray(plain(where, sample))
-    batched = label_axes > 0 and array.ndim in (3, 5)
+    batched = len(of_labels) > 0 and array.ndim in (3, 5)
+    if batched and len(array) != of_labels[0]:
+        allowed = f"{of_labels[0]}, one per label; tonic's PadTensors gives samples first with batch_first=True"
+        raise InvalidValue(f"{where}: samples of the batch", len(array), allowed)
     if not batched:
         array = array[None]
     if array.ndim == 3:

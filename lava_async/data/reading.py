@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
@@ -281,5 +282,14 @@ def read_table(
         try:
             row[:] = [float(cells[place]) for place in places]
         except (IndexError, ValueError):
-            raise InvalidValue(f"file {path}: line {number}", line[:80], f"numbers for {', '.join(wanted)}") from None
+            comma = any(re.fullmatch(r"\s*[+-]?\d+,\d+\s*", cell) for cell in cells)
+            hint = ", with a point for decimals: 1.5, not 1,5" if comma else ""
+            raise InvalidValue(
+                f"file {path}: line {number}", line[:80], f"numbers for {', '.join(wanted)}{hint}"
+            ) from None
+        if any(
+            cell.strip() for cell in cells[len(names) :]
+        ):  # Else 1,5 would be two columns, and all behind it others.
+            allowed = f"{len(names)}, one per column; decimals have a point, as in 1.5"
+            raise InvalidValue(f"file {path}: line {number}: number of cells", len(cells), allowed)
     return dict(zip(wanted, rows.T, strict=True))

@@ -38,14 +38,16 @@ ORDERS: tuple[ExecutionKind, ...] = (
 READOUTS = (Quiescence(), FirstOutput(), Margin(2))
 
 
-def write_calibrated(source: Path, folder: Path, *, search: str = "quick", threads: int | None = None) -> Calibration:
+def write_calibrated(
+    source: str | Path, folder: str | Path, *, search: str = "quick", threads: int | None = None
+) -> Calibration:
     """Calibrate the network in a folder and write a folder of the result.
 
     Parameters
     ----------
-    source : Path
+    source : path
         Folder of a trained network, with its config.
-    folder : Path
+    folder : path
         Where the files go; it is made if missing.
     search : {"quick", "layers"}
         As in :func:`lava_async.calibration.calibrate`.
@@ -56,6 +58,8 @@ def write_calibrated(source: Path, folder: Path, *, search: str = "quick", threa
     -------
     Calibration
     """
+    folder = Path(folder)
+    source = Path(source)
     config = Config.load(source / CONFIG)
     network, notes = netx.load(source / NETWORK), netx.metadata(source / NETWORK)
     found = calibrate(

@@ -241,14 +241,14 @@ class Cell:
         ]
 
 
-def run_cell(cell: Cell, out: Path) -> None:
+def run_cell(cell: Cell, out: str | Path) -> None:
     """Train a cell's network and evaluate it, as far as that is not done.
 
     Parameters
     ----------
     cell : Cell
         Which.
-    out : Path
+    out : path
         Folder of the study.
 
     Examples
@@ -267,6 +267,7 @@ def run_cell(cell: Cell, out: Path) -> None:
     >>> cell.network(Path("small")).is_file()
     True
     """
+    out = Path(out)
     work = cell.work(out)
     if not work:
         return

@@ -126,7 +126,7 @@ class Demo:
 
 def run_demo(
     config: DemoConfig,
-    folder: Path,
+    folder: str | Path,
     progress: Progress = lambda what, share: None,
     *,
     formats: Sequence[str] = ("png",),
@@ -144,6 +144,7 @@ def run_demo(
     formats : list of str
         Formats of the picture: "png", "svg", "pdf".
     """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     clock = _Clock()
     train, test = _first(digits("train+validation"), config.train_samples), _first(digits("test"), config.test_samples)

@@ -175,7 +175,7 @@ def in_simulation(network: Network, spikes: NDArray[Any]) -> Station:
     return Station(done.counts, done.output, done.voltage)
 
 
-def in_lava(file: Path, spikes: NDArray[Any], *, timeout: float | None = None) -> Station:
+def in_lava(file: str | Path, spikes: NDArray[Any], *, timeout: float | None = None) -> Station:
     """Run an AsyncNetwork between a RingBuffer source and sink, sample after sample, watched by Monitors.
 
     Examples

@@ -40,16 +40,16 @@ DATA_SETS = {
 }
 
 
-def write_model(cell: Cell, out: Path, folder: Path) -> None:
+def write_model(cell: Cell, out: str | Path, folder: str | Path) -> None:
     """Write the folder of a cell's network.
 
     Parameters
     ----------
     cell : Cell
         One that is trained and evaluated.
-    out : Path
+    out : path
         Folder of the study.
-    folder : Path
+    folder : path
         Where the files go; it is made if missing.
 
     Raises
@@ -75,6 +75,8 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
     >>> sorted(path.name for path in Path("digits_small").iterdir())
     ['card.md', 'config.toml', 'network.net', 'results.json', 'samples.npz']
     """
+    folder = Path(folder)
+    out = Path(out)
     found = cell.read(out)
     if found is None:
         raise InvalidValue("write_model.cell", cell.name, "one that is trained and evaluated")
@@ -109,7 +111,7 @@ def write_model(cell: Cell, out: Path, folder: Path) -> None:
     )
 
 
-def record_samples(data: LabelledSpikes, folder: Path) -> int:
+def record_samples(data: LabelledSpikes, folder: str | Path) -> int:
     """Write some samples and what the network in a folder answers, and return their time steps.
 
     Examples
@@ -123,6 +125,7 @@ def record_samples(data: LabelledSpikes, folder: Path) -> int:
     >>> record_samples(digits("test"), Path("."))
     10
     """
+    folder = Path(folder)
     events, network = SpikeBatch.of(data.spikes)[:RECORDED], netx.load(folder / NETWORK)
     counts: dict[str, Any] = {
         f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)

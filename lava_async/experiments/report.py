@@ -63,14 +63,14 @@ _COST: dict[str, tuple[str, int | None]] = {
 Found = tuple[Cell, Execution, dict[str, Any]]
 
 
-def write_report(study: StudyConfig, out: Path, name: str, formats: Sequence[str] = ()) -> list[dict[str, Any]]:
+def write_report(study: StudyConfig, out: str | Path, name: str, formats: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Write the files of a report into the folder of a study, and return its rows as :func:`summary` does.
 
     Parameters
     ----------
     study : StudyConfig
         What was run, maybe not all of it yet.
-    out : Path
+    out : path
         Its folder.
     name : str
         Title.
@@ -94,6 +94,7 @@ def write_report(study: StudyConfig, out: Path, name: str, formats: Sequence[str
     >>> sorted(path.name for path in Path("small").iterdir() if path.is_file())
     ['report.html', 'results.csv', 'results.json', 'results.md']
     """
+    out = Path(out)
     rows, found = summary(study, out), list(evaluations(study, out))
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")

@@ -222,7 +222,7 @@ class StudyConfig(Table):
         return self.base.with_values({**setting.values, **training.values, **own})
 
 
-def evaluations(study: StudyConfig, out: Path) -> Iterator[tuple[Cell, Execution, dict[str, Any]]]:
+def evaluations(study: StudyConfig, out: str | Path) -> Iterator[tuple[Cell, Execution, dict[str, Any]]]:
     """Yield what is measured so far: cell, execution, and what `measure` gave.
 
     Besides that there are ``trained``, ``versions`` and ``label``, what reports call the training and its calibration.
@@ -239,6 +239,7 @@ def evaluations(study: StudyConfig, out: Path) -> Iterator[tuple[Cell, Execution
     >>> list(evaluations(study, Path("not begun")))
     []
     """
+    out = Path(out)
     for cell in study.cells():
         found = cell.read(out)
         if found is None:
@@ -267,14 +268,14 @@ def label_of(training: str, calibration: CalibrationConfig | None) -> str:
     return training if calibration is None else f"{training}, {calibration.name}"
 
 
-def summary(study: StudyConfig, out: Path) -> list[dict[str, Any]]:
+def summary(study: StudyConfig, out: str | Path) -> list[dict[str, Any]]:
     """Return a row per setting, training, execution and read-out, with mean and spread over seeds.
 
     Parameters
     ----------
     study : StudyConfig
         What was run.
-    out : Path
+    out : path
         Its folder.
 
     Returns

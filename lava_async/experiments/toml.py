@@ -23,7 +23,7 @@ else:
 _DEEPEST = 50
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: str | Path) -> dict[str, Any]:
     """Return what a TOML file holds.
 
     Raises
@@ -31,6 +31,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     InvalidValue
         If it is missing or no TOML, with the line.
     """
+    path = Path(path)
     where = f"file {path}"
     if not path.is_file() and not path.exists():
         raise InvalidValue(where, "missing", "a TOML file")

@@ -93,7 +93,7 @@ class Trained:
 
 def train(
     config: Config,
-    folder: Path,
+    folder: str | Path,
     *,
     on_start: Callable[[Trainer], Any] | None = None,
     on_batch: Callable[[Batch], Any] | None = None,
@@ -109,7 +109,7 @@ def train(
     ----------
     config : Config
         What to do.
-    folder : Path
+    folder : path
         Where the files go; it is made if missing.
     on_start : function, optional
         Called with the trainer before the first batch; it tells where training goes on from.
@@ -137,6 +137,7 @@ def train(
     >>> [epoch.number for epoch in two.history]
     [1, 2]
     """
+    folder = Path(folder)
     with ranks() as group, build.one_torch_thread(), _owned(folder, group):
         build.check_options(config)
         samples, validation = build.read_data(config.data, on_read)

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from lava_async.chips.presets import Preset, Price, preset_of
 from lava_async.display import Brief
 from lava_async.engine import BatchResult, Result
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidValue, not_among
 from lava_async.hardware.mapping import Mapping
 from lava_async.network import Network
 from lava_async.records import from_registry
@@ -124,7 +124,7 @@ class Cost(Brief):
 
     def _of(self, group: str | None) -> list[Entry]:
         if group is not None and group not in GROUPS:
-            raise InvalidValue("Cost group", group, f"one of {', '.join(GROUPS)}, or None")
+            raise not_among("Cost group", group, GROUPS, ", or None")
         return [entry for entry in self.entries if group in (None, entry.group)]
 
     def rows(self) -> list[list[str]]:

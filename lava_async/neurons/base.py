@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, not_among
 from lava_async.records import ArrayRecord, check_range, integer_array, read_only, real_array
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class NeuronModel(ArrayRecord, ABC, Generic[P]):
             value = getattr(self, name)
             if name in self.choices:
                 if not isinstance(value, str) or value not in self.choices[name]:
-                    raise InvalidValue(where, value, "one of " + ", ".join(map(repr, self.choices[name])))
+                    raise not_among(where, value, self.choices[name])
                 continue
             whole = name in _OF_EVERY_MODEL
             array = integer_array(where, value) if whole else self.read(name, where, value, read)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, not_among
 from lava_async.execution import Execution, Fields, chosen, noted_execution
 from lava_async.metrics import silent_outputs
 from lava_async.network import Layer, Network
@@ -201,7 +201,7 @@ def _reading(
     framework, reset = framework_of(asked.framework), asked.reset
     exponential = check_decay(asked.decay or framework.decay) == "exponential"
     if reset not in (None, *RESETS):
-        raise InvalidValue("nir reset", reset, "one of " + ", ".join(map(repr, RESETS)))
+        raise not_among("nir reset", reset, RESETS)
     given = None if asked.dt is None else check_dt(asked.dt)
     chosen(execution, **fields)  # What is wrong with arguments is no fault of the file.
     if framework.several and execution is None and "refractory" not in fields:

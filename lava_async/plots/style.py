@@ -34,14 +34,14 @@ def colours(n: int) -> NDArray[np.float64]:
     return colormaps["cividis"](np.linspace(0.0, 0.8, max(n, 1)))
 
 
-def save_figure(figure: Figure, path: Path, *, dpi: int = 100) -> None:
+def save_figure(figure: Figure, path: str | Path, *, dpi: int = 100) -> None:
     """Write a picture as its ending says, whole or not at all, and equal pictures as equal files.
 
     Parameters
     ----------
     figure : matplotlib Figure
         What is written.
-    path : Path
+    path : path
         Ends with .png, .svg, .pdf or what else matplotlib writes; a file that exists is replaced.
     dpi : int
         Dots per inch, where the format has dots.
@@ -55,6 +55,7 @@ def save_figure(figure: Figure, path: Path, *, dpi: int = 100) -> None:
     >>> "</svg>" in path.read_text()
     True
     """
+    path = Path(path)
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with rc_context(VECTOR), replacing(path) as temporary:
         figure.savefig(temporary, dpi=dpi, metadata=undated.get(path.suffix.lower()))

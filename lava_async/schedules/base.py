@@ -267,7 +267,8 @@ def checked(where: str, value: object) -> ExecutionKind:
     lava_async.errors.InvalidType: my_function.schedule = 'random': must be a Schedule
     """
     if not isinstance(value, ExecutionKind):
-        raise InvalidType(where, value, "a Schedule")
+        named = f"; lava_async.schedules.schedule({value!r}) makes one by its name" if isinstance(value, str) else ""
+        raise InvalidType(where, value, f"a Schedule, such as Random(group_size=8){named}")
     return value
 
 

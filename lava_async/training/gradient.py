@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lava_async.engine import Setup
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, not_among
+from lava_async.forms import META
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams, NeuronModel, unknown
 from lava_async.neurons.loihi import ONE, STATE_SHIFT
@@ -70,7 +71,7 @@ class Gradient:
     def __post_init__(self) -> None:
         for name, value, options in (("credit", self.credit, CREDITS), ("reset", self.reset, RESETS)):
             if value not in options:
-                raise InvalidValue(name, value, "one of " + ", ".join(options))
+                raise not_among(name, value, options)
         if not isinstance(self.peak, bool):
             raise InvalidType("peak", self.peak, "True or False")
         if not callable(getattr(self.surrogate, "derivative", None)):
@@ -243,6 +244,12 @@ def check_floating(where: str, tensors: Iterable[Tensor]) -> None:
                 str(x.dtype),
                 "torch.float32 or torch.float64, which hold the grid of weights and states (spikes may be of any type)",
             )
+
+
+def check_real(where: str, *tensors: Tensor) -> None:
+    """Raise InvalidType if a tensor is on the device "meta", which keeps shapes and no numbers."""
+    if any(x.device.type == "meta" for x in tensors):
+        raise InvalidType(where, META, "a tensor that holds numbers: on cpu or cuda")
 
 
 def decayed(x: Tensor, keep: Tensor) -> Tensor:

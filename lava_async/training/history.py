@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from lava_async.errors import InvalidType
+
+
+def check_callbacks(where: str, **functions: object) -> None:
+    """Raise InvalidType unless each of some functions, by the name of their argument, is one or None."""
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            raise InvalidType(f"{where}.{name}", function, "a function, which is told where training stands")
+
 
 class LabelledSpikes(Protocol):
     """What is learned from; :class:`lava_async.data.SpikeDataset` is such.

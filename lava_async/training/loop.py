@@ -13,7 +13,7 @@ import torch
 
 from lava_async import defaults
 from lava_async.data.own import labelled
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidValue, not_among
 from lava_async.execution import Execution, chosen
 from lava_async.files import replacing
 from lava_async.forms import class_labels
@@ -25,7 +25,7 @@ from lava_async.schedules import ExecutionKind
 from lava_async.silence import Activity
 from lava_async.stopping import FirstOutput, StopRule
 from lava_async.tally import Tally, in_parts, take
-from lava_async.training.history import Batch, Epoch, LabelledSpikes
+from lava_async.training.history import Batch, Epoch, LabelledSpikes, check_callbacks
 from lava_async.training.losses import CrossEntropy, Loss
 from lava_async.training.trainer import Trainer
 from lava_async.training.unlayered import UnlayeredNetwork
@@ -125,7 +125,7 @@ def evaluate(
     True
     """
     if readout not in READOUTS:
-        raise InvalidValue("evaluate: readout", readout, "one of " + ", ".join(READOUTS))
+        raise not_among("evaluate: readout", readout, READOUTS)
     data = labelled(data)
     by_voltage = readout == "voltage" and isinstance(network, UnlayeredNetwork) and network.answers_by_voltage
     if isinstance(network, UnlayeredNetwork) and network.reads_out and not by_voltage:
@@ -177,7 +177,7 @@ def fit(
     *,
     epochs: int = defaults.EPOCHS,
     batch_size: int = defaults.BATCH_SIZE,
-    loss: Loss | None = None,
+    loss: Loss | str | None = None,
     learning_rate: float | None = None,
     optimizer: torch.optim.Optimizer | str | None = None,
     cosine: bool = True,
@@ -208,10 +208,10 @@ def fit(
         Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay.
     epochs, batch_size : int
         Passes over the training samples, and samples per optimizer step.
-    loss : function, optional
+    loss : function or str, optional
         ``loss(output counts (B, n_out, T), labels)`` returns the mean over the samples, in place of the cross-entropy:
-        a function of yours or one of :mod:`lava_async.training.losses`, such as MultiLabel or Regression. It gets the
-        labels of the data as they are.
+        a function of yours or one of :mod:`lava_async.training.losses`, such as MultiLabel or Regression, or the
+        name of one, such as "regression". A function of yours gets the labels of the data as they are.
     learning_rate : float, optional
         Unless `optimizer` is an object, which has one. Default:
         :func:`~lava_async.training.optimization.default_learning_rate`, 0.02 per threshold for new networks.
@@ -270,6 +270,7 @@ def fit(
     True
     """
     check_int("fit.epochs", epochs, least=1)
+    check_callbacks("fit", callback=callback, on_batch=on_batch)
     if scale is not None:
         if loss is not None:
             raise InvalidValue("fit.scale", scale, "left out: it is of the cross-entropy, and a loss is given")

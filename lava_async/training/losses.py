@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from lava_async import defaults
-from lava_async.errors import InvalidType, InvalidValue, nearest
+from lava_async.errors import InvalidType, InvalidValue, nearest, not_among
 from lava_async.network import Network
 from lava_async.records import array_of
 from lava_async.registry import Registry
@@ -281,6 +281,38 @@ def _like(output: Tensor, labels: Tensor) -> Tensor:
     if labels.shape != output.shape:
         raise InvalidValue("labels.shape", tuple(labels.shape), f"{tuple(output.shape)}, a number per output")
     return labels.to(output)
+
+
+def named_loss(where: str, loss: Loss | str | None) -> Loss:
+    """Return a loss that is given as such, by its name, or not at all: the cross-entropy.
+
+    Parameters
+    ----------
+    where : str
+        What errors call it.
+    loss : Loss, str or None
+        A function, or a name of :data:`LOSSES`, "regression" or "multi_label".
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If there is no loss of that name, or it is no function.
+
+    Examples
+    --------
+    >>> named_loss("loss", "regression")
+    Regression(scale=1.0)
+    """
+    if loss is None:
+        return CrossEntropy()
+    if isinstance(loss, str):
+        known: dict[str, Callable[..., Loss]] = {**LOSSES, "regression": Regression, "multi_label": MultiLabel}
+        if loss not in known:
+            raise not_among(where, loss, known)
+        return known[loss]()
+    if isinstance(loss, type) or not callable(loss):
+        raise InvalidType(where, loss, "a function of output counts (B, n_out, T) and labels, such as CrossEntropy()")
+    return loss
 
 
 def needs_classes(loss: Loss) -> bool:

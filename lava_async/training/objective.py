@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,29 @@ from torch import Tensor
 from lava_async import defaults
 from lava_async.data.own import labelled
 from lava_async.data.targets import target_labels, with_targets
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.forms import class_labels
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
 from lava_async.training.distributed import Ranks
 from lava_async.training.history import LabelledSpikes
-from lava_async.training.losses import CrossEntropy, Loss, activity_weights, needs_classes, score, with_class_weights
+from lava_async.training.losses import Loss, activity_weights, named_loss, needs_classes, score, with_class_weights
 from lava_async.training.unlayered import UnlayeredNetwork
 
 #: Samples that are validated at once.
 _CHUNK = 1000
+
+
+@contextmanager
+def _of_other_losses() -> Iterator[None]:
+    """Let an error about labels that are no classes name the losses for such labels."""
+    try:
+        yield
+    except (InvalidValue, InvalidType) as error:
+        if "labels" not in error.where or isinstance(error.value, int) or "number the classes" in error.allowed:
+            raise
+        allowed = f"{error.allowed}; for labels that are no classes give loss=Regression() or loss=MultiLabel()"
+        raise type(error)(error.where, error.value, allowed) from None
 
 
 class Objective:
@@ -54,17 +67,17 @@ class Objective:
         network: UnlayeredNetwork,
         train: LabelledSpikes,
         *,
-        loss: Loss | None,
+        loss: Loss | str | None,
         class_weights: str | Sequence[float] | None,
         penalty: float | Sequence[float] | None,
         premature_penalty: float = 0.0,
     ) -> None:
-        self.classes, self._network = loss is None or needs_classes(loss), network
+        self._loss = named_loss("fit.loss", loss)
+        self.classes, self._network = needs_classes(self._loss), network
         self.train = self.read(train)
         self.labels = self.labels_of("fit.train", self.train)
         if not len(self.labels):
             raise InvalidValue("fit.train: number of samples", 0, "at least 1")
-        self._loss: Loss = CrossEntropy() if loss is None else loss
         if class_weights is not None:
             self._loss = with_class_weights(self._loss, class_weights, self.labels, network.n_outputs)
         if penalty is None:
@@ -81,12 +94,16 @@ class Objective:
 
     def read(self, data: object) -> Any:
         """Return samples in a form that can be indexed by arrays; None stays None."""
-        return labelled(data) if self.classes else with_targets(data)
+        if not self.classes:
+            return with_targets(data)
+        with _of_other_losses():
+            return labelled(data)
 
     def labels_of(self, where: str, data: LabelledSpikes) -> NDArray[Any]:
         """Return the labels of samples, which errors call `where`, as the loss takes them."""
         if self.classes:
-            labels: NDArray[Any] = class_labels(f"{where}.labels", data.labels, self._network.n_outputs)
+            with _of_other_losses():
+                labels: NDArray[Any] = class_labels(f"{where}.labels", data.labels, self._network.n_outputs)
         else:
             labels = target_labels(f"{where}.labels", data.labels)
         if len(labels) != len(data.spikes):
@@ -107,16 +124,34 @@ class Objective:
         """
         output = self._network.read_out(counts)
         labels, activity = torch.from_numpy(self.labels[batch]).to(counts.device), self._activity.to(counts.device)
-        loss = self._loss(output, labels)
+        loss = self._called(output, labels)
         if not isinstance(loss, Tensor) or loss.ndim != 0:
             shape = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
             raise InvalidValue("fit.loss: what it returns", shape, "a tensor of shape (), the mean over the samples")
+        if output.requires_grad and not loss.requires_grad:
+            raise InvalidType(
+                "fit.loss: what it returns", "a constant", "differentiable by the output that it is given"
+            )
         good = score(self._loss, output.detach(), labels)
         loss = loss + (counts.sum((0, 2)) @ activity) / len(batch)
         if premature is not None:
             # Which spikes are premature is constant, so each adds its weight to what its check gets.
             loss = loss + self.premature_penalty * (counts * premature.to(counts)).sum() / len(batch)
         return loss, good
+
+    def _called(self, output: Tensor, labels: Tensor) -> Any:
+        """Return what the loss returns; those of torch expect other shapes than it is given."""
+        try:
+            return self._loss(output, labels)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            name = getattr(self._loss, "__name__", f"{type(self._loss).__name__}()")
+            if not (getattr(self._loss, "__module__", None) or "").startswith("torch."):
+                raise
+            allowed = (
+                "a function of output counts (B, n_out, T) and labels; for a loss of torch add up the time steps, as "
+                f"loss=lambda output, labels: {name}(output.sum(2), labels) (torch: {str(error).splitlines()[0]})"
+            )
+            raise InvalidType("fit.loss", name, allowed) from None
 
     def validate(self, data: LabelledSpikes, ranks: Ranks, threads: int | None) -> float:
         """Return accuracy (or score) of the network as it is deployed; processes share the samples."""

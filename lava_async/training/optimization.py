@@ -11,7 +11,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from lava_async import defaults
-from lava_async.errors import InvalidType, InvalidValue, nearest
+from lava_async.errors import InvalidType, InvalidValue, nearest, not_among
 from lava_async.neurons.loihi import LIMIT
 from lava_async.training.gradient import STATE_SCALE
 
@@ -105,6 +105,23 @@ def make_optimizer(
     return made
 
 
+def check_optimizer(where: str, optimizer: torch.optim.Optimizer, network: torch.nn.Module) -> None:
+    """Raise an error unless an optimizer, which errors call `where`, moves parameters of a network.
+
+    Raises
+    ------
+    InvalidType, InvalidValue
+        If it is no optimizer, or was made for another network.
+    """
+    groups = None if isinstance(optimizer, type) else getattr(optimizer, "param_groups", None)
+    if groups is None:
+        raise InvalidType(where, optimizer, "an optimizer that was made for net.parameters(), or the name of one")
+    mine = {id(p) for p in network.parameters()}
+    if not any(id(p) in mine for group in groups for p in group["params"]):
+        allowed = "one that was made for parameters of this network, as in Adam(net.parameters())"
+        raise InvalidValue(where, f"{type(optimizer).__name__} for others", allowed)
+
+
 class Rates:
     """Learning rates that follow the batches and epochs of a training.
 
@@ -155,8 +172,9 @@ class Rates:
         else:
             if options:
                 raise InvalidType("fit.scheduler_options", options, "left out: the scheduler is made already")
-            if scheduler is not None and not hasattr(scheduler, "step"):
-                raise InvalidType("fit.scheduler", scheduler, f"a scheduler of torch, or one of {', '.join(_named())}")
+            if isinstance(scheduler, type) or not (scheduler is None or hasattr(scheduler, "step")):
+                allowed = f"a scheduler that was made for the optimizer, or one of {', '.join(_named())}"
+                raise InvalidType("fit.scheduler", scheduler, allowed)
             if getattr(scheduler, "optimizer", optimizer) is not optimizer:
                 raise InvalidValue(
                     "fit.scheduler.optimizer", type(scheduler.optimizer).__name__, "that of this training"
@@ -239,7 +257,7 @@ def _known(where: str, known: Mapping[str, Any], name: str) -> str:
     """Return a name as it is known; the case of its letters does not matter."""
     found = next((each for each in known if each.lower() == name.lower()), None)
     if found is None:
-        raise InvalidValue(where, name, f"one of {', '.join(known)}{nearest(name, known)}")
+        raise not_among(where, name, known)
     return found
 
 
@@ -254,4 +272,4 @@ def _make(where: str, known: Mapping[str, Any], name: str, first: Any, options: 
     try:
         return known[found](first, **options)
     except (TypeError, ValueError) as error:
-        raise InvalidValue(f"{where}: {found} with", dict(options), f"what it takes ({error})") from None
+        raise InvalidValue(f"{where}: arguments of {found}", dict(options), f"as torch takes them ({error})") from None

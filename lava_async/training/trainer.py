@@ -28,10 +28,17 @@ from lava_async.spikes import SpikeBatch
 from lava_async.training.blocks.base import is_drawn
 from lava_async.training.distributed import Ranks
 from lava_async.training.failure import NonFiniteError, non_finite
-from lava_async.training.history import Batch, Epoch, LabelledSpikes
+from lava_async.training.history import Batch, Epoch, LabelledSpikes, check_callbacks
 from lava_async.training.losses import Loss
 from lava_async.training.objective import Objective
-from lava_async.training.optimization import CONSTANT, COSINE, Rates, default_learning_rate, make_optimizer
+from lava_async.training.optimization import (
+    CONSTANT,
+    COSINE,
+    Rates,
+    check_optimizer,
+    default_learning_rate,
+    make_optimizer,
+)
 from lava_async.training.state import check_state
 from lava_async.training.unlayered import UnlayeredNetwork
 from lava_async.training.watch import Watch, finite
@@ -60,8 +67,8 @@ class Trainer:
         Without `scheduler`: let the learning rate fall to 0 along half a cosine, else keep it.
     scheduler, scheduler_options
         As in :class:`~lava_async.training.optimization.Rates`.
-    loss : Loss, optional
-        Function of output counts (B, n_out, T) and labels; default: ``CrossEntropy()``.
+    loss : Loss or str, optional
+        Function of output counts (B, n_out, T) and labels, or its name, as "spike_rate"; default: ``CrossEntropy()``.
     class_weights : "balanced" or list of float, optional
         Weights of the classes in the cross-entropy; see :func:`~lava_async.training.losses.with_class_weights`.
     penalty : float or list of float, optional
@@ -129,7 +136,7 @@ class Trainer:
         cosine: bool = True,
         scheduler: object | None = None,
         scheduler_options: Mapping[str, Any] | None = None,
-        loss: Loss | None = None,
+        loss: Loss | str | None = None,
         class_weights: str | Sequence[float] | None = None,
         penalty: float | Sequence[float] | None = None,
         premature_penalty: float = 0.0,
@@ -174,6 +181,7 @@ class Trainer:
             optimizer = make_optimizer("fit.optimizer", optimizer or "Adam", network.parameters(), rate_of_all)
         elif learning_rate is not None:
             raise InvalidValue("fit.learning_rate", learning_rate, "left out: the optimizer has one")
+        check_optimizer("fit.optimizer", optimizer, network)
         self._optimizer: torch.optim.Optimizer = optimizer
         scheduler = scheduler if scheduler is not None else COSINE if cosine else CONSTANT
         self._rates = Rates(optimizer, scheduler, scheduler_options, lambda: (self.epochs, self.n_batches))
@@ -264,6 +272,7 @@ class Trainer:
             If the loss, its gradient (the weights are those before the batch) or the weights after the batch (they are
             those before the epoch again) are not finite. Nothing is saved after that: the last checkpoint stays.
         """
+        check_callbacks("Trainer.run", on_batch=on_batch, on_epoch=on_epoch, save=save)
         if self._last_weights is not None:
             self.network.load_state_dict(self._last_weights)
             self._last_weights = None

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from lava_async import defaults, netx
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, not_among
 from lava_async.execution import Execution, Fields, chosen
 from lava_async.network import Network
 from lava_async.records import integer_array
@@ -26,7 +26,7 @@ from lava_async.training.chain import Chain
 from lava_async.training.compiled import CompiledEngine
 from lava_async.training.dense import DenseEngine
 from lava_async.training.dropout import check_dropout, neuron_factors
-from lava_async.training.gradient import Gradient, GradientEngine, Run, check_credit
+from lava_async.training.gradient import Gradient, GradientEngine, Run, check_credit, check_real
 from lava_async.training.hooks import are_hooked, call_hooks
 from lava_async.training.scaling import scale_layers
 from lava_async.training.surrogates import Choice, default_surrogate
@@ -154,7 +154,7 @@ class UnlayeredNetwork(torch.nn.Module):
                 raise InvalidValue(f"UnlayeredNetwork.{name}", p, "a probability in 0 .. 1")
         self.neuron_dropout = check_dropout("UnlayeredNetwork.neuron_dropout", neuron_dropout)
         if engine not in ENGINES:
-            raise InvalidValue("UnlayeredNetwork.engine", engine, "one of " + ", ".join(ENGINES))
+            raise not_among("UnlayeredNetwork.engine", engine, ENGINES)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.execution.seed)
             adapters = adapt(blocks, connections, input_shape)
@@ -347,6 +347,7 @@ class UnlayeredNetwork(torch.nn.Module):
         Run
         """
         if isinstance(spikes, Tensor):
+            check_real("spikes", spikes)
             spikes = spikes if spikes.layout == torch.strided else spikes.to_dense()
             if spikes.is_complex():
                 raise InvalidType("spikes", str(spikes.dtype), "spike counts")
@@ -356,6 +357,7 @@ class UnlayeredNetwork(torch.nn.Module):
         else:
             spikes = SpikeBatch.of(spikes)
             shape = len(spikes), spikes.n_channels, spikes.n_steps
+        check_real("UnlayeredNetwork: a parameter", *self.parameters())
         learning = torch.is_grad_enabled() and self._chain.learns_delays
         network, engine = self._prepare(learning)
         if len(shape) != 3 or shape[1] != network.n_inputs:

@@ -6,7 +6,7 @@ from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
 
-from lava_async.errors import InvalidValue
+from lava_async.errors import not_among
 from lava_async.proc.checked_process import CheckedProcess
 from lava_async.proc.clock import Clock
 from lava_async.records import check_int
@@ -93,7 +93,7 @@ class Readout(CheckedProcess):
         n_classes = check_int("Readout.n_classes", n_classes, least=1)
         n_samples = check_int("Readout.n_samples", n_samples, least=1)
         if rule not in RULES:
-            raise InvalidValue("Readout.rule", rule, "one of " + ", ".join(RULES))
+            raise not_among("Readout.rule", rule, RULES)
         super().__init__(
             n_classes=n_classes,
             reset_interval=reset_interval,

@@ -133,7 +133,7 @@ class SpikeScheduler(CheckedProcess):
         shape = lava_shape("SpikeScheduler", shape)
         order = _order(schedule, group_size)
         if not isinstance(until, StopRule):
-            raise InvalidType("SpikeScheduler.until", until, "a StopRule")
+            raise InvalidType("SpikeScheduler.until", until, "a StopRule, such as Quiescence()")
         if until.ends_samples:
             raise InvalidType(
                 "SpikeScheduler.until",

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lava_async import defaults
-from lava_async.errors import InvalidType, InvalidValue, unknown_argument
+from lava_async.errors import InvalidType, InvalidValue, not_among, unknown_argument
 from lava_async.neurons.cuba import RESETS
 from lava_async.records import check_int, real_array
 from lava_async.training.blocks.base import mark_drawn, parts_of, slayer
@@ -80,7 +80,7 @@ def dense_blocks(
     gain = None if gain is None else _number("gain", gain)
     factors = _factors(threshold_factors, len(sizes) - 1)
     if family not in (known := [name for name, each in FAMILIES.items() if not each.graded]):
-        raise InvalidValue("dense_blocks.family", family, "one of " + ", ".join(known))
+        raise not_among("dense_blocks.family", family, known)
     if reset not in RESETS or (family != "cuba" and reset != "zero"):
         allowed = " or ".join(map(repr, RESETS)) if family == "cuba" else f"left out: {family} neurons have their own"
         raise InvalidValue("dense_blocks.reset", reset, allowed)
