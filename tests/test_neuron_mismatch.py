@@ -1,4 +1,4 @@
-"""The tables of docs/neuron_mismatch.md are what was measured: rows of docs/neurons.csv and docs/sdnn.csv."""
+"""The tables of docs/neuron_mismatch.md are what was measured: rows of docs/neurons.csv, resets.csv and sdnn.csv."""
 
 from __future__ import annotations
 
@@ -47,18 +47,28 @@ def test_both_tables_have_rows():
     assert {frames for frames, _ in tables((DOCS / "neuron_mismatch.md").read_text())} == set(SHOWN)
 
 
-def test_the_table_of_neurons_was_measured():
-    with open(DOCS / "neurons.csv", newline="") as file:
+#: Heading of a table of accuracies on the page -> file of its rows, and how many it shows.
+STUDIES = {
+    "Adaptive neurons and resonators: digits": ("neurons.csv", 8),
+    "Reset to zero or by subtraction: digits": ("resets.csv", 4),
+}
+
+
+@pytest.mark.parametrize("heading", STUDIES)
+def test_a_table_of_accuracies_was_measured(heading):
+    name, number = STUDIES[heading]
+    with open(DOCS / name, newline="") as file:
         found = {
             (row["setting"], row["training"], row["execution"]): row
             for row in csv.DictReader(file)
             if row["readout"] == "quiescence"
         }
-    page = (DOCS / "neuron_mismatch.md").read_text()
-    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if " ± " in line]
-    assert len(rows) == 8
+    section = (DOCS / "neuron_mismatch.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|") and " ± " in line]
+    assert len(rows) == number
     for neurons, training, *accuracies, spikes in rows:
         for execution, accuracy in zip(EXECUTIONS, accuracies, strict=True):
             row = found[neurons, training, execution]
+            assert row["seeds"] == "[0, 1, 2]"
             assert accuracy == f"{100 * float(row['accuracy']):.1f} ± {100 * float(row['accuracy_sd']):.1f}"
         assert spikes == f"{float(found[neurons, training, 'random F=8']['spikes']):.0f}"
