@@ -107,4 +107,5 @@ html_theme_options = {
 }
 html_sidebars = {"*": []}  # pages of the top have no neighbours that the head does not name
 html_show_sourcelink = False
-html_static_path = []
+html_static_path = ["static"]
+html_css_files = ["pictures.css"]

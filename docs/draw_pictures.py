@@ -86,15 +86,17 @@ def draw_frontier() -> None:
     found = [gain for gain in gains(rows, ["layered"]) if gain.training == "random F=8"]
     figure, panels = plt.subplots(3, 1, figsize=(8.6, 11), layout="constrained", sharex=True)
     shown = {
-        "accuracy at quiescence, points": ("quiescence", "accuracy"),
-        "spikes, percent": ("quiescence", "spikes"),
-        "accuracy at first output, points": ("first output", "accuracy"),
+        "accuracy at quiescence": ("quiescence", "accuracy"),
+        "spikes": ("quiescence", "spikes"),
+        "accuracy at first output": ("first output", "accuracy"),
     }
     for axes, (title, (readout, of)) in zip(panels, shown.items(), strict=True):
-        draw_gains(axes, found, readout, of=of).set_title(f"{title}: random, F = 8 minus layered training")
+        draw_gains(axes, found, readout, of=of).set_title(
+            f"{title}: trained at random, F = 8, minus trained with layers"
+        )
         names = [label.get_text().replace(" ", "\n") for label in axes.get_xticklabels()]
         axes.set_xticks(axes.get_xticks(), names)
-        axes.set_xlabel("executed" if axes is panels[-1] else "")
+        axes.set_xlabel(axes.get_xlabel() if axes is panels[-1] else "")
         colour_scale(axes, UNITS_OF[of])
     save(figure, "frontier")
 
@@ -127,7 +129,7 @@ def draw_results(trained: dict[str, Network], test: Any) -> None:
         plots.mismatch_matrix(axes, matrix, list(trained), list(executions), limits=(lowest, 1.0))
         axes.set_title(field.replace("_", " "))
     panels[0].set_xlabel("")
-    colour_scale(list(panels), "accuracy")
+    colour_scale(list(panels), "accuracy", percent=True)
     save(figure, "mismatch")
 
     steps, curves = range(0, 13, 2), {}

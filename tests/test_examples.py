@@ -27,7 +27,7 @@ WITHOUT = {
     "lava_async.netx.layers.": "found by name in LAYER_TYPES, which has an example, as has their base class",
     "lava_async.netx.meta.execution": "deprecated",
     "lava_async.netx.neurons.layer_params": "takes what only netx.save makes",
-    "lava_async.netx.neurons.said_of_input": "takes what only netx.save makes",
+    "lava_async.netx.neurons.input_params": "takes what only netx.save makes",
     "lava_async.training.gradient.GradientEngine": "a protocol; UnlayeredNetwork has the examples",
 }
 

@@ -117,6 +117,7 @@ RENAMED = {
     "lava_async.simulation": {"Checked"},
     "lava_async.hdf5": {"Node"},
     "lava_async.netx.h5": {"Node", "put"},
+    "lava_async.netx.neurons": {"said_of_input"},
     "lava_async.data": {"EventBatch"},
     "lava_async.training.wiring": {"Touch"},
     "lava_async.training.blocks": {"Sent", "kept"},
@@ -161,6 +162,7 @@ def test_names_of_before_stay_out(path):
         ("lava_async.records", "within", "check_range"),
         ("lava_async.simulation", "Checked", "StepRecord"),
         ("lava_async.netx.h5", "Node", "H5Group"),
+        ("lava_async.netx.neurons", "said_of_input", "input_params"),
         ("lava_async.data", "EventBatch", "SpikeBatch"),
     ],
 )

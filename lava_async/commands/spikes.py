@@ -73,7 +73,7 @@ def load_spikes(args: Namespace, n_inputs: int, noted: dict[str, Any], samples: 
         spikes = np.empty((samples, n_inputs, args.steps), np.uint8)
         for sample in spikes:  # One at a time: a byte each instead of nine, and Ctrl-C is answered.
             sample[:] = rng.random(sample.shape) < args.random
-        return Input(spikes, None, f"random spikes of share {args.random:g}")
+        return Input(spikes, None, f"random spikes of probability {args.random:g}")
     if args.spikes is not None:
         return Input(_from_file(args.spikes)[:samples], None, str(args.spikes))
     if args.data is None and n_inputs == DIGITS:

@@ -36,6 +36,8 @@ UNITS_OF = {
     "spikes": "percent of spikes",
     "operations": "percent of operations",
 }
+#: Behind the label of the executions, where a number of the picture is in parentheses.
+UNSURE = " (in parentheses: less than twice the standard error)"
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def draw_gains(axes: Axes, found: Sequence[Gain], readout: str, *, of: str = "ac
     for text, doubt in zip(axes.texts, unsure[np.isfinite(values)], strict=True):
         if doubt:
             text.set_text(f"({text.get_text()})")
-    axes.set_ylabel("")
+    axes.set(xlabel="executed" + UNSURE * bool(unsure.any()), ylabel="")
     return axes
 
 

@@ -234,7 +234,7 @@ def draw(paths: list[Path], config: DemoConfig, network: Network, test: SpikeDat
         plots.mismatch_matrix(panels[name], matrix, trained, executed, limits=_limits(rows))
         panels[name].set_title(name.replace("_", " "))
     panels["accuracy"].set_xlabel("")
-    colour_scale([panels["accuracy"], panels["accuracy_at_first_output"]], "accuracy")
+    colour_scale([panels["accuracy"], panels["accuracy_at_first_output"]], "accuracy", percent=True)
     figure.suptitle(f"A handwritten {test.labels[0]}, seen by the network trained without layer synchronization")
     for path in paths:
         save_figure(figure, path)

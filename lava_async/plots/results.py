@@ -68,7 +68,7 @@ def mismatch_matrix(
     axes.tick_params(length=0)
     axes.set(xlabel="executed", ylabel="trained")
     if label:
-        colour_scale(axes, label)
+        colour_scale(axes, label, percent=form.endswith("%}"))
     return axes
 
 
@@ -137,5 +137,6 @@ def activity_histogram(axes: Axes, counts: Mapping[str, ArrayLike], *, bins: int
             label=f"{name} (mean {total.mean():.0f})",
         )
     axes.set(xlabel="spikes per sample", ylabel="samples")
-    axes.legend()
+    axes.set_ylim(top=axes.get_ylim()[1] * (1 + 0.13 * len(totals)))  # room for the legend above the bars
+    axes.legend(loc="upper right")
     return axes

@@ -80,7 +80,7 @@ def sample_html(
     if not times:
         raise InvalidValue("sample_html.steps", times, "at least one time step")
     shown = [_run(network, name, run, times, spikes) for name, run in runs.items()]
-    data = {**network_data(network), "runs": shown}
+    data = {**network_data(network), "runs": shown, "chosen": _most_active_output(network, runs)}
     page = fill(
         "wavefront_page.html",
         {
@@ -97,6 +97,13 @@ def sample_html(
             "sample_html.steps", f"{len(times)} time steps", f"fewer: the page has {size / 1e6:.1f} MB, try {fits}"
         )
     return page
+
+
+def _most_active_output(network: Network, runs: Mapping[str, Result]) -> int:
+    """Return the output neuron with the most spikes in all runs, whose voltage is shown first; 0 if there is none."""
+    if not len(network.outputs):
+        return 0
+    return int(network.outputs[np.argmax(sum(run.output.sum(axis=1) for run in runs.values()))])
 
 
 def _run(network: Network, name: str, run: Result, times: list[int], spikes: ArrayLike | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from lava_async.files import replacing
@@ -61,7 +62,7 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 100) -> None:
         figure.savefig(temporary, dpi=dpi, metadata=undated.get(path.suffix.lower()))
 
 
-def colour_scale(panels: Axes | list[Axes], label: str) -> None:
+def colour_scale(panels: Axes | list[Axes], label: str, *, percent: bool = False) -> None:
     """Write the scale of the colours of matrices beside them.
 
     Parameters
@@ -70,6 +71,9 @@ def colour_scale(panels: Axes | list[Axes], label: str) -> None:
         Of one figure, with matrices of the same limits.
     label : str
         What the colours mean.
+    percent : bool
+        Write fractions as percent.
     """
     several = panels if isinstance(panels, list) else [panels]
-    several[0].figure.colorbar(several[0].images[0], ax=several, label=label)
+    written = PercentFormatter(1.0) if percent else None
+    several[0].figure.colorbar(several[0].images[0], ax=several, label=label, format=written)

@@ -11,6 +11,7 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
@@ -214,6 +215,8 @@ def _indices(axes: Axes, network: Network, place: NDArray[np.float64], space: fl
                     va="center",
                     fontsize=float(np.clip(space / 3.5, 6, 9)),
                     color="0.25",
+                    zorder=8,
+                    path_effects=[withStroke(linewidth=2, foreground="white")],  # lines pass below it
                 )
 
 

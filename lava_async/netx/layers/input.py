@@ -12,7 +12,7 @@ from lava_async.netx.builder import MOST_NEURONS, LayerRef, NetworkBuilder
 from lava_async.netx.exportable import LayerView
 from lava_async.netx.h5 import H5Group, warn, write_dataset
 from lava_async.netx.layers.base import LayerType
-from lava_async.netx.neurons import ENTRIES, MOST_BIAS, CubaNeuron, DeltaNeuron, NeuronKind, read_neuron, said_of_input
+from lava_async.netx.neurons import ENTRIES, MOST_BIAS, CubaNeuron, DeltaNeuron, NeuronKind, input_params, read_neuron
 from lava_async.netx.neurons.sigma_delta import EXP
 from lava_async.neurons.loihi import MAX_WEIGHT, MIN_WEIGHT
 from lava_async.synapses import INPUT, Sparse
@@ -109,7 +109,7 @@ class InputLayer(LayerType):
             return None
         if not np.array_equal(s.pre, range(n)) or not np.array_equal(s.post, range(n)):
             return None
-        found = said_of_input(view)
+        found = input_params(view)
         weights = view.scaled(s)
         if (
             view.feedback

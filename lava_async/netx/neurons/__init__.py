@@ -15,6 +15,7 @@ from lava_async.netx.neurons.base import MOST_BIAS, NeuronKind, read_bias
 from lava_async.netx.neurons.cuba import INTEGRATOR, CubaNeuron
 from lava_async.netx.neurons.resonate import IzhikevichNeuron, PhaseNeuron
 from lava_async.netx.neurons.sigma_delta import DeltaNeuron, SigmaDeltaNeuron
+from lava_async.renamed import renamed
 
 KINDS: tuple[type[NeuronKind], ...] = (CubaNeuron, SigmaDeltaNeuron, AlifNeuron, PhaseNeuron, IzhikevichNeuron)
 """Neurons of layers."""
@@ -64,8 +65,8 @@ def layer_params(view: LayerView, channels: int) -> tuple[NeuronKind, NDArray[np
     return found
 
 
-def said_of_input(view: LayerView) -> tuple[NeuronKind, NDArray[np.int64]] | None:
-    """Return neurons of the input and their biases (n,), None if they are of no kind that the input has."""
+def input_params(view: LayerView) -> tuple[NeuronKind, NDArray[np.int64]] | None:
+    """Return neurons of the input and their biases (n,); None if the input cannot have neurons of this kind."""
     if (found := _found(view, view.layer.shape[0], ENTRIES)) is None:
         return None
     neuron, bias = found
@@ -86,6 +87,8 @@ def _found(
     return None
 
 
+__getattr__ = renamed(__name__, {"said_of_input": input_params}, globals())
+
 __all__ = [
     "ENTRIES",
     "INTEGRATOR",
@@ -95,8 +98,8 @@ __all__ = [
     "CubaNeuron",
     "DeltaNeuron",
     "NeuronKind",
+    "input_params",
     "layer_params",
     "read_bias",
     "read_neuron",
-    "said_of_input",
 ]
