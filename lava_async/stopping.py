@@ -1,6 +1,6 @@
 """Stop rules: how long the forward steps of one time step go on.
 
-A rule becomes a few numbers for the engines (:class:`Stop`), so a rule that these can say needs no change elsewhere.
+A rule becomes a few numbers for the engines (:class:`Stop`), and a rule that they express needs no change elsewhere.
 """
 
 from __future__ import annotations

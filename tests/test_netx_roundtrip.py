@@ -230,7 +230,7 @@ def test_a_file_of_a_newer_schema_is_refused(tmp_path):
 
 
 def test_metadata_that_json_cannot_say_is_named_and_nothing_is_written(tmp_path):
-    with pytest.raises(netx.NetxError, match=r"metadata training\.model = .*must be something that JSON can say"):
+    with pytest.raises(netx.NetxError, match=r"metadata training\.model = .*must be JSON data"):
         netx.save(CHAIN, tmp_path / "a.net", training={"model": object()})
     assert list(tmp_path.iterdir()) == []
 

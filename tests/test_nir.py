@@ -1,4 +1,4 @@
-"""NIR and back: the same spikes, and an error that names what the other side cannot say."""
+"""NIR and back: the same spikes, and an error that names what the other side cannot express."""
 
 from dataclasses import replace
 

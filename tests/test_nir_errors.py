@@ -1,4 +1,4 @@
-"""What NIR or a network cannot say is an error that names it."""
+"""What NIR or a network cannot express is an error that names it."""
 
 import sys
 

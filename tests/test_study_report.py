@@ -58,7 +58,7 @@ def test_matrices_share_a_labelled_scale_and_pictures_are_files_on_request(done,
     drawn = sorted((tmp_path / "pictures").iterdir())
     assert {path.suffix for path in drawn} == {".svg", ".pdf"}
     matrices = [path.read_text() for path in drawn if "accuracy-at" in path.name and path.suffix == ".svg"]
-    scales = [re.findall(r">([\d.]+)</text>", text) for text in matrices]
+    scales = [re.findall(r">([\d.]+%)</text>", text.partition('id="scale"')[2]) for text in matrices]
     assert len(matrices) == 2
     assert scales[0] == scales[1] != []
 

@@ -53,7 +53,7 @@ def _run(args: Namespace) -> Report:
     if args.float:
         network = nir.as_float(network)
     elif args.nir is not None and isinstance(network.params, LoihiParams):
-        raise InvalidValue("--float", False, f"given: {args.model} has Loihi's integers, which NIR cannot say")
+        raise InvalidValue("--float", False, f"given: {args.model} has Loihi's integers, which NIR cannot express")
     written = {}
     if args.nir is not None:
         nir.write(network, args.nir, dt=args.dt or nir.DT)

@@ -193,7 +193,7 @@ def _answer(
 def _array(answer: Answer, head: dict[str, Any], most: int) -> NDArray[Any]:
     dtype, shape = np.dtype(head["dtype"]), tuple(head["shape"])
     if math.prod(shape) * dtype.itemsize > most:
-        raise AnswerError("reading gives more than was asked for")
+        raise AnswerError("the process that reads it returned more than was requested")
     array = np.empty(shape, dtype)
     if array.nbytes:
         answer.fill(array.reshape(-1).view(np.uint8).data)

@@ -56,7 +56,7 @@ class Answer:
             try:
                 head: dict[str, Any] = json.loads(self._take(min(length, 2**24)))
             except ValueError:
-                raise AnswerError("reading gives nonsense") from None
+                raise AnswerError("the process that reads it returned invalid data") from None
             if "end" in head:
                 return
             yield head

@@ -21,9 +21,9 @@ ALIF                        `LoihiAlifParams`                  conv, dense: slay
 =========================== ================================== ===================================================
 
 ``/layer`` is the format of lava-dl and nothing else: stock `lava.lib.dl.netx.hdf5.Network` and slayer's
-`SequentialNetwork` read it. A network that it can say - a chain of layers in Loihi's integers - is written there.
+`SequentialNetwork` read it. A network that it can express - a chain of layers in Loihi's integers - is written there.
 ``/async`` is ours: metadata, and the network word for word, so that what is loaded equals what was saved. A network
-that ``/layer`` cannot say (skip connections, arbitrary graphs, floats) is in ``/async`` alone; the file then has no
+that ``/layer`` cannot express (skip connections, arbitrary graphs, floats) is in ``/async`` alone; the file then has no
 ``/layer``, stock netx refuses it, and ``metadata(path)["stock_reason"]`` tells why.
 
 :func:`load` gives what stock netx on Lava runs. In the rare cases where Lava would run something else than the file
@@ -158,7 +158,7 @@ def save(network: Network, path: str | os.PathLike[str], **metadata: object) -> 
     Raises
     ------
     NetxError
-        If the file cannot be written, metadata cannot be said in JSON, or no execution can be made of what they say.
+        If the file cannot be written, JSON cannot represent the metadata, or no execution follows from them.
     InvalidType
         If a note has nearly the name of a part of an execution, as "schedul" has.
 

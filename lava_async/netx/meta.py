@@ -34,14 +34,14 @@ def write_metadata(h5file: h5py.Group, metadata: Mapping[str, Any]) -> None:
     h5file : h5py.File
         The file; a group ``/async`` is created unless there is one.
     metadata : mapping of str
-        Anything that JSON can say; also schedules and stop rules (as their ``config()``), dataclasses, numpy numbers
+        JSON data; also schedules and stop rules (as their ``config()``), dataclasses, numpy numbers
         and arrays (as lists), paths. An Execution as ``execution`` is noted field by field. The versions of packages
         are added as ``versions`` unless given.
 
     Raises
     ------
     NetxError
-        If a value cannot be said in JSON, naming it.
+        If JSON cannot represent a value, naming it.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def _versions() -> dict[str, str]:
 
 
 def _plain(where: str, value: Any) -> Any:
-    """Return a value as JSON can say it."""
+    """Return a value in a form that JSON can represent."""
     if callable(to_plain := getattr(value, "config", None)):  # A schedule, a stop rule.
         value = to_plain()
     elif is_dataclass(value) and not isinstance(value, type):
@@ -191,4 +191,4 @@ def _plain(where: str, value: Any) -> Any:
         return [_plain(f"{where}[{i}]", each) for i, each in enumerate(value)]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise NetxError(f"metadata {where} = {value!r}: must be something that JSON can say, not {type(value).__name__}")
+    raise NetxError(f"metadata {where} = {value!r}: must be JSON data, not {type(value).__name__}")

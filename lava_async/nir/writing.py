@@ -46,7 +46,7 @@ def export(network: Network, *, dt: float = DT) -> Any:
     Raises
     ------
     NirError
-        If NIR cannot say the network, naming layer, field and value.
+        If NIR cannot express the network, naming layer, field and value.
     MissingNir
         If the package `nir` is not installed.
 
@@ -164,7 +164,7 @@ def as_float(network: Network) -> Network:
 
 
 def _check_types(network: Network) -> None:
-    """Raise unless NIR can say every type of synapses."""
+    """Raise unless NIR can express every type of synapses."""
     for s in network.synapses:
         if not isinstance(s, (Dense, Conv, Sparse)):
             raise NirError(f"synapses {s.source} -> {s.target}: {type(s).__name__}: must be Dense, Conv or Sparse")

@@ -76,4 +76,5 @@ def colour_scale(panels: Axes | list[Axes], label: str, *, percent: bool = False
     """
     several = panels if isinstance(panels, list) else [panels]
     written = PercentFormatter(1.0) if percent else None
-    several[0].figure.colorbar(several[0].images[0], ax=several, label=label, format=written)
+    scale = several[0].figure.colorbar(several[0].images[0], ax=several, label=label, format=written)
+    scale.ax.set_gid("scale")

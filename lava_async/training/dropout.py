@@ -53,7 +53,7 @@ def neuron_factors(
     --------
     >>> import numpy as np
     >>> neuron_factors(np.array([0.0, 0.5, 0.5, 0.5]), seed=3, samples=np.arange(2)).tolist()
-    [[1.0, 2.0, 2.0, 0.0], [1.0, 2.0, 0.0, 2.0]]
+    [[1.0, 2.0, 2.0, 2.0], [1.0, 2.0, 0.0, 0.0]]
     """
     if not probability.any():
         return None
