@@ -102,3 +102,12 @@ def test_the_picture_of_the_documentation_is_true():
     arrows = {(parts[m], parts[other]) for m in parts for other in imports(m) & parts.keys()}
     up = {(a, b) for a, b in arrows if a != b and {a, b} <= rows.keys() and rows[a] <= rows[b]}
     assert not {(a, b) for a, b in up if rows[a] > 0}  # The lowest row is of checks and errors, side by side.
+
+
+def test_the_map_shows_the_parts_of_the_page():
+    """`python docs/draw_house.py` draws it again."""
+    image = pytest.importorskip("PIL.Image")
+    page = (ROOT.parent / "docs" / "imports.md").read_text()
+    rows = re.findall(r"^\| [1-9]\d* \| ([^|]+) \|", page, re.MULTILINE)
+    with image.open(ROOT.parent / "docs" / "pictures" / "house.png") as shown:
+        assert shown.text["parts"].split() == sorted(part for row in rows for part in re.findall(r"`(\w+)`", row))

@@ -34,6 +34,15 @@ def test_a_table_shows_every_word_once_and_fits_where_its_words_do(rows):
         assert max(map(len, text.splitlines())) <= 80
 
 
+def test_a_table_fits_a_narrow_terminal_or_else_80_columns(monkeypatch):
+    rows = [["what it is", "a number"], ["some words that take more than a narrow terminal has, and then some", "1"]]
+    for columns, most in ((40, 60), (60, 60), (70, 70), (200, 80)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert max(map(len, table(rows).splitlines())) <= most
+    monkeypatch.setenv("COLUMNS", "60")
+    assert 60 < max(map(len, table([["x" * 30, "y" * 30], ["1", "2"]]).splitlines())) <= 80
+
+
 def test_heads_are_broken_before_words():
     rows = [["what it is", "some long head"], ["some words here", "1"]]
     assert table(rows, 24) == "\n".join(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
+from shutil import get_terminal_size
 from textwrap import wrap
 from typing import Any
 
@@ -141,19 +142,20 @@ def complete(action: Action, names: Callable[[], Iterable[str]]) -> None:
     action.completer = completer  # type: ignore[attr-defined]
 
 
-#: Columns of a terminal that a table fits, if its numbers and words do.
-COLUMNS = 80
+#: Columns of a terminal that a table fits, if its numbers and words do: that is tried for the narrower ones first.
+LEAST_COLUMNS, COLUMNS = 60, 80
 
 
-def table(rows: list[list[str]], width: int = COLUMNS) -> str:
+def table(rows: list[list[str]], width: int | None = None) -> str:
     """Return rows as aligned text: words to the left, numbers to the right.
 
     Parameters
     ----------
     rows : list of list of str
         The first of them is the head.
-    width : int
-        Wider tables get heads of several lines, then words of several lines.
+    width : int, optional
+        Wider tables get heads of several lines, then words of several lines. Default: the terminal's, 60 .. 80; a table
+        that does not fit a narrow terminal is made for 80.
 
     Examples
     --------
@@ -168,10 +170,14 @@ def table(rows: list[list[str]], width: int = COLUMNS) -> str:
     whole = [max(map(len, column)) for column in columns]
     heads = [_least([column[0]], max(map(len, column[1:]), default=0)) for column in columns]
     words = [w if n else _least(column) for w, n, column in zip(heads, numeric, columns, strict=True)]
-    # In this order: heads are broken, gaps are narrower, words are broken.
-    tried = [(gap, _narrowed(whole, heads, width, gap)) for gap in (2, 1)]
-    tried += [(gap, _narrowed(widths, words, width, gap)) for gap, widths in tried]
-    gap, widths = next((each for each in tried if _total(each[1], each[0]) <= width), (2, whole))
+    gap, widths = 2, whole
+    for most in [max(LEAST_COLUMNS, min(COLUMNS, get_terminal_size().columns)), COLUMNS] if width is None else [width]:
+        # In this order: heads are broken, gaps are narrower, words are broken.
+        tried = [(gap, _narrowed(whole, heads, most, gap)) for gap in (2, 1)]
+        tried += [(gap, _narrowed(widths, words, most, gap)) for gap, widths in tried]
+        if fits := next((each for each in tried if _total(each[1], each[0]) <= most), None):
+            gap, widths = fits
+            break
     head, *body = ([wrap(cell, w) or [""] for cell, w in zip(row, widths, strict=True)] for row in rows)
     lines = _lines(head, widths, numeric, gap, bottom=True)
     below = [line for row in body for line in _lines(row, widths, numeric, gap, bottom=False)]

@@ -222,8 +222,9 @@ def _mismatch(rows: list[dict[str, Any]], readout: str, limits: tuple[float, flo
 def _of_execution(name: str, draw: Callable[[Any, str], None]) -> Figure:
     figure = Figure(figsize=(3.8, 2.6), layout="constrained")
     axes = figure.add_subplot()
-    axes.set_title(name)
+    axes.set_title(f"executed {name}")
     draw(axes, name)
+    axes.get_legend().set_title("trained")
     return figure
 
 

@@ -264,7 +264,8 @@ def checked(where: str, value: object) -> ExecutionKind:
     >>> checked("my_function.schedule", "random")
     Traceback (most recent call last):
         ...
-    lava_async.errors.InvalidType: my_function.schedule = 'random': must be a Schedule
+    lava_async.errors.InvalidType: my_function.schedule = 'random': must be a Schedule, such as Random(group_size=8);
+    lava_async.schedules.schedule('random') makes one by its name
     """
     if not isinstance(value, ExecutionKind):
         named = f"; lava_async.schedules.schedule({value!r}) makes one by its name" if isinstance(value, str) else ""
