@@ -37,6 +37,8 @@ def printable(text: str) -> str:
 class Messages(io.TextIOBase):
     """A stream for messages: what it writes is printable, and a reader that is gone is no error.
 
+    What is written behind a progress bar begins a line of its own.
+
     Parameters
     ----------
     stream : file of text or None
@@ -45,10 +47,15 @@ class Messages(io.TextIOBase):
 
     def __init__(self, stream: TextIO) -> None:
         self._stream: TextIO | None = stream
+        self._behind_a_bar = False
 
     def write(self, text: str) -> int:  # noqa: D102
         begin = "\r" if text.startswith("\r") else ""  # Progress bars begin their line again.
+        if self._behind_a_bar and text and text[0] not in "\r\n":
+            self._try("write", "\n")
         self._try("write", begin + printable(text.removeprefix(begin)))
+        if text:
+            self._behind_a_bar = bool(begin and text.strip()) and not text.endswith("\n")
         return len(text)
 
     def flush(self) -> None:  # noqa: D102

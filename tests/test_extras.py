@@ -22,6 +22,30 @@ NEEDS = {
     "the handwritten digits": ("from lava_async.data.digits import digits; digits('test')", "train", ["sklearn"]),
     "the package plots": ("import lava_async.plots", "plots", ["matplotlib"]),
     "pictures of data": ("import lava_async.data.pictures", "plots", ["matplotlib"]),
+    "a study on a cluster": (
+        "from lava_async.experiments.sweep import sweep; sweep([1], print, scheduler='tcp://localhost:1')",
+        "study",
+        ["distributed"],
+    ),
+    "curves for TensorBoard": (
+        "from lava_async.experiments.config import Config\n"
+        "from lava_async.experiments.train import train\n"
+        "text = '[network]\\nsizes=[200,10]\\n[data]\\nname=\"digits\"\\n[training]\\nepochs=1\\ntensorboard=true'\n"
+        "train(Config.from_toml(text), FOLDER)",
+        "tensorboard",
+        ["tensorboard"],
+    ),
+    "fetching a data set": (
+        "from lava_async.data.download import download; download('nmnist', FOLDER)",
+        "datasets",
+        ["tonic"],
+    ),
+    "writing a .nir file": (
+        "from lava_async import CubaParams, Network, nir\n"
+        "nir.write(Network.feedforward([[[1.0]]], CubaParams(1, 0.5, 1)), FOLDER + '/a.nir')",
+        "nir",
+        ["nir"],
+    ),
     "Processes without Lava": ("import lava_async.proc", "lava", ["lava"]),
     "Processes without what Lava imports": ("import lava_async.proc", "lava", ["asteval"]),
 }
@@ -37,12 +61,17 @@ PathFinder.find_spec = classmethod(lambda cls, name, *rest: None if name in hidd
 
 
 @pytest.mark.parametrize("case", NEEDS)
-def test_a_missing_extra_is_one_sentence_with_the_command(case):
+def test_a_missing_extra_is_one_sentence_with_the_command(case, tmp_path):
     code, extra, hidden = NEEDS[case]
-    done = run(code, hidden)
+    done = run(f"FOLDER = {str(tmp_path)!r}\n{code}", hidden)
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("lava_async.extras.MissingExtra: ")
+    assert re.match(r"lava_async\.(extras\.MissingExtra|nir\.errors\.MissingNir): \w", last)
     assert f"which is not installed: {extras.command(extra, hidden[0].replace('lava', 'lava.magma'))}" in last
+
+
+def test_every_extra_that_is_imported_has_a_case():
+    """Notebooks are no part of the package."""
+    assert {extra for _, extra, _ in NEEDS.values()} == set(EXTRAS) - {"notebook"}
 
 
 def test_a_command_says_it_in_one_line_without_a_trace():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -163,3 +164,21 @@ def test_a_handler_of_the_caller_stays(monkeypatch):
         assert signal.getsignal(signal.SIGINT) is mine
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_message_behind_a_progress_bar_begins_a_line():
+    stream = io.StringIO()
+    messages = Messages(stream)
+    for text in (
+        "\repoch 1",
+        "\repoch 2",
+        "a warning\n",
+        "\repoch 3",
+        "\n",
+        "a result\n",
+        "\r     ",
+        "\r",
+        "the end\n",
+    ):
+        messages.write(text)
+    assert stream.getvalue() == "\repoch 1\repoch 2\na warning\n\repoch 3\na result\n\r     \rthe end\n"

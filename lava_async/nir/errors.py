@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
+from lava_async.extras import MissingExtra
+
 
 class NirError(ValueError):
     """A graph or a network that cannot be expressed in the terms of the other; names node or layer, field and value."""
@@ -18,7 +20,7 @@ class NirWarning(UserWarning):
     """A graph that can be read, but hardly means what it says."""
 
 
-class MissingNir(ImportError):  # noqa: N818 (reads as what it says)
+class MissingNir(MissingExtra):
     """The optional package is not installed."""
 
 
@@ -33,4 +35,4 @@ def package() -> ModuleType:
     try:
         return import_module("nir")
     except ImportError:
-        raise MissingNir('NIR needs the package nir: pip install "lava-async[nir]"') from None
+        raise MissingNir("NIR", "nir", "nir") from None
