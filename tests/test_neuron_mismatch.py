@@ -1,4 +1,4 @@
-"""The tables of docs/neuron_mismatch.md are what was measured: rows of docs/neurons.csv, resets.csv and sdnn.csv."""
+"""The tables of docs/neuron_mismatch.md are what was measured: rows of files beside it."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def test_both_tables_have_rows():
 #: Heading of a table of accuracies on the page -> file of its rows, and how many it shows.
 STUDIES = {
     "Adaptive neurons and resonators: digits": ("neurons.csv", 8),
+    "Adaptive neurons: spoken digits": ("neurons_speech.csv", 4),
     "Reset to zero or by subtraction: digits": ("resets.csv", 4),
 }
 
