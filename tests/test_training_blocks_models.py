@@ -144,11 +144,6 @@ def test_they_learn(family):
 def test_what_cannot_be_run_is_named():
     numbers = chain("sigma_delta")[0]
     complains(
-        lambda: UnlayeredNetwork([*chain("cuba", sizes=(12, 12)), numbers], schedule=Random(1)),
-        "blocks[1] (Dense) = 'slayer.block.sigma_delta': must be of the kind of blocks[0] (Dense): numbers of "
-        "sigma-delta neurons have 12 bits below 1, spikes none",
-    )
-    complains(
         lambda: UnlayeredNetwork([numbers], schedule=Layered())(torch.full((1, 12, 2), 0.3)),
         "spikes = 0.30000001192092896: must be multiples of 1/4096 (or give the network an Input block)",
     )

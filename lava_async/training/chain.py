@@ -61,9 +61,9 @@ class Chain:
         return next((block.n_answers for block in reversed(self.read_outs) if isinstance(block, AverageBlock)), None)
 
     @property
-    def graded(self) -> bool:
-        """Whether neurons send numbers instead of spikes."""
-        return self.layers[0].family.graded
+    def takes_numbers(self) -> bool:
+        """Whether the input is of numbers instead of spikes."""
+        return self.layers[0].sources[0].graded
 
     def arriving(self, spikes: Tensor | SpikeBatch) -> Tensor | SpikeBatch:
         """Return the input of a network of graded neurons in integers, as these count it."""
@@ -80,7 +80,7 @@ class Chain:
     @property
     def thresholds(self) -> Tensor:
         """Thresholds of the neurons (N,), in slayer's units."""
-        return torch.cat([torch.full((layer.layer.size,), layer.threshold) for layer in self.layers])
+        return torch.cat([layer.thresholds().detach() for layer in self.layers])
 
     def surrogate(self, wanted: Choice) -> Surrogate:
         """Return the surrogate of all neurons that a network is given or, as "slayer", of each block its own.

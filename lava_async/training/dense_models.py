@@ -227,10 +227,23 @@ class Difference(TorchModel):
         if self.payload_scale != 1:
             payload = torch.floor(payload * self.payload_scale) / self.payload_scale
         # As slayer differentiates them: a check that counts sends d, and a is sent then, whether it fires or not.
-        change = (d - d.detach()) * check.counted
+        change = (d - d.detach() - self.by_threshold(d.detach())) * check.counted
         after = torch.where(check.fired, a, sent).detach()
         followed = torch.where(check.counted, a - a.detach(), sent - sent.detach())
         return {**s, "sent": after + followed}, payload * check.fired + change
+
+    def by_threshold(self, d: Tensor) -> Tensor:
+        """Return 0, whose derivative by the threshold is slayer's, without its sign.
+
+        It is ``d / threshold`` times the slope of the surrogate where the difference d is above the threshold, else
+        ``sign(d)``.
+        """
+        vth = self.p["vth"]
+        least = vth.detach()
+        beyond = d.abs() - least
+        times = torch.where(least > 0, d.abs() / torch.where(least > 0, least, 1), 1)
+        slope = torch.where(beyond > 0, times * self.surrogate.derivative(beyond), 1)
+        return (vth - least) * torch.sign(d) * slope
 
 
 class Sigma(Difference):

@@ -362,7 +362,7 @@ class UnlayeredNetwork(torch.nn.Module):
         network, engine = self._prepare(learning)
         if len(shape) != 3 or shape[1] != network.n_inputs:
             raise InvalidValue("spikes.shape", shape, f"(B, {network.n_inputs}, T), the inputs of blocks[0]")
-        if self._chain.graded:
+        if self._chain.takes_numbers:
             spikes = self._chain.arriving(spikes)
         elif isinstance(spikes, Tensor) and not isinstance(engine, CompiledEngine):  # which checks them as it lists
             spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))

@@ -34,13 +34,29 @@ struct Difference {
   static bool fires_alone(Number) {
     return true;
   }
+  // The activation a with the sign of the difference d, which tells of both what derivatives need: a is 0 or above where
+  // it is rectified, and where it is 0, d is not above 0. Else d itself.
   static LAVA_INLINE Block<T> kept(const BlockNumbers<T>& p, const Cells<T>& before, const Cells<T>&) {
-    return Model::output(p, before);
+    const auto a = Model::output(p, before), d = a - before.field[SENT];
+    return Model::RECTIFIED ? select(gt(zero<T>(), d), zero<T>() - a, a) : d;
+  }
+  // The derivative by the threshold, as slayer has it: of a check that sends d it is -d / threshold times the slope of the
+  // surrogate, of one that does not -sign(d).
+  template <class Real>
+  static LAVA_INLINE void by_threshold(CheckBack<Real>& back) {
+    const auto zeros = zero<Real>(), one = splat(Real(1)), vth = back[VTH], x = back.excess;
+    const auto slope = slope_beyond(back.w, back.surrogate, back.i, x);
+    const auto times = select(gt(vth, zeros), (x + vth) / select(gt(vth, zeros), vth, one), one);
+    const auto size = back.spike * select(gt(x, zeros), times * slope, one);
+    const auto sign = select(gt(back.kept, zeros), one, zeros - one);  // of no difference nothing is sent
+    const auto moves = select(gt(x + vth, zeros), sign, zeros);
+    back.number[VTH] = back.number[VTH] - select(back.counts, moves * size, zeros);
   }
   // As in slayer the payload of a check that counts is a - sent, and sent then is a, whether it fires or not: what is
   // held back is as good as sent. So the differences of all time steps add up to what a itself would get.
   template <class Real>
   static LAVA_INLINE Block<Real> by_output(CheckBack<Real>& back) {
+    by_threshold(back);
     const auto by_sent = back.field[SENT], by_payload = select(back.counts, back.spike, zero<Real>());
     back.field[SENT] = select(back.counts, zero<Real>(), by_sent) - by_payload;
     return by_payload + select(back.counts, by_sent, zero<Real>());
@@ -56,6 +72,7 @@ struct SigmaDelta : Difference<T, SigmaDelta<T, RELU>> {
   static constexpr const char* NAME = RELU ? "sigma-delta relu" : "sigma-delta unit";
   static constexpr const char* NUMBERS[] = {"vth", "bias"};
   static constexpr const char* STATE[] = {"sigma", "sent"};
+  static constexpr bool RECTIFIED = RELU;
   enum { BIAS = 1 };
   enum { SIGMA };
 
@@ -71,7 +88,7 @@ struct SigmaDelta : Difference<T, SigmaDelta<T, RELU>> {
   template <class Real>
   static LAVA_INLINE void check_back(CheckBack<Real>& back) {
     auto by_a = Difference<T, SigmaDelta>::by_output(back);
-    if (RELU) by_a = select(gt(back.kept, zero<Real>()), by_a, zero<Real>());
+    if (RELU) by_a = select(gt(abs(back.kept), zero<Real>()), by_a, zero<Real>());
     back.field[SIGMA] = back.field[SIGMA] + by_a;
     back.number[BIAS] = back.number[BIAS] + by_a;
   }
@@ -84,6 +101,7 @@ struct Delta : Difference<T, Delta<T>> {
   static constexpr const char* NAME = "delta";
   static constexpr const char* NUMBERS[] = {"vth"};
   static constexpr const char* STATE[] = {"x", "sent"};
+  static constexpr bool RECTIFIED = false;
   enum { X };
 
   static LAVA_INLINE void open(const BlockNumbers<T>&, Cells<T>& s, Mask) { s.field[X] = zero<T>(); }

@@ -105,6 +105,8 @@ class ConvLayer(SpatialLayer):
             raise view.cannot("feedback or delays in a convolution")
         if view.before.shape != s.input_shape or view.layer.shape != s.output_shape:
             raise view.cannot(f"a convolution from {s.input_shape} to {s.output_shape} between layers of other shapes")
+        if np.iscomplexobj(s.weights):
+            raise view.cannot("convolutions of resonators, which netx has no complex weights for")
         channels = len(s.weights)
         weight = s.weights.astype(np.int64) << _per_channel(view, view.exponents)[:, None, None, None]
         if weight.min() < MIN_WEIGHT or weight.max() > MAX_WEIGHT:

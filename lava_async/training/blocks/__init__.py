@@ -50,8 +50,11 @@ REFUSED = {
     "KWTA": "its winners are those of a whole layer, checked at once; without layer synchronization neurons are "
     "checked as spikes reach them, so that no such moment exists",
     "TimeDecimation": "it adds up time steps: bin the input instead",
+    **dict.fromkeys(
+        ("adrf", "adrf_iz"), "no model here has a phase and an adaptive threshold: take rf, rf_iz, or alif"
+    ),
 }
-"""Blocks that no network of spiking neurons can say, and why."""
+"""Blocks that no network of spiking neurons can say, and families of which there is no model, and why."""
 
 
 def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: Any) -> list[Block]:
@@ -82,7 +85,9 @@ def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: 
     kinds = _kinds()
     for i, block in enumerate(blocks):
         if type(block) not in kinds:
-            reason = f" ({REFUSED[type(block).__name__]})" if type(block).__name__ in REFUSED else ""
+            family, name = type(block).__module__.rpartition(".")[2], type(block).__name__
+            reason = REFUSED.get(name, REFUSED.get(family, ""))
+            reason = f" ({reason})" if reason else ""
             names = ", ".join(f"slayer.{adapter.name}" for adapter in ADAPTERS)
             allowed = f"a block of {', '.join(FAMILIES)} as {names}{reason}"
             raise InvalidType(f"blocks[{i}]", f"{type(block).__module__}.{type(block).__name__}", allowed)
@@ -94,8 +99,11 @@ def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: 
             f"(channels, height, width) or (channels,), since blocks[0] "
             f"({type(blocks[0]).__name__}) does not say what it takes",
         )
-    sends: dict[int, tuple[SpikeStream, ...]] = {INPUT: (SpikeStream(INPUT, tuple(shape), "the input"),)}
+    given = SpikeStream(INPUT, tuple(shape), "the input", graded=_takes_numbers(blocks, kinds))
+    sends: dict[int, tuple[SpikeStream, ...]] = {INPUT: (given,)}
     skips = _checked(connections, len(blocks))
+    if kinds[type(blocks[0])] is DeltaInputBlock and blocks[0].neuron is not None and any(INPUT in s for s in skips):
+        raise InvalidValue("connections", connections, "from blocks, since blocks[0] (Input) rounds the input")
     adapters: list[Block] = []
     for i, block in enumerate(blocks):
         sources = [sent for source in (i - 1, *skips[i]) for sent in sends[source]]
@@ -103,7 +111,6 @@ def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: 
         adapters.append(kinds[type(block)].of(where, block, tuple(sources), layer))
         sends[i] = tuple(sent._replace(name=f"blocks[{i}]") for sent in adapters[i].outputs)
     _check_outputs(adapters)
-    _check_payloads(adapters)
     return adapters
 
 
@@ -111,7 +118,7 @@ def _kinds() -> dict[type[Any], type[Block]]:
     """Return the adapter of each class of slayer: an adapter of a block of CUBA neurons takes those of all families."""
     found: dict[type[Any], type[Block]] = {}
     for adapter in ADAPTERS:
-        for family in FAMILIES if adapter.name.startswith("block.cuba.") and not adapter.cuba_only else ["cuba"]:
+        for family in adapter.families if adapter.name.startswith("block.cuba.") else ["cuba"]:
             with contextlib.suppress(AttributeError):  # not every family has every block
                 found[attrgetter(adapter.name.replace("cuba", family))(slayer())] = adapter
     return found
@@ -131,16 +138,12 @@ def _checked(connections: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
     return skips
 
 
-def _check_payloads(adapters: Sequence[Block]) -> None:
-    """Raise unless all neurons send spikes, or all send numbers."""
-    layers = [a for a in adapters if isinstance(a, NeuronBlock)]
-    for layer in layers:
-        if layer.family.graded != layers[0].family.graded:
-            raise InvalidType(
-                layer.where,
-                f"slayer.block.{layer.family.name}",
-                f"of the kind of {layers[0].where}: numbers of sigma-delta neurons have 12 bits below 1, spikes none",
-            )
+def _takes_numbers(blocks: Sequence[Any], kinds: dict[type[Any], type[Block]]) -> bool:
+    """Return whether the input is of numbers: if the first neurons take them, and no Input block says otherwise."""
+    if issubclass(kinds[type(blocks[0])], InputBlock) and blocks[0].neuron is None:
+        return type(blocks[0]).__module__.endswith("sigma_delta")
+    first = next((block for block in blocks if getattr(block, "neuron", None) is not None), None)
+    return first is not None and FAMILIES[type(first).__module__.rpartition(".")[2]].graded
 
 
 def _check_outputs(adapters: Sequence[Block]) -> None:

@@ -26,7 +26,7 @@ class AffineBlock(DenseBlock, ReadOut):
     deployment, with a threshold that no voltage reaches.
     """
 
-    cuba_only = True
+    families = ("cuba",)
     name = "block.cuba.Affine"
     kind = "affine"
     fires = False
@@ -41,15 +41,14 @@ class AffineBlock(DenseBlock, ReadOut):
     def n_answers(self) -> int:  # noqa: D102
         return self.layer.size
 
-    @property
-    def threshold(self) -> float:  # noqa: D102
-        return NEVER / self.block.neuron.scale
+    def thresholds(self) -> Tensor:  # noqa: D102
+        return torch.full((self.layer.size,), NEVER / self.block.neuron.scale)
 
     def numbers(self) -> dict[str, Tensor]:  # noqa: D102
         found = super().numbers()
         if not self.block.dynamics:  # nothing stays
             found |= {name: torch.zeros_like(found[name]) for name in ("keep_u", "keep_v", "bias")}
-        return found | {"vth": torch.full_like(found["vth"], self.threshold)}
+        return found | {"vth": self.thresholds().to(found["vth"])}
 
     def weights(self, learning: bool) -> list[Tensor]:  # noqa: D102
         # As a part of the network they bring about no spike; they learn by `read`.

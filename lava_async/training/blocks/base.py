@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.extras import needs
 from lava_async.network import Layer
 from lava_async.synapses import Synapses
-from lava_async.training.blocks.families import FAMILIES, Family
+from lava_async.training.blocks.families import FAMILIES
+from lava_async.training.blocks.family import Family
 from lava_async.training.blocks.grid import eight_bits, is_eight_bits, wide
 from lava_async.training.blocks.stream import Delay, SpikeStream, prepare_axon
 from lava_async.training.dropout import check_dropout
@@ -66,8 +67,8 @@ class Block(ABC):
 
     name: ClassVar[str]
     """Name of its class in slayer; those of other families than cuba are named alike."""
-    cuba_only: ClassVar[bool] = False
-    """Whether it is for current-based neurons alone."""
+    families: ClassVar[tuple[str, ...]] = tuple(FAMILIES)
+    """Whose blocks of that name it is for."""
 
     def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
         self.where, self.block, self.sources, self.index = where, block, sources, index
@@ -144,7 +145,7 @@ class NeuronBlock(Block):
 
     def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
         super().__init__(where, block, sources, index)
-        self.family = self.family_of(block)(where, block.neuron)
+        self.family = self.family_of(block)(where, block.neuron, takes_numbers=self.takes_numbers())
         self.family.check(self.persistent)
         self.layer = Layer(self.shape_of_neurons(), f"{self.kind} {index}")
         self.family.take_shape(self.layer.shape)
@@ -155,6 +156,20 @@ class NeuronBlock(Block):
     def family_of(cls, block: Any) -> type[Family]:
         """Return the family of its neurons."""
         return FAMILIES[type(block).__module__.rpartition(".")[2]]
+
+    def takes_numbers(self) -> bool:
+        """Return whether what reaches the neurons are numbers; raise an error if they cannot take it."""
+        kinds, name = {sent.graded for sent in self.sources}, self.family_of(self.block).name
+        if True in kinds and not self.family_of(self.block).graded:
+            raise InvalidType(
+                f"{self.where}: what reaches it",
+                "numbers of sigma-delta neurons",
+                f"spikes, as neurons of {name} take them: they have 12 bits below 1; put sigma-delta blocks last",
+            )
+        if len(kinds) > 1:
+            allowed = "of one kind: a spike is 1 and numbers are 4096ths, and weights into a neuron have one exponent"
+            raise InvalidType(f"{self.where}: what reaches it", "spikes and numbers", allowed)
+        return kinds == {True}
 
     def arriving(self, x: Tensor) -> Tensor:
         """Return the input of a network that begins with the block, (B, C, T), as its neurons count it."""
@@ -184,7 +199,7 @@ class NeuronBlock(Block):
     @property
     def outputs(self) -> tuple[SpikeStream, ...]:  # noqa: D102
         axons = () if self.block.delay is None else (self.block.delay,)
-        return (SpikeStream(self.index, self.layer.shape, axons=axons),)
+        return (SpikeStream(self.index, self.layer.shape, axons=axons, graded=self.family.graded),)
 
     def delays(self, learning: bool) -> list[tuple[SpikeStream, Delay]]:
         """Return source and delays of each set of synapses."""
@@ -223,12 +238,12 @@ class NeuronBlock(Block):
         if any(t.requires_grad or t.device.type != "cpu" for t in tensors):
             return None
         neuron.clamp()
-        return self.threshold, *(wide(t.detach()).numpy().tobytes() for t in tensors)
+        thresholds = wide(self.thresholds().detach()).numpy().tobytes()
+        return thresholds, *(wide(t.detach()).numpy().tobytes() for t in tensors)
 
-    @property
-    def threshold(self) -> float:
-        """Threshold of its neurons, in slayer's units."""
-        return float(self.block.neuron.threshold)
+    def thresholds(self) -> Tensor:
+        """Return the thresholds of the n neurons, in slayer's units."""
+        return self.family.thresholds(self.layer.size)
 
     def dropout(self, default: float) -> float:
         """Return the probability with which a sample drops a neuron; `default`: if the block does not say it."""

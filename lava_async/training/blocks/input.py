@@ -10,29 +10,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lava_async import synapses
-from lava_async.errors import InvalidValue
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.training.blocks.base import Block, NeuronBlock
 from lava_async.training.blocks.flatten import FlattenBlock
 from lava_async.training.blocks.stream import Delay, SpikeStream
 
 
 class InputBlock(NeuronBlock):
-    """``slayer.block.cuba.Input``: each input channel reaches one neuron, as ``weight * x + bias`` where x is a count.
+    """``slayer.block.cuba.Input``, ``alif.Input``: a channel reaches its neuron as ``weight * x + bias``, x a count.
 
     Weight and bias are learned and quantized as slayer does. slayer adds the bias to the current, netx and this
     package to the voltage: the same thing where current does not last, an error elsewhere. slayer clips x at 3.97;
     deployed networks, and this one, do not.
     """
 
-    cuba_only = True
     name = "block.cuba.Input"
     kind = "input"  # netx.save knows the layer by it
 
     @classmethod
     def of(cls, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> Block:  # noqa: D102
-        return (
-            BareInputBlock(where, block, sources, index) if block.neuron is None else cls(where, block, sources, index)
-        )
+        if block.neuron is None:
+            return BareInputBlock(where, block, sources, index)
+        if cls.family_of(block).complex:
+            allowed = "without neurons: slayer's own cannot run them, since a resonator takes two numbers"
+            raise InvalidType(where, f"slayer.block.{cls.family_of(block).name}.Input with neurons", allowed)
+        return cls(where, block, sources, index)
 
     @classmethod
     def takes(cls, block: Any) -> tuple[int, ...] | None:  # noqa: D102

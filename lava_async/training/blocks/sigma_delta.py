@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from lava_async.training.blocks.dense import DenseBlock
-from lava_async.training.blocks.families import DeltaFamily, Family, SigmaFamily
+from lava_async.training.blocks.family import Family
+from lava_async.training.blocks.graded import DeltaFamily, SigmaFamily
 from lava_async.training.blocks.input import InputBlock
 from lava_async.training.blocks.readout import ReadOut
 from lava_async.training.gradient import WEIGHT_SCALE
@@ -27,7 +28,8 @@ class DeltaInputBlock(InputBlock):
 
     @classmethod
     def takes(cls, block: Any) -> tuple[int, ...] | None:  # noqa: D102
-        return None if block.neuron.delta.shape is None else tuple(block.neuron.delta.shape)
+        shape = None if block.neuron is None else block.neuron.delta.shape
+        return None if shape is None else tuple(shape)
 
     def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
         for name in ("weight", "bias"):

@@ -34,6 +34,8 @@ class SpikeStream(NamedTuple):
     """What errors call the block that sends them."""
     axons: tuple[Any, ...] = ()
     """``slayer.axon.Delay`` that they pass, each with one delay per channel."""
+    graded: bool = False
+    """Whether they are numbers in 4096ths instead of spikes."""
 
     @property
     def size(self) -> int:
