@@ -246,3 +246,10 @@ def test_an_empty_folder_is_no_class(folder):
 def test_a_training_writes_into_a_folder_whatever_names_it(folder, tmp_path):
     config = Config.from_toml(f'[network]\nsizes = [4, 2]\n[data]\nname = "{folder}"\n[training]\nepochs = 1\n')
     assert train(config, str(tmp_path / "trained")).folder == tmp_path / "trained"
+
+
+def test_a_function_that_is_nearly_named_is_recognized(tmp_path, monkeypatch):
+    (tmp_path / "my_loaders.py").write_text("def loader(split):\n    return []\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidValue, match=r"has no attribute 'laoder'.*; did you mean 'loader'"):
+        own.entry_point("my_loaders:laoder")

@@ -157,7 +157,7 @@ def completions(line: str, file: Path) -> list[str]:
     ("line", "offered"),
     [
         ("lava-async ev", {"evaluate"}),
-        ("lava-async run digits_r", {"digits_random", "digits_robust"}),
+        ("lava-async run digits_r", {"digits_random", "digits_random_calibrated", "digits_robust"}),
         ("lava-async train dig", {"digits"}),
         ("lava-async models --j", {"--json"}),
     ],

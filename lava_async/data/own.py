@@ -24,7 +24,7 @@ from lava_async.data.cache import sources
 from lava_async.data.files import FileSet, Progress, load_splits
 from lava_async.data.folders import Folder, read_events
 from lava_async.data.frames import UNITS, Frames, Outside, Recording, check_sensor, on_events
-from lava_async.errors import InvalidType, InvalidValue, not_among
+from lava_async.errors import InvalidType, InvalidValue, nearest, not_among
 from lava_async.forms import class_labels, plain
 from lava_async.records import check_int
 from lava_async.spikes import SpikeBatch, SpikeTrain
@@ -478,12 +478,14 @@ def entry_point(name: str) -> Any:
     'digits'
     """
     module, _, attribute = name.partition(":")
+    there: list[str] = []
     sys.path.insert(0, "")
     try:
-        found = getattr(import_module(module), attribute)
+        there = list(vars(imported := import_module(module)))
+        found = getattr(imported, attribute)
     except (ImportError, AttributeError, ValueError) as error:
         allowed = "package.module:function, in a package that is installed or in this folder"
-        raise InvalidValue("data.name", name, f"{allowed} ({error})") from None
+        raise InvalidValue("data.name", name, f"{allowed} ({error}){nearest(attribute, there)}") from None
     finally:
         sys.path.remove("")
     if not callable(found) or "split" not in signature(found).parameters:
