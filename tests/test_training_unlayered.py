@@ -324,7 +324,7 @@ def norm(name):
         (lambda: [dense(pre_hook_fx=None)], "blocks[0] (Dense).synapse.pre_hook_fx = None: must be 8-bit quantization"),
         (lambda: [dense({"graded_spike": True})], "blocks[0] (Dense).neuron.graded_spike = True: must be False"),
         (lambda: [dense({"persistent_state": True})], "blocks[0] (Dense).neuron.persistent_state = True: must be"),
-        (lambda: [dense({"dropout": torch.nn.Dropout()})], "blocks[0] (Dense).neuron.drop = Dropout("),
+        (lambda: [dense({"dropout": torch.nn.Dropout()})], "blocks[0] (Dense).neuron.drop = 'Dropout'"),
         (lambda: [dense({"scale": 32})], "blocks[0] (Dense).neuron.scale = 32: must be 64"),
         (
             lambda: [dense({"norm": norm("WgtScaleBatchNorm")})],
