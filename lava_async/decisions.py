@@ -86,7 +86,7 @@ class Decisions:
         if run.decided is not None:
             self._add_ended(run)
             return
-        ends = decided(run.output, labels)
+        ends = decided(run.emitted[:, network.outputs], labels)
         self.samples += int((ends > 0).sum())
         self._total["time_steps_to_decision"] += int(ends.sum())
         if run.step_ps is not None:

@@ -32,3 +32,5 @@ EPOCHS = 20
 """Passes over the training samples."""
 MOST_DROPOUT = 0.99
 """Largest probability of a neuron dropout: beyond it, what is left would be multiplied by more than 100."""
+OUTPUT_BIAS = 4.0
+"""First bias of sigma-delta outputs: rectified, they have no gradient where they are 0."""

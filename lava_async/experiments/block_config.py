@@ -9,7 +9,7 @@ import torch
 
 from lava_async import defaults
 from lava_async.errors import InvalidValue
-from lava_async.experiments.neurons import NEURONS, RESONATORS
+from lava_async.experiments.neurons import NEURONS, WITHOUT_DECAYS
 from lava_async.experiments.sections import LayerConfig, NetworkConfig
 from lava_async.training.blocks.base import mark_drawn, parts_of, slayer
 
@@ -50,13 +50,11 @@ def layer_blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> li
             gain, synapses = _own(config, layer, "gain"), _synapses(layer, block)
             for synapse in synapses:
                 channels, fan = sum(synapse.weight.shape[:2]), math.prod(synapse.weight.shape[2:])
-                bound = (
-                    (defaults.GAIN if gain is None else gain)
-                    * (_own(config, layer, "threshold") or 1.0)
-                    * math.sqrt(6 / (channels * fan))
-                )
+                graded = config.neuron == "sigma_delta"  # as in dense_blocks
+                usual, unit = (1.0, 1.0) if graded else (defaults.GAIN, _own(config, layer, "threshold") or 1.0)
+                bound = (usual if gain is None else gain) * unit * math.sqrt(6 / (channels * fan))
                 synapse.weight.uniform_(-bound, bound, generator=generator)
-            if synapses and gain is None:
+            if synapses and gain is None and config.neuron != "sigma_delta":
                 mark_drawn(block)
             shape = _sent(layer, block, shape)
             if min(shape) < 1:
@@ -90,9 +88,27 @@ def neuron_settings(config: NetworkConfig, layer: LayerConfig | None = None) -> 
         decays = {name: d if isinstance(d, tuple) else (d, d) for name, d in decays.items()}
     settings = {"threshold": _own(config, layer, "threshold"), "shared_param": not drawn}
     own = NEURONS[config.neuron](**config.options)
-    if config.neuron not in RESONATORS:
+    if config.neuron not in WITHOUT_DECAYS:
         own |= decays
-    return {**settings, **own, "requires_grad": bool(config.learn_decays)}
+    return {**settings, "requires_grad": bool(config.learn_decays), **own}
+
+
+def sigma_delta_network(blocks: list[Any]) -> list[Any]:
+    """Return sigma-delta blocks that take spikes, and whose outputs begin with a bias.
+
+    Without an Input block before them their input would be numbers, and data sets hold spikes. Without bias,
+    rectification leaves outputs that are never above 0 without a gradient.
+
+    Examples
+    --------
+    >>> from lava_async.training import dense_blocks
+    >>> blocks = sigma_delta_network(dense_blocks([4, 3, 2], family="sigma_delta"))
+    >>> len(blocks), blocks[-1].neuron.bias.tolist()
+    (3, [4.0, 4.0])
+    """
+    last = [block for block in blocks if getattr(block, "neuron", None) is not None][-1]
+    last.neuron.set_bias(torch.full((last.synapse.out_channels,), defaults.OUTPUT_BIAS))
+    return [slayer().block.cuba.Input(delay_shift=False), *blocks]
 
 
 def _own(config: NetworkConfig, layer: LayerConfig | None, name: str) -> Any:
@@ -103,6 +119,8 @@ def _own(config: NetworkConfig, layer: LayerConfig | None, name: str) -> Any:
 def _block(config: NetworkConfig, layer: LayerConfig, shape: tuple[int, ...]) -> Any:
     family, neuron = getattr(slayer().block, config.neuron), neuron_settings(config, layer)
     reset = neuron.pop("reset", None)
+    if config.neuron == "sigma_delta":
+        neuron["activation"] = torch.nn.functional.relu
     geometry = {name: value for name in _GEOMETRY if (value := getattr(layer, name)) is not None}
     if layer.type == "flatten":
         return family.Flatten()

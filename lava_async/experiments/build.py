@@ -17,7 +17,7 @@ from lava_async.data import SpikeDataset, registry
 from lava_async.data.augmentation import Augmentation
 from lava_async.errors import InvalidValue, nearest
 from lava_async.execution import Execution
-from lava_async.experiments.block_config import check_weights, layer_blocks, neuron_settings
+from lava_async.experiments.block_config import check_weights, layer_blocks, neuron_settings, sigma_delta_network
 from lava_async.experiments.config import Config
 from lava_async.experiments.sections import DataConfig, NetworkConfig, OptimizerConfig
 from lava_async.experiments.tables import keys, toml_name
@@ -88,7 +88,7 @@ def build_network(config: Config, shape: tuple[int, ...], n_classes: int) -> Unl
         execution=config.deployed,
         surrogate=SURROGATES[config.gradient.surrogate](**config.gradient.options),
         threads=threads,
-        input_shape=None if config.network.layers is None else shape,
+        input_shape=shape if config.network.layers is not None else config.network.sizes and config.network.sizes[:1],
         **{
             name: getattr(config.gradient, name)
             for name in ("credit", "peak", "reset", "refractory_dropout", "input_dropout", "neuron_dropout")
@@ -164,7 +164,7 @@ def _blocks(config: NetworkConfig, how: Execution, shape: tuple[int, ...], seed:
         return blocks_of(network, learn_decays=bool(config.learn_decays))
     if config.sizes is not None:
         check_weights("network.sizes", sum(a * b for a, b in pairwise(config.sizes)))
-        return dense_blocks(
+        made = dense_blocks(
             config.sizes,
             family=config.neuron,
             gain=config.gain,
@@ -172,7 +172,9 @@ def _blocks(config: NetworkConfig, how: Execution, shape: tuple[int, ...], seed:
             threshold_factors=config.threshold_factors,
             **neuron_settings(config),
         )
-    return layer_blocks(config, shape, seed)
+    else:
+        made = layer_blocks(config, shape, seed)
+    return sigma_delta_network(made) if config.neuron == "sigma_delta" else made
 
 
 def _check_float32(config: Config) -> None:

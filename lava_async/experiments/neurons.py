@@ -59,6 +59,30 @@ def resonator(period: float = 10.0, decay: float = 0.1) -> dict[str, Any]:
     return {"period": period, "decay": decay}
 
 
-NEURONS: dict[str, Callable[..., dict[str, Any]]] = {"cuba": cuba, "alif": alif, "rf": resonator, "rf_iz": resonator}
+def sigma_delta(learn_thresholds: bool = False) -> dict[str, Any]:
+    """Return what sigma-delta neurons have besides their threshold.
+
+    Parameters
+    ----------
+    learn_thresholds : bool
+        Train thresholds too, one for each layer.
+
+    Examples
+    --------
+    >>> sigma_delta(learn_thresholds=True)
+    {'requires_grad': True}
+    """
+    return {"requires_grad": bool(learn_thresholds)}
+
+
+NEURONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "cuba": cuba,
+    "alif": alif,
+    "rf": resonator,
+    "rf_iz": resonator,
+    "sigma_delta": sigma_delta,
+}
 """By the name of their module in slayer."""
 RESONATORS = "rf", "rf_iz"
+WITHOUT_DECAYS = *RESONATORS, "sigma_delta"
+"""Which have no decays of current and voltage."""

@@ -14,7 +14,7 @@ from lava_async.data import SPLITS
 from lava_async.data.registry import check_options, names
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.experiments.members import check_known, check_member, named_after, without_defaults_of_others
-from lava_async.experiments.neurons import NEURONS, RESONATORS
+from lava_async.experiments.neurons import NEURONS, RESONATORS, WITHOUT_DECAYS
 from lava_async.experiments.tables import Table, key
 from lava_async.schedules import SCHEDULES, ExecutionKind, by_name, schedule
 from lava_async.stopping import STOP_RULES, StopRule, stop_rule
@@ -77,8 +77,8 @@ class NetworkConfig(Table):
         name="from",
     )
     neuron: str = key(
-        "Neurons of slayer: current-based (cuba), adaptive (alif), or resonate and fire (rf, rf_iz), which have no "
-        "decays of current and voltage.",
+        "Neurons of slayer: current-based (cuba), adaptive (alif), resonate and fire (rf, rf_iz) or sigma-delta "
+        "(sigma_delta); these three have no decays of current and voltage.",
         "cuba",
     )
     threshold: float = key("Voltage above which neurons fire.", defaults.THRESHOLD, least=0.0)
@@ -126,13 +126,14 @@ class NetworkConfig(Table):
                 if getattr(self, each) not in (untouched[each], 1.0):  # 1.0 is what 0.1 wrote into each config.toml.
                     raise self.wrong(each, "left out: the file says it")
         _check_decays(self)
-        for each in ("current_decay", "voltage_decay") if self.neuron in RESONATORS else ():
+        if self.neuron == "sigma_delta" and self.learn_decays:
+            raise self.wrong("learn_decays", "left out: sigma_delta neurons have learn_thresholds instead")
+        for each in ("current_decay", "voltage_decay") if self.neuron in WITHOUT_DECAYS else ():
             layers = [layer for layer in self.layers or () if getattr(layer, each) is not None]
             if layers or getattr(self, each) != NetworkConfig.__dataclass_fields__[each].default:
                 value = getattr(layers[0] if layers else self, each)
-                raise InvalidValue(
-                    f"NetworkConfig.{each}", value, f"left out: {self.neuron} neurons have decay instead"
-                )
+                instead = "decay instead" if self.neuron in RESONATORS else "none"
+                raise InvalidValue(f"NetworkConfig.{each}", value, f"left out: {self.neuron} neurons have {instead}")
 
 
 @dataclass(frozen=True)

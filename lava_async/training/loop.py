@@ -17,6 +17,7 @@ from lava_async.errors import InvalidValue, not_among
 from lava_async.execution import Execution, chosen
 from lava_async.files import replacing
 from lava_async.forms import class_labels
+from lava_async.metrics import predictions
 from lava_async.network import Network
 from lava_async.progress import ProgressBar
 from lava_async.readout import READOUTS, VoltageReadout
@@ -134,6 +135,9 @@ def evaluate(
             "others, score net.eval()(spikes)"
         )
         raise InvalidValue("evaluate: last block", type(network.blocks[-1]).__name__, allowed)
+    if isinstance(network, UnlayeredNetwork) and network.takes_numbers:
+        allowed = "a network whose input is spikes; of others, score net.eval()(numbers)"
+        raise InvalidValue("evaluate: first block", type(network.blocks[0]).__name__, allowed)
     deployed = network.to_network() if isinstance(network, UnlayeredNetwork) else network
     labels = class_labels("evaluate: labels", data.labels, len(deployed.outputs))
     if len(labels) != len(data.spikes):
@@ -151,7 +155,10 @@ def evaluate(
     for tally, as_said in ((whole, how), (cut, how.but(until=FirstOutput()))):
         voltages = VoltageReadout(deployed, execution=as_said) if readout == "voltage" else None
         for part, run in in_parts(deployed, data.spikes, execution=as_said, threads=threads):
-            classes = voltages.classes(take(data.spikes, part), part) if voltages is not None else None
+            if voltages is not None:
+                classes = voltages.classes(take(data.spikes, part), part)
+            else:
+                classes = predictions(run.emitted[:, deployed.outputs])
             tally.add(run, labels[part], classes)
             if tally is whole:
                 activity.add(run.counts.sum((0, 2)), run.counts.shape[0] * run.counts.shape[2])

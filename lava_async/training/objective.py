@@ -17,6 +17,7 @@ from lava_async.data.own import labelled
 from lava_async.data.targets import target_labels, with_targets
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.forms import class_labels
+from lava_async.neurons.loihi import ONE
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
 from lava_async.training.distributed import Ranks
@@ -159,11 +160,12 @@ class Objective:
         labels = self.labels_of("fit.validation", data)
         mine = ranks.share(np.arange(len(labels)))
         for part in np.array_split(mine, math.ceil(len(mine) / _CHUNK)) if len(mine) else []:
-            if network.reads_out:
+            if network.reads_out or network.takes_numbers:
                 with torch.no_grad():
                     output = network.read_out(network.run(SpikeBatch.of(data.spikes[part]), part).counts).cpu()
             else:
                 run = simulate_batch(deployed, data.spikes[part], samples=part, threads=threads)
-                output = torch.from_numpy(run.output.astype(np.float32))
+                unit = ONE if deployed.params_of(len(deployed.layers) - 1).graded else 1  # of payloads
+                output = torch.from_numpy(run.emitted[:, deployed.outputs].astype(np.float32) / unit)
             good += score(self._loss, output, torch.from_numpy(labels[part]))
         return float(ranks.sum([good])[0]) / len(labels)

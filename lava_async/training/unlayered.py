@@ -227,6 +227,11 @@ class UnlayeredNetwork(torch.nn.Module):
         return self._chain.answers_by_voltage
 
     @property
+    def takes_numbers(self) -> bool:
+        """Whether its input is numbers instead of spikes: its first neurons are of ``slayer.block.sigma_delta``."""
+        return self._chain.takes_numbers
+
+    @property
     def thresholds(self) -> Tensor:
         """Thresholds of the neurons (N,), in slayer's units."""
         return self._chain.thresholds
@@ -272,6 +277,8 @@ class UnlayeredNetwork(torch.nn.Module):
         def measure(layer: int) -> float:
             rows = self.to_network().layer_slices[layer]
             counts = self.run(spikes, np.arange(len(spikes)), rows).counts
+            if self._chain.layers[layer].family.graded:
+                counts = (counts != 0).float()
             return float(counts.mean()) if counts.numel() else 0.0
 
         training, until = self.training, self.until

@@ -37,15 +37,16 @@ def dense_blocks(
     ----------
     sizes : list of int
         Input channels, then neurons per layer.
-    family : {"cuba", "alif", "rf", "rf_iz"}
-        Module of ``slayer.block``: current-based, adaptive, or resonate and fire neurons.
+    family : {"cuba", "alif", "rf", "rf_iz", "sigma_delta"}
+        Module of ``slayer.block``: current-based, adaptive, resonate and fire, or sigma-delta neurons.
     threshold, current_decay, voltage_decay : float, or (low, high) for decays that slayer draws
         As slayer's neuron; a decay of 1 keeps nothing from one time step to the next. Decays are 1 and 0.2 by default;
-        resonators have none of these.
+        resonators and sigma-delta neurons have none of these.
     gain : float, optional
         Weights are uniform in ``+- gain * threshold * sqrt(6 / (fan_in + fan_out))`` (Glorot, Bengio, AISTATS 2010); a
         threshold of 0 counts as 1. Without it they are drawn with gain 2, and ``fit``, which sees the data, scales them
-        to a firing rate before the first step; in a loop of your own call :meth:`UnlayeredNetwork.scale_to`.
+        to a firing rate before the first step; in a loop of your own call :meth:`UnlayeredNetwork.scale_to`. Those of
+        sigma-delta neurons are not multiplied by the threshold, have gain 1 by default, and are not scaled.
     threshold_factors : list of float, or bool
         Factors on the threshold of each layer. The first weights are those without factors, of gain 2 by default, and
         ``fit`` does not scale them, so that neurons wait for more input: for the timing of a chip. True: 1 for the
@@ -79,8 +80,8 @@ def dense_blocks(
     threshold = _number("threshold", threshold)
     gain = None if gain is None else _number("gain", gain)
     factors = _factors(threshold_factors, len(sizes) - 1)
-    if family not in (known := [name for name, each in FAMILIES.items() if not each.graded]):
-        raise not_among("dense_blocks.family", family, known)
+    if family not in FAMILIES:
+        raise not_among("dense_blocks.family", family, FAMILIES)
     if reset not in RESETS or (family != "cuba" and reset != "zero"):
         allowed = " or ".join(map(repr, RESETS)) if family == "cuba" else f"left out: {family} neurons have their own"
         raise InvalidValue("dense_blocks.reset", reset, allowed)
@@ -89,7 +90,10 @@ def dense_blocks(
     decays: dict[str, float | tuple[float, ...] | None] = {}
     for name, decay in (("current_decay", current_decay), ("voltage_decay", voltage_decay)):
         decays[name] = decay if decay is None or isinstance(decay, tuple) else _number(name, decay)
-    if not FAMILIES[family].complex:
+    graded = FAMILIES[family].graded
+    if graded:
+        neuron = {"activation": torch.nn.functional.relu, **neuron}
+    elif not FAMILIES[family].complex:
         usual = {"current_decay": defaults.CURRENT_DECAY, "voltage_decay": defaults.VOLTAGE_DECAY}
         decays = {name: usual[name] if decay is None else decay for name, decay in decays.items()}
     params = {"threshold": threshold, **{name: x for name, x in decays.items() if x is not None}, **neuron}
@@ -100,11 +104,13 @@ def dense_blocks(
             block = dense({**params, "threshold": threshold * factor}, n_in, n_out, delay_shift=False)
             if family == "cuba":
                 block.neuron.reset = reset
-            bound = (defaults.GAIN if gain is None else gain) * (threshold or 1.0) * math.sqrt(6 / (n_in + n_out))
+            # What sigma-delta neurons send grows with the weights, whatever the threshold, so no rate is scaled to.
+            first, unit = (1.0, 1.0) if graded else (defaults.GAIN, threshold or 1.0)
+            bound = (first if gain is None else gain) * unit * math.sqrt(6 / (n_in + n_out))
             with torch.no_grad():
                 for part, _ in parts_of(block.synapse):
                     part.weight.uniform_(-bound, bound, generator=generator)
-            if gain is None and factors is None:
+            if gain is None and factors is None and not graded:
                 mark_drawn(block)
             blocks.append(block)
     return blocks
