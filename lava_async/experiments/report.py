@@ -224,7 +224,9 @@ def _of_execution(name: str, draw: Callable[[Any, str], None]) -> Figure:
     axes = figure.add_subplot()
     axes.set_title(f"executed {name}")
     draw(axes, name)
-    axes.get_legend().set_title("trained")
+    legend = axes.get_legend()
+    assert legend is not None  # of the lines that were drawn
+    legend.set_title("trained")
     return figure
 
 
