@@ -326,6 +326,14 @@ def training_runs(draw: st.DrawFn, *kinds: str, **options: Any) -> Run:
     )
 
 
+def deep(schedule: Schedule | Timed, *, n_layers: int = 70, params: Any = None) -> Run:
+    """Return a chain of more layers than a word has bits, through all of which spikes go."""
+    rng = np.random.default_rng(n_layers)
+    weights = [np.full((2, 2), 0.5) + np.round(rng.uniform(0, 0.5, (2, 2)) * 8) / 8 for _ in range(n_layers)]
+    net = Network.feedforward(weights, CubaParams(0.5, 0.75, 0.375) if params is None else [params] * n_layers)
+    return Run(net, np.array([[1, 0, 1], [1, 1, 0]]), schedule, MaxForwardSteps(500, truncate=True), True, True, 0, 0)
+
+
 def exact(run: Run) -> Run:
     """Round a float network to numbers that float32 adds exactly: records are in float32, gradients in float64."""
     net, p = run.network, run.network.params

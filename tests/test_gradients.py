@@ -7,11 +7,11 @@ import pytest
 import strategies
 import torch
 from compare import execute, setup_of
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from section6 import Model
 
-from lava_async import CubaParams, Fifo, FirstOutput, Layered, LoihiParams, MaxForwardSteps, Network
+from lava_async import CubaParams, Fifo, FirstOutput, Layered, LoihiParams, MaxForwardSteps, Network, Random
 from lava_async.network import Layer
 from lava_async.synapses import Dense
 from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
@@ -69,6 +69,8 @@ def per_synapse(network, weights):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("credit", CREDITS)
+@example(run=strategies.deep(Random(1), n_layers=64), peak=True, reset="detached", surrogate=ATan(1.5), seed=0)
+@example(run=strategies.deep(Random(1), n_layers=70), peak=True, reset="detached", surrogate=ATan(1.5), seed=0)
 @given(
     run=st.one_of(strategies.training_runs(), busy_runs(), busy_runs()),
     peak=st.booleans(),

@@ -7,7 +7,7 @@ import pytest
 import strategies
 import torch
 from compare import execute, setup_of
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from lava_async import AlifParams, Layered, Network, Random, Timed
@@ -22,6 +22,7 @@ from lava_async.training.dense import DenseEngine
 from lava_async.training.gradient import CREDITS, RESETS, Gradient, ModelParameters, Parameters
 from lava_async.training.surrogates import PerLayer
 
+DEEP = strategies.deep(Random(1), params=AlifParams(0.5, 0.75, 0.375, 0.5, 0.5, 0.25))
 ENGINES = {"dense": DenseEngine, "compiled": CompiledEngine}
 
 
@@ -77,6 +78,7 @@ def test_the_core_differentiates_each_model_as_torch_does(kind, data, seed):
 
 
 @settings(max_examples=40)
+@example(run=DEEP, credit="last", peak=True, reset="detached", arctangent=True, seed=0)
 @given(
     run=strategies.trained_model_runs(),
     credit=st.sampled_from(CREDITS),

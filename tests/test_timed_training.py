@@ -7,7 +7,7 @@ import pytest
 import strategies
 import torch
 from compare import complains, execute, setup_of
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from section7 import spike_counts
 from test_gradients import SLOPES, per_synapse
@@ -25,6 +25,7 @@ from lava_async.training.objective import Objective
 
 
 @pytest.mark.parametrize("credit", ["last", "delivered"])
+@example(run=strategies.deep(Timed()), peak=True, reset="detached", surrogate=next(iter(SLOPES)), seed=0)
 @given(
     run=st.one_of(
         strategies.timed_runs(dropout=True), strategies.timed_runs(until=strategies.ending_rules, refractory=False)

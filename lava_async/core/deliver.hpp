@@ -30,20 +30,21 @@ class Deliver : protected CheckerOf<M, Real, TAPED, COUNTED> {
   template <bool OPENING>
   LAVA_INLINE void deliver_and_check(Tally& tally) {
     if constexpr (TAPED) tape->check.reserve(tape->at.check + net.n_blocks);
-    uint64_t layers = 0;
+    if constexpr (TAPED) this->touched_layers.clear();
     for (int l = 0; l < net.n_layers(); l++) {
       int64_t updates = 0;
-      layers |= static_cast<uint64_t>(arrive<OPENING>(l, tally, updates)) << (l & 63);
+      const bool touched = arrive<OPENING>(l, tally, updates);
+      if (TAPED && touched) this->touched_layers.add(l);
       tally.updates += updates;
     }
-    if constexpr (TAPED) this->close_step(layers, OPENING ? 0 : group_size_);
+    if constexpr (TAPED) this->close_step(OPENING ? 0 : group_size_);
   }
   // The same for one layer, all of whose neurons are checked (layered).
   void deliver_and_check_layer(int layer, Tally& tally) {
     if constexpr (TAPED) tape->check.reserve(tape->at.check + net.n_blocks);
     int64_t updates = 0;
     arrive<true>(layer, tally, updates);
-    if constexpr (TAPED) this->close_step(1ull << (layer & 63), 0);
+    if constexpr (TAPED) this->close_step(0);
   }
 
   // Takes the group that was selected from the queue; returns the largest payload.

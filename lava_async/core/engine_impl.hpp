@@ -188,7 +188,7 @@ class EngineOf : public Engine {
     }
     if (unfit.synapses >= 0) return nullptr;
     const bool usual = !M::ANY && !machine && !is_counted(rules) && !rules.layered && rule.peak && !rule.differentiated &&
-                       (rule.credit == LAST || rule.credit == DELIVERED) && !net.has_delays;
+                       (rule.credit == LAST || rule.credit == DELIVERED) && !net.has_delays && net.n_layers() <= 64;
     auto recorded = std::make_shared<Recorded<Num, P, Real>>(net_, pools_, std::move(trained), rules, rule, batch.n,
                                                           results.first_wanted, results.n_wanted,
                                                           parameters.weight_scale, unit, usual,
@@ -414,7 +414,7 @@ class EngineOf : public Engine {
         }
       }
       auto run = prepare(*ws, tape, interrupt);
-      tape.clear(static_cast<size_t>(end - begin) * batch.n_steps, net_->n_blocks, M::ANY);
+      tape.clear(*net_, static_cast<size_t>(end - begin) * batch.n_steps, M::ANY);
       for (int b = begin; b < end; b++) {
         auto s = sample_of<Real>(batch, results, b, nullptr);
         failures[share] = run(s, b);

@@ -158,7 +158,7 @@ class GeneralBackward : public AdjointBase<Real> {
     size_t check = from.check, touched = from.touched;
     for (int index = 0; index < net.n_layers(); index++) {
       const Layer& l = net.layers[index];
-      touched_[index] = now.layers >> index & 1;
+      touched_[index] = tape.touches(step, index);
       if (now.k == 0 || (touched_[index] && !l.scattered)) {
         for (int b = 0; b < l.blocks; b++) check_back(index, l.block + b, check + b, now.k);
         check += l.blocks;

@@ -15,9 +15,21 @@ struct Check {
 struct Step {
   int32_t k;
   uint32_t group_end, check_end, touched_end;
-  uint64_t layers;  // that were touched, a bit each
+  uint64_t layers;  // which of the first 64 were touched, a bit each
 };
-constexpr int MAX_LAYERS = 62;
+
+// Which layers a forward step touches, a bit each.
+struct LayerSet {
+  uint64_t first = 0;
+  std::vector<uint64_t> more;  // of layers 64 and on
+
+  explicit LayerSet(const Layout& net) : more((std::max(net.n_layers(), 1) - 1) / 64) {}
+  void clear() {
+    first = 0;
+    std::fill(more.begin(), more.end(), 0);
+  }
+  void add(int layer) { (layer < 64 ? first : more[layer / 64 - 1]) |= 1ull << layer % 64; }
+};
 
 // Where the next sample begins, or where one begins.
 struct TapePlace {
@@ -28,6 +40,8 @@ struct TapePlace {
 template <class Real, class P = int32_t>
 struct Tape {
   Array<Step> step;
+  Array<uint64_t> more_layers;    // (steps, n_more) which further layers a step touched, 64 in each
+  int n_more = 0;
   Array<int32_t> source;          // groups that were delivered
   Array<int32_t> begin;           // (steps, L + 2) where those of each layer begin in the group, the input first
   Array<Check> check;             // opening: all blocks; then those of whole layers and the `touched` ones of others
@@ -57,7 +71,15 @@ struct Tape {
   bool keeps_spikes = false;
   bool premature = false;  // whether premature spikes are looked for
 
-  void clear(size_t n_rows, size_t n_blocks, bool any_model) {
+  // The bits of layers 64 word .. 64 word + 63 that a step touched.
+  uint64_t layers(size_t s, int word) const {
+    return word == 0 ? step[s].layers : more_layers[s * static_cast<size_t>(n_more) + word - 1];
+  }
+  bool touches(size_t s, int layer) const { return layers(s, layer / 64) >> layer % 64 & 1; }
+
+  void clear(const Layout& net, size_t n_rows, bool any_model) {
+    const size_t n_blocks = net.n_blocks;
+    n_more = static_cast<int>(LayerSet(net).more.size());
     at = TapePlace{};
     begins.clear();
     if (any_model) {

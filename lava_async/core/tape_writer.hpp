@@ -19,10 +19,11 @@ class TapeWriter {
   Workspace<Num, typename M::Payload>& ws;
   Tape<Real, typename M::Payload>* tape;
   int k = 0;  // forward step
+  LayerSet touched_layers;  // in this forward step
 
   TapeWriter(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, typename M::Payload>& ws,
              Tape<Real, typename M::Payload>* tape)
-      : net(net), p(p), rules(rules), ws(ws), tape(tape) {}
+      : net(net), p(p), rules(rules), ws(ws), tape(tape), touched_layers(net) {}
 
   static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
 
@@ -95,7 +96,7 @@ class TapeWriter {
       tape->open_v[at + i] = static_cast<Real>(ws.v[i]) * static_cast<Real>(tape->unit);
     }
   }
-  LAVA_INLINE void close_step(uint64_t layers, int m) {
+  LAVA_INLINE void close_step(int m) {
     TapePlace& at = tape->at;
     at.group += m;
     const size_t width = net.layers.size() + 2;
@@ -103,8 +104,13 @@ class TapeWriter {
     tape->begin.reserve((at.step + 1) * width);
     if (m > 0) std::copy(ws.begin.get(), ws.begin.get() + width, &tape->begin[at.step * width]);
     if ((at.group | at.check | at.touched) > UINT32_MAX) throw std::bad_alloc();
+    if (tape->n_more > 0) {
+      const auto& more = touched_layers.more;
+      tape->more_layers.reserve((at.step + 1) * more.size());
+      std::copy(more.begin(), more.end(), &tape->more_layers[at.step * more.size()]);
+    }
     tape->step[at.step++] = {k, static_cast<uint32_t>(at.group), static_cast<uint32_t>(at.check),
-                             static_cast<uint32_t>(at.touched), layers};
+                             static_cast<uint32_t>(at.touched), touched_layers.first};
   }
 
   // What the tape keeps of a time step, at its end.
@@ -146,7 +152,7 @@ class TapeWriter {
     });
     const int now = k;
     k = -1;
-    close_step(0, 0);
+    close_step(0);
     k = now;
   }
 };

@@ -26,7 +26,7 @@ class TimedBackward : AdjointBase<Real> {
         zero_(net.n_places()),
         refractory_(net.n_blocks + 8),
         firings_(net.n_places()),
-        asked_(cores.size.size()) {
+        asked_(cores.size.size() * (1 + tape.n_more)) {
     sent_.reserve(net.n_places());
   }
 
@@ -66,7 +66,7 @@ class TimedBackward : AdjointBase<Real> {
   Array<Real> zero_;         // by place: what silent checks get from the delivery of their zero spikes
   Array<Bits> refractory_;   // by block
   Array<int32_t> firings_;   // by place: firings in this time step that are not undone yet
-  std::vector<uint64_t> asked_;  // by core: layers to which zero spikes were delivered, a bit each
+  std::vector<uint64_t> asked_;  // by core: layers to which zero spikes were delivered, a bit each, 64 in each word
 
   Real* counts_at(int t) { return &counts_[static_cast<size_t>(t) * net.n_places()]; }
   TapePlace begins(size_t step) const {
@@ -158,9 +158,14 @@ class TimedBackward : AdjointBase<Real> {
       sample_.input[static_cast<size_t>(t_) * net.n_inputs + source + net.n_inputs] += got;
     }
     if (rule.credit != LAST) return;
-    uint64_t& asked = asked_[reach.core];
-    for (uint64_t left = now.layers & ~asked; left; left &= left - 1) zero_spikes(__builtin_ctzll(left), reach.core);
-    asked |= now.layers;
+    uint64_t* asked = &asked_[static_cast<size_t>(reach.core) * (1 + tape.n_more)];
+    for (int word = 0; word <= tape.n_more; word++, asked++) {
+      const uint64_t layers = tape.layers(step, word);
+      for (uint64_t left = layers & ~*asked; left; left &= left - 1) {
+        zero_spikes(64 * word + __builtin_ctzll(left), reach.core);
+      }
+      *asked |= layers;
+    }
   }
 
   // Undoes the delivery of a payload through some synapses; returns what its source gets.
@@ -247,7 +252,7 @@ class TimedBackward : AdjointBase<Real> {
                        static_cast<int>(sample_.start[t_ + 1] - from), 0};
     Real* to = sample_.input ? sample_.input + static_cast<size_t>(t_) * net.n_inputs : nullptr;
     for (int index = 0; index < net.n_layers(); index++) {
-      if (tape.step[first].layers >> index & 1 || to) this->input_adjoint(index, input, to);
+      if (tape.touches(first, index) || to) this->input_adjoint(index, input, to);
     }
   }
 

@@ -23,11 +23,11 @@ class TimedTape : TapeWriter<M, Real, true, true> {
   // Before the checks of a forward step: of whole layers (k = 0), or of the blocks that a message touched.
   void open_step(int step) {
     k = step;
-    layers_ = 0;
+    this->touched_layers.clear();
     tape->check.reserve(tape->at.check + net.n_blocks);
     tape->touched.reserve(tape->at.touched + net.n_blocks);
   }
-  void touch(int block) { layers_ |= 1ull << (net.layer_of_block[block] & 63); }
+  void touch(int block) { this->touched_layers.add(net.layer_of_block[block]); }
   template <bool OPENING>
   LAVA_INLINE void check(int block, Vec u, Vec v, Bits fires, Bits held, Bits touched) {
     if constexpr (OPENING) {
@@ -38,17 +38,14 @@ class TimedTape : TapeWriter<M, Real, true, true> {
     }
     this->template write_check<OPENING>(block, v, fires, held, touched);
   }
-  void close_opening() { this->close_step(layers_, 0); }
+  void close_opening() { this->close_step(0); }
   template <class P>
   void close_message(const Message<P>& m) {
     tape->reach.reserve(tape->at.group + 1);
     tape->reach[tape->at.group] = m.reach;
     this->write_member(m.source - net.n_inputs, static_cast<int>(m.payload), m.firing);
-    this->close_step(layers_, 0);
+    this->close_step(0);
   }
-
- private:
-  uint64_t layers_ = 0;
 };
 
 }  // namespace LAVA_ISA

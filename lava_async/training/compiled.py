@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lava_async.engine import Setup
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType
 from lava_async.spikes import SpikeBatch
 from lava_async.training.calls import Call, Engines, differentiable
 from lava_async.training.compiled_models import run_models
@@ -21,9 +21,6 @@ from lava_async.training.gradient import (
     check_credit,
     check_models,
 )
-
-_MAX_LAYERS = 62
-"""The layers that a forward step touches are the bits of one integer."""
 
 
 class CompiledEngine(Engines):
@@ -53,9 +50,6 @@ class CompiledEngine(Engines):
     ) -> Run:
         """Run a batch; see :class:`~lava_async.training.gradient.GradientEngine`."""
         check_credit(setup.execution.schedule, gradient)
-        if len(self.network.layers) > _MAX_LAYERS:
-            n = len(self.network.layers)
-            raise InvalidValue("Network.layers", f"{n} layers", f"at most {_MAX_LAYERS} for compiled training")
         parameters = parameters.unified()
         batch = SpikeBatch.of(spikes, self.threads) if isinstance(spikes, Tensor) else spikes
         wanted = spikes if isinstance(spikes, Tensor) and spikes.requires_grad else None
