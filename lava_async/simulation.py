@@ -95,7 +95,7 @@ def simulate(
     if not isinstance(spikes, SpikeTrain):
         spikes = SpikeTrain.from_dense(spikes)
     _check_channels(network, spikes.n_channels)
-    result: Result = chosen.run(setup, spikes, _key("sample", sample), State.zeros(network))
+    result: Result = chosen.run(setup, spikes, _key("sample", sample))
     if setup.machine is not None and setup.execution.schedule.layered:
         result = _timed_by_layer(setup, SpikeBatch.of_one(spikes), BatchResult.stack([result]))[0]
     return result
@@ -163,13 +163,8 @@ def simulate_batch(
         check_int("threads", threads, least=1)
     if (record == "counts" and chosen is compiled) or len(batch) == 0:
         return _timed_by_layer(setup, batch, compiled.run_batch(setup, batch, numbers, threads))
-    return _timed_by_layer(
-        setup,
-        batch,
-        BatchResult.stack(
-            [chosen.run(setup, batch[b], int(numbers[b]), State.zeros(network)) for b in range(len(batch))]
-        ),
-    )
+    each = [chosen.run(setup, batch[b], int(numbers[b])) for b in range(len(batch))]
+    return _timed_by_layer(setup, batch, BatchResult.stack(each))
 
 
 def _timed_by_layer(setup: Setup, batch: SpikeBatch, result: BatchResult) -> BatchResult:

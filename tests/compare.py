@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lava_async import simulation
-from lava_async.engine import Result, Setup, State, StepRecord
+from lava_async.engine import Result, Setup, StepRecord
 from lava_async.errors import ForwardStepLimit, InvalidType, InvalidValue
 from lava_async.execution import Execution
 from lava_async.spikes import SpikeTrain
@@ -21,7 +21,7 @@ def execute(run: Any, engine: str = "compiled", *, record: str = "trace", **chan
     spikes = SpikeTrain.from_dense(changes.pop("spikes", run.spikes))
     setup = setup_of(run, record=record, **changes)
     try:
-        return simulation.engine_of(engine, setup.execution).run(setup, spikes, run.sample, State.zeros(run.network))
+        return simulation.engine_of(engine, setup.execution).run(setup, spikes, run.sample)
     except ForwardStepLimit:
         return None
 

@@ -35,7 +35,6 @@ def batch() -> dict[str, Any]:
         "channel": np.array([0, 2, 1], np.int32),
         "count": np.ones(3, np.int32),
         "start": np.array([[0, 1, 2, 2, 2, 2], [2, 2, 3, 3, 3, 3]]),
-        "largest_payload": 1,
         "u": np.zeros((2, 4), np.float32),
         "v": np.zeros((2, 4), np.float32),
         "forward_steps": np.zeros((2, 5), np.int32),
@@ -60,10 +59,8 @@ def forward_arguments() -> dict[str, Any]:
 
 
 def timed_arguments() -> dict[str, Any]:
-    arguments = forward_arguments()
-    del arguments["from_rest"]
     return {
-        **arguments,
+        **forward_arguments(),
         "times": np.ones(7, np.int64),
         "core_of": np.zeros(4, np.int64),
         "way": np.zeros((1, 1), np.int64),

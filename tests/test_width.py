@@ -6,60 +6,59 @@ import numpy as np
 import pytest
 
 from lava_async import Execution, LoihiParams, Network, Random, Shallow, simulate
-from lava_async.engine import Setup, compiled
+from lava_async.engine import Setup, State, compiled, compiled_network, reference
 from lava_async.simulation import Stepper
-from lava_async.spikes import SpikeBatch, SpikeTrain
+from lava_async.spikes import SpikeTrain
 
 NETWORK = Network.feedforward([[[255, -256, 3]] * 4, [[255] * 4]], LoihiParams(100, 1000, 5000))
+RANDOM = Random(group_size=1)
 WIDEST = 2**24 // (4 * 255 << 6)
 """The largest payload after which each current is in its range again; the second layer has the larger weights."""
 
 
-def dtype_of_run(spikes, **options):
-    """Return the type of the states of a run from rest."""
-    batch = SpikeBatch.of_one(SpikeTrain.from_dense(spikes))
-    dropout = {"refractory_dropout": options.pop("refractory_dropout", 0.0)}
-    setup = Setup(NETWORK, Execution(Random(group_size=1), **options), **dropout)
-    call = compiled.Call(setup, batch, np.zeros(1, np.int64), 1)
-    call.run()
-    return call.u.dtype
+def width_of_run(spikes, *, network=NETWORK, schedule=RANDOM, state=None, refractory_dropout=0.0, **options):
+    """Return how many bits the numbers of a run have: 64 where 32 would not do."""
+    net = compiled_network.CompiledNetwork(network)
+    vars(network)["_compiled"] = net
+    setup = Setup(network, Execution(schedule, **options), refractory_dropout=refractory_dropout)
+    compiled.run(setup, SpikeTrain.from_dense(spikes), 0, state)
+    return 64 if "wide" in vars(net) else 32
 
 
 @pytest.mark.parametrize("options", [{}, {"refractory": False}, {"refractory_dropout": 0.5}], ids=str)
 def test_what_does_not_leave_32_bits_runs_in_32_bits(options):
-    assert dtype_of_run([[1], [0], [WIDEST]], **options) == np.int32
+    assert width_of_run([[1], [0], [WIDEST]], **options) == 32
 
 
 def test_a_payload_that_could_leave_32_bits_runs_in_64_bits():
-    assert dtype_of_run([[1], [0], [WIDEST + 1]]) == np.int64
+    assert width_of_run([[1], [0], [WIDEST + 1]]) == 64
 
 
 def test_spikes_that_add_up_beyond_32_bits_while_they_wait_are_run_again_in_64_bits():
     """40 neurons are delivered before the one that each of them excites: its spikes wait, and arrive together."""
     params = [LoihiParams(4095, 4096, 5), LoihiParams(4095, 4096, 5), LoihiParams(4095, 4096, 5, weight_exp=9)]
     net = Network.feedforward([[[10]] * 40, [[10] * 40], [[255]]], params)
-    setup = Setup(net, Execution(Shallow(1), refractory=False))
-    call = compiled.Call(setup, SpikeBatch.of_one(SpikeTrain.from_dense([[1]])), np.zeros(1, np.int64), 1)
-    assert net.params.dtype is np.int64
-    assert call.compiled.fits_narrow(1)
-    call.run()
-    assert call.u.dtype == np.int64
-    reference = simulate(net, [[1]], schedule=Shallow(1), refractory=False, engine="reference")
-    np.testing.assert_array_equal(call.result()[0].counts, reference.counts)
-    np.testing.assert_array_equal(call.result()[0].current, reference.current)
+    assert width_of_run([[1]], network=net, schedule=Shallow(1), refractory=False) == 64
+    assert compiled_network.compiled(net).narrow.largest_payload >= 1  # It was not the input.
+    runs = [simulate(net, [[1]], schedule=Shallow(1), refractory=False, engine=e) for e in ("compiled", "reference")]
+    np.testing.assert_array_equal(runs[0].counts, runs[1].counts)
+    np.testing.assert_array_equal(runs[0].current, runs[1].current)
 
 
 def test_a_large_bias_needs_64_bits():
     network = Network.feedforward([[[1]]], LoihiParams(0, 0, 100, bias_mant=2**30 + 1))
-    assert not compiled.compiled(network).fits_narrow(1, np.zeros((2, 1), np.int64))
+    assert width_of_run([[0]], network=network) == 64
 
 
-def test_a_state_out_of_range_needs_64_bits():
-    u, v = np.zeros((2, 4), np.int64)
-    net = compiled.compiled(NETWORK)
-    assert net.fits_narrow(1, u, v)
-    u[2] = 2**23 + 1
-    assert not net.fits_narrow(1, u, v)
+@pytest.mark.parametrize(("name", "value", "width"), [("u", 2**23, 32), ("u", 2**23 + 1, 64), ("v", -(2**40), 64)])
+def test_a_state_out_of_range_needs_64_bits(name, value, width):
+    states = [State.zeros(NETWORK), State.zeros(NETWORK)]
+    for state in states:
+        getattr(state, name)[2] = value
+    assert width_of_run([[0], [1], [0]], state=states[0]) == width
+    reference.run(Setup(NETWORK, Execution(RANDOM)), SpikeTrain.from_dense([[0], [1], [0]]), 0, states[1])
+    np.testing.assert_array_equal(states[0].u, states[1].u)
+    np.testing.assert_array_equal(states[0].v, states[1].v)
 
 
 @pytest.mark.parametrize("payload", [1, WIDEST, WIDEST + 1, 2**24 - 1])

@@ -15,14 +15,13 @@ inline bool signal_arrived() {
   return PyErr_CheckSignals() != 0;
 }
 
+// The type of states and numbers of neurons: integers cross the binding in 64 bits.
 inline nb::dlpack::dtype dtype_of(Arithmetic a) {
   switch (a) {
     case Arithmetic::FLOAT32:
       return nb::dtype<float>();
     case Arithmetic::FLOAT64:
       return nb::dtype<double>();
-    case Arithmetic::INT32:
-      return nb::dtype<int32_t>();
     default:
       return nb::dtype<int64_t>();
   }
@@ -34,22 +33,30 @@ struct Call {
   Results results;
 
   Call(int n_inputs, int n_neurons, Arithmetic arithmetic, In<int64_t, nb::ndim<1>> samples, int64_t t0,
-       In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
-       int largest_payload, AnyOut u, AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps,
-       Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally) {
+       In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, AnyOut u,
+       AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps, Out<int32_t, nb::ndim<2>> first_output,
+       Out<int64_t, nb::shape<-1, 3>> tally) {
     const size_t n = samples.shape(0);
     require(start.shape(0) == n && start.shape(1) >= 1, "start");
     const size_t T = start.shape(1) - 1;
     require(channel.shape(0) == count.shape(0), "count");
     // Lists of spikes are trusted (lava_async.spikes checks them), but not with memory.
     const int64_t entries = static_cast<int64_t>(channel.shape(0));
-    for (size_t i = 0; i < n * (T + 1); i++) {
-      require(start.data()[i] >= 0 && start.data()[i] <= entries, "start");
-      require(i % (T + 1) == 0 || start.data()[i - 1] <= start.data()[i], "start");
+    int64_t used = 0;
+    for (size_t b = 0; b < n; b++) {
+      const int64_t* steps = start.data() + b * (T + 1);
+      for (size_t t = 0; t < T; t++) require(steps[t] <= steps[t + 1], "start");
+      require(steps[0] >= 0 && steps[T] <= entries, "start");
+      used = std::max(used, steps[T]);
     }
-    uint32_t most = 0;
-    for (int64_t e = 0; e < entries; e++) most = std::max(most, static_cast<uint32_t>(channel.data()[e]));
-    require(entries == 0 || most < static_cast<uint32_t>(n_inputs), "channel");
+    uint32_t last = 0;
+    int32_t most = 1, least = 0;
+    for (int64_t e = 0; e < used; e++) {
+      last = std::max(last, static_cast<uint32_t>(channel.data()[e]));
+      most = std::max(most, count.data()[e]);
+      least = std::min(least, count.data()[e]);
+    }
+    require(used == 0 || last < static_cast<uint32_t>(n_inputs), "channel");
     for (const AnyOut* x : {&u, &v}) {
       require(x->ndim() == 2 && x->shape(0) == n && x->shape(1) == static_cast<size_t>(n_neurons), "u, v");
       require(x->dtype() == dtype_of(arithmetic), "u, v: type");
@@ -62,9 +69,9 @@ struct Call {
     batch.t0 = t0;
     batch.samples = samples.data();
     batch.channel = channel.data();
-    batch.count = largest_payload == 1 ? nullptr : count.data();
+    batch.count = most == 1 && least == 0 ? nullptr : count.data();
     batch.start = start.data();
-    batch.largest_payload = largest_payload;
+    batch.largest_payload = static_cast<int>(std::min<int64_t>(std::max<int64_t>(most, -int64_t{least}), INT32_MAX));
     results.u = u.data();
     results.v = v.data();
     results.forward_steps = forward_steps.data();

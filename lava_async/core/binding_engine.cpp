@@ -22,6 +22,9 @@ using MachineArrays = std::tuple<In<int64_t, nb::ndim<1>>, In<int64_t, nb::ndim<
 // Spikes of the outputs so far (n, outputs), and after how many time steps each sample was decided (n,).
 using Decisions = std::tuple<Out<int32_t, nb::ndim<2>>, Out<int32_t, nb::ndim<1>>>;
 
+// Spike counts of earlier time steps.
+using Earlier = std::optional<In<int32_t, nb::ndim<3>>>;
+
 class PyEngine {
  public:
   PyEngine(const NetworkSpec& spec, const std::string& arithmetic, const std::string& instruction_set,
@@ -83,12 +86,12 @@ class PyEngine {
   int largest_payload() const { return engine_->largest_payload(); }
 
   nb::object run(const Rules& rules, In<int64_t, nb::ndim<1>> samples, int64_t t0, In<int32_t, nb::ndim<1>> channel,
-                 In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, int largest_payload,
-                 In<int32_t, nb::ndim<3>> history, In<int32_t, nb::ndim<3>> inputs, bool from_rest, AnyOut u, AnyOut v,
+                 In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, Earlier history, Earlier inputs,
+                 bool from_rest, AnyOut u, AnyOut v,
                  Out<int32_t, nb::ndim<3>> counts, Out<int32_t, nb::ndim<2>> forward_steps,
                  Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally,
                  std::optional<Decisions> decisions, int threads, const std::string& record, const AnyArrays* any) {
-    Call call = call_of(samples, t0, channel, count, start, largest_payload, history, inputs, from_rest, u, v, counts,
+    Call call = call_of(samples, t0, channel, count, start, history, inputs, from_rest, u, v, counts,
                         forward_steps, first_output, tally);
     take(decisions, call);
     add_any(call, any, channel.shape(0));
@@ -110,14 +113,14 @@ class PyEngine {
   nb::object run_timed(const Rules& rules, In<int64_t, nb::ndim<1>> times, In<int64_t, nb::ndim<1>> core_of,
                        In<int64_t, nb::ndim<2>> way, std::optional<In<int64_t, nb::shape<-1, 3>>> replay,
                        In<int64_t, nb::ndim<1>> samples, int64_t t0, In<int32_t, nb::ndim<1>> channel,
-                       In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, int largest_payload,
-                       In<int32_t, nb::ndim<3>> history, In<int32_t, nb::ndim<3>> inputs, AnyOut u, AnyOut v,
+                       In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, Earlier history, Earlier inputs,
+                       bool from_rest, AnyOut u, AnyOut v,
                        Out<int32_t, nb::ndim<3>> counts, Out<int32_t, nb::ndim<2>> forward_steps,
                        Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally,
                        std::optional<Decisions> decisions, Out<int64_t, nb::ndim<2>> step_ps,
                        Out<int64_t, nb::ndim<2>> first_output_ps, Out<int64_t, nb::ndim<1>> decided_ps, int threads,
                        const std::string& record, const AnyArrays* any) {
-    Call call = call_of(samples, t0, channel, count, start, largest_payload, history, inputs, false, u, v, counts,
+    Call call = call_of(samples, t0, channel, count, start, history, inputs, from_rest, u, v, counts,
                         forward_steps, first_output, tally);
     take(decisions, call);
     add_any(call, any, channel.shape(0));
@@ -158,11 +161,11 @@ class PyEngine {
                    bool decays, bool neurons, const std::vector<AnyIn>& weights, const std::vector<AnyIn>& numbers,
                    double scale, double weight_scale, In<int64_t, nb::ndim<1>> samples,
                    In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
-                   int largest_payload, AnyOut u, AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps,
+                   AnyOut u, AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps,
                    Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally, AnyOut wanted,
                    int first_wanted, std::optional<Out<uint8_t, nb::ndim<3>>> premature,
                    std::optional<MachineArrays> machine, int threads) {
-    Call call(n_inputs_, n_neurons_, arithmetic_, samples, 0, channel, count, start, largest_payload, u, v,
+    Call call(n_inputs_, n_neurons_, arithmetic_, samples, 0, channel, count, start, u, v,
               forward_steps, first_output, tally);
     const auto type = real_type();
     const int n_wanted = take_wanted(call, wanted, first_wanted);
@@ -206,7 +209,7 @@ class PyEngine {
                        Out<int32_t, nb::ndim<2>> forward_steps, Out<int32_t, nb::ndim<2>> first_output,
                        Out<int64_t, nb::shape<-1, 3>> tally, AnyOut wanted, int first_wanted, const AnyArrays& any,
                        std::optional<AnyIn> factor, int payload_bits, int threads) {
-    Call call(n_inputs_, n_neurons_, arithmetic_, samples, 0, channel, count, start, 1, u, u, forward_steps,
+    Call call(n_inputs_, n_neurons_, arithmetic_, samples, 0, channel, count, start, u, u, forward_steps,
               first_output, tally);
     add_any(call, &any, channel.shape(0));
     if (factor) {
@@ -326,21 +329,24 @@ class PyEngine {
     call.results.decided = decided.data();
   }
   Call call_of(In<int64_t, nb::ndim<1>>& samples, int64_t t0, In<int32_t, nb::ndim<1>>& channel,
-               In<int32_t, nb::ndim<1>>& count, In<int64_t, nb::ndim<2>>& start, int largest_payload,
-               In<int32_t, nb::ndim<3>>& history, In<int32_t, nb::ndim<3>>& inputs, bool from_rest, AnyOut& u,
+               In<int32_t, nb::ndim<1>>& count, In<int64_t, nb::ndim<2>>& start, Earlier& history, Earlier& inputs, bool from_rest, AnyOut& u,
                AnyOut& v, Out<int32_t, nb::ndim<3>>& counts, Out<int32_t, nb::ndim<2>>& forward_steps,
                Out<int32_t, nb::ndim<2>>& first_output, Out<int64_t, nb::shape<-1, 3>>& tally) const {
-    Call call(n_inputs_, n_neurons_, arithmetic_, samples, t0, channel, count, start, largest_payload, u, v,
+    Call call(n_inputs_, n_neurons_, arithmetic_, samples, t0, channel, count, start, u, v,
               forward_steps, first_output, tally);
     const size_t n = samples.shape(0), T = start.shape(1) - 1, N = static_cast<size_t>(n_neurons_);
     require(counts.shape(0) == n && counts.shape(1) == T && counts.shape(2) == N, "counts");
-    require(history.shape(0) == n && history.shape(2) == N, "history");
-    require(inputs.shape(0) == n && inputs.shape(2) == static_cast<size_t>(n_inputs_), "inputs");
     call.results.counts = counts.data();
-    call.batch.history = history.data();
-    call.batch.n_history = static_cast<int>(history.shape(1));
-    call.batch.inputs = inputs.data();
-    call.batch.n_inputs_before = static_cast<int>(inputs.shape(1));
+    if (history) {
+      require(history->shape(0) == n && history->shape(2) == N, "history");
+      call.batch.history = history->data();
+      call.batch.n_history = static_cast<int>(history->shape(1));
+    }
+    if (inputs) {
+      require(inputs->shape(0) == n && inputs->shape(2) == static_cast<size_t>(n_inputs_), "inputs");
+      call.batch.inputs = inputs->data();
+      call.batch.n_inputs_before = static_cast<int>(inputs->shape(1));
+    }
     call.batch.from_rest = from_rest;
     return call;
   }
@@ -370,21 +376,21 @@ void bind_engine(nb::module_& m) {
       .def("set_weights", &PyEngine::set_weights, "synapses"_a, "values"_a.noconvert())
       .def("prepare", &PyEngine::prepare)
       .def("run", &PyEngine::run, "rules"_a, "samples"_a.noconvert(), "t0"_a, "channel"_a.noconvert(),
-           "count"_a.noconvert(), "start"_a.noconvert(), "largest_payload"_a, "history"_a.noconvert(),
-           "inputs"_a.noconvert(), "from_rest"_a, "u"_a.noconvert(), "v"_a.noconvert(), "counts"_a.noconvert(),
+           "count"_a.noconvert(), "start"_a.noconvert(), "history"_a.noconvert().none(),
+           "inputs"_a.noconvert().none(), "from_rest"_a, "u"_a.noconvert(), "v"_a.noconvert(), "counts"_a.noconvert(),
            "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(),
            "decisions"_a.noconvert().none(), "threads"_a, "record"_a, "any"_a.none() = nb::none())
       .def("run_timed", &PyEngine::run_timed, "rules"_a, "times"_a.noconvert(), "core_of"_a.noconvert(),
            "way"_a.noconvert(), "replay"_a.noconvert().none(), "samples"_a.noconvert(), "t0"_a, "channel"_a.noconvert(),
-           "count"_a.noconvert(), "start"_a.noconvert(), "largest_payload"_a, "history"_a.noconvert(),
-           "inputs"_a.noconvert(), "u"_a.noconvert(), "v"_a.noconvert(), "counts"_a.noconvert(),
+           "count"_a.noconvert(), "start"_a.noconvert(), "history"_a.noconvert().none(),
+           "inputs"_a.noconvert().none(), "from_rest"_a, "u"_a.noconvert(), "v"_a.noconvert(), "counts"_a.noconvert(),
            "forward_steps"_a.noconvert(), "first_output"_a.noconvert(), "tally"_a.noconvert(),
            "decisions"_a.noconvert().none(), "step_ps"_a.noconvert(), "first_output_ps"_a.noconvert(),
            "decided_ps"_a.noconvert(), "threads"_a, "record"_a, "any"_a.none() = nb::none())
       .def("record", &PyEngine::record, "rules"_a, "credit"_a, "peak"_a, "differentiated"_a, "arctangent"_a, "decays"_a,
            "neurons"_a, "weights"_a.noconvert(), "numbers"_a.noconvert(), "scale"_a, "weight_scale"_a,
            "samples"_a.noconvert(), "channel"_a.noconvert(), "count"_a.noconvert(), "start"_a.noconvert(),
-           "largest_payload"_a, "u"_a.noconvert(), "v"_a.noconvert(), "forward_steps"_a.noconvert(),
+           "u"_a.noconvert(), "v"_a.noconvert(), "forward_steps"_a.noconvert(),
            "first_output"_a.noconvert(), "tally"_a.noconvert(), "wanted"_a.noconvert(), "first_wanted"_a,
            "premature"_a.noconvert().none(), "machine"_a.none(), "threads"_a)
       .def("record_any", &PyEngine::record_any, "rules"_a, "credit"_a, "peak"_a, "differentiated"_a, "arctangent"_a,

@@ -23,13 +23,13 @@ struct Batch {
   int64_t t0 = 0;
   const int64_t* samples = nullptr;  // (n,)
   const int32_t* channel = nullptr;
-  const int32_t* count = nullptr;  // nullptr: all 1
-  const int64_t* start = nullptr;  // (n, T + 1)
-  int largest_payload = 1;
+  const int32_t* count = nullptr;    // nullptr: all 1
+  const int64_t* start = nullptr;    // (n, T + 1)
+  int largest_payload = 1;           // of `count`, without sign
   const int32_t* history = nullptr;  // (n, n_history, N)
   const int32_t* inputs = nullptr;   // (n, n_inputs_before, C)
   int n_history = 0, n_inputs_before = 0;
-  bool from_rest = true;
+  bool from_rest = true;  // whether all begin with a state of 0: then it is not read
   // Of networks of any models, in the type of the arithmetic: payloads of the entries (E,), and what was sent before,
   // (n, n_history, N) and (n, n_inputs, C).
   const void *payload = nullptr, *sent_before = nullptr, *inputs_payload = nullptr;
@@ -38,7 +38,7 @@ struct Batch {
   const void* factor = nullptr;
 };
 
-// Arrays that are filled; u and v are carried on in place, in the type of the arithmetic.
+// Arrays that are filled; u and v, StateOf the arithmetic, are carried on in place.
 struct Results {
   void *u = nullptr, *v = nullptr;                            // (n, N)
   int32_t* counts = nullptr;                                  // (n, T, N), or nullptr

@@ -126,6 +126,7 @@ class EngineOf : public Engine {
     if constexpr (PURPOSE == GRADIENTS) {
       throw std::logic_error("an engine for gradients");
     } else {
+      if (!fits(*numbers_, batch, results)) return {Status::TOO_WIDE};
       if (M::ANY || is_counted(rules)) return run_as<M, true>(rules, batch, results, recording, threads, asked);
       if constexpr (!M::ANY) {
         return visit(*numbers_, batch, [&](auto m) {
@@ -142,6 +143,7 @@ class EngineOf : public Engine {
     if constexpr (PURPOSE == GRADIENTS) {
       throw std::logic_error("an engine for gradients");
     } else {
+      if (!fits(*numbers_, batch, results)) return {Status::TOO_WIDE};
       const auto cores = cores_of(machine);
       return each_sample(batch, results, recording, threads, asked, [&](Workspace<Num, P>& ws, Interrupt& interrupt) {
         return [&, run = TimedForward<M>(*net_, *numbers_, rules, machine, *cores, ws, interrupt)](
@@ -194,7 +196,7 @@ class EngineOf : public Engine {
                                                           parameters.weight_scale, unit, usual,
                                                           machine ? cores_of(*machine) : nullptr);
     const Numbers<Num>& numbers = recorded->numbers();
-    if (batch.largest_payload > largest_payload_of(numbers)) {
+    if (!fits(numbers, batch, results)) {
       failure.status = Status::TOO_WIDE;
       return nullptr;
     }
@@ -228,11 +230,24 @@ class EngineOf : public Engine {
   static bool is_counted(const Rules& rules) {
     return !rules.refractory || rules.refractory_dropout > 0 || !rules.input_first || rules.replay;
   }
+  // Whether a run can be tried: no sum of it leaves 32 bits, unless spikes add up while they wait.
+  bool fits(const Numbers<Num>& numbers, const Batch& batch, const Results& results) const {
+    if constexpr (NARROW) {
+      if (batch.largest_payload > largest_payload_of(numbers)) return false;
+      const size_t n = batch.from_rest ? 0 : static_cast<size_t>(batch.n) * net_->n_neurons;
+      const auto inside = [n](const void* states) {
+        const auto* x = static_cast<const StateOf<Num>*>(states);
+        bool all = true;
+        for (size_t i = 0; i < n; i++) all &= -LOIHI_LIMIT <= x[i] && x[i] <= LOIHI_LIMIT;
+        return all;
+      };
+      return inside(results.u) && inside(results.v);
+    }
+    return true;
+  }
   static int largest_payload_of(const Numbers<Num>& numbers) {
     if constexpr (NARROW) {
-      for (size_t i = 0; i < numbers.bias.size(); i++) {
-        if (std::abs(static_cast<double>(numbers.bias[i])) > (1 << 30)) return 0;
-      }
+      if (numbers.most_bias > (1 << 30)) return 0;
       // Up to 2^24 a current of 24 bits is in its range again at once, and no sum of it, a voltage and a bias reaches
       // 2^31.
       return static_cast<int>(std::min(LOIHI_WRAP / std::max(numbers.most_reach, 1.0), 1e9));
@@ -259,8 +274,9 @@ class EngineOf : public Engine {
     s.channel = batch.channel;
     s.count = batch.count;
     s.start = batch.start + b * (T + 1);
-    s.u = static_cast<Num*>(results.u) + b * N;
-    s.v = static_cast<Num*>(results.v) + b * N;
+    s.u = static_cast<StateOf<Num>*>(results.u) + b * N;
+    s.v = static_cast<StateOf<Num>*>(results.v) + b * N;
+    s.from_rest = batch.from_rest;
     s.history = batch.history ? batch.history + b * batch.n_history * N : nullptr;
     s.inputs = batch.inputs ? batch.inputs + b * batch.n_inputs_before * net_->n_inputs : nullptr;
     s.n_history = batch.n_history;

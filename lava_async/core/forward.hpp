@@ -144,7 +144,6 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
   void open_sample() {
     Sample<Num, Real>& s = *sample_;
     if constexpr (TAPED) tape->begins.push_back(tape->at);
-    this->above = false;
     s.tally = Tally{};
     replayed_ = 0;
     decision_.open(s.totals, s.decided);
@@ -152,26 +151,17 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       this->neurons.take_state(s.fields, s.held);
       this->neurons.take_factors(s.factor);
       ws.history.begin(net, s.history, s.sent_before, s.n_history, s.inputs_before, s.n_inputs_before);
-      return;
     } else {
+      this->above = ws.take_state(net, p, s);
       ws.history.begin(net, s.history, s.history, s.n_history, s.inputs, s.n_inputs_before);
-    }
-    for (int i = 0; i < net.n_neurons; i++) {
-      const int at = net.place_of[i];
-      ws.u[at] = s.u[i];
-      ws.v[at] = s.v[i];
-      this->above |= s.v[i] > p.vth[at];
     }
   }
   void close_sample() {
     Sample<Num, Real>& s = *sample_;
     if constexpr (M::ANY) {
       this->neurons.give_state(s.fields, s.held);
-      return;
-    }
-    for (int i = 0; i < net.n_neurons; i++) {
-      s.u[i] = ws.u[net.place_of[i]];
-      s.v[i] = ws.v[net.place_of[i]];
+    } else {
+      ws.give_state(net, s);
     }
   }
 

@@ -121,6 +121,18 @@ class Layout {
     return l.channels == channels && l.height == height && l.width == width;
   }
 
+  // Calls f(neuron, place) for each neuron; most places of a layer follow each other, as its neurons do.
+  template <class F>
+  void each_neuron(F f) const {
+    for (const Layer& l : layers) {
+      if (l.channels == 0) {
+        for (int i = 0; i < l.size; i++) f(l.first + i, BLOCK * l.block + i);
+      } else {
+        for (int i = l.first; i < l.first + l.size; i++) f(i, place_of[i]);
+      }
+    }
+  }
+
   Part& add(int synapses, int source, int target, Kind kind) {
     Part& p = parts.emplace_back();
     p.synapses = synapses;

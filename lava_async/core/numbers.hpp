@@ -103,7 +103,7 @@ struct Numbers {
   Array<Bits> may_fire_alone;  // by block: neurons that may fire without input
   // By place: the most that all its synapses bring, added up without sign. What it means is in `bounds`.
   Array<double> reach;
-  double most_reach = 0, most_u = 0, most_v = 0;
+  double most_reach = 0, most_u = 0, most_v = 0, most_bias = 0;
   bool bounded = false;
 
   explicit Numbers(const Layout& net)
@@ -158,13 +158,14 @@ struct Numbers {
     if (bounded) return;
     reach.fill(0);
     for (const Part& p : net.parts) add_reach(net, p);
-    most_reach = most_u = most_v = 0;
+    most_reach = most_u = most_v = most_bias = 0;
     constexpr double ENDLESS = 1e300;
     const double one = std::is_integral_v<Num> ? 4096.0 : 1.0;
     for (size_t at = 0; at < net.n_places(); at++) {
       const double ku = static_cast<double>(keep_u[at]) / one, kv = static_cast<double>(keep_v[at]) / one;
       const double u = ku < 1 ? reach[at] / (1 - ku) : reach[at] > 0 ? ENDLESS : 0;
-      const double inflow = u * ku + reach[at] + std::abs(static_cast<double>(bias[at]));
+      const double constant = std::abs(static_cast<double>(bias[at])), inflow = u * ku + reach[at] + constant;
+      most_bias = std::max(most_bias, constant);
       most_reach = std::max(most_reach, reach[at]);
       most_u = std::max(most_u, u);
       most_v = std::max(most_v, kv < 1 ? inflow / (1 - kv) : inflow > 0 ? ENDLESS : 0);

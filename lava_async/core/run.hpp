@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <type_traits>
 #include <vector>
 
 #include "memory.hpp"
@@ -81,17 +82,22 @@ class Interrupt {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
+// The numbers in which users hold the state of a neuron: integers have 64 bits, whatever they are computed in.
+template <class Num>
+using StateOf = std::conditional_t<std::is_integral_v<Num>, int64_t, Num>;
+
 // One sample: input, state (carried on in place), results.
 template <class Num, class Real>
 struct Sample {
   int64_t number = 0, t0 = 0;
   int n_steps = 0;
   const int32_t* channel = nullptr;
-  const int32_t* count = nullptr;    // nullptr: all 1
-  const int64_t* start = nullptr;    // (T + 1,)
-  Num *u = nullptr, *v = nullptr;    // (N,)
-  const int32_t* history = nullptr;  // (n_history, N) spike counts of the time steps before
-  const int32_t* inputs = nullptr;   // (n_inputs_before, C)
+  const int32_t* count = nullptr;          // nullptr: all 1
+  const int64_t* start = nullptr;          // (T + 1,)
+  StateOf<Num>*u = nullptr, *v = nullptr;  // (N,)
+  bool from_rest = true;                   // whether the state is 0 before, and not read
+  const int32_t* history = nullptr;        // (n_history, N) spike counts of the time steps before
+  const int32_t* inputs = nullptr;         // (n_inputs_before, C)
   int n_history = 0, n_inputs_before = 0;
   // Of networks of any models: payloads of the input (E,), sent in the time steps before by neurons (n_history, N) and
   // input channels (n_inputs_before, C); states (F, N) and time steps to be held (N,); what neurons send (T, N).

@@ -48,17 +48,11 @@ class TimedNeurons {
   template <class S>
   void take_state(const S& s) {
     ws_.history.begin(net_, s.history, s.history, s.n_history, s.inputs, s.n_inputs_before);
-    for (int i = 0; i < net_.n_neurons; i++) {
-      ws_.u[net_.place_of[i]] = s.u[i];
-      ws_.v[net_.place_of[i]] = s.v[i];
-    }
+    ws_.take_state(net_, p_, s);
   }
   template <class S>
   void give_state(S& s) const {
-    for (int i = 0; i < net_.n_neurons; i++) {
-      s.u[i] = ws_.u[net_.place_of[i]];
-      s.v[i] = ws_.v[net_.place_of[i]];
-    }
+    ws_.give_state(net_, s);
   }
 
   // Everyone leaks.

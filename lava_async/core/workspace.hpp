@@ -2,6 +2,7 @@
 #pragma once
 #include "numbers.hpp"
 #include "queue.hpp"
+#include "run.hpp"
 #include "spikes.hpp"
 #include "synapses/arrivals.hpp"
 
@@ -50,6 +51,30 @@ struct Workspace {
     for (int l = 0; l < net.n_layers(); l++) first[l + 1] = net.layers[l].first;
     arrivals.make(net.n_blocks);
     queue.make(net.n_inputs, net.n_neurons);
+  }
+  // Takes the state in which a sample begins. Returns whether a voltage lies above its threshold.
+  template <class Real>
+  bool take_state(const Layout& net, const Numbers<Num>& p, const Sample<Num, Real>& s) {
+    bool above = false;
+    if (s.from_rest) {
+      u.fill(0);
+      v.fill(0);
+      net.each_neuron([&](int, int at) { above |= p.vth[at] < 0; });
+      return above;
+    }
+    net.each_neuron([&](int i, int at) {
+      u[at] = static_cast<Num>(s.u[i]);
+      v[at] = static_cast<Num>(s.v[i]);
+      above |= v[at] > p.vth[at];
+    });
+    return above;
+  }
+  template <class Real>
+  void give_state(const Layout& net, Sample<Num, Real>& s) const {
+    net.each_neuron([&](int i, int at) {
+      s.u[i] = u[at];
+      s.v[i] = v[at];
+    });
   }
   void make_any(const Layout& net) {
     if (sent.size() > 0) return;

@@ -1,6 +1,6 @@
 """The engines: `reference` (numpy, the readable definition) and `compiled` (C++, event by event).
 
-Both run one sample from a state to a state: ``run(setup, spikes, sample, state) -> Result``.
+Both run one sample, from rest or from a state to a state: ``run(setup, spikes, sample, state=None) -> Result``.
 """
 
 from __future__ import annotations

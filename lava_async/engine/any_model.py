@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lava_async import _core
-from lava_async.engine import BatchResult, Setup, State, StepRecord, public_fields
+from lava_async.engine import State, StepRecord, public_fields
 from lava_async.engine.calls import Call, TimedCall, last_rows
-from lava_async.spikes import SpikeBatch
 
 MOST_FIELDS = 4
 """Numbers that a neuron has in the core at most; each model names its own."""
@@ -19,16 +18,20 @@ MOST_FIELDS = 4
 class AnyCall(Call):
     """The arrays of one call, see :class:`~lava_async.engine.calls.Call`."""
 
-    def __init__(self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> None:
-        super().__init__(setup, batch, samples, threads)
-        n, n_neurons, dtype = len(batch), self.network.n_neurons, self.network.params.dtype
-        rest = State.zeros(self.network)
-        self.names = list(rest.fields)
-        self.fields = np.repeat(self._packed(rest.fields)[None], n, axis=0)
-        self.held = np.zeros((n, n_neurons), np.int32)
-        self.sent: NDArray[Any] = np.zeros((n, batch.n_steps, n_neurons), dtype)
+    def begin(self, state: State | None) -> None:  # noqa: D102
+        n, n_neurons, dtype = len(self.batch), self.network.n_neurons, self.network.params.dtype
+        start = State.zeros(self.network) if state is None else state
+        self.names = list(start.fields)
+        self.fields = np.repeat(self._packed(start.fields)[None], n, axis=0)
+        self.held = np.repeat(start.held[None], n, axis=0)
+        self.sent: NDArray[Any] = np.zeros((n, self.batch.n_steps, n_neurons), dtype)
         self.sent_before: NDArray[Any] = np.zeros((n, 0, n_neurons), dtype)
         self.input_payload: NDArray[Any] = np.zeros((n, 0, self.network.n_inputs), dtype)
+        if state is not None:
+            self.history, sent = state.history[None], state.history if state.sent is None else state.sent
+            self.sent_before, self.input_payload = sent[None].astype(dtype), state.inputs[None].astype(dtype)
+            self.inputs = np.zeros(self.input_payload.shape, np.int32)
+        self.u, self.v = np.zeros((2, n, n_neurons), dtype)  # `fields` has all states
 
     def _packed(self, fields: dict[str, NDArray[Any]]) -> NDArray[Any]:
         """Return the states of all models as the core has them, (F, N)."""
@@ -47,34 +50,15 @@ class AnyCall(Call):
                 fields[name][..., rows] = packed[..., f, rows]
         return fields
 
-    def load(self, state: State) -> None:  # noqa: D102
-        self.fields, self.held = self._packed(state.fields)[None], state.held[None].astype(np.int32)
-        self.history, self.t0, self.from_rest = state.history[None], state.t, False
-        self.totals, self.decided = state.totals[None], np.array([state.decided], np.int32)
-        dtype = self.network.params.dtype
-        sent = state.history if state.sent is None else state.sent
-        self.sent_before, self.input_payload = sent[None].astype(dtype), state.inputs[None].astype(dtype)
-        self.inputs = np.zeros(self.input_payload.shape, np.int32)
-
-    def run(self) -> None:  # noqa: D102
-        execution = self.setup.execution
-        if self.setup.input_dropout > 0:
-            self.batch = self.batch.thinned(self.setup.input_dropout, execution.seed, self.samples, self.t0)
-        dtype = self.network.params.dtype
-        self.payload: NDArray[Any] = self.batch.count.astype(dtype)
-        self.u, self.v = np.zeros((2, *self.held.shape), dtype)
-        self.begin_decisions()
-        found = self._call(self.compiled.any, 1)
-        if self.setup.record != "counts":
-            found, self.recorded = found
-        if found is not None:
-            self.fail(*found)
+    def run_on_engines(self) -> tuple[Any, ...] | None:  # noqa: D102
+        return self.run_on(self.compiled.any)
 
     def input_counts(self) -> NDArray[np.int32]:  # noqa: D102
         return np.ones(len(self.batch.count), np.int32)  # the core reads the payloads
 
     def arrays_of_any(self) -> _core.AnyArrays:  # noqa: D102
-        arrays: Any = (self.payload, self.sent_before, self.input_payload, self.fields, self.held, self.sent)
+        payload: NDArray[Any] = self.batch.count.astype(self.network.params.dtype)
+        arrays: Any = (payload, self.sent_before, self.input_payload, self.fields, self.held, self.sent)
         return _core.AnyArrays(*arrays)
 
     def carry(self, state: State) -> None:  # noqa: D102
@@ -91,13 +75,12 @@ class AnyCall(Call):
             given = self.batch[0].to_dense().T
             state.inputs = last_rows(state.inputs.astype(given.dtype), given)
 
-    def result(self) -> BatchResult:  # noqa: D102
-        found = super().result()
-        fields = public_fields(self.setup, self._named(self.fields))
-        own = {"current": fields["u"], "voltage": fields["v"], "state": fields}
+    def columns(self, at: int | slice) -> dict[str, Any]:  # noqa: D102
+        fields = public_fields(self.setup, self._named(self.fields[at]))
+        columns = {**super().columns(at), "current": fields["u"], "voltage": fields["v"], "state": fields}
         if self.network.graded:
-            own["emitted"] = self.sent.transpose(0, 2, 1)
-        return BatchResult(**{**vars(found), **own})
+            columns["emitted"] = self.sent[at].swapaxes(-2, -1)
+        return columns
 
     def _checks(self) -> Any:
         r = self.recorded

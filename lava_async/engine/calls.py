@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lava_async import _core
-from lava_async.engine import BatchResult, Machine, Setup, State, StepRecord, public_state
+from lava_async.engine import BatchResult, Machine, Result, Setup, State, StepRecord, public_state
 from lava_async.engine.compiled_network import compiled
 from lava_async.errors import InvalidType
 from lava_async.neurons.cuba import too_small
@@ -73,37 +74,38 @@ class Call:
         Sample numbers.
     threads : int
         Threads that share the batch.
+    state : State, optional
+        Where the one sample begins, carried on in place; default: all begin at rest.
     """
 
-    def __init__(self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> None:
+    def __init__(
+        self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int, state: State | None
+    ) -> None:
         self.setup, self.samples, self.threads = setup, samples, threads
         self.network, self.compiled = setup.network, compiled(setup.network)
         self.rules = rules_of(setup)
-        self.batch, self.t0 = batch, 0
-        n, n_neurons, n_inputs = len(batch), self.network.n_neurons, self.network.n_inputs
-        shape = n, batch.n_steps
-        self.history, self.inputs = np.zeros((n, 0, n_neurons), np.int32), np.zeros((n, 0, n_inputs), np.int32)
-        self.start = self._at_rest()
-        self.from_rest = True
-        self.counts = np.empty((*shape, n_neurons), np.int32)
-        self.forward_steps, self.first_output = np.empty(shape, np.int32), np.empty(shape, np.int32)
-        self.tally = np.zeros((n, 3), np.int64)
+        self.batch, self.state = batch, state
+        n, n_steps, n_neurons = len(batch), batch.n_steps, self.network.n_neurons
         self.margin = setup.execution.until.lower().margin > 0
-        self.totals, self.decided = np.zeros((n, len(self.network.outputs)), np.int32), np.zeros(n, np.int32)
+        self.decisions: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None
+        self.counts = np.empty((n, n_steps, n_neurons), np.int32)
+        self.forward_steps, self.first_output = np.empty((2, n, n_steps), np.int32)
+        self.tally = np.empty((n, 3), np.int64)
         self.recorded: Arrays = {}
+        self.t0 = 0 if state is None else state.t
+        self.history: NDArray[np.int32] | None = None
+        self.inputs: NDArray[np.int32] | None = None
         self.u: NDArray[Any]
         self.v: NDArray[Any]
+        self.begin(state)
 
-    def _at_rest(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        nothing: NDArray[Any] = np.zeros((len(self.batch), self.network.n_neurons), self.network.params.dtype)
-        return nothing, nothing
-
-    def load(self, state: State) -> None:
-        """Begin at a state."""
-        self.start = state.u[None], state.v[None]
-        self.history, self.inputs, self.t0 = state.history[None], state.inputs[None], state.t
-        self.totals, self.decided = state.totals[None], np.array([state.decided], np.int32)
-        self.from_rest = state.t == 0 and not (state.u.any() or state.v.any())
+    def begin(self, state: State | None) -> None:
+        """Begin at a state, or at rest: then the core reads no state."""
+        if state is None:
+            self.u, self.v = np.empty((2, len(self.batch), self.network.n_neurons), self.network.params.dtype)
+        else:
+            self.u, self.v = state.u[None], state.v[None]
+            self.history, self.inputs = state.history[None], state.inputs[None]
 
     def run(self) -> None:
         """Run all samples.
@@ -115,30 +117,34 @@ class Call:
         """
         if self.setup.input_dropout > 0:
             self.batch = self.batch.thinned(self.setup.input_dropout, self.setup.execution.seed, self.samples, self.t0)
-        payload = self.batch.largest_payload
-        narrow = self.compiled.fits_narrow(payload, *self.start)
-        failure = self._run_on(self.compiled.narrow if narrow else self.compiled.wide, payload)
-        if failure is not None and failure[0] == "too wide":
-            # Spikes that added up while they waited brought more than 32 bits hold.
-            failure = self._run_on(self.compiled.wide, payload)
+        failure = self.run_on_engines()
         if failure is not None:
             self.fail(*failure)
+        if self.state is not None:
+            self.carry(self.state)
 
-    def _run_on(self, engine: _core.Engine, payload: int) -> tuple[Any, ...] | None:
-        narrow: Any = np.int32 if self.compiled.integers else np.float32
-        dtype = narrow if engine is vars(self.compiled).get("narrow") else np.int64
-        self.u, self.v = (x.astype(dtype) for x in self.start)
-        self.tally[:] = 0
-        self.begin_decisions()
-        found = self._call(engine, payload)
+    def run_on_engines(self) -> tuple[Any, ...] | None:
+        """Run on the engine that is enough; return how it failed."""
+        failure = self.run_on(self.compiled.narrow)
+        # The input, the state, or spikes that added up while they waited are more than 32 bits hold.
+        return self.run_on(self.compiled.wide) if failure is not None and failure[0] == "too wide" else failure
+
+    def run_on(self, engine: _core.Engine) -> tuple[Any, ...] | None:
+        """Run on an engine, from what the call began with; return how it failed."""
+        if self.margin:
+            self.decisions = self._undecided()
+        found = self._call(engine)
         if self.setup.record == "counts":
             return found  # type: ignore[no-any-return]
         failure, self.recorded = found
         return failure  # type: ignore[no-any-return]
 
-    def begin_decisions(self) -> None:
-        """Copy what a call carries on in place: it may fail."""
-        self.decisions = (self.totals.copy(), self.decided.copy()) if self.margin else None
+    def _undecided(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return spikes of the outputs so far, and the decisions, to be carried on by a call, which may fail."""
+        if self.state is not None:
+            return self.state.totals[None].copy(), np.array([self.state.decided], np.int32)
+        n = len(self.batch)
+        return np.zeros((n, len(self.network.outputs)), np.int32), np.zeros(n, np.int32)
 
     def input_counts(self) -> NDArray[np.int32]:
         """Return the spike counts of the input, one per entry."""
@@ -148,7 +154,7 @@ class Call:
         """Return the arrays that networks of any models have besides."""
         return None
 
-    def _call(self, engine: _core.Engine, payload: int) -> Any:
+    def _call(self, engine: _core.Engine) -> Any:
         batch = self.batch
         return engine.run(
             self.rules,
@@ -157,10 +163,9 @@ class Call:
             batch.channel,
             self.input_counts(),
             batch.start,
-            payload,
             self.history,
             self.inputs,
-            self.from_rest,
+            self.state is None,
             self.u,
             self.v,
             self.counts,
@@ -178,9 +183,7 @@ class Call:
         raise failure_of(self.setup, status, sample, t, k, source)
 
     def carry(self, state: State) -> None:
-        """Write the end of the first sample back to the state that was loaded."""
-        dtype = self.network.params.dtype
-        state.fields = {name: x[0].astype(dtype, copy=False) for name, x in (("u", self.u), ("v", self.v))}
+        """Carry on what the core does not carry on in place."""
         state.t += self.batch.n_steps
         self.carry_decisions(state)
         state.history = last_rows(state.history, self.counts[0])
@@ -192,26 +195,44 @@ class Call:
         if self.decisions is not None:
             state.totals, state.decided = self.decisions[0][0], int(self.decisions[1][0])
 
+    def columns(self, at: int | slice) -> dict[str, Any]:
+        """Return the arrays of a result by name: of one sample, or of several."""
+        counts = self.counts[at].swapaxes(-2, -1)
+        current, voltage = public_state(self.setup, self.u[at]), public_state(self.setup, self.v[at])
+        return {
+            "counts": counts,
+            "output": counts[..., self.network.outputs, :],
+            "forward_steps": self.forward_steps[at],
+            "first_output": self.first_output[at],
+            "current": current,
+            "voltage": voltage,
+            "emitted": counts,
+            "state": {"u": current, "v": voltage},
+        }
+
+    def one(self) -> Result:
+        """Return what the one sample did."""
+        operations, updates, dropped = self.tally[0].tolist()
+        return Result(
+            **self.columns(0),
+            synaptic_operations=operations,
+            neuron_updates=updates,
+            dropped=dropped,
+            groups=self._groups(),
+            trace=self._trace(),
+            decided=None if self.decisions is None else int(self.decisions[1][0]),
+        )
+
     def result(self) -> BatchResult:
-        """Return what all samples did."""
-        counts = self.counts.transpose(0, 2, 1)
-        groups, trace = self._groups(), self._trace()
+        """Return what all samples did; they are recorded one by one, so that there is none if something is."""
         operations, updates, dropped = self.tally.T
-        current, voltage = public_state(self.setup, self.u), public_state(self.setup, self.v)
         return BatchResult(
-            counts,
-            counts[:, self.network.outputs],
-            self.forward_steps,
-            self.first_output,
-            current,
-            voltage,
-            operations,
-            updates,
-            dropped,
-            counts,
-            {"u": current, "v": voltage},
-            groups=None if groups is None else [groups],
-            trace=None if trace is None else [trace],
+            **self.columns(slice(None)),
+            synaptic_operations=operations,
+            neuron_updates=updates,
+            dropped=dropped,
+            groups=None if self.setup.record == "counts" else [],
+            trace=[] if self.setup.record == "trace" else None,
             decided=None if self.decisions is None else self.decisions[1],
         )
 
@@ -237,8 +258,10 @@ class Call:
 class TimedCall(Call):
     """The same for timed execution."""
 
-    def __init__(self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int) -> None:
-        super().__init__(setup, batch, samples, threads)
+    def __init__(
+        self, setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int, state: State | None
+    ) -> None:
+        super().__init__(setup, batch, samples, threads, state)
         schedule: Any = setup.execution.schedule
         self.schedule: Timed = schedule
         assert setup.machine is not None
@@ -247,7 +270,7 @@ class TimedCall(Call):
         self.step_ps, self.first_output_ps = np.zeros(shape, np.int64), np.full(shape, -1, np.int64)
         self.decided_ps = np.full(len(batch), -1, np.int64)
 
-    def _call(self, engine: _core.Engine, payload: int) -> Any:
+    def _call(self, engine: _core.Engine) -> Any:
         batch = self.batch
         return engine.run_timed(
             self.rules,
@@ -258,9 +281,9 @@ class TimedCall(Call):
             batch.channel,
             self.input_counts(),
             batch.start,
-            payload,
             self.history,
             self.inputs,
+            self.state is None,
             self.u,
             self.v,
             self.counts,
@@ -292,19 +315,28 @@ class TimedCall(Call):
             raise next(not_under_way(*each) for each in self.schedule.messages or () if each[:2] == (t, k))
         super().fail(status, sample, t, k, source)
 
+    def columns(self, at: int | slice) -> dict[str, Any]:  # noqa: D102
+        return {**super().columns(at), "step_ps": self.step_ps[at], "first_output_ps": self.first_output_ps[at]}
+
+    def one(self) -> Result:  # noqa: D102
+        found = super().one()
+        decided_ps = None if self.decisions is None else int(self.decided_ps[0])
+        if found.groups is None:
+            return replace(found, decided_ps=decided_ps)
+        log, cores = self.recorded["log"].reshape(-1, 3).tolist(), self.machine.cores.tolist()
+        messages = [
+            [t, k + 1, source, cores[core], arrival, start]
+            for (t, k, (source,)), (core, arrival, start) in zip(found.groups, log, strict=True)
+        ]
+        return replace(found, decided_ps=decided_ps, messages=messages)
+
     def result(self) -> BatchResult:  # noqa: D102
         found = super().result()
-        times: dict[str, Any] = {"step_ps": self.step_ps, "first_output_ps": self.first_output_ps}
-        if self.decisions is not None:
-            times["decided_ps"] = self.decided_ps
-        if found.groups is not None:
-            log, cores = self.recorded["log"].reshape(-1, 3).tolist(), self.machine.cores.tolist()
-            messages = [
-                [t, k + 1, source, cores[core], arrival, start]
-                for (t, k, (source,)), (core, arrival, start) in zip(found.groups[0], log, strict=True)
-            ]
-            times["messages"] = [messages]
-        return BatchResult(**{**vars(found), **times})
+        return replace(
+            found,
+            messages=found.groups,  # None, or of no sample
+            decided_ps=None if self.decisions is None else self.decided_ps,
+        )
 
 
 def machine_arrays(machine: Machine) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

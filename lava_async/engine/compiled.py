@@ -6,8 +6,6 @@ What values mean is decided here; the core has loops.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,13 +17,11 @@ from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.threads import available
 
 
-def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
-    """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
-    call = _call_of(setup, SpikeBatch.of_one(spikes), np.array([sample]), 1, state.inputs)
-    call.load(state)
+def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State | None = None) -> Result:
+    """Run one sample, from rest or from `state`, which is carried on in place."""
+    call = _call_of(setup, SpikeBatch.of_one(spikes), np.array([sample]), 1, state)
     call.run()
-    call.carry(state)
-    return call.result()[0]
+    return call.one()
 
 
 def run_batch(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int | None = None) -> BatchResult:
@@ -36,12 +32,11 @@ def run_batch(setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threa
 
 
 def _call_of(
-    setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int, inputs: NDArray[Any] | None = None
+    setup: Setup, batch: SpikeBatch, samples: NDArray[np.int64], threads: int, state: State | None = None
 ) -> Call:
-    """Return the call for a batch; `inputs`: payloads of the time steps before."""
     check_payloads(setup.network, batch.count)
     timed = setup.execution.schedule.timed
-    whole = batch.count.dtype.kind == "i" and (inputs is None or inputs.dtype.kind == "i")
+    whole = batch.count.dtype.kind == "i" and (state is None or state.inputs.dtype.kind == "i")
     if compiled(setup.network).plain and whole:
-        return (TimedCall if timed else Call)(setup, batch, samples, threads)
-    return (TimedAnyCall if timed else AnyCall)(setup, batch, samples, threads)
+        return (TimedCall if timed else Call)(setup, batch, samples, threads, state)
+    return (TimedAnyCall if timed else AnyCall)(setup, batch, samples, threads, state)

@@ -13,7 +13,6 @@ from lava_async.engine.config import instruction_set
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams, unknown
-from lava_async.neurons.loihi import LIMIT
 from lava_async.synapses import Conv, Dense, Sparse, Synapses, weights_of
 
 _COMPILED = "_compiled"
@@ -126,13 +125,6 @@ class CompiledNetwork:
     def wide(self) -> _core.Engine:
         """The engine in 64 bits, of integers."""
         return self._loaded("int64")
-
-    def fits_narrow(self, payload: int, *states: NDArray[Any]) -> bool:
-        """Return whether a run from these states can be tried in 32 bits, if no input spike has a larger payload."""
-        if not self.integers:
-            return True
-        inside = all(np.abs(x).max(initial=0) <= LIMIT for x in states)
-        return inside and payload <= self.narrow.largest_payload
 
 
 def _listed(s: Synapses) -> tuple[Any, ...]:

@@ -19,9 +19,13 @@ from lava_async.stopping import not_ended
 ALL = slice(None)
 
 
-def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State, kind: Callable[..., Run] | None = None) -> Result:
-    """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
+def run(
+    setup: Setup, spikes: SpikeTrain, sample: int, state: State | None = None, kind: Callable[..., Run] | None = None
+) -> Result:
+    """Run one sample, from rest or from `state`, which is carried on in place."""
     check_payloads(setup.network, spikes.count)
+    if state is None:
+        state = State.zeros(setup.network)
     fields = {name: x.copy() for name, x in state.fields.items()}
     # A run that fails leaves the state as it was.
     ahead = replace(state, fields=fields, held=state.held.copy(), totals=state.totals.copy())

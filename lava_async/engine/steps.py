@@ -55,8 +55,6 @@ class Steps:
         self._decisions: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None
         self._channel, self._count = np.zeros((2, network.n_inputs), np.int32)
         self._start = np.zeros((1, 2), np.int64)
-        if self._compiled.integers:
-            self._narrow_u, self._narrow_v = np.zeros((2, 1, network.n_neurons), np.int32)
 
     def reset(self, sample: int) -> None:
         """Begin a sample: everything zero."""
@@ -79,8 +77,9 @@ class Steps:
             payloads("SpikeTrain.spikes", frame[:, None])  # It says what is wrong.
             return False
         self._start[0, 1] = n
-        payload = int(self._count[:n].max()) if n else 1
-        failure = self._run(payload)
+        failure = self._run_on(self._compiled.narrow)
+        if failure is not None and failure[0] == "too wide":
+            failure = self._run_on(self._compiled.wide)
         if failure is not None:
             raise failure_of(self.setup, *failure)
         self.state.t += 1
@@ -94,18 +93,7 @@ class Steps:
         """Let a call carry on copies: it may fail."""
         self._decisions = (self._totals.copy(), self.decided.copy()) if self._margin else None
 
-    def _run(self, payload: int) -> tuple[Any, ...] | None:
-        if not self._compiled.integers:
-            return self._run_on(self._compiled.narrow, payload, self._u, self._v)
-        if self._compiled.fits_narrow(payload, self._u, self._v):
-            self._narrow_u[...], self._narrow_v[...] = self._u, self._v
-            failure = self._run_on(self._compiled.narrow, payload, self._narrow_u, self._narrow_v)
-            if failure is None or failure[0] != "too wide":
-                self._u[...], self._v[...] = self._narrow_u, self._narrow_v
-                return failure
-        return self._run_on(self._compiled.wide, payload, self._u, self._v)
-
-    def _run_on(self, engine: _core.Engine, payload: int, u: NDArray[Any], v: NDArray[Any]) -> tuple[Any, ...] | None:
+    def _run_on(self, engine: _core.Engine) -> tuple[Any, ...] | None:
         self._before()
         failure: Any = engine.run(
             self._rules,
@@ -114,12 +102,11 @@ class Steps:
             self._channel,
             self._count,
             self._start,
-            payload,
             self._history,
             self._inputs,
             False,
-            u,
-            v,
+            self._u,
+            self._v,
             self._counts,
             self.forward_steps,
             self.first_output,

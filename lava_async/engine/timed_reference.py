@@ -16,8 +16,8 @@ from lava_async.spikes import SpikeTrain
 from lava_async.stopping import not_ended
 
 
-def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State) -> Result:
-    """Run one sample from `state`, which is carried on in place; arguments as in :func:`lava_async.simulate`."""
+def run(setup: Setup, spikes: SpikeTrain, sample: int, state: State | None = None) -> Result:
+    """Run one sample, from rest or from `state`, which is carried on in place."""
     return reference.run(setup, spikes, sample, state, TimedRun)
 
 

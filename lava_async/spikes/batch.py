@@ -121,12 +121,6 @@ class SpikeBatch(Entries):
         dense[place // max(self.n_steps, 1), self.channel, place % max(self.n_steps, 1)] = self.count
         return dense
 
-    @property
-    def largest_payload(self) -> int:
-        """The largest absolute payload; at least 2 where one is negative, since 1 tells the core that all are 1."""
-        most = int(np.abs(self.count).max(initial=1))
-        return most if self.count.size == 0 or self.count.min() >= 0 else max(most, 2)
-
     def clipped(self, most: int | None) -> SpikeBatch:
         """Return the events with at most so many per channel and time step; None: all of them."""
         if most is None:

@@ -90,7 +90,7 @@ class Call:
         self.picked = slice(None) if step == 1 else neurons
         n, n_steps = len(self.batch), self.batch.n_steps
         self.forward_steps, self.first_output = np.empty((n, n_steps), np.int32), np.empty((n, n_steps), np.int32)
-        self.tally = np.zeros((n, 3), np.int64)
+        self.tally = np.empty((n, 3), np.int64)
         shape = n, n_steps, self.last - self.first
         self.premature = np.zeros(shape, np.uint8) if premature else None
         self.u: NDArray[Any]
@@ -137,8 +137,8 @@ class Call:
 
     def _forward_in(self, name: str, double: bool, kind: bool, numbers: Any, weights: Any, counts: Any) -> Any:
         batch, gradient = self.batch, self.gradient
-        shape = len(batch), self.network.n_neurons
-        self.u, self.v = np.zeros(shape, name), np.zeros(shape, name)
+        dtype = np.dtype("int64" if self.fixed else name)  # states of integers have 64 bits here
+        self.u, self.v = np.empty((2, len(batch), self.network.n_neurons), dtype)
         scales = (float(STATE_SCALE), float(WEIGHT_SCALE)) if self.fixed else (1.0, 1.0)
         failure, self.run = self.engine.engine(name, double).record(
             rules_of(self.setup),
@@ -155,7 +155,6 @@ class Call:
             batch.channel,
             batch.count,
             batch.start,
-            batch.largest_payload,
             self.u,
             self.v,
             self.forward_steps,
