@@ -1,4 +1,4 @@
-// What both backward passes share: memory, the adjoint of delivery, of the input and of the leak, and zero spikes.
+// What all backward passes share: memory, the adjoint of delivery, of the input and of the leak, and zero spikes.
 #pragma once
 #include "run.hpp"
 #include "surrogate.hpp"
@@ -25,7 +25,17 @@ struct BackwardState {
   }
 };
 
-// P: the type of payloads, see SpikesOf.
+// What the backward passes of a share of a batch read, and where they write. P: the type of payloads, see SpikesOf.
+template <class Real, class P = int32_t>
+struct Undone {
+  const Layout& net;
+  const Rules& rules;
+  const GradientRules& rule;
+  const Tape<Real, P>& tape;
+  const Trainable<Real>& w;
+  Gradients<Real>& g;
+};
+
 template <class Real, class P = int32_t>
 class AdjointBase {
  public:
@@ -35,13 +45,13 @@ class AdjointBase {
   const Trainable<Real>& w;
 
  protected:
+  const Rules& rules;
   const GradientRules& rule;
   const Tape<Real, P>& tape;
   Gradients<Real>& g;
 
-  AdjointBase(const Layout& net, const GradientRules& rule, const Tape<Real, P>& tape, const Trainable<Real>& w,
-              Gradients<Real>& g)
-      : s(net), net(net), w(w), rule(rule), tape(tape), g(g) {}
+  explicit AdjointBase(const Undone<Real, P>& of)
+      : s(of.net), net(of.net), w(of.w), rules(of.rules), rule(of.rule), tape(of.tape), g(of.g) {}
 
   static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
 
@@ -59,6 +69,7 @@ class AdjointBase {
 
   Adjoint<Real> adjoint(const Real* arriving) const { return {w.weights.get(), g.weights.get(), arriving}; }
 
+ public:
   // Undoes the delivery of one spike through a part; returns what its source gets.
   template <bool GRADIENT>
   Real part_adjoint(const Part& p, int row, Real payload, const Adjoint<Real>& a) const {
@@ -73,6 +84,7 @@ class AdjointBase {
     return 0;
   }
 
+ protected:
   // Undoes the delivery of the group into a layer, given what arrived there.
   void deliver_adjoint(int index) { deliver_adjoint(net.layers[index].incoming, s.arriving.get()); }
   void deliver_adjoint(const std::vector<Bundle>& incoming, const Real* arriving) {

@@ -33,7 +33,8 @@ class AnyChecker : protected TapeWriter<M, Real, TAPED, COUNTED> {
     const Bits may = static_cast<Bits>(net.exists[block] & (OPENING ? ALL_BITS : touched));
     if constexpr (TAPED) {
       typename AnyNeurons<Num>::Found found;
-      const Bits fires = neurons.template check<OPENING>(index, block, arriving, may, opened, keeps_momentum, &found);
+      const Bits fires =
+          neurons.template check<OPENING, true>(index, block, arriving, may, opened, keeps_momentum, &found);
       const Bits lanes = OPENING && !rules.layered ? static_cast<Bits>(touched | p.may_fire_alone[block]) : ALL_BITS;
       write_check<OPENING>(block, found, fires, static_cast<Bits>(found.free & lanes));
       neurons.count(index, block, fires, drop_hash);

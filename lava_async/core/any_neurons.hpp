@@ -28,24 +28,15 @@ class AnyNeurons {
     drops_ = factor != nullptr;
     for (int i = 0; drops_ && i < net_.n_neurons; i++) ws_.factor[net_.place_of[i]] = factor[i];
   }
-  // A time step opens for a block; `held`: neurons that wait out their refractory steps.
-  LAVA_INLINE void open(int index, int block, Cells<Num>& s) {
-    const auto& x = models_.layers[index];
-    const size_t i = place(block);
-    load_cells(x.n_fields, i, s);
-    Bits waits = 0;
-    if (x.waits) {
-      const auto held = load(&ws_.held[i]), zeros = zero<int32_t>();
-      waits = rules_.refractory ? bits(gt(held, zeros)) : Bits(0);
-      store(&ws_.held[i], select(gt(held, zeros), held - splat(1), zeros));
-    }
-    ws_.waits_out[block] = waits;
-    visit_model<Num>(x.model, [&](auto model) { decltype(model)::open({models_, i}, s, mask(waits)); });
-  }
+  // A time step opens for a block.
   void open_and_keep(int index, int block) {
-    Cells<Num> s;
-    open(index, block, s);
-    store_cells(models_.layers[index].n_fields, place(block), s);
+    visit_model<Num>(models_.layers[index].model, [&](auto model) {
+      using M = decltype(model);
+      Cells<Num> s;
+      load_cells<M>(place(block), s);
+      this->template open<M>(index, block, s);
+      store_cells<M>(place(block), s);
+    });
   }
 
   // What a check found, for the tape: momentum, by how much it exceeds the threshold, what the model keeps; neurons that
@@ -55,56 +46,16 @@ class AnyNeurons {
     Bits held, free;
   };
 
-  // Integrates and checks a block. `may`: neurons that are looked at; FIRST: whether the time step opens. Returns
-  // which fire; their payloads are in `leaving`.
-  template <bool FIRST>
+  // Integrates and checks a block. `may`: neurons that are looked at; FIRST: whether the time step opens; SEEN: whether
+  // `found` is filled. Returns which fire; their payloads are in `leaving`.
+  template <bool FIRST, bool SEEN = false>
   LAVA_INLINE Bits check(int index, int block, Vec arriving, Bits may, bool opened, bool keeps_momentum,
                          Found* found = nullptr) {
-    const auto& x = models_.layers[index];
-    const size_t i = place(block);
-    Cells<Num> s;
-    if (FIRST && !opened) {
-      open(index, block, s);
-    } else {
-      load_cells(x.n_fields, i, s);
-    }
-    const Bits held =
-        static_cast<Bits>(ws_.waits_out[block] | (FIRST ? Bits(0) : Bits(ws_.fired[block] & ~ws_.free[block])));
-    arriving = without_fraction(arriving);
-    Bits fires = 0, stuck = 0;
-    visit_model<Num>(x.model, [&](auto model) {
-      using M = decltype(model);
-      const BlockNumbers<Num> p{models_, i};
-      Vec imaginary = zero<Num>();
-      if constexpr (M::COMPLEX) imaginary = without_fraction(ws_.imaginary.take(block));
-      Cells<Num> before = s;
-      M::integrate(p, s, arriving, imaginary, mask(held));
-      if constexpr (!FIRST) {
-        for (int f = 0; f < x.n_fields; f++) s.field[f] = select(mask(may), s.field[f], before.field[f]);
-      }
-      Vec momentum;
-      Bits over = bits(M::fires(p, s, momentum)), free = static_cast<Bits>(may & ~held);
-      if (x.sync) free &= bits(ge(load(&ws_.received[i]), load(&models_.sync_threshold[i])));
-      over &= free;
-      if (keeps_momentum) store(&ws_.momentum[i], momentum);
-      [[maybe_unused]] const Cells<Num> checked = s;
-      [[maybe_unused]] Vec threshold;
-      if constexpr (Differentiable<M>) {
-        if (found) threshold = M::threshold(p, s);
-      }
-      if (over) {
-        store(&ws_.leaving[i], M::fire(p, s, mask(over), rules_.refractory, stuck));
-      }
-      if constexpr (Differentiable<M>) {
-        if (found) *found = {momentum, momentum - threshold, M::kept(p, checked, s), held, free};
-      }
-      fires = over;
+    Bits fires = 0;
+    visit_model<Num>(models_.layers[index].model, [&](auto model) {
+      fires = this->template check_of<decltype(model), FIRST, SEEN>(index, block, arriving, may, opened, keeps_momentum,
+                                                                    found);
     });
-    store_cells(x.n_fields, i, s);
-    if (FIRST) {
-      ws_.fired[block] = ws_.free[block] = 0;
-    }
-    if (stuck && ws_.stuck < 0) ws_.stuck = net_.neuron_at[i + __builtin_ctz(stuck)];
     return fires;
   }
 
@@ -159,7 +110,7 @@ class AnyNeurons {
   bool drops_ = false;
 
   // What arrived without the bits of payloads that are below 1: toward zero, as slayer rounds it.
-  Vec without_fraction(Vec x) const {
+  LAVA_INLINE Vec without_fraction(Vec x) const {
     if constexpr (std::is_integral_v<Num>) {
       if (models_.payload_bits == 0) return x;
       const auto size = abs(x) >> models_.payload_bits, zeros = zero<Num>();
@@ -168,11 +119,66 @@ class AnyNeurons {
     return x;
   }
   static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
-  LAVA_INLINE void load_cells(int n, size_t i, Cells<Num>& s) const {
-    for (int f = 0; f < n; f++) s.field[f] = load(&ws_.field[f][i]);
+  // How many fields there are is known to the compiler, so that they stay in registers.
+  template <class M>
+  LAVA_INLINE void load_cells(size_t i, Cells<Num>& s) const {
+#pragma GCC unroll 4
+    for (size_t f = 0; f < std::size(M::STATE); f++) s.field[f] = load(&ws_.field[f][i]);
   }
-  LAVA_INLINE void store_cells(int n, size_t i, const Cells<Num>& s) {
-    for (int f = 0; f < n; f++) store(&ws_.field[f][i], s.field[f]);
+  template <class M>
+  LAVA_INLINE void store_cells(size_t i, const Cells<Num>& s) {
+#pragma GCC unroll 4
+    for (size_t f = 0; f < std::size(M::STATE); f++) store(&ws_.field[f][i], s.field[f]);
+  }
+
+  template <class M>
+  LAVA_INLINE void open(int index, int block, Cells<Num>& s) {
+    const size_t i = place(block);
+    Bits waits = 0;
+    if (models_.layers[index].waits) {
+      const auto held = load(&ws_.held[i]), zeros = zero<int32_t>();
+      waits = rules_.refractory ? bits(gt(held, zeros)) : Bits(0);
+      store(&ws_.held[i], select(gt(held, zeros), held - splat(1), zeros));
+    }
+    ws_.waits_out[block] = waits;
+    M::open({models_, i}, s, mask(waits));
+  }
+
+  template <class M, bool FIRST, bool SEEN>
+  LAVA_INLINE Bits check_of(int index, int block, Vec arriving, Bits may, bool opened, bool keeps_momentum,
+                            [[maybe_unused]] Found* found) {
+    const size_t i = place(block);
+    const BlockNumbers<Num> p{models_, i};
+    Cells<Num> s;
+    load_cells<M>(i, s);
+    if (FIRST && !opened) open<M>(index, block, s);
+    const Bits held =
+        static_cast<Bits>(ws_.waits_out[block] | (FIRST ? Bits(0) : Bits(ws_.fired[block] & ~ws_.free[block])));
+    Vec imaginary = zero<Num>();
+    if constexpr (M::COMPLEX) imaginary = without_fraction(ws_.imaginary.take(block));
+    [[maybe_unused]] const Cells<Num> before = s;
+    M::integrate(p, s, without_fraction(arriving), imaginary, mask(held));
+    if constexpr (!FIRST) {
+      const Mask changes = mask(may);
+#pragma GCC unroll 4
+      for (size_t f = 0; f < std::size(M::STATE); f++) s.field[f] = select(changes, s.field[f], before.field[f]);
+    }
+    Vec momentum;
+    Bits over = bits(M::fires(p, s, momentum)), free = static_cast<Bits>(may & ~held), stuck = 0;
+    if (models_.layers[index].sync) free &= bits(ge(load(&ws_.received[i]), load(&models_.sync_threshold[i])));
+    over &= free;
+    if (keeps_momentum) store(&ws_.momentum[i], momentum);
+    [[maybe_unused]] const Cells<Num> checked = s;
+    [[maybe_unused]] Vec threshold;
+    if constexpr (SEEN && Differentiable<M>) threshold = M::threshold(p, s);
+    if (over) store(&ws_.leaving[i], M::fire(p, s, mask(over), rules_.refractory, stuck));
+    if constexpr (SEEN && Differentiable<M>) {
+      *found = {momentum, momentum - threshold, M::kept(p, checked, s), held, free};
+    }
+    store_cells<M>(i, s);
+    if (FIRST) ws_.fired[block] = ws_.free[block] = 0;
+    if (stuck && ws_.stuck < 0) ws_.stuck = net_.neuron_at[i + __builtin_ctz(stuck)];
+    return over;
   }
 };
 

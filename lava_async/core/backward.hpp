@@ -19,6 +19,7 @@ struct BackwardSample {
   const Real* derivative = nullptr;  // (T, n_wanted) by the counts of some neurons
   Real* input = nullptr;             // (T, C), or nullptr
   int n_steps = 0;
+  size_t number = 0;  // in the batch
   TapePlace place;
 };
 
@@ -31,9 +32,17 @@ class UsualBackward : public AdjointBase<Real> {
 
  public:
   using Base::s, Base::fired;
-  UsualBackward(const Layout& net, const Rules&, const GradientRules& rule, const Tape<Real>& tape,
-                const Trainable<Real>& w, Gradients<Real>& g)
-      : Base(net, rule, tape, w, g) {}
+  explicit UsualBackward(const Undone<Real>& of) : Base(of) {}
+
+  // Credit `last`, see share.hpp: by what arrives in the step that delivers zero spikes, and what its sources get. Those
+  // that fired get nothing.
+  const Real* later(bool) const { return s.later.get(); }
+  bool leaves_out(int at) const { return fired[at / BLOCK] >> at % BLOCK & 1; }
+  Real& by_zero_spike(int at) { return s.grad_spike[at]; }
+  LAVA_INLINE void add_zero_spikes(ptrdiff_t block, Block<Real> got) {
+    Real* to = &s.grad_spike[static_cast<size_t>(block) * BLOCK];
+    store_where(to, mask(static_cast<Bits>(~fired[block])), load(to) + got);
+  }
 
   void begin(const BackwardSample<Real>& sample, int first_wanted, int n_wanted) {
     sample_ = sample;
@@ -50,7 +59,7 @@ class UsualBackward : public AdjointBase<Real> {
 
   // Goes back until a layer asks for what silent checks get from its deliveries (credit `last`): returns that layer, -1
   // at the beginning of the sample. So that several samples can be served at once, see share.hpp.
-  int go() {
+  int go(Interrupt&) {
     if (t_ == sample_.n_steps && t_ == 0) return -1;
     for (;;) {
       if (asking_) {

@@ -68,10 +68,12 @@ class Deliver : protected CheckerOf<M, Real, TAPED, COUNTED> {
     }
     begin[n_layers + 1] = m;
     int largest = 1;
+    group_is_ones_ = true;
     if constexpr (M::ANY) {
       for (int e = 0; e < m; e++) {
         const int source = group[e] + net.n_inputs;
         ws.delivered[e] = ws.payload[source];
+        group_is_ones_ &= ws.delivered[e] == 1;
         ws.payload[source] = 0;
         ws.waiting[source] = 0;
       }
@@ -79,6 +81,7 @@ class Deliver : protected CheckerOf<M, Real, TAPED, COUNTED> {
       for (int e = 0; e < m; e++) {
         int32_t& waiting = ws.waiting[group[e] + net.n_inputs];
         ws.delivered[e] = waiting;
+        group_is_ones_ &= waiting == 1;
         largest = std::max(largest, std::abs(waiting));
         waiting = 0;
       }
@@ -99,7 +102,8 @@ class Deliver : protected CheckerOf<M, Real, TAPED, COUNTED> {
   // Those of the group that are of a layer.
   LAVA_INLINE Spikes group(int layer) const {
     const int begin = ws.begin[layer + 1];
-    return {ws.queue.group.get() + begin, COUNTED ? ws.delivered.get() + begin : nullptr, ws.begin[layer + 2] - begin,
+    const P* payload = COUNTED && !group_is_ones_ ? ws.delivered.get() + begin : nullptr;
+    return {ws.queue.group.get() + begin, payload, ws.begin[layer + 2] - begin,
             layer == INPUT ? -net.n_inputs : ws.first[layer + 1]};
   }
 
@@ -143,6 +147,7 @@ class Deliver : protected CheckerOf<M, Real, TAPED, COUNTED> {
 
  private:
   int group_size_ = 0;
+  bool group_is_ones_ = true;  // whether all its payloads are 1: nothing is multiplied then
 
   // Lets arrive in a layer what its parts bring, and checks it. Returns whether it was touched.
   template <bool OPENING>

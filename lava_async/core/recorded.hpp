@@ -5,6 +5,7 @@
 
 #include "engine.hpp"
 #include "any_backward.hpp"
+#include "cuba_backward.hpp"
 #include "share.hpp"
 #include "threads.hpp"
 #include "timed_backward.hpp"
@@ -112,32 +113,27 @@ class Recorded : public DifferentiableRun {
         s.derivative = static_cast<const Real*>(derivative) + b * batch.n_steps * n_wanted_;
         s.input = to.input ? static_cast<Real*>(to.input) + b * batch.n_steps * net.n_inputs : nullptr;
         s.n_steps = batch.n_steps;
+        s.number = b;
         s.place = tape.begins[i];
         return s;
       };
+      const Undone<Real, P> undone{net, rules_, rule, tape, trained_->floats, *gradients[share]};
+      const auto undo = [&](auto make) {
+        undo_samples(net, trained_->floats, make, n, sample, first_wanted_, n_wanted_, interrupt);
+      };
       if constexpr (ANY) {
-        AnyBackward<Num, Real> walker(net, rules_, rule, tape, trained_->floats, trained_->numbers.models,
-                                      static_cast<const Num*>(batch.payload), *gradients[share]);
-        for (int i = 0; i < n && !interrupt.raised(); i++) {
-          const Num* factor = static_cast<const Num*>(batch.factor);
-          if (factor) factor += static_cast<size_t>(first + i) * net.n_neurons;
-          walker.run(sample(i), factor, first_wanted_, n_wanted_, interrupt);
-        }
-        return;
+        undo([&] {
+          return std::make_unique<AnyBackward<Num, Real>>(undone, trained_->numbers.models,
+                                                          static_cast<const Num*>(batch.payload),
+                                                          static_cast<const Num*>(batch.factor));
+        });
       } else if (usual_) {
-        std::vector<std::unique_ptr<UsualBackward<Real>>> walkers;
-        for (int i = 0; i < std::min(n, SIDE_BY_SIDE); i++) {
-          walkers.push_back(
-              std::make_unique<UsualBackward<Real>>(net, rules_, rule, tape, trained_->floats, *gradients[share]));
-        }
-        usual_backward(net, trained_->floats, walkers, n, sample, first_wanted_, n_wanted_,
-                       [&] { return interrupt.raised(); });
+        undo([&] { return std::make_unique<UsualBackward<Real>>(undone); });
       } else if (cores_) {
-        TimedBackward<Real> walker(net, rules_, rule, tape, trained_->floats, *gradients[share], *cores_);
+        TimedBackward<Real> walker(undone, *cores_);
         for (int i = 0; i < n && !interrupt.raised(); i++) walker.run(sample(i), first_wanted_, n_wanted_, interrupt);
       } else {
-        GeneralBackward<Real> walker(net, rules_, rule, tape, trained_->floats, *gradients[share]);
-        for (int i = 0; i < n && !interrupt.raised(); i++) walker.run(sample(i), first_wanted_, n_wanted_, interrupt);
+        undo([&] { return std::make_unique<CubaBackward<Real>>(undone); });
       }
     });
     if (done) add_up(gradients, to);

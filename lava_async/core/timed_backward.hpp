@@ -5,47 +5,37 @@
 // spike is delivered once to each layer of each core, with the last message of the time step that touches that layer
 // there (credit `last`).
 #pragma once
-#include "backward.hpp"
+#include "sample_backward.hpp"
 #include "timed_network.hpp"
 
 namespace lava_async {
 namespace LAVA_ISA {
 
 template <class Real>
-class TimedBackward : AdjointBase<Real> {
-  using Base = AdjointBase<Real>;
-  using Base::net, Base::rule, Base::tape, Base::w, Base::g, Base::s, Base::fired, Base::place;
+class TimedBackward : SampleBackward<Real> {
+  using Base = SampleBackward<Real>;
+  using Base::net, Base::rules, Base::rule, Base::tape, Base::w, Base::g, Base::s, Base::fired, Base::place;
+  using Base::sample_, Base::t_, Base::held_, Base::zero_, Base::begins, Base::input_at;
 
  public:
-  TimedBackward(const Layout& net, const Rules& rules, const GradientRules& rule, const Tape<Real>& tape,
-                const Trainable<Real>& w, Gradients<Real>& g, const TimedNetwork& cores)
-      : Base(net, rule, tape, w, g),
-        rules_(rules),
+  TimedBackward(const Undone<Real>& of, const TimedNetwork& cores)
+      : Base(of),
         cores_(cores),
         repeated_(!rules.refractory || rules.refractory_dropout > 0),
-        zero_(net.n_places()),
-        refractory_(net.n_blocks + 8),
         firings_(net.n_places()),
         asked_(cores.size.size() * (1 + tape.n_more)) {
-    sent_.reserve(net.n_places());
+    by_firing_.reserve(net.n_places());
   }
 
   // Undoes a whole sample, unless interrupted.
   void run(const BackwardSample<Real>& sample, int first_wanted, int n_wanted, Interrupt& interrupt) {
-    sample_ = sample;
-    counts_.reserve(static_cast<size_t>(sample.n_steps) * net.n_places() + BLOCK);
-    counts_.fill(0);
-    for (int t = 0; t < sample.n_steps; t++) {
-      for (int i = 0; i < n_wanted; i++) {
-        counts_at(t)[net.place_of[first_wanted + i]] = sample.derivative[static_cast<size_t>(t) * n_wanted + i];
-      }
-    }
+    this->begin_sample(sample, first_wanted, n_wanted, nullptr);
     s.gu.fill(0);
     s.gv.fill(0);
     for (t_ = sample.n_steps - 1; t_ >= 0; t_--) {
       const size_t row = sample.place.row + t_;
-      const size_t first = t_ ? tape.row_end[row - 1] : sample.place.step;
-      open_row(row, first);
+      const size_t first = this->first_step(row);
+      open_time_step(row, first);
       for (size_t step = tape.row_end[row]; --step > first;) {
         if (interrupt.raised()) return;
         step_back(step);
@@ -56,38 +46,20 @@ class TimedBackward : AdjointBase<Real> {
   }
 
  private:
-  const Rules& rules_;
   const TimedNetwork& cores_;
   const bool repeated_;  // whether neurons may fire repeatedly in a time step
-  BackwardSample<Real> sample_;
-  int t_ = 0;
-  Array<Real> counts_;       // (T, places) by the spike counts
-  Array<Real> sent_;         // (firings, places) by the spike of a firing, from its messages
-  Array<Real> zero_;         // by place: what silent checks get from the delivery of their zero spikes
-  Array<Bits> refractory_;   // by block
+  Array<Real> by_firing_;         // (firings, places) by the spike of a firing, from its messages
   Array<int32_t> firings_;   // by place: firings in this time step that are not undone yet
   std::vector<uint64_t> asked_;  // by core: layers to which zero spikes were delivered, a bit each, 64 in each word
 
-  Real* counts_at(int t) { return &counts_[static_cast<size_t>(t) * net.n_places()]; }
-  TapePlace begins(size_t step) const {
-    if (step == sample_.place.step) return sample_.place;
-    const Step& before = tape.step[step - 1];
-    return {0, 0, before.group_end, before.check_end, before.touched_end};
-  }
-
-  void open_row(size_t row, size_t first) {
-    fired = &tape.fired[row * net.n_blocks];
-    zero_.fill(0);
-    for (int b = 0; b < net.n_blocks; b++) {
-      refractory_[b] = tape.refractory[row * net.n_blocks + b];
-      s.passed[b] = 0;
-    }
+  void open_time_step(size_t row, size_t first) {
+    this->open_row(row);
     std::fill(asked_.begin(), asked_.end(), 0);
     const int most = repeated_ ? count_firings(row, first) : 1;
     // A silent check may lie after the last firing.
     const size_t n = static_cast<size_t>(most + 1) * net.n_places();
-    sent_.reserve(n);
-    std::fill_n(sent_.get(), n, Real(0));
+    by_firing_.reserve(n);
+    std::fill_n(by_firing_.get(), n, Real(0));
   }
   // Counts how often each neuron fired in a time step; returns the largest number.
   int count_firings(size_t row, size_t first) {
@@ -109,13 +81,13 @@ class TimedBackward : AdjointBase<Real> {
   }
 
   // What the spikes of firings at a check get from their messages; silent lanes: what the next firing gets.
-  LAVA_INLINE Block<Real> sent_at(int block, Bits fires) {
+  LAVA_INLINE Block<Real> by_firings(int block, Bits fires) {
     const size_t i = place(block);
-    if (!repeated_) return load(&sent_[i]);
+    if (!repeated_) return load(&by_firing_[i]);
     Real found[BLOCK] __attribute__((aligned(64)));
     for (int lane = 0; lane < BLOCK; lane++) {
       firings_[i + lane] -= fires >> lane & 1;
-      found[lane] = sent_[static_cast<size_t>(firings_[i + lane]) * net.n_places() + i + lane];
+      found[lane] = by_firing_[static_cast<size_t>(firings_[i + lane]) * net.n_places() + i + lane];
     }
     return load(found);
   }
@@ -129,9 +101,9 @@ class TimedBackward : AdjointBase<Real> {
     s.passed[block] |= check.above_peak;
     const Bits counts = check.checked & (rule.peak ? check.fired | (at_peak & ~fired[block]) : ALL_BITS);
     const Mask fires = mask(check.fired), checked = mask(check.checked);
-    const auto sent = sent_at(block, check.fired);
+    const auto sent = by_firings(block, check.fired);
     auto gv = load(&s.gv[i]);
-    auto got = load(counts_at(t_) + i);
+    auto got = load(this->sent_at(t_) + i);
     got = got + (rule.credit == DELIVERED ? sent : select(fires, sent, load(&zero_[i])));
     if (rule.differentiated) got = got - select(checked, gv * voltage, zero<Real>());
     const auto slope = select(mask(counts), got * slope_at(w, rule.surrogate, i, voltage), zero<Real>());
@@ -140,7 +112,7 @@ class TimedBackward : AdjointBase<Real> {
     store(&s.gv[i], gv);
     // The voltage of a refractory neuron takes nothing; as the time step opens none is.
     store(&s.arriving[i], load(&s.gu[i]) + (opening ? gv : select(checked, gv, zero<Real>())));
-    refractory_[block] &= ~check.fired;
+    held_[block] &= ~check.fired;
   }
 
   void step_back(size_t step) {
@@ -153,9 +125,9 @@ class TimedBackward : AdjointBase<Real> {
     const int source = tape.source[from.group];
     const Real got = reach_adjoint(reach, static_cast<Real>(tape.payload[from.group]), s.arriving.get());
     if (source >= 0) {
-      sent_[static_cast<size_t>(tape.emission[from.group]) * net.n_places() + net.place_of[source]] += got;
+      by_firing_[static_cast<size_t>(tape.emission[from.group]) * net.n_places() + net.place_of[source]] += got;
     } else if (sample_.input) {
-      sample_.input[static_cast<size_t>(t_) * net.n_inputs + source + net.n_inputs] += got;
+      input_at(t_)[source + net.n_inputs] += got;
     }
     if (rule.credit != LAST) return;
     uint64_t* asked = &asked_[static_cast<size_t>(reach.core) * (1 + tape.n_more)];
@@ -197,7 +169,7 @@ class TimedBackward : AdjointBase<Real> {
     for (int b = l.block; b < l.block + l.blocks; b++) {
       const size_t i = place(b);
       const Bits here = cores_.lanes_in(b, net.exists[b], core);
-      const auto gv = select(mask(refractory_[b]), zero<Real>(), load(&s.gv[i]));
+      const auto gv = select(mask(held_[b]), zero<Real>(), load(&s.gv[i]));
       store(&s.later[i], select(mask(here), load(&s.gu[i]) + gv, zero<Real>()));
     }
     for (const Bundle& bundle : l.incoming) {
@@ -246,11 +218,11 @@ class TimedBackward : AdjointBase<Real> {
       if (tape.check[check + b].checked || sample_.input || net.has_delays) check_back(b, check + b, true);
     }
     for (int lag = 1; lag <= std::min(net.longest_delay, t_); lag++) late_back(lag);
-    if (!rules_.input_first) return;
+    if (!rules.input_first) return;
     const int64_t from = sample_.start[t_];
     const Spikes input{sample_.channel + from, sample_.count ? sample_.count + from : nullptr,
                        static_cast<int>(sample_.start[t_ + 1] - from), 0};
-    Real* to = sample_.input ? sample_.input + static_cast<size_t>(t_) * net.n_inputs : nullptr;
+    Real* to = sample_.input ? input_at(t_) : nullptr;
     for (int index = 0; index < net.n_layers(); index++) {
       if (tape.touches(first, index) || to) this->input_adjoint(index, input, to);
     }
@@ -278,9 +250,9 @@ class TimedBackward : AdjointBase<Real> {
         if (reach.delay == lag) got += reach_adjoint(reach, static_cast<Real>(payloads_[source]), s.arriving.get());
       }
       if (!is_input) {
-        counts_at(t)[net.place_of[source - net.n_inputs]] += got;
+        this->sent_at(t)[net.place_of[source - net.n_inputs]] += got;
       } else if (sample_.input) {
-        sample_.input[static_cast<size_t>(t) * net.n_inputs + source] += got;
+        input_at(t)[source] += got;
       }
     }
   }
