@@ -120,25 +120,6 @@ LAVA_INLINE Block<int64_t> select(Mask m, Block<int64_t> a, Block<int64_t> b) {
   }
   return a;
 }
-#elif defined(__AVX2__)
-LAVA_INLINE Mask gt(Block<int64_t> a, Block<int64_t> b) {
-  unsigned found = 0;
-  LAVA_EACH(int64_t) {
-    const Native<int64_t> over = a.piece[p] > b.piece[p];
-    found |= static_cast<unsigned>(_mm256_movemask_pd(reinterpret_cast<const __m256d&>(over))) << p * lanes<int64_t>;
-  }
-  return mask(static_cast<Bits>(found));
-}
-LAVA_INLINE Mask ge(Block<int64_t> a, Block<int64_t> b) { return ~gt(b, a); }
-LAVA_INLINE Block<int64_t> select(Mask m, Block<int64_t> a, Block<int64_t> b) {
-  LAVA_EACH(int64_t) {
-    const auto& both = reinterpret_cast<const __m256i&>(m.piece[p / 2]);
-    const __m256i chosen =
-        _mm256_cvtepi32_epi64(p % 2 ? _mm256_extracti128_si256(both, 1) : _mm256_castsi256_si128(both));
-    a.piece[p] = reinterpret_cast<const Native<int64_t>&>(chosen) ? a.piece[p] : b.piece[p];
-  }
-  return a;
-}
 #endif
 
 // Other numbers of 64 bits, for sums that need them and for gradients that are checked: a lane at a time.
