@@ -387,7 +387,10 @@ ones = np.ones((3, 2), int)
         ({"sample": -1}, "sample = -1: must be >= 0"),
         ({"record": "everything"}, "record = 'everything': must be one of counts, groups, trace"),
         ({"engine": "gpu"}, "engine = 'gpu': must be one of compiled, reference"),
-        ({"engine": ["compiled"]}, "engine = ['compiled']: must be one of compiled, reference"),
+        (
+            {"engine": ["compiled"]},
+            "engine = ['compiled']: must be one of compiled, reference; did you mean 'compiled'?",
+        ),
         ({"refractory": "no"}, "refractory = 'no': must be True or False"),
         ({"input_first": 1}, "input_first = 1: must be True or False"),
         ({"network": None}, "network = None: must be a Network"),

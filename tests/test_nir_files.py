@@ -98,7 +98,7 @@ def test_a_framework_that_there_is_not_is_refused_by_name():
 
 
 def test_a_reset_that_there_is_not_is_refused_by_name():
-    with pytest.raises(InvalidValue, match=r"nir reset = 'minus': must be one of 'zero', 'subtract', 'subtract_de"):
+    with pytest.raises(InvalidValue, match=r"nir reset = 'minus': must be one of zero, subtract, subtract_de"):
         nir.read(COPY / "sinabs203_iaf_sub_multi.nir", reset="minus")
 
 
