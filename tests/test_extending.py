@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,3 +124,43 @@ def test_an_entry_point_that_cannot_be_imported_names_its_package(outside):
     message = "'ball', one of the toys of the installed package broken, cannot be imported from no_such_module:Ball"
     with pytest.raises(ImportError, match=message):
         toys["ball"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_header_of_a_neuron_model_gives_what_its_python_gives(tmp_path):
+    """The core is built again, for one instruction set, in a copy of the package."""
+    package = shutil.copytree(
+        ROOT / "lava_async", tmp_path / "lava_async", ignore=shutil.ignore_patterns("_core*", "__pycache__")
+    )
+    neurons = package / "core" / "neurons"
+    (header,) = re.findall(r"^```cpp\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    (neurons / "quadratic.hpp").write_text(header)
+    models = (neurons / "models.hpp").read_text()
+    models = models.replace('#include "alif.hpp"\n', '#include "alif.hpp"\n#include "quadratic.hpp"\n')
+    models = models.replace("Resonate<T, true>>;", "Resonate<T, true>, Quadratic<T>>;")
+    (neurons / "models.hpp").write_text(models)
+    build = tmp_path / "build"
+    options = ["-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DLAVA_ASYNC_ISAS=baseline"]
+    options += [f"-DPython_EXECUTABLE={sys.executable}"]
+    bin_ = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(tmp_path)}
+    for command in (
+        ["cmake", "-S", str(package / "core"), "-B", str(build), *options],
+        ["cmake", "--build", str(build)],
+        ["cmake", "--install", str(build), "--prefix", str(tmp_path)],
+    ):
+        subprocess.run(command, check=True, env=environment, capture_output=True, timeout=1500)
+    code = RECIPES["Neuron"].replace(
+        '    state: ClassVar[tuple[str, ...]] = ("v",)',
+        '    state: ClassVar[tuple[str, ...]] = ("v",)\n    core: ClassVar[str] = "quadratic"',
+    )
+    code += """
+rng = np.random.default_rng(0)
+network = Network.feedforward([rng.normal(0, 0.6, (20, 12)), rng.normal(0.1, 0.6, (9, 20))], Quadratic(0.7, 0.2))
+counts = rng.integers(0, 2, (12, 15))
+runs = [simulate(network, counts, schedule=Random(3), engine=engine) for engine in ("reference", "compiled")]
+assert runs[0].counts.sum() > 100 and (runs[0].counts == runs[1].counts).all()
+assert (runs[0].voltage == runs[1].voltage).all()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=tmp_path, timeout=120)

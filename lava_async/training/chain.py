@@ -24,7 +24,7 @@ from lava_async.training.blocks.base import Block
 from lava_async.training.blocks.families import CubaFamily
 from lava_async.training.blocks.grid import wide
 from lava_async.training.gradient import WEIGHT_SCALE, ModelParameters, Parameters
-from lava_async.training.surrogates import Choice, Exponential, PerLayer, Surrogate, default_surrogate
+from lava_async.training.surrogates import Choice, Exponential, PerLayer, Surrogate
 
 
 class Chain:
@@ -85,7 +85,7 @@ class Chain:
     def surrogate(self, wanted: Choice) -> Surrogate:
         """Return the surrogate of all neurons that a network is given or, as "slayer", of each block its own.
 
-        The default is for current-based neurons; others have slayer's own then, and resonators always.
+        Resonators and sigma-delta neurons always have slayer's own.
         """
         if self.plain:
             if wanted == "slayer":
@@ -96,7 +96,7 @@ class Chain:
         start, parts = 0, list[tuple[int, Surrogate]]()
         for layer in self.layers:
             end = start + layer.layer.size
-            if given == "slayer" or layer.family.own_surrogate(default=wanted is default_surrogate):
+            if given == "slayer" or layer.family.own_surrogate:
                 parts.append((end - start, layer.surrogate()))
             else:
                 parts.append((end - start, given.part(slice(start, end))))

@@ -41,9 +41,6 @@ class CubaFamily(Family):
         if self.reset not in RESETS:
             raise InvalidValue(f"{self.where}.neuron.reset", self.reset, " or ".join(map(repr, RESETS)))
 
-    def own_surrogate(self, *, default: bool) -> bool:
-        return False
-
     def numbers(self, n: int) -> dict[str, Tensor]:
         self.neuron.clamp()
         keep = [quantized_keep(wide(per_neuron(x, n))) for x in (self.neuron.current_decay, self.neuron.voltage_decay)]
@@ -103,9 +100,7 @@ class PhaseFamily(ResonatorFamily):
     """``slayer.block.rf``: resonators that fire as their phase passes zero."""
 
     name = "rf"
-
-    def own_surrogate(self, *, default: bool) -> bool:
-        return True
+    own_surrogate = True
 
 
 class IzhikevichFamily(ResonatorFamily):

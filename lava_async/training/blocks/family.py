@@ -52,6 +52,8 @@ class Family(ABC):
     model: ClassVar[type[NeuronModel]]
     graded: ClassVar[bool] = False
     """Whether it sends numbers instead of spikes."""
+    own_surrogate: ClassVar[bool] = False
+    """Whether the neurons have slayer's surrogate whatever the network is given."""
     norms: ClassVar[tuple[str, ...]] = ("norm",)
     """Attributes of the neuron that hold a normalization."""
 
@@ -126,10 +128,6 @@ class Family(ABC):
     def thresholds(self, n: int) -> Tensor:
         """Return the thresholds of n neurons, in slayer's units."""
         return torch.full((n,), float(self.neuron.threshold))
-
-    def own_surrogate(self, *, default: bool) -> bool:
-        """Return whether the neurons take slayer's surrogate unless they are told to; `default`: and told nothing."""
-        return default
 
     def params(self, numbers: dict[str, Tensor]) -> NeuronModel:
         """Return the neurons in Loihi's integers, given their numbers in slayer's units."""

@@ -25,6 +25,7 @@ class DifferenceFamily(Family):
     """What ``slayer.block.sigma_delta`` has: neurons that send numbers."""
 
     graded = True
+    own_surrogate = True
 
     @property
     def weight_exp(self) -> int:
@@ -58,9 +59,6 @@ class DifferenceFamily(Family):
             raise InvalidValue(f"{self.where}.neuron.delta (tau_grad, scale_grad)", found, "> 0")
         # Exponential divides its area by twice its width.
         return Exponential(torch.full((n,), delta.tau_grad), torch.full((n,), 2.0 * delta.tau_grad * delta.scale_grad))
-
-    def own_surrogate(self, *, default: bool) -> bool:  # noqa: D102
-        return True
 
     def thresholds(self, n: int) -> Tensor:
         """Return the thresholds of n neurons; those that learn as files hold them, in 64ths."""
