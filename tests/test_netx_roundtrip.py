@@ -14,7 +14,7 @@ import netx_files
 import numpy as np
 import pytest
 import strategies
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lava_async import (
@@ -314,6 +314,7 @@ def test_notes_that_say_no_execution_are_an_error_that_names_the_file(tmp_path, 
     assert netx.load(path, execution=other).execution == other
 
 
+@settings(max_examples=40)
 @given(run=strategies.runs())
 def test_what_a_file_notes_is_what_runs(tmp_path_factory, run):
     """Every field comes back, whoever notes it: `save(execution=...)`, its fields, or the network itself."""

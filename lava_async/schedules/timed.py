@@ -11,7 +11,7 @@ import numpy as np
 
 from lava_async.chips.presets import preset_of
 from lava_async.chips.targets import TARGETS
-from lava_async.errors import InvalidType, InvalidValue
+from lava_async.errors import InvalidType, InvalidValue, nearest
 from lava_async.records import check_int, check_range, integer_array
 from lava_async.schedules.base import ExecutionKind
 
@@ -118,9 +118,9 @@ class Timed(ExecutionKind):
         object.__setattr__(self, "messages", None if messages is None else _deliveries(messages))
         known = [name for name, chip in TARGETS.items() if chip.grid is not None]
         if target not in known:
-            raise InvalidValue(
-                "Timed.target", target, f"one of {', '.join(known)}: of other chips no times are published"
-            )
+            allowed = f"one of {', '.join(known)}: of other chips no times are published"
+            # Another chip is no misspelt one.
+            raise InvalidValue("Timed.target", target, allowed + ("" if target in TARGETS else nearest(target, known)))
         if isinstance(preset, str) and preset_of(preset).target != target:
             raise InvalidValue("Timed.preset", preset, f"one of {target}")
 
