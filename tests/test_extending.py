@@ -157,7 +157,7 @@ def test_the_header_of_a_neuron_model_gives_what_its_python_gives(tmp_path):
     )
     code += """
 rng = np.random.default_rng(0)
-network = Network.feedforward([rng.normal(0, 0.6, (20, 12)), rng.normal(0.1, 0.6, (9, 20))], Quadratic(0.7, 0.2))
+network = Network.feedforward([rng.normal(0, 0.6, (20, 12)), rng.normal(0.1, 0.6, (9, 20))], Quadratic(0.7, 0.02))
 counts = rng.integers(0, 2, (12, 15))
 runs = [simulate(network, counts, schedule=Random(3), engine=engine) for engine in ("reference", "compiled")]
 assert runs[0].counts.sum() > 100 and (runs[0].counts == runs[1].counts).all()

@@ -200,8 +200,11 @@ class NeuronModel(ArrayRecord, ABC, Generic[P]):
         return type(self).__name__ + (f"({', '.join(self.extras)})" if self.extras else "")
 
     def arrays(self, dtype: DTypeLike | None = None) -> P:
-        """Return the parameters as the functions of the model read them: a named tuple of arrays of one type."""
-        names = [name for name in self.names() if name not in self.choices]
+        """Return the parameters as the functions of the model read them: a named tuple of arrays of one type.
+
+        Those of every model are the engine's, and not among them.
+        """
+        names = [name for name in self.names() if name not in (*self.choices, *_OF_EVERY_MODEL)]
         kind = dtype or self.dtype
         arrays: Any = (np.ascontiguousarray(getattr(self, name), dtype=kind) for name in names)
         made: P = namedtuple(type(self).__name__, names)(*arrays)  # type: ignore[assignment]
