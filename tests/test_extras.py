@@ -27,6 +27,7 @@ NEEDS = {
         "study",
         ["distributed"],
     ),
+    "a training from a config": ("from lava_async.experiments.train import train", "train", ["torch"]),
     "curves for TensorBoard": (
         "from lava_async.experiments.config import Config\n"
         "from lava_async.experiments.train import train\n"
@@ -63,6 +64,8 @@ PathFinder.find_spec = classmethod(lambda cls, name, *rest: None if name in hidd
 @pytest.mark.parametrize("case", NEEDS)
 def test_a_missing_extra_is_one_sentence_with_the_command(case, tmp_path):
     code, extra, hidden = NEEDS[case]
+    if extra == "tensorboard":
+        pytest.importorskip("torch")
     done = run(f"FOLDER = {str(tmp_path)!r}\n{code}", hidden)
     last = done.stderr.strip().splitlines()[-1]
     assert re.match(r"lava_async\.(extras\.MissingExtra|nir\.errors\.MissingNir): \w", last)
@@ -78,7 +81,7 @@ def test_a_command_says_it_in_one_line_without_a_trace():
     code = "from lava_async.cli import main; raise SystemExit(main(['demo', '--fast']))"
     done = run(code, ["torch"])
     assert done.returncode == 1
-    expected = 'lava-async demo: this command needs torch, which is not installed: pip install "lava-async[train]"'
+    expected = 'lava-async demo: training needs torch, which is not installed: pip install "lava-async[train]"'
     assert done.stderr.splitlines()[-1] == expected
     assert "Traceback" not in done.stderr
 

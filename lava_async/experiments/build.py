@@ -11,12 +11,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import torch
 
 from lava_async.data import SpikeDataset, registry
 from lava_async.data.augmentation import Augmentation
 from lava_async.errors import InvalidValue, nearest
 from lava_async.execution import Execution
+from lava_async.extras import needs
+
+with needs("train", "training"):
+    import torch
+
 from lava_async.experiments.block_config import check_weights, layer_blocks, neuron_settings, sigma_delta_network
 from lava_async.experiments.config import Config
 from lava_async.experiments.sections import DataConfig, NetworkConfig, OptimizerConfig
