@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.data.own import labelled
+from lava_async.data.samples import labelled
 from lava_async.engine import BatchResult
 from lava_async.execution import BatchOptions
 from lava_async.forms import class_labels
@@ -116,7 +116,7 @@ def connection_sparsity(network: Network) -> float:
     return sum(each.zeros for each in held) / entries if entries else float("nan")
 
 
-def complexity(network: Network, data: Any, **how: Unpack[BatchOptions]) -> Complexity:
+def complexity(network: Network, data: object, **how: Unpack[BatchOptions]) -> Complexity:
     """Return what a network needs and does on samples.
 
     Parameters
@@ -124,7 +124,7 @@ def complexity(network: Network, data: Any, **how: Unpack[BatchOptions]) -> Comp
     network : Network
         What is run.
     data : LabelledSpikes, or Dataset or DataLoader of torch
-        As in :func:`lava_async.data.own.from_samples`. Samples are numbered 0 .. B - 1 for random draws.
+        As in :func:`lava_async.data.samples.from_samples`. Samples are numbered 0 .. B - 1 for random draws.
     **how
         As in :func:`lava_async.simulate_batch`.
 

@@ -182,7 +182,7 @@ def chosen(execution: Execution | None, noted: Execution | None = None, **fields
     return execution.but(**fields)
 
 
-def noted_fields(noted: Mapping[str, Any], names: tuple[str, ...] = FIELDS) -> dict[str, Any]:
+def noted_fields(noted: Mapping[str, object], names: tuple[str, ...] = FIELDS) -> dict[str, Any]:
     """Return the fields of an execution that plain data hold, as :meth:`Execution.config` gives them.
 
     Parameters
@@ -226,7 +226,7 @@ def noted_fields(noted: Mapping[str, Any], names: tuple[str, ...] = FIELDS) -> d
 
 
 def noted_execution(
-    noted: Mapping[str, Any], execution: Execution | None = None, **fields: Unpack[Fields]
+    noted: Mapping[str, object], execution: Execution | None = None, **fields: Unpack[Fields]
 ) -> Execution | None:
     """Return the execution that plain data note, overridden by what is given; None if neither says anything.
 

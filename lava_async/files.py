@@ -123,7 +123,7 @@ def as_json(data: object) -> str:
     return json.dumps(_without_nan(data), indent=2, allow_nan=False)
 
 
-def as_csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def as_csv(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
     """Yield the lines of rows as CSV: a head, then a line each.
 
     Parameters

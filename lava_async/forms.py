@@ -7,7 +7,7 @@ array that cannot be written to gives the same result as the plain array of the 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,10 @@ META = "a tensor on the device meta"
 #: Fields of structured events, as of tonic: pixel, time, polarity.
 EVENT_FIELDS = ("x", "y", "t", "p")
 
+T = TypeVar("T")
 
-def plain(where: str, value: Any) -> Any:
+
+def plain(where: str, value: T) -> T | NDArray[Any] | list[Any]:
     """Return a value as numpy knows it, if it comes from elsewhere; anything else as it is.
 
     Parameters
@@ -53,11 +55,9 @@ def plain(where: str, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(where, each) for each in value] if any(map(_from_elsewhere, value)) else value
     if _is_torch(value):
-        if value.device.type == "meta":
-            raise InvalidType(where, META, "a tensor that holds numbers")
-        return _of_torch(value)
+        return _of_torch(where, value)
     if _is_sparse(value):
-        return value.toarray()
+        return _of_scipy(value)
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
             raise InvalidType(where, "masked entries", "an array without such; fill them, as with filled(0)")
@@ -147,8 +147,15 @@ def _is_sparse(value: Any) -> bool:
     return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "toarray")
 
 
-def _of_torch(tensor: Any) -> NDArray[Any]:
+def _of_scipy(matrix: Any) -> NDArray[Any]:
+    array: NDArray[Any] = matrix.toarray()
+    return array
+
+
+def _of_torch(where: str, tensor: Any) -> NDArray[Any]:
     torch = sys.modules["torch"]
+    if tensor.device.type == "meta":
+        raise InvalidType(where, META, "a tensor that holds numbers")
     if tensor.is_quantized:
         tensor = tensor.dequantize()
     if tensor.layout != torch.strided:

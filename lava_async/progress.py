@@ -27,7 +27,7 @@ class ProgressBar(tqdm):
 
     _lock: ClassVar = RLock()
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: object, **options: object) -> None:
         bar_format = "{desc}{left} |{bar}|{postfix}"
         super().__init__(*args, **{"bar_format": bar_format, "dynamic_ncols": True, **options})
 

@@ -133,7 +133,9 @@ def check_int(where: str, value: object, *, least: int = 0, most: int = 2**31 - 
     return number
 
 
-def from_registry(where: str, members: Mapping[str, Callable[..., T]], name: object, options: Mapping[str, Any]) -> T:
+def from_registry(
+    where: str, members: Mapping[str, Callable[..., T]], name: object, options: Mapping[str, object]
+) -> T:
     """Return ``members[name](**options)``, or raise an error that says which names and options there are."""
     if not isinstance(name, str) or name not in members:
         raise not_among(f"{where}.name", name, members)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from lava_async.data import registry
-from lava_async.data.frames import POLARITIES, Frames, Recording, time_steps, window_ns
+from lava_async.data.frames import Frames, Recording
+from lava_async.data.polarities import POLARITIES
 from lava_async.data.speech import shd, spoken_digits, ssc
+from lava_async.data.times import time_steps, window_ns
 from lava_async.errors import DataWarning, InvalidType, InvalidValue
 
 SPOKEN = Path(__file__).parents[2] / "shared" / "data" / "spoken_digits"

@@ -1,7 +1,7 @@
 """Public signatures say what they take and give: no `Any` where a type can be named.
 
 `NDArray[Any]` is an array of any type of numbers, and ``dict[str, Any]`` is plain data, as of JSON: both say what they
-are. What is counted is `Any` for a whole argument or result.
+are. What is found is `Any` for a whole argument or result.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from pathlib import Path
 import lava_async
 
 ROOT = Path(lava_async.__file__).parent
-OUTSIDE = ("bench", "compat", "proc", "training/blocks")
-"""Parts that hold objects of Lava, slayer and NIR, which have no types."""
-MOST = 22
-"""How many there are in the other parts; whoever names a type may lower it."""
+UNTYPED = {
+    # A key without a default has the type of its annotation, which no function can name; so has dataclasses.field.
+    "experiments/tables.py: key: return",
+}
+"""What no type says, and why."""
 
 
 def untyped() -> Iterator[str]:
     """Yield the public arguments and results that are annotated as `Any`, or as `Any` or something else."""
     for path in sorted(ROOT.rglob("*.py")):
         part = path.relative_to(ROOT).as_posix()
-        if part.startswith(OUTSIDE):
-            continue
         for scope, function in _public(ast.parse(path.read_text())):
             a = function.args
             arguments = [*a.posonlyargs, *a.args, *a.kwonlyargs, *(x for x in (a.vararg, a.kwarg) if x)]
@@ -43,14 +42,5 @@ def _public(tree: ast.AST, scope: str = "") -> Iterator[tuple[str, ast.FunctionD
             yield scope, node
 
 
-def test_hardly_an_argument_or_result_is_any():
-    found = [*untyped()]
-    assert len(found) <= MOST, found
-
-
-def test_the_front_door_has_types():
-    """What `from lava_async import *` gives; of neurons, engines call the methods, with arrays of each model's own."""
-    neurons = {name for name in lava_async.__all__ if "neurons" in getattr(lava_async, name).__module__}
-    at_the_door = set(lava_async.__all__) - neurons
-    found = {each for each in untyped() if at_the_door & set(each.split(": ")[1].split("."))}
-    assert found <= {"probes.py: probe: fields"}  # which are handed on to Execution.but
+def test_no_argument_or_result_is_any():
+    assert {*untyped()} == UNTYPED

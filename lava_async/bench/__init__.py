@@ -39,7 +39,7 @@ class Contender:
     """
 
     name: str
-    run: Callable[[], Any]
+    run: Callable[[], object]
     includes: str
     in_process: bool = True
 
@@ -100,7 +100,7 @@ def cases(suite: str, threads: int) -> Iterator[Case]:
     yield from import_module(f"lava_async.bench.{suite}").cases(threads)
 
 
-def measure(case: Case, repeats: int, progress: Callable[[], Any] = lambda: None) -> dict[str, Any]:
+def measure(case: Case, repeats: int, progress: Callable[[], object] = lambda: None) -> dict[str, Any]:
     """Run the contenders in turns and return medians and ratios as plain data.
 
     Parameters

@@ -165,14 +165,14 @@ def _many_neurons() -> Case:
     )
 
 
-def stock_network(network: Network, open_runs: ExitStack) -> Any:
+def stock_network(network: Network, open_runs: ExitStack) -> StockNetwork:
     """Return the network as stock netx loads it, from a file that is removed in the end."""
     folder = Path(open_runs.enter_context(tempfile.TemporaryDirectory(prefix="lava-async-bench-")))
     netx.save(network, folder / "bench.net")
     return StockNetwork(net_config=str(folder / "bench.net"))
 
 
-def wire(process: Any, frames: NDArray[Any]) -> None:
+def wire(process: AsyncNetwork | StockNetwork, frames: NDArray[Any]) -> None:
     """Put a network process between a source of frames (C, T), which repeat, and a sink."""
     source, sink = Source(data=frames.astype(np.int32)), Sink(shape=process.out.shape, buffer=frames.shape[1])
     source.s_out.connect(process.inp)
@@ -180,14 +180,16 @@ def wire(process: Any, frames: NDArray[Any]) -> None:
 
 
 def start(
-    process: Any, frames: NDArray[Any], open_runs: ExitStack, run_cfg: Loihi2SimCfg = FIXED
+    process: AsyncNetwork | StockNetwork, frames: NDArray[Any], open_runs: ExitStack, run_cfg: Loihi2SimCfg = FIXED
 ) -> Callable[[int], None]:
     """Start a network process on frames (C, T); return what runs it for so many time steps."""
     wire(process, frames)
     return open_runs.enter_context(running(process, run_cfg)).run
 
 
-def start_as_lava(process: Any, frames: NDArray[Any], open_runs: ExitStack) -> Callable[[int], None]:
+def start_as_lava(
+    process: AsyncNetwork | StockNetwork, frames: NDArray[Any], open_runs: ExitStack
+) -> Callable[[int], None]:
     """Do the same with Lava's own runtime."""
     wire(process, frames)
     process.create_runtime(run_cfg=FIXED)

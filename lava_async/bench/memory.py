@@ -6,13 +6,12 @@ import ctypes
 import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"
 
 
-def peak_bytes(run: Callable[[], Any]) -> int | None:
+def peak_bytes(run: Callable[[], object]) -> int | None:
     """Return by how much resident memory grew at most while `run` ran; None if Linux does not say."""
     try:
         before = _resident("VmRSS", after_freeing=True)
@@ -23,7 +22,7 @@ def peak_bytes(run: Callable[[], Any]) -> int | None:
         return None
 
 
-def growth(make: Callable[[], Any]) -> int | None:
+def growth(make: Callable[[], object]) -> int | None:
     """Return by how much the resident memory of this process grew for what `make` returns; None if Linux does not say.
 
     All that is kept with it is counted, and what it only needed on the way is not.

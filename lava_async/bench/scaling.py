@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from lava_async.schedules import SCHEDULES, Random, schedule
 from lava_async.simulation import simulate, simulate_batch
 from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.synapses import INPUT, Sparse
+
+if TYPE_CHECKING:
+    from torch import nn
 
 #: Neurons of the networks.
 SIZES = (50_000, 10_000, 2_000, 200)
@@ -171,7 +174,7 @@ def _step(network: Network, n_samples: int) -> tuple[Callable[[], None], int]:
     return step, int(simulate_batch(network, spikes, schedule=SCHEDULE).synaptic_operations.sum())
 
 
-def convolutional() -> list[Any]:
+def convolutional() -> list[nn.Module]:
     """Return blocks of 47,094 neurons and 6.05 million parameters for 2 x 34 x 34 channels, as those of N-MNIST."""
     import torch
 

@@ -7,13 +7,20 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lava_async.bench import Case, Contender, Figure
 from lava_async.bench.workloads import W1, W2, W3, W4, Pictures, Workload, activity, torch_with
 from lava_async.schedules import Random
-from lava_async.spikes import SpikeBatch
+from lava_async.spikes import SpikeBatch, Spikes
 from lava_async.threads import available
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from torch import Tensor
+
+    from lava_async.training import UnlayeredNetwork
 
 #: What share of the time of slayer's layered step ours shall take at most: input as events, and as a dense tensor.
 SHARES = {"W1": (0.2, 0.3), "W2": (0.11, 0.15), "W3": (0.4, None), "W4": (0.3, None)}
@@ -154,7 +161,7 @@ def _in_processes(n: int, workload: Workload | Pictures) -> tuple[Callable[[], N
     return run, close
 
 
-def _steps_when_told(workload: Workload | Pictures, place: int, end: Any) -> None:
+def _steps_when_told(workload: Workload | Pictures, place: int, end: Connection) -> None:
     """Take a training step whenever the other end of a pipe says so, until it is closed."""
     torch_with(1)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[place : place + 1])
@@ -174,14 +181,14 @@ def events_of(workload: Workload | Pictures) -> SpikeBatch:
     return SpikeBatch.from_dense(spikes.reshape(len(spikes), -1, spikes.shape[-1]))
 
 
-def training_step(workload: Workload | Pictures, network: Any, spikes: Any) -> Callable[[], None]:
+def training_step(workload: Workload | Pictures, network: UnlayeredNetwork, spikes: Spikes) -> Callable[[], None]:
     """Return a function that does one training step on the whole batch, given as it is."""
     import torch
 
     return step_on(network, spikes, torch.from_numpy(workload.labels()))
 
 
-def step_on(network: Any, spikes: Any, labels: Any) -> Callable[[], None]:
+def step_on(network: UnlayeredNetwork, spikes: Spikes, labels: Tensor) -> Callable[[], None]:
     """Return a function that does one training step on a batch with these labels."""
     import torch
 
@@ -192,7 +199,7 @@ def step_on(network: Any, spikes: Any, labels: Any) -> Callable[[], None]:
     return step
 
 
-def on_cores(n: int, run: Callable[[], None]) -> Callable[[], None]:
+def on_cores(n: int, run: Callable[[], object]) -> Callable[[], object]:
     """Return a function that runs on n cores; the compiled engine takes one thread per core that it may use."""
     if not PINS:
         if n < available():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,12 @@ from lava_async.network import Network
 from lava_async.neurons import CubaParams, LoihiParams
 from lava_async.schedules import Random, Schedule
 from lava_async.simulation import simulate_batch
+from lava_async.spikes import Spikes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lava_async.training import UnlayeredNetwork
 
 #: F = 8, random order: how all workloads are run.
 SCHEDULE = Random(group_size=8)
@@ -77,7 +84,7 @@ class Workload:
         """Return a class for each sample."""
         return np.random.default_rng([self.seed, 2]).integers(0, self.sizes[-1], self.batch)
 
-    def blocks(self) -> list[Any]:
+    def blocks(self) -> list[nn.Module]:
         """Return the blocks of slayer."""
         from lava_async.training import dense_blocks
 
@@ -89,11 +96,12 @@ class Workload:
             seed=self.seed,
         )
 
-    def unlayered(self, **options: Any) -> Any:
+    def unlayered(self, **options: object) -> UnlayeredNetwork:
         """Return the blocks as a network for unlayered training."""
         from lava_async.training import UnlayeredNetwork
 
-        return UnlayeredNetwork(self.blocks(), **{"schedule": self.schedule, "surrogate": "slayer", **options})
+        chosen: dict[str, Any] = {"schedule": self.schedule, "surrogate": "slayer", **options}
+        return UnlayeredNetwork(self.blocks(), **chosen)
 
     def network(self) -> Network:
         """Return the network in floats."""
@@ -159,7 +167,7 @@ class Pictures:
         """Return a class for each sample."""
         return np.random.default_rng(1).integers(0, self.layers[-1][1], self.batch)
 
-    def blocks(self) -> list[Any]:
+    def blocks(self) -> list[nn.Module]:
         """Return the blocks of slayer; its own random weights, seeded."""
         import torch
 
@@ -167,7 +175,7 @@ class Pictures:
 
         cuba = slayer().block.cuba
         params = {"threshold": self.threshold, "current_decay": 1.0, "voltage_decay": self.voltage_decay}
-        made: list[Any] = []
+        made: list[nn.Module] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             for layer, before in zip(self.layers, (None, *self.layers), strict=False):
@@ -178,15 +186,16 @@ class Pictures:
                 made.append(kind(dict(params), *layer[:3], weight_scale=self.weight_scale, **options))
         return made
 
-    def unlayered(self, **options: Any) -> Any:
+    def unlayered(self, **options: object) -> UnlayeredNetwork:
         """Return the blocks as a network for unlayered training."""
         from lava_async.training import UnlayeredNetwork
 
         own = {"schedule": self.schedule, "input_shape": self.shape, "surrogate": "slayer"}
-        return UnlayeredNetwork(self.blocks(), **{**own, **options}).train()
+        chosen: dict[str, Any] = {**own, **options}
+        return UnlayeredNetwork(self.blocks(), **chosen).train()
 
 
-def activity(network: Network, batch: Any, schedule: Schedule) -> dict[str, float]:
+def activity(network: Network, batch: Spikes, schedule: Schedule) -> dict[str, float]:
     """Return what an input makes a network do, per sample."""
     result = simulate_batch(network, batch, schedule=schedule)
     n = len(result.counts)
@@ -224,7 +233,7 @@ W4 = Pictures(
 )
 
 
-def torch_with(threads: int) -> Any:
+def torch_with(threads: int) -> ModuleType:
     """Import torch and let it use so many threads."""
     import torch
 

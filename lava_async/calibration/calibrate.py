@@ -11,7 +11,7 @@ import numpy as np
 from lava_async.calibration.factors import fits_loihi, groups_of, scale_thresholds, thresholds_of
 from lava_async.calibration.objectives import Objective, objective_of
 from lava_async.calibration.points import Point, Samples, measure_point
-from lava_async.data.own import labelled
+from lava_async.data.samples import labelled
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.execution import Execution
 from lava_async.forms import class_labels
@@ -125,7 +125,8 @@ def calibrate(
     network : Network
         As trained; it stays as it is.
     data : LabelledSpikes, or Dataset or DataLoader of torch
-        Validation samples, as in :func:`lava_async.data.own.from_samples`; never those that the network is judged by.
+        Validation samples, as in :func:`lava_async.data.samples.from_samples`; never those by which the network is
+        judged.
     execution : Execution or Schedule
         How the network will run; the objective says when time steps end.
     objective : Objective, or {"accuracy", "first output"}

@@ -6,11 +6,12 @@ import argparse
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lava_async.data import SPLITS, registry
-from lava_async.data.frames import warn_of_planes
+from lava_async.data.polarities import warn_of_planes
 from lava_async.errors import InvalidValue, nearest
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def add_data_options(parser: ArgumentParser, group: _ActionsContainer | None = N
     add_data_help(parser)
 
 
-def load_data(args: Namespace, noted: dict[str, Any], limit: int | None = None) -> SpikeDataset:
+def load_data(args: Namespace, noted: Mapping[str, object], limit: int | None = None) -> SpikeDataset:
     """Return the data that options name, and warn if the network was trained on other planes of polarities.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +74,7 @@ def nir_options(args: Namespace) -> NirOptions:
     return {"dt": args.dt, "decay": args.decay, "reset": args.reset, "framework": args.framework}
 
 
-def with_bias_channel(noted: dict[str, Any], spikes: NDArray[Any]) -> NDArray[Any]:
+def with_bias_channel(noted: Mapping[str, object], spikes: NDArray[Any]) -> NDArray[Any]:
     """Return spikes (B, C, T) with the channel that a network needs whose currents filter a bias, if it does."""
     if not noted.get(BIAS_CHANNEL):
         return spikes

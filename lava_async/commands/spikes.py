@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,7 +53,7 @@ def add_spike_options(parser: ArgumentParser) -> None:
     )
 
 
-def load_spikes(args: Namespace, n_inputs: int, noted: dict[str, Any], samples: int, seed: int) -> Input:
+def load_spikes(args: Namespace, n_inputs: int, noted: Mapping[str, object], samples: int, seed: int) -> Input:
     """Return what a model is run on.
 
     Parameters

@@ -20,12 +20,12 @@ pyplot = DeferredModule("matplotlib.pyplot")
 animation = DeferredModule("matplotlib.animation")
 
 
-def load(*args: Any, **kwargs: Any) -> Any:
+def load(*args: object, **kwargs: object) -> object:
     """Compile a CUDA kernel of slayer, as ``torch.utils.cpp_extension.load`` does."""
     return importlib.import_module("torch.utils.cpp_extension").load(*args, **kwargs)
 
 
-def rf_params(*args: Any, **kwargs: Any) -> Any:
+def rf_params(*args: object, **kwargs: object) -> object:
     """Return the `neuron_params` of slayer's resonators, the only neurons of netx that need slayer, and so torch."""
     return importlib.import_module("lava.lib.dl.slayer.neuron.rf").neuron_params(*args, **kwargs)
 
@@ -36,6 +36,6 @@ class NoTorch:
     tensor = None
 
     @staticmethod
-    def is_tensor(_value: Any) -> bool:
+    def is_tensor(_value: object) -> bool:
         """Return False: nothing is a tensor."""
         return False

@@ -23,7 +23,7 @@ class ObjectPatch(NamedTuple):
     apply: Callable[[ModuleType], None]
 
 
-def to_python(value: Any) -> Any:
+def to_python(value: object) -> object:
     """Return a NumPy scalar as a Python number, which computes as the scalar did under NumPy 1; else the value."""
     import numpy as np  # here, since the hook is installed before NumPy is imported
 

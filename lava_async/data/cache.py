@@ -70,7 +70,7 @@ def sources(files: Iterable[Path]) -> str:
 
 def cached_events(
     name: str,
-    key: Mapping[str, Any],
+    key: Mapping[str, object],
     build: Callable[[], tuple[SpikeBatch, NDArray[Any], NDArray[Any]]],
     cache: str | Path | bool | None = None,
 ) -> tuple[SpikeBatch, NDArray[np.int64], NDArray[np.int64]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.events import saccade
-from lava_async.data.frames import ON_OFF, check_planes, planes
+from lava_async.data.polarities import ON_OFF, check_planes, planes
 from lava_async.extras import needs
 
 __all__ = ["digits"]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from lava_async import hdf5
 from lava_async.data import split_names
 from lava_async.data.files import EmptySplit
-from lava_async.data.frames import UNITS, window_ns
 from lava_async.data.reading import read_array, read_arrays, read_table, read_text, visible
+from lava_async.data.times import UNITS, window_ns
 from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest, not_among
 from lava_async.records import check_int
 

@@ -13,41 +13,20 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from lava_async.data import polarities
+from lava_async.data.polarities import OFF_ON, ON_OFF, POLARITIES
+from lava_async.data.times import LONGEST, NS, UNITS, time_steps, window_ns
 from lava_async.errors import DataWarning, InvalidType, InvalidValue, nearest
-from lava_async.records import array_of, check_int, real_array
+from lava_async.records import check_int
+from lava_async.renamed import renamed
 from lava_async.spikes import SpikeBatch
 
-__all__ = [
-    "LATE",
-    "OFF_ON",
-    "ON_OFF",
-    "POLARITIES",
-    "Frames",
-    "Outside",
-    "Recording",
-    "check_planes",
-    "check_sensor",
-    "on_events",
-    "planes",
-    "time_steps",
-    "warn_of_planes",
-    "window_ns",
-]
+__all__ = ["LATE", "Frames", "Outside", "Recording", "check_sensor"]
 
-#: Order of the planes of two polarities: ours, and that of slayer's tutorials and of tonic.
-ON_OFF, OFF_ON = "on_off", "off_on"
-#: What becomes of the polarities: both are kept, in one of two orders ("both" is "on_off"), they are added up, or one
-#: is dropped.
-POLARITIES = ("both", ON_OFF, OFF_ON, "merged", "on", "off")
 #: What events outside all time steps are: an error, a warning, or nothing.
 LATE = ("error", "warn", "drop")
-#: Units of time in files, per second.
-UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_NS = 10**9
-#: Longest time that is told apart, in nanoseconds: eleven days.
-_LONGEST = 10**15
 
 
 @dataclass(frozen=True)
@@ -82,87 +61,6 @@ class Recording:
     per_second: int = UNITS["us"]
 
 
-def window_ns(where: str, window_ms: object) -> Fraction:
-    """Return the width of a time step in nanoseconds, exactly as it was written: 0.1 ms is a tenth of a millisecond.
-
-    Raises
-    ------
-    InvalidType, InvalidValue
-        If it is no positive number.
-
-    Examples
-    --------
-    >>> from lava_async.data.frames import window_ns
-    >>> window_ns("window_ms", 0.1)
-    Fraction(100000, 1)
-    >>> window_ns("window_ms", 0)
-    Traceback (most recent call last):
-        ...
-    lava_async.errors.InvalidValue: window_ms = 0: must be > 0 milliseconds
-    """
-    number = real_array(where, window_ms)
-    if number.ndim or not number > 0:
-        raise InvalidValue(where, window_ms, "> 0 milliseconds")
-    text = str(window_ms) if isinstance(window_ms, (float, np.floating)) else repr(float(number))
-    window = (Fraction(text) * 10**6).limit_denominator(1000)  # A third of a millisecond is a third.
-    if window < 1:
-        raise InvalidValue(where, window_ms, "at least a nanosecond, 1e-6 ms")
-    return window
-
-
-def time_steps(where: str, time: ArrayLike, per_second: int, window: Fraction) -> NDArray[np.int64]:
-    """Return the time step of each event: k for times from k windows on, to before k + 1 windows.
-
-    All is done in integers, of nanoseconds, so that an event at k windows is in time step k. Times that are floats are
-    compared as what they are: float16 cannot tell 0.03 s from 0.02999 s, which is the number nearest to it; an event
-    that is stored so is one at 0.03 s.
-
-    Parameters
-    ----------
-    where : str
-        What errors call the times.
-    time : (E,) integers or floats
-        In seconds / `per_second`.
-    per_second : int
-        Units of time in a second.
-    window : Fraction
-        Of a time step, in nanoseconds.
-
-    Returns
-    -------
-    (E,) int64
-        Negative for times before 0.
-
-    Raises
-    ------
-    InvalidType, InvalidValue
-        If these are no finite numbers.
-
-    Examples
-    --------
-    >>> time_steps("time", [0, 19_999, 20_000], 10**6, window_ns("window", 20.0)).tolist()
-    [0, 0, 1]
-    """
-    times = array_of(where, time, "iuf", "times")
-    unit = _NS // per_second
-    if times.dtype.kind == "f":
-        if not np.isfinite(times).all():
-            raise InvalidValue(where, times[~np.isfinite(times)][0].item(), "finite")
-        exact = np.clip(times.astype(np.float64) * unit, -_LONGEST, _LONGEST)
-        ns = np.rint(exact).astype(np.int64)
-    else:
-        ns = np.clip(times, -(_LONGEST // unit), _LONGEST // unit).astype(np.int64) * unit
-    # The number of k > 0 with round(k * window) <= ns; for windows of whole nanoseconds, ns // window.
-    step = ((2 * ns + 1) * window.denominator - 1) // (2 * window.numerator)
-    if times.dtype.kind == "f" and times.dtype.itemsize <= 4:
-        with np.errstate(over="ignore"):  # Later than this type can say: no time is.
-            begins = ((step + 1) * float(window) / unit).astype(times.dtype)
-        if times.dtype.itemsize == 4:  # Products of floats are a few units of the last place away from it.
-            begins = begins * np.float32(1 - 2.0**-22)
-        step += (times >= begins) & (step >= 0)
-    return np.asarray(step, np.int64)
-
-
 def check_sensor(where: str, x: NDArray[Any], y: NDArray[Any], size: tuple[int, int]) -> None:
     """Raise an error unless all pixels are integers and on the sensor (height, width).
 
@@ -195,86 +93,6 @@ def check_sensor(where: str, x: NDArray[Any], y: NDArray[Any], size: tuple[int, 
             raise InvalidValue(f"{where}: event {name}", pixel[wrong][0].item(), f"in 0 .. {side - 1}: {many}{hint}")
         if pixel.dtype.kind == "f" and (pixel != np.rint(pixel)).any():
             raise InvalidValue(f"{where}: event {name}", pixel[pixel != np.rint(pixel)][0].item(), "integers")
-
-
-def on_events(where: str, polarity: ArrayLike) -> NDArray[np.bool_]:
-    """Return which events are ON: 1 or True; 0, -1 or False are OFF.
-
-    Raises
-    ------
-    InvalidType, InvalidValue
-        If there is any other number, or both 0 and -1.
-
-    Examples
-    --------
-    >>> from lava_async.data.frames import on_events
-    >>> on_events("sample.csv", [1, -1, 1])
-    array([ True, False,  True])
-    """
-    p = array_of(where, polarity, "biuf", "polarities")
-    if p.dtype.kind == "b":
-        return np.asarray(p, np.bool_)
-    signed = (p == -1).any()
-    good = (p == 1) | (p == (-1 if signed else 0))
-    if not good.all():
-        raise InvalidValue(where, p[~good][0].item(), "1 (ON) or -1 (OFF)" if signed else "1 (ON) or 0 (OFF)")
-    return np.asarray(p == 1, np.bool_)
-
-
-def check_planes(where: str, polarity: str) -> None:
-    """Raise an error unless this is an order of two polarities.
-
-    Raises
-    ------
-    InvalidValue
-        Naming it, and the orders that there are.
-
-    Examples
-    --------
-    >>> from lava_async.data.frames import check_planes
-    >>> check_planes("polarity", "on_off")
-    >>> check_planes("polarity", "ON")
-    Traceback (most recent call last):
-        ...
-    lava_async.errors.InvalidValue: polarity = 'ON': must be on_off or off_on
-    """
-    if polarity not in (ON_OFF, OFF_ON):
-        raise InvalidValue(where, polarity, f"{ON_OFF} or {OFF_ON}{nearest(polarity, (ON_OFF, OFF_ON))}")
-
-
-def warn_of_planes(known: object, given: str | None, name: str) -> None:
-    """Warn if a network was trained on planes of polarities in another order than that of data.
-
-    Parameters
-    ----------
-    known : str or None
-        What is noted about the network.
-    given, name : str or None, str
-        Order of the data, and what they are called.
-
-    Examples
-    --------
-    >>> from lava_async.data.frames import warn_of_planes
-    >>> warn_of_planes("on_off", "on_off", "digits, test")
-    """
-    if known in (ON_OFF, OFF_ON) and given in (ON_OFF, OFF_ON) and known != given:
-        text = f"the network was trained on polarities in the order {known}, those of {name} are {given}"
-        text += f": the option polarity = {known} reads them as the network does"
-        warnings.warn(text, DataWarning, stacklevel=2)
-
-
-def planes(spikes: NDArray[np.uint8], polarity: str) -> NDArray[np.uint8]:
-    """Return spikes (B, C, T), whose first half of channels is ON, in an order of polarities.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from lava_async.data.frames import planes
-    >>> spikes = np.array([[[1], [2], [3], [4]]], np.uint8)
-    >>> planes(spikes, "off_on").ravel()
-    array([3, 4, 1, 2], dtype=uint8)
-    """
-    return spikes if polarity == ON_OFF else np.roll(spikes, spikes.shape[1] // 2, axis=1)
 
 
 @dataclass(frozen=True)
@@ -331,7 +149,7 @@ class Frames:
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", check_int(f"{self.name}.steps", self.steps, least=1))
         window = window_ns(f"{self.name}.window_ms", self.window_ms)
-        if self.steps * window > _LONGEST:
+        if self.steps * window > LONGEST:
             raise InvalidValue(f"{self.name}.window_ms", self.window_ms, "less: all time steps take over eleven days")
         check_int(f"{self.name}.reduce", self.reduce, least=1, most=max(self.size))
         for option, allowed in (("polarity", POLARITIES), ("late", LATE)):
@@ -464,7 +282,7 @@ class Outside:
                 text = f"all {self.events:,} events lie in time step 0 of {steps}{self._unit()}"
                 warnings.warn(f"{self.where}: {text}", DataWarning, stacklevel=3)
             return
-        seconds = float(steps * self.frames.window) / _NS
+        seconds = float(steps * self.frames.window) / NS
         needed = self.furthest + 1
         text = f"time steps 0 .. {steps - 1} of {self.frames.window_ms:g} ms end at {seconds:g} s"
         if self.after:
@@ -484,9 +302,16 @@ class Outside:
     def _unit(self) -> str:
         """Return a hint at the unit of time, if another one would fit."""
         taken = next((name for name, per in UNITS.items() if per == self.per_second), "?")
-        seconds = float(self.frames.steps * self.frames.window) / _NS
+        seconds = float(self.frames.steps * self.frames.window) / NS
         number = self.latest * self.per_second  # as it is in the file
         fitting = [name for name, per in UNITS.items() if seconds / 50 <= number / per <= 2 * seconds]
         if taken in fitting or not fitting:
             return ""
         return f" (times are read as {taken}; in {fitting[0]} they would fit)"
+
+
+__getattr__ = renamed(
+    __name__,
+    {name: getattr(polarities, name) for name in ("check_planes", "on_events", "planes", "warn_of_planes")},
+    globals(),
+)

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
 from lava_async.data.files import FileSet, Progress, load_splits
-from lava_async.data.frames import Frames, Outside, Recording, check_sensor, on_events
+from lava_async.data.frames import Frames, Outside, Recording, check_sensor
 from lava_async.data.paths import SOURCES, find_files
+from lava_async.data.polarities import on_events
 from lava_async.data.reading import read_array, read_bytes, read_table, read_text, visible
 from lava_async.errors import InvalidValue
 from lava_async.records import check_range

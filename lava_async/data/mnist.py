@@ -18,8 +18,8 @@ from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
 from lava_async.data.events import saccade
 from lava_async.data.files import FileSet, Progress, chosen, last_sixth, load_splits
-from lava_async.data.frames import ON_OFF, check_planes, planes
 from lava_async.data.paths import SOURCES, find_files
+from lava_async.data.polarities import ON_OFF, check_planes, planes
 from lava_async.data.reading import inflated, read_bytes
 from lava_async.errors import InvalidValue
 from lava_async.hdf5 import most_bytes

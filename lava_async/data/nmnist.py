@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
 from lava_async.data.files import FileSet, Progress, last_sixth, load_splits
-from lava_async.data.frames import Frames, Outside, Recording, check_sensor, window_ns
+from lava_async.data.frames import Frames, Outside, Recording, check_sensor
 from lava_async.data.paths import find_files
 from lava_async.data.reading import read_bytes, visible
+from lava_async.data.times import window_ns
 from lava_async.errors import InvalidValue
 from lava_async.spikes import SpikeBatch
 

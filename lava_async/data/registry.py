@@ -5,7 +5,7 @@ To add one, write ``name(split, *, ...) -> SpikeDataset`` in a module of this fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
@@ -84,9 +84,9 @@ def loader(name: str) -> Callable[..., Any]:
     if name not in names():
         raise InvalidValue("data.name", name, "one of " + ", ".join(names()) + nearest(name, DATA))
     if name not in DATA:
-        from lava_async.data import own
+        from lava_async.data import entry_points, own
 
-        return own.entry_point(name) if ":" in name else partial(own.events, folder=name)
+        return entry_points.entry_point(name) if ":" in name else partial(own.events, folder=name)
     return DATA[name]
 
 
@@ -103,7 +103,7 @@ def options(name: str) -> dict[str, Parameter]:
     return {key: p for key, p in signature(loader(name)).parameters.items() if key not in left_out}
 
 
-def check_options(name: str, given: dict[str, Any]) -> None:
+def check_options(name: str, given: Mapping[str, object]) -> None:
     """Raise an error unless these are options of a data set, and all that it needs.
 
     Raises
@@ -167,8 +167,8 @@ def load(
     if progress and "progress" in signature(loader(name)).parameters:
         options["progress"] = progress
     if name not in DATA and ":" in name:
-        from lava_async.data import own
+        from lava_async.data import entry_points
 
-        return own.of_entry_point(name, split, **options)
+        return entry_points.of_entry_point(name, split, **options)
     found: SpikeDataset = loader(name)(split=split, **options)
     return found

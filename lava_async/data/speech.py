@@ -24,8 +24,9 @@ from lava_async import hdf5
 from lava_async.data import SpikeDataset, split_names
 from lava_async.data.cache import sources
 from lava_async.data.files import FileSet, Progress, load_splits
-from lava_async.data.frames import Frames, Outside, Recording, window_ns
+from lava_async.data.frames import Frames, Outside, Recording
 from lava_async.data.paths import SOURCES, find_files
+from lava_async.data.times import window_ns
 from lava_async.errors import InvalidValue
 from lava_async.forms import class_labels
 from lava_async.spikes import SpikeBatch

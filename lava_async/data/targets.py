@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.data.own import pairs_of
+from lava_async.data.samples import LabelledSpikes, pairs_of
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.forms import plain
 from lava_async.spikes import SpikeBatch, SpikeTrain
@@ -41,7 +41,7 @@ class TargetDataset:
     labels: NDArray[Any]
 
 
-def with_targets(data: object) -> Any:
+def with_targets(data: object) -> LabelledSpikes:
     """Return what training with a loss of one's own reads.
 
     Parameters
@@ -65,8 +65,6 @@ def with_targets(data: object) -> Any:
     ((2, 4, 5), array([[0.5, 1. ],
            [0. , 2. ]], dtype=float32))
     """
-    if data is None:
-        return None
     if hasattr(data, "spikes") and hasattr(data, "labels"):
         if not isinstance(data.spikes, (list, tuple)):
             return data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,12 +13,15 @@ from lava_async.experiments.neurons import NEURONS, WITHOUT_DECAYS
 from lava_async.experiments.sections import LayerConfig, NetworkConfig
 from lava_async.training.blocks.base import mark_drawn, parts_of, slayer
 
+if TYPE_CHECKING:
+    from torch import nn
+
 MOST_WEIGHTS = 2**30
 """Weights that a network may have."""
 _GEOMETRY = ("stride", "padding", "dilation", "groups")
 
 
-def layer_blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> list[Any]:
+def layer_blocks(config: NetworkConfig, shape: tuple[int, ...], seed: int) -> list[nn.Module]:
     """Return the blocks of the layers of a network, initialized by a seed of their own.
 
     Weights are drawn as those of :func:`~lava_async.training.dense_blocks`; pools sum by slayer's fixed weight.
@@ -93,7 +96,7 @@ def neuron_settings(config: NetworkConfig, layer: LayerConfig | None = None) -> 
     return {**settings, "requires_grad": bool(config.learn_decays), **own}
 
 
-def sigma_delta_network(blocks: list[Any]) -> list[Any]:
+def sigma_delta_network(blocks: list[nn.Module]) -> list[nn.Module]:
     """Return sigma-delta blocks that take spikes, and whose outputs begin with a bias.
 
     Without an Input block before them their input would be numbers, and data sets hold spikes. Without bias,
@@ -136,7 +139,7 @@ def _block(config: NetworkConfig, layer: LayerConfig, shape: tuple[int, ...]) ->
     return block
 
 
-def _synapses(layer: LayerConfig, block: Any) -> list[Any]:
+def _synapses(layer: LayerConfig, block: Any) -> list[nn.Module]:
     """Return the synapses of a block that are learned, real and imaginary parts one by one."""
     if layer.type == "recurrent":
         found = [block.input_synapse, block.recurrent_synapse]

@@ -21,6 +21,7 @@ from lava_async.extras import needs
 with needs("train", "training"):
     import torch
 
+from lava_async.data.samples import LabelledSpikes
 from lava_async.experiments.block_config import check_weights, layer_blocks, neuron_settings, sigma_delta_network
 from lava_async.experiments.config import Config
 from lava_async.experiments.sections import DataConfig, NetworkConfig, OptimizerConfig
@@ -30,7 +31,6 @@ from lava_async.training import UnlayeredNetwork, dense_blocks
 from lava_async.training.distributed import Ranks
 from lava_async.training.finetune import blocks_of
 from lava_async.training.gradient import STATE_SCALE
-from lava_async.training.history import LabelledSpikes
 from lava_async.training.losses import LOSSES
 from lava_async.training.optimization import default_learning_rate, make_optimizer, optimizer_options
 from lava_async.training.surrogates import SURROGATES

@@ -25,7 +25,6 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lava_async.errors import InvalidValue
 from lava_async.execution import Execution
@@ -84,7 +83,7 @@ class Config(Table):
         how = self.execution or ExecutionConfig()
         return Execution(self.schedule.deployed, self.until.rule(), how.refractory, how.input_first, self.training.seed)
 
-    def with_values(self, values: Mapping[str, Any]) -> Config:
+    def with_values(self, values: Mapping[str, object]) -> Config:
         """Return a config with other values.
 
         Parameters

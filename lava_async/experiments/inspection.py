@@ -60,7 +60,7 @@ class Inspection:
         targets: Sequence[str],
         *,
         name: str = "network",
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, object] | None = None,
         largest_input: int = 1,
     ) -> Inspection:
         """Inspect a network.

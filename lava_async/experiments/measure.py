@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lava_async.data.own import labelled
+from lava_async.data.samples import LabelledSpikes, labelled
 from lava_async.decisions import Decisions
 from lava_async.execution import Execution, Fields, chosen
 from lava_async.forms import class_labels
@@ -16,7 +16,6 @@ from lava_async.hardware import GROUPS, cost
 from lava_async.network import Network
 from lava_async.silence import Activity
 from lava_async.tally import Tally, in_parts
-from lava_async.training.history import LabelledSpikes
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -31,7 +31,7 @@ def check_member(table: Table, field: str, members: Mapping[str, Member]) -> Non
         members[name](**options)
 
 
-def check_known(table: Table, given: Mapping[str, Any], taken: Mapping[str, Iterable[str]]) -> None:
+def check_known(table: Table, given: Mapping[str, object], taken: Mapping[str, Iterable[str]]) -> None:
     """Raise an error unless each option is one that one of the chosen members takes; `taken` says which these take."""
     own = [toml_name(each) for each in keys(type(table))]
     known = list(dict.fromkeys(own + [option for options in taken.values() for option in options]))
@@ -42,7 +42,7 @@ def check_known(table: Table, given: Mapping[str, Any], taken: Mapping[str, Iter
 
 
 def without_defaults_of_others(
-    given: Mapping[str, Any], chosen: Mapping[str, Iterable[str]], members: Mapping[str, Member]
+    given: Mapping[str, object], chosen: Mapping[str, Iterable[str]], members: Mapping[str, Member]
 ) -> dict[str, Any]:
     """Return options without those that say nothing: 0.1 wrote defaults of all members into each config.toml."""
     others = [signature(member).parameters for name, member in members.items() if name not in chosen]

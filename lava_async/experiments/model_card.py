@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from lava_async import netx
+from lava_async.data.samples import LabelledSpikes
 from lava_async.errors import InvalidValue
 from lava_async.experiments import build
 from lava_async.experiments.cells import FIRST_OUTPUT, QUIESCENCE, Cell, name_of, noted, readout_of
@@ -26,7 +27,6 @@ from lava_async.models import CARD, NETWORK, RESULTS
 from lava_async.schedules import SCHEDULES, Layered, Random
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
-from lava_async.training.history import LabelledSpikes
 
 CONFIG, SAMPLES = "config.toml", "samples.npz"
 #: How many samples are recorded, and under which schedules; draws are keyed by seed 0 and samples 0, 1, ...
@@ -126,7 +126,8 @@ def record_samples(data: LabelledSpikes, folder: str | Path) -> int:
     10
     """
     folder = Path(folder)
-    events, network = SpikeBatch.of(data.spikes)[:RECORDED], netx.load(folder / NETWORK)
+    first = data.spikes[np.arange(min(RECORDED, len(data.spikes)))]
+    events, network = SpikeBatch.of(first), netx.load(folder / NETWORK)
     counts: dict[str, Any] = {
         f"counts_{name}": simulate_batch(network, events, schedule=order).counts.astype(np.uint8)
         for name, order in ORDERS.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -21,9 +21,10 @@ from lava_async.stopping import STOP_RULES, StopRule, stop_rule
 
 #: Group size in configs for "everything pending".
 ALL: Literal["all"] = "all"
+F = TypeVar("F")
 
 
-def share(doc: str, default: Any) -> Any:
+def share(doc: str, default: F) -> F:
     """Return a key that holds numbers in 0 .. 1."""
     return key(doc, default, least=0.0, most=1.0)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 import numpy as np
 
@@ -21,19 +21,44 @@ from lava_async.errors import InvalidType, InvalidValue, nearest
 from lava_async.experiments.toml import parse_toml, read_toml, to_toml
 
 T = TypeVar("T", bound="Table")
+F = TypeVar("F")
 NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
+@overload
 def key(
     doc: str,
-    default: Any = MISSING,
+    default: F,
     *,
     least: float | None = None,
     most: float | None = None,
     options: Callable[[], Iterable[str]] | None = None,
     name: str | None = None,
     rest: bool = False,
-) -> Any:
+) -> F: ...
+
+
+@overload
+def key(
+    doc: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    options: Callable[[], Iterable[str]] | None = None,
+    name: str | None = None,
+) -> Any: ...
+
+
+def key(
+    doc: str,
+    default: object = MISSING,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    options: Callable[[], Iterable[str]] | None = None,
+    name: str | None = None,
+    rest: bool = False,
+) -> object:
     """Return a field of a table.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
     return found
 
 
-def _is_deep(table: dict[str, Any]) -> bool:
+def _is_deep(table: Mapping[str, object]) -> bool:
     """Tell whether tables and arrays lie in each other deeper than any config has them; keys with dots can say that."""
     level: list[Any] = [table]
     for _ in range(_DEEPEST):
@@ -70,12 +70,12 @@ def _is_deep(table: dict[str, Any]) -> bool:
     return bool(level)
 
 
-def to_toml(table: dict[str, Any]) -> str:
+def to_toml(table: Mapping[str, object]) -> str:
     """Return a table as TOML text; reading it gives an equal table."""
     return "\n".join(_lines(table, ())).strip() + "\n"
 
 
-def _lines(table: dict[str, Any], path: tuple[str, ...]) -> Iterable[str]:
+def _lines(table: Mapping[str, object], path: tuple[str, ...]) -> Iterable[str]:
     """Yield the lines of a table: values first, then the tables in it."""
     tables = {name: value for name, value in table.items() if isinstance(value, dict) and (value or not path)}
     arrays = {

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from lava_async import __version__
-from lava_async.data.frames import warn_of_planes
+from lava_async.data.polarities import warn_of_planes
 from lava_async.engine.config import machine
 from lava_async.errors import InvalidValue
 from lava_async.experiments import build
@@ -95,9 +95,9 @@ def train(
     config: Config,
     folder: str | Path,
     *,
-    on_start: Callable[[Trainer], Any] | None = None,
-    on_batch: Callable[[Batch], Any] | None = None,
-    on_epoch: Callable[[Epoch], Any] | None = None,
+    on_start: Callable[[Trainer], object] | None = None,
+    on_batch: Callable[[Batch], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
     on_read: build.Progress | None = None,
 ) -> Trained:
     r"""Train as a config says, or go on where a training of the same config stopped.
@@ -181,8 +181,9 @@ def train(
             trainer.run(on_batch=on_batch, on_epoch=end_epoch, save=save, save_seconds=seconds)
         except NonFiniteError as error:
             if group.writes:
+                arrays: dict[str, Any] = {**error.batch}
                 with replacing(folder / BAD_BATCH) as temporary:
-                    np.savez_compressed(temporary, **error.batch)
+                    np.savez_compressed(temporary, **arrays)
             message = f"{error}; batch, labels and weights are in {folder / BAD_BATCH}"
             raise NonFiniteError(message, error.batch) from None
         finally:

@@ -110,7 +110,7 @@ class H5Group:
         except UnicodeDecodeError:
             raise self.fail(name, "must be a string in UTF-8") from None
 
-    def json(self, name: str) -> Any:
+    def json(self, name: str) -> object:
         """Return what a string in JSON says."""
         try:
             found = json.loads(self.text(name))

@@ -120,16 +120,17 @@ def read(group: H5Group) -> Network:
 
 def _layers(group: H5Group) -> tuple[Layer, ...]:
     said = group.json("layers")
-    good = isinstance(said, list) and all(
+    listed: list[Any] = said if isinstance(said, list) else [None]
+    good = all(
         isinstance(each, list)
         and len(each) > 1
         and isinstance(each[0], str)
         and all(type(x) is int and 1 <= x <= MOST_NEURONS for x in each[1:])
-        for each in said
+        for each in listed
     )
-    if not good or sum(np.prod(each[1:], dtype=float) for each in said) > MOST_NEURONS:
+    if not good or sum(np.prod(each[1:], dtype=float) for each in listed) > MOST_NEURONS:
         raise group.fail("layers", f"must be a list of [name, shape ...] of at most {MOST_NEURONS} neurons")
-    return tuple(Layer(tuple(shape), name) for name, *shape in said)
+    return tuple(Layer(tuple(shape), name) for name, *shape in listed)
 
 
 def _one_by_one(group: H5Group) -> list[tuple[int, Synapses]]:

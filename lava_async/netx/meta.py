@@ -26,7 +26,7 @@ SCHEMA_VERSION = 1
 PACKAGES = ("lava-async", "lava-nc", "lava-dl", "torch", "numpy", "h5py")
 
 
-def write_metadata(h5file: h5py.Group, metadata: Mapping[str, Any]) -> None:
+def write_metadata(h5file: h5py.Group, metadata: Mapping[str, object]) -> None:
     """Write metadata into an open HDF5 file, in place of what it has.
 
     Parameters
@@ -84,9 +84,10 @@ def read_metadata(root: H5Group) -> dict[str, Any]:
     if GROUP in root:
         group = root.group(GROUP)
         check_version(group)
-        found = group.json("metadata")
-        if not isinstance(found, dict):
+        noted = group.json("metadata")
+        if not isinstance(noted, dict):
             raise group.fail("metadata", "must be a JSON object")
+        found = noted
         found["schema_version"] = group.integer("schema_version", 1, SCHEMA_VERSION)
         found["stock_readable"] = "layer" in root
         if "stock_reason" in group:
@@ -99,7 +100,7 @@ def read_metadata(root: H5Group) -> dict[str, Any]:
 
 
 def execution_in(
-    noted: Mapping[str, Any], where: str, given: Execution | None = None, **fields: Unpack[Fields]
+    noted: Mapping[str, object], where: str, given: Execution | None = None, **fields: Unpack[Fields]
 ) -> Execution | None:
     """Return the execution that is noted about a network, overridden by what is given; None if there is neither.
 
@@ -129,7 +130,7 @@ def execution_in(
         raise NetxError(f"{where}: /async/metadata: {error}{remedy}") from None
 
 
-def execution(noted: Mapping[str, Any], where: str, names: tuple[str, ...] = FIELDS) -> dict[str, Any]:
+def execution(noted: Mapping[str, object], where: str, names: tuple[str, ...] = FIELDS) -> dict[str, Any]:
     """Return the fields of an execution that are noted about a network.
 
     .. deprecated:: 0.2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +43,7 @@ class Node:
     name: str
     kind: str
     fields: dict[str, Any]
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
 
     def error(self, text: str) -> NirError:
         """Return an error that names this node."""
@@ -95,7 +96,7 @@ class Graph:
 
     nodes: dict[str, Node]
     edges: list[tuple[str, str]]
-    metadata: dict[str, Any]
+    metadata: Mapping[str, object]
 
     def of_kind(self, kind: str) -> list[str]:
         """Return the names of the nodes of a type."""
@@ -140,7 +141,7 @@ def from_package(graph: object) -> Graph:
     return graph_of(graph)
 
 
-def flatten(parts: dict[str, Node | Graph], edges: list[tuple[str, str]], metadata: dict[str, Any]) -> Graph:
+def flatten(parts: dict[str, Node | Graph], edges: list[tuple[str, str]], metadata: Mapping[str, object]) -> Graph:
     """Return one graph of nodes and of graphs that are nodes of it.
 
     Parameters

@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -314,10 +314,10 @@ def _outputs(
     return sorted({index[path.start] for path in ways[sink]})
 
 
-def _noted_shape(noted: dict[str, Any], shape: tuple[int, ...]) -> tuple[int, ...]:
+def _noted_shape(noted: Mapping[str, object], shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that :func:`export` noted, if it is one of as many neurons."""
     try:
-        wanted = tuple(int(n) for n in np.ravel(noted.get("shape", shape)))
+        wanted = tuple(int(n) for n in np.ravel(np.asarray(noted.get("shape", shape))))
     except (TypeError, ValueError, OverflowError):
         return shape
     return wanted if all(n > 0 for n in wanted) and math.prod(wanted) == math.prod(shape) else shape

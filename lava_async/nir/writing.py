@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,14 @@ from lava_async.nir.equations import DT, NEVER, Floats, check_dt, raised, to_tim
 from lava_async.nir.errors import NirError, package
 from lava_async.synapses import INPUT, Conv, Dense, Sparse, Synapses
 
+if TYPE_CHECKING:
+    from nir import NIRGraph
+
 EXTRAS = ("refractory_steps", "sync_threshold")
 """What neurons may have here and not in NIR."""
 
 
-def export(network: Network, *, dt: float = DT) -> Any:
+def export(network: Network, *, dt: float = DT) -> NIRGraph:
     """Return a network as a `nir.NIRGraph`.
 
     Parameters

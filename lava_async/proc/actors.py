@@ -23,7 +23,8 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
-from lava.magma.compiler.channels.interfaces import ChannelType
+from lava.magma.compiler.builders.interfaces import AbstractBuilder
+from lava.magma.compiler.channels.interfaces import Channel, ChannelType
 from lava.magma.core.model.py.model import AbstractPyProcessModel
 from lava.magma.runtime.message_infrastructure.multiprocessing import MultiProcessing
 from lava.magma.runtime.message_infrastructure.shared_memory_manager import SharedMemoryManager
@@ -50,13 +51,13 @@ class Actor(ForkProcess):
 
     Parameters
     ----------
-    builder : lava ProcessBuilder or RuntimeServiceBuilder
+    builder : AbstractBuilder
         Builds what the actor runs.
     label : str
         How errors call it.
     """
 
-    def __init__(self, builder: Any, label: str) -> None:
+    def __init__(self, builder: AbstractBuilder, label: str) -> None:
         super().__init__(name=label, daemon=True)
         self.builder = builder
         self._caller = os.getpid()
@@ -94,8 +95,17 @@ class Actor(ForkProcess):
             pass  # It is dead; failure() finds out.
         return answer in self._answers
 
-    def ask(self, question: str, detail: Any = None, *, deadline: float) -> Any:
-        """Return the answer to "values" (ids of Vars, None: all) or "stack"; None if there is none by the deadline."""
+    def values(self, ids: Iterable[int] | None, *, deadline: float) -> dict[int, Any] | None:
+        """Return the values of Vars by id (None: all); None if the actor does not say them by the deadline."""
+        found: dict[int, Any] | None = self._ask("values", ids, deadline=deadline)
+        return found
+
+    def stack(self, *, deadline: float) -> str | None:
+        """Return where the model is; None if the actor does not say so by the deadline."""
+        found: str | None = self._ask("stack", deadline=deadline)
+        return found
+
+    def _ask(self, question: str, detail: Iterable[int] | None = None, *, deadline: float) -> Any:
         self._answers.pop(question, None)
         if not self._open():
             return None
@@ -181,11 +191,11 @@ class Actors(MultiProcessing):
         self._smm._manager = managers.SharedMemoryManager(ctx=FORK)
         self._smm._manager.start(_end_with_caller, (os.getpid(),))
 
-    def channel_class(self, channel_type: Any) -> Any:
+    def channel_class(self, channel_type: ChannelType) -> type[Channel]:
         """Return the class of channels of a type."""
         return channels.DirectChannel if channel_type == ChannelType.PyPy else super().channel_class(channel_type)
 
-    def build_actor(self, target_fn: Any, builder: Any, exception_q: Any = None) -> Actor:
+    def build_actor(self, target_fn: object, builder: AbstractBuilder, exception_q: object = None) -> Actor:
         """Start an actor; it reports by itself, Lava's `target_fn` and `exception_q` are not needed."""
         actor = Actor(builder, self._labels.get(id(builder), type(builder).__name__))
         actor.start()

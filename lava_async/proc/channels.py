@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from lava.magma.compiler.channels.pypychannel import (
@@ -23,16 +23,20 @@ from lava.magma.compiler.channels.pypychannel import (
     Proto,
     PyPyChannel,
 )
+from lava.magma.runtime.message_infrastructure.message_infrastructure_interface import MessageInfrastructureInterface
 from lava.utils.sparse import find
+from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_matrix
 
 from lava_async.proc.start_method import FORK
+
+T = TypeVar("T")
 
 
 class SendEnd(CspSendPort):
     """Where messages go in: `_ack` counts the free places."""
 
-    _array: Any
+    _array: list[NDArray[Any]]
     _idx: int
 
     def start(self) -> None:
@@ -43,7 +47,7 @@ class SendEnd(CspSendPort):
         """Tell whether there is room for a message."""
         return bool(self._ack.acquire(block=False)) and self._ack.release() is None
 
-    def send(self, data: Any) -> None:
+    def send(self, data: NDArray[Any] | csr_matrix) -> None:
         """Send a message; wait while there is no room."""
         with self._io_watchdog:
             if data.shape != self._shape:
@@ -60,10 +64,10 @@ class ReceivingEnd(CspRecvPort):
     """Where messages come out: `_req` counts those that are there."""
 
     thread: Any
-    _array: Any
+    _array: list[NDArray[Any]]
     _idx: int
     _queue: Any
-    _observer: Callable[[], Any] | None = None
+    _observer: Callable[[], object] | None = None
     _taken = False  # One message was counted off `_req` and waits to be received.
 
     def start(self) -> None:
@@ -71,7 +75,7 @@ class ReceivingEnd(CspRecvPort):
         self._array = _places(self)
 
     @property
-    def observer(self) -> Callable[[], Any] | None:
+    def observer(self) -> Callable[[], object] | None:
         """What to call when a message comes and none was there; whoever sets it watches several ends."""
         return self._observer
 
@@ -100,12 +104,12 @@ class ReceivingEnd(CspRecvPort):
             with suppress(Empty):
                 self._queue.get(timeout=seconds, peek=True)
 
-    def peek(self) -> Any:
+    def peek(self) -> NDArray[Any]:
         """Return the next message and leave it there."""
         self.wait()
         return self._array[self._idx].copy()
 
-    def recv(self) -> Any:
+    def recv(self) -> NDArray[Any]:
         """Return the next message; wait until there is one."""
         with self._io_watchdog:
             if self.thread is None:
@@ -124,13 +128,13 @@ class DirectChannel(PyPyChannel):
 
     def __init__(
         self,
-        message_infrastructure: Any,
+        message_infrastructure: MessageInfrastructureInterface,
         src_name: str,
         dst_name: str,
-        shape: Any,
-        dtype: Any,
+        shape: tuple[int, ...],
+        dtype: DTypeLike,
         size: int,
-        *watchdogs: Any,
+        *watchdogs: object,
     ) -> None:
         n_bytes = self.nbytes(shape, dtype)
         memory = message_infrastructure.smm.create_shared_memory(int(n_bytes * size))
@@ -142,7 +146,7 @@ class DirectChannel(PyPyChannel):
 class Selector(CspSelector):
     """Waits for the first of several channels, directly if there is only one."""
 
-    def select(self, *channel_actions: Any) -> Any:
+    def select(self, *channel_actions: tuple[ReceivingEnd, Callable[[], T]]) -> T:
         """Return what the action of the first channel with a message returns."""
         if len(channel_actions) > 1:
             return super().select(*channel_actions)

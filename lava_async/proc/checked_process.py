@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import Parameter, signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lava.magma.core.process.process import AbstractProcess
 
 from lava_async.errors import InvalidValue, unknown_argument
+
+if TYPE_CHECKING:
+    from lava.magma.core.model.model import AbstractProcessModel
 
 
 class CheckedProcess(AbstractProcess):
@@ -23,7 +26,7 @@ class CheckedProcess(AbstractProcess):
     arithmetic: str | None = None
     _runtime = None  # Lava's __del__ asks for it, also if a constructor raises.
 
-    def refuse(self, unknown: Mapping[str, Any]) -> None:
+    def refuse(self, unknown: Mapping[str, object]) -> None:
         """Raise an error if there are arguments that the constructor does not know.
 
         Lava's own Processes keep them in silence, so that a misspelt one does nothing.
@@ -48,7 +51,7 @@ class CheckedProcess(AbstractProcess):
             self.check_model(model)
         self._chosen_model = model
 
-    def check_model(self, model: Any) -> None:
+    def check_model(self, model: type[AbstractProcessModel]) -> None:
         """Raise if a ProcessModel cannot run this Process."""
         if self.arithmetic and self.arithmetic not in model.tags:
             raise InvalidValue(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lava_async.errors import InvalidValue
 from lava_async.records import check_int, check_range, integer_array
@@ -14,17 +15,17 @@ from lava_async.records import check_int, check_range, integer_array
 class Moment(NamedTuple):
     """A forward step: number of the sample, time step in it, forward step in that; arrays with a Clock of arrays."""
 
-    sample: Any
-    t: Any
-    k: Any
+    sample: NDArray[np.int64] | np.int64
+    t: NDArray[np.int64] | np.int64
+    k: NDArray[np.int64] | np.int64
 
     @property
-    def opens(self) -> Any:
+    def opens(self) -> NDArray[np.bool_] | np.bool_:
         """A time step opens."""
         return (self.k == 0) & (self.t >= 0)
 
     @property
-    def begins(self) -> Any:
+    def begins(self) -> NDArray[np.bool_] | np.bool_:
         """A sample after the first begins."""
         return (self.k == 0) & (self.t == 0) & (self.sample > 0)
 
@@ -44,20 +45,19 @@ class Clock:
     """
 
     steps_per_bin: int = 1
-    offset: Any = 0
+    offset: NDArray[np.int64] | int = 0
     reset_interval: int | None = None
 
     @classmethod
-    def checked(cls, where: str, steps_per_bin: Any, offset: Any, reset_interval: Any) -> Clock:
+    def checked(cls, where: str, steps_per_bin: object, offset: object, reset_interval: object) -> Clock:
         """Return a clock after checking its settings, which errors call ``where.name``."""
         offsets = integer_array(f"{where}.offset", offset)
         check_range(f"{where}.offset", offsets, 0, 2**31)
-        if reset_interval is not None:
-            check_int(f"{where}.reset_interval", reset_interval, least=1)
+        interval = None if reset_interval is None else check_int(f"{where}.reset_interval", reset_interval, least=1)
         return cls(
             check_int(f"{where}.steps_per_bin", steps_per_bin, least=1),
             offsets if offsets.ndim else int(offsets),
-            reset_interval,
+            interval,
         )
 
     def at(self, lava_step: int) -> Moment:

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 from lava.magma.compiler.builders.py_builder import PyProcessBuilder
+from lava.magma.compiler.executable import Executable
 from lava.magma.core.process.message_interface_enum import ActorType
 from lava.magma.core.run_conditions import AbstractRunCondition, RunContinuous, RunSteps
 from lava.magma.core.run_configs import RunConfig
 from lava.magma.runtime.mgmt_token_enums import MGMT_COMMAND, MGMT_RESPONSE, enum_equal
 from lava.magma.runtime.runtime import Runtime
 from lava.utils.sparse import find
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
 from lava_async.proc.actors import Actors, ProcessModelError
@@ -43,9 +45,9 @@ class Session(Runtime):
 
     Parameters
     ----------
-    executable : lava Executable
+    executable : Executable
         The compiled network.
-    run_cfg : lava RunConfig
+    run_cfg : RunConfig
         What it was compiled for.
     timeout : float or None
         As in :func:`lava_async.proc.runtime.run`.
@@ -64,7 +66,7 @@ class Session(Runtime):
     array([30])
     """
 
-    def __init__(self, executable: Any, run_cfg: RunConfig, timeout: float | None) -> None:
+    def __init__(self, executable: Executable, run_cfg: RunConfig, timeout: float | None) -> None:
         super().__init__(executable, ActorType.MultiProcessing)
         self.run_cfg, self._timeout = run_cfg, timeout
         self._limit = self._deadline = 0.0
@@ -172,7 +174,7 @@ class Session(Runtime):
             raise
         self._is_initialized = self._is_started = True
 
-    def get_var(self, var_id: int, idx: Any = None) -> Any:
+    def get_var(self, var_id: int, idx: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """Return the value of a Var as Lava does (float64), in one message, also after the end."""
         if self._is_running:
             raise RuntimeError("a Var can be read between runs: wait() or pause() first")
@@ -183,9 +185,10 @@ class Session(Runtime):
         if var_id not in self._values:
             raise RuntimeError(f"this Var has no value: the network {self._end or 'has no model with this Var'}")
         value = _as_lava(self._values[var_id], self._executable.node_configs[0].var_models[var_id].shape)
-        return value[idx] if idx else value
+        found: NDArray[np.float64] = value[idx] if idx else value
+        return found
 
-    def set_var(self, var_id: int, value: Any, idx: Any = None) -> None:
+    def set_var(self, var_id: int, value: ArrayLike | str | csr_matrix, idx: NDArray[np.int64] | None = None) -> None:
         """Set a Var as Lava does."""
         with self._turn:
             self._alive()
@@ -250,7 +253,7 @@ class Session(Runtime):
             raise min(failures, key=lambda error: isinstance(error, ProcessModelError))
         if time.monotonic() > self._deadline:
             last = time.monotonic() + GRACE_SECONDS
-            stacks = {actor.name: actor.ask("stack", deadline=last) for actor in actors}
+            stacks = {actor.name: actor.stack(deadline=last) for actor in actors}
             self._abort("ran into its time limit")
             busy = [f"{name}:\n{stack or '  (no answer)'}" for name, stack in stacks.items() if stack != ""]
             raise RunTimeout("\n".join([f"not done after {self._limit:.6g} s. Busy or waiting were:", *busy]))
@@ -298,7 +301,7 @@ class Session(Runtime):
             if isinstance(actor.builder, PyProcessBuilder) and (
                 ids is None or set(ids) & {v.var_id for v in actor.builder.vars.values()}
             ):
-                answer = actor.ask("values", ids, deadline=self._deadline)
+                answer = actor.values(ids, deadline=self._deadline)
                 if answer is None:
                     self._check()
                 values.update(answer or {})

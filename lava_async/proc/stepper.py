@@ -100,10 +100,10 @@ class TimedSteps:
         """After how many time steps a stop rule ended the sample; 0: it goes on, or no rule ends samples."""
         return self._stepper.state.decided
 
-    def totals(self) -> tuple[Any, Any, Any, Any]:
+    def totals(self) -> tuple[int, int, int, int]:
         """Return forward steps, synaptic operations, neuron updates and dropped spikes of the last time step."""
         last = self._result
-        return last.forward_steps[0], last.synaptic_operations, last.neuron_updates, last.dropped
+        return int(last.forward_steps[0]), last.synaptic_operations, last.neuron_updates, last.dropped
 
 
 def time_steps(network: Network, execution: Execution) -> TimeSteps | TimedSteps:

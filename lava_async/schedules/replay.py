@@ -52,7 +52,7 @@ class Replay(Schedule):
     name: ClassVar[str] = "replay"
     recorded: ClassVar[bool] = True
 
-    def __init__(self, groups: Iterable[Any] = ()) -> None:
+    def __init__(self, groups: Iterable[tuple[int, int, Iterable[int]]] = ()) -> None:
         try:
             plain = tuple(sorted((index(t), index(k), tuple(sorted(map(index, ids)))) for t, k, ids in groups))
         except (TypeError, ValueError):

@@ -104,7 +104,7 @@ class Timed(ExecutionKind):
         target: str = "loihi1",
         preset: str | Times | Mapping[str, int] = "sanafe",
         mapping: object = None,
-        messages: Iterable[Any] | None = None,
+        messages: Iterable[tuple[int, ...]] | None = None,
         neurons_per_core: int | Sequence[int | None] | None = None,
         tiles: int | None = None,
     ) -> None:
@@ -181,7 +181,7 @@ def _cores(mapping: Any) -> tuple[int, ...]:
     return tuple(cores.tolist())
 
 
-def _deliveries(messages: Iterable[Any]) -> tuple[Delivery, ...]:
+def _deliveries(messages: Iterable[tuple[int, ...]]) -> tuple[Delivery, ...]:
     try:
         plain = tuple(sorted((index(t), index(k), index(j), index(c)) for t, k, j, c, *_ in messages))
     except (TypeError, ValueError):

@@ -212,12 +212,14 @@ class SpikeBatch(Entries):
         return cls.from_dense(spikes, threads)  # type: ignore[arg-type]
 
     @classmethod
-    def from_trains(cls, trains: Sequence[Any]) -> SpikeBatch:
+    def from_trains(cls, trains: Sequence[object]) -> SpikeBatch:
         """Put trains of one shape together."""
+        batches = []
         for b, train in enumerate(trains):
             if not isinstance(train, SpikeTrain):
                 raise InvalidType(f"SpikeBatch trains[{b}]", train, "a SpikeTrain like the others")
-        return cls.concatenate([cls.of_one(train) for train in trains])
+            batches.append(cls.of_one(train))
+        return cls.concatenate(batches)
 
     @classmethod
     def from_dense(cls, spikes: ArrayLike, threads: int | None = None) -> SpikeBatch:

@@ -40,7 +40,7 @@ _DTYPES = {
 }
 
 
-def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+def write_checkpoint(path: Path, state: dict[str, object]) -> None:
     """Write tensors and plain data. Until the new file is complete and on the disk, the old one stays.
 
     Parameters
@@ -64,7 +64,7 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
             file.write(part)
 
 
-def packed(state: dict[str, Any]) -> list[Any]:
+def packed(state: dict[str, object]) -> list[Any]:
     """Return a state as bytes, in parts: what a checkpoint holds; arguments and errors as of `write_checkpoint`."""
     tensors: list[torch.Tensor] = []
     head: dict[str, Any] = {"state": _plain(state, tensors, "state")}
@@ -126,7 +126,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise InvalidValue(f"{where}: content", str(error), f"a checkpoint{remedy}") from None
 
 
-def check_alike(where: str, found: Any, mine: object) -> None:
+def check_alike(where: str, found: object, mine: object) -> None:
     """Raise InvalidValue unless `found` is built as `mine` is: the same keys, lengths, types, shapes of tensors.
 
     Parameters
@@ -150,12 +150,12 @@ def check_alike(where: str, found: Any, mine: object) -> None:
         good = type(found) is type(mine)
     if not good:
         raise InvalidValue(where, found, f"{_kind(mine)}, as in a training of this config")
-    if isinstance(mine, dict):
+    if isinstance(mine, dict) and isinstance(found, dict):
         for name in mine:
             check_alike(f"{where}.{name}", found[name], mine[name])
-    elif isinstance(mine, (list, tuple)):
-        for i, each in enumerate(mine):
-            check_alike(f"{where}[{i}]", found[i], each)
+    elif isinstance(mine, (list, tuple)) and isinstance(found, (list, tuple)):
+        for i, (theirs, each) in enumerate(zip(found, mine, strict=True)):
+            check_alike(f"{where}[{i}]", theirs, each)
 
 
 def _kind(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ class NonFiniteError(FloatingPointError):
         What it takes to see it again: the batch and the weights, as arrays.
     """
 
-    def __init__(self, message: str, batch: dict[str, Any]) -> None:
+    def __init__(self, message: str, batch: Mapping[str, NDArray[Any]]) -> None:
         super().__init__(message)
         self.batch = batch
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.network import Network
@@ -20,7 +21,7 @@ from lava_async.training.gradient import STATE_SCALE, WEIGHT_SCALE
 _STEP, _LEAST, _MOST = 2, -256, 254
 
 
-def blocks_of(network: Network, *, learn_decays: bool = False) -> list[Any]:
+def blocks_of(network: Network, *, learn_decays: bool = False) -> list[nn.Module]:
     """Return blocks of slayer that are deployed as this very network.
 
     Parameters

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
 
+from lava_async.data import samples
 from lava_async.errors import InvalidType
+from lava_async.renamed import renamed
 
 
 def check_callbacks(where: str, **functions: object) -> None:
@@ -13,26 +14,6 @@ def check_callbacks(where: str, **functions: object) -> None:
     for name, function in functions.items():
         if function is not None and not callable(function):
             raise InvalidType(f"{where}.{name}", function, "a function, which is told where training stands")
-
-
-class LabelledSpikes(Protocol):
-    """What is learned from; :class:`lava_async.data.SpikeDataset` is such.
-
-    Examples
-    --------
-    >>> from lava_async.data.digits import digits
-    >>> data = digits("test")
-    >>> data.spikes.shape, data.labels.shape
-    ((355, 200, 10), (355,))
-    """
-
-    @property
-    def spikes(self) -> Any:
-        """(B, C, T) spike counts, or what gives them, or a SpikeBatch, for an array of indices."""
-
-    @property
-    def labels(self) -> Any:
-        """(B,) classes, numbers of output neurons; or what else the loss compares the output with, (B, ...) numbers."""
 
 
 @dataclass(frozen=True)
@@ -101,3 +82,6 @@ class Batch:
     loss: float
     accuracy: float
     spikes_per_sample: float
+
+
+__getattr__ = renamed(__name__, {"LabelledSpikes": samples.LabelledSpikes}, globals())

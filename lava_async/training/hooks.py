@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.training.blocks import NeuronBlock
@@ -14,7 +13,7 @@ from lava_async.training.blocks import NeuronBlock
 _NEVER = ("_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def are_hooked(blocks: Iterable[Any], layers: Sequence[NeuronBlock]) -> bool:
+def are_hooked(blocks: Iterable[nn.Module], layers: Sequence[NeuronBlock]) -> bool:
     """Tell whether blocks of neurons have forward hooks.
 
     Parameters

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from lava_async import defaults
-from lava_async.data.own import labelled
+from lava_async.data.samples import LabelledSpikes, labelled
 from lava_async.errors import InvalidValue, not_among
 from lava_async.execution import Execution, chosen
 from lava_async.files import replacing
@@ -26,7 +26,7 @@ from lava_async.schedules import ExecutionKind
 from lava_async.silence import Activity
 from lava_async.stopping import FirstOutput, StopRule
 from lava_async.tally import Tally, in_parts, take
-from lava_async.training.history import Batch, Epoch, LabelledSpikes, check_callbacks
+from lava_async.training.history import Batch, Epoch, check_callbacks
 from lava_async.training.losses import CrossEntropy, Loss
 from lava_async.training.trainer import Trainer
 from lava_async.training.unlayered import UnlayeredNetwork
@@ -103,7 +103,7 @@ def evaluate(
     network : UnlayeredNetwork or Network
         The first is evaluated as it is deployed, in fixed point.
     data : LabelledSpikes, or Dataset or DataLoader of torch
-        As in :func:`lava_async.data.own.from_samples`. Samples are numbered 0 .. B - 1 for random draws.
+        As in :func:`lava_async.data.samples.from_samples`. Samples are numbered 0 .. B - 1 for random draws.
     execution, schedule, until, refractory, input_first, seed, threads
         As in :func:`lava_async.simulate_batch`: by default, what is noted about the network, and an UnlayeredNetwork as
         it is trained.
@@ -189,7 +189,7 @@ def fit(
     optimizer: torch.optim.Optimizer | str | None = None,
     cosine: bool = True,
     scheduler: object | None = None,
-    scheduler_options: Mapping[str, Any] | None = None,
+    scheduler_options: Mapping[str, object] | None = None,
     scale: float | None = None,
     class_weights: str | Sequence[float] | None = None,
     penalty: float | Sequence[float] | None = None,
@@ -212,7 +212,7 @@ def fit(
     network : UnlayeredNetwork
         Runs by its own schedule and stop rule, in training and validation.
     train, validation : LabelledSpikes, or Dataset or DataLoader of torch
-        Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay.
+        Samples; see :func:`lava_async.data.samples.from_samples`. Without validation samples the last weights stay.
     epochs, batch_size : int
         Passes over the training samples, and samples per optimizer step.
     loss : function or str, optional

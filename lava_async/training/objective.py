@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lava_async import defaults
-from lava_async.data.own import labelled
+from lava_async.data.samples import LabelledSpikes, labelled
 from lava_async.data.targets import target_labels, with_targets
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.forms import class_labels
@@ -21,7 +21,6 @@ from lava_async.neurons.loihi import ONE
 from lava_async.simulation import simulate_batch
 from lava_async.spikes import SpikeBatch
 from lava_async.training.distributed import Ranks
-from lava_async.training.history import LabelledSpikes
 from lava_async.training.losses import Loss, activity_weights, named_loss, needs_classes, score, with_class_weights
 from lava_async.training.unlayered import UnlayeredNetwork
 
@@ -93,8 +92,8 @@ class Objective:
         """Whether :meth:`of` wants to know which spikes are premature."""
         return self.premature_penalty > 0
 
-    def read(self, data: object) -> Any:
-        """Return samples in a form that can be indexed by arrays; None stays None."""
+    def read(self, data: object) -> LabelledSpikes:
+        """Return samples in a form that can be indexed by arrays."""
         if not self.classes:
             return with_targets(data)
         with _of_other_losses():

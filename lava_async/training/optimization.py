@@ -71,7 +71,7 @@ def optimizer_options(where: str, name: str) -> list[str]:
 
 
 def make_optimizer(
-    where: str, name: str, groups: object, learning_rate: float, options: Mapping[str, Any] | None = None
+    where: str, name: str, groups: object, learning_rate: float, options: Mapping[str, object] | None = None
 ) -> torch.optim.Optimizer:
     """Return an optimizer of torch.
 
@@ -161,12 +161,13 @@ class Rates:
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
-        scheduler: Any,
-        options: Mapping[str, Any] | None,
+        scheduler: object,
+        options: Mapping[str, object] | None,
         lengths: Callable[[], tuple[int, int]],
     ) -> None:
         self._optimizer, self._lengths = optimizer, lengths
         self.per_batch, options = False, dict(options or {})
+        self.scheduler: Any
         if isinstance(scheduler, str):
             self.scheduler = self._named(scheduler, options)
         else:
@@ -175,10 +176,9 @@ class Rates:
             if isinstance(scheduler, type) or not (scheduler is None or hasattr(scheduler, "step")):
                 allowed = f"a scheduler that was made for the optimizer, or one of {', '.join(_named())}"
                 raise InvalidType("fit.scheduler", scheduler, allowed)
-            if getattr(scheduler, "optimizer", optimizer) is not optimizer:
-                raise InvalidValue(
-                    "fit.scheduler.optimizer", type(scheduler.optimizer).__name__, "that of this training"
-                )
+            whose = getattr(scheduler, "optimizer", optimizer)
+            if whose is not optimizer:
+                raise InvalidValue("fit.scheduler.optimizer", type(whose).__name__, "that of this training")
             self.scheduler = scheduler
             self.per_batch = type(scheduler).__name__ in _PER_BATCH
         if getattr(self.scheduler, "mode", None) == "max":  # of ReduceLROnPlateau

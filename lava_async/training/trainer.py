@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from lava_async import defaults
+from lava_async.data.samples import LabelledSpikes
 from lava_async.engine.config import machine
 from lava_async.errors import InvalidValue
 from lava_async.records import check_int
@@ -28,7 +29,7 @@ from lava_async.spikes import SpikeBatch
 from lava_async.training.blocks.base import is_drawn
 from lava_async.training.distributed import Ranks
 from lava_async.training.failure import NonFiniteError, non_finite
-from lava_async.training.history import Batch, Epoch, LabelledSpikes, check_callbacks
+from lava_async.training.history import Batch, Epoch, check_callbacks
 from lava_async.training.losses import Loss
 from lava_async.training.objective import Objective
 from lava_async.training.optimization import (
@@ -54,8 +55,8 @@ class Trainer:
     network : UnlayeredNetwork
         Runs by its own stop rule; by its own schedule too, unless `schedule_at` says otherwise.
     train, validation : LabelledSpikes, or Dataset or DataLoader of torch
-        Samples; see :func:`lava_async.data.own.from_samples`. Without validation samples the last weights stay. Losses
-        other than those that need classes get the labels as they are: see :mod:`lava_async.training.losses`.
+        Samples; see :func:`lava_async.data.samples.from_samples`. Without validation samples the last weights stay.
+        Losses other than those that need classes get the labels as they are: see :mod:`lava_async.training.losses`.
     epochs, batch_size : int
         Passes over the training samples, and most samples per optimizer step, of all processes together. `epochs` may
         be raised afterwards: ``trainer.epochs = 30`` and `run` again, which goes on with the last weights.
@@ -135,7 +136,7 @@ class Trainer:
         learning_rate: float | None = None,
         cosine: bool = True,
         scheduler: object | None = None,
-        scheduler_options: Mapping[str, Any] | None = None,
+        scheduler_options: Mapping[str, object] | None = None,
         loss: Loss | str | None = None,
         class_weights: str | Sequence[float] | None = None,
         penalty: float | Sequence[float] | None = None,
@@ -158,11 +159,8 @@ class Trainer:
             penalty=penalty,
             premature_penalty=premature_penalty,
         )
-        train, validation, self._labels = (
-            self._objective.train,
-            self._objective.read(validation),
-            self._objective.labels,
-        )
+        train, self._labels = self._objective.train, self._objective.labels
+        validation = None if validation is None else self._objective.read(validation)
         network.polarity = getattr(train, "polarity", None)
         self.network, self.train, self.validation = network, train, validation
         self.epochs = check_int("fit.epochs", epochs)
@@ -250,9 +248,9 @@ class Trainer:
     def run(
         self,
         *,
-        on_batch: Callable[[Batch], Any] | None = None,
-        on_epoch: Callable[[Epoch], Any] | None = None,
-        save: Callable[[Trainer], Any] | None = None,
+        on_batch: Callable[[Batch], object] | None = None,
+        on_epoch: Callable[[Epoch], object] | None = None,
+        save: Callable[[Trainer], object] | None = None,
         save_seconds: float = 60.0,
     ) -> list[Epoch]:
         """Train from where it stands to the end, and return the history.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lava_async.proc.async_neurons.process import LIF_NUMBERS, AsyncNeurons, lif_params
+from lava_async.proc.async_neurons.process import LIF_NUMBERS, AsyncNeurons, NeuronOptions
+from lava_async.proc.lava_params import lif_params
 from lava_async.records import check_range, real_array
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class AsyncLIF(AsyncNeurons):
@@ -93,7 +97,7 @@ class AsyncLIF(AsyncNeurons):
         bias_mant: ArrayLike = 0,
         bias_exp: ArrayLike = 0,
         vth: ArrayLike = 10,
-        **kwargs: Any,
+        **kwargs: Unpack[NeuronOptions],
     ) -> None:
         super().__init__(
             {"du": du, "dv": dv, "bias_mant": bias_mant, "bias_exp": bias_exp, "vth": vth},

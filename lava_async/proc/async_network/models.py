@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -24,6 +25,9 @@ from lava_async.proc.network_synapses.process import NetworkSynapses
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
 from lava_async.proc.stepper import time_steps
 
+if TYPE_CHECKING:
+    from lava.magma.core.process.process import ProcessParameters
+
 #: Seconds between two looks for a command.
 GLANCE_SECONDS = 1e-3
 #: Seconds without a frame after which a stop or pause is obeyed: Processes in step with Loihi's finish theirs first.
@@ -43,7 +47,7 @@ class Answering:
     dropped: np.ndarray = LavaPyType(np.ndarray, np.int64)
     decided: np.ndarray = LavaPyType(np.ndarray, np.int64)
 
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: ProcessParameters) -> None:
         super().__init__(proc_params)  # type: ignore[call-arg]
         self.settings = proc_params
         self.time_steps = time_steps(proc_params["network"], proc_params["execution"])
@@ -149,13 +153,16 @@ class PyAsyncNetworkModelAsync(Answering, PyAsyncProcessModel):
             if not self.wait_until(self.inp.probe):
                 return
             spikes = self.answer(self.inp.recv())
-            sending = [*self.out.csp_ports, *self.decided_out.csp_ports]
-            if not self.wait_until(lambda sending=sending: all(port.probe() for port in sending)):
+            if not self.wait_until(self._has_room):
                 return
             self.out.send(spikes)
             self.decided_out.send(self.decided.astype(np.int32))
 
-    def wait_until(self, ready: Any) -> bool:
+    def _has_room(self) -> bool:
+        """Tell whether an answer can be sent."""
+        return all(port.probe() for port in (*self.out.csp_ports, *self.decided_out.csp_ports))
+
+    def wait_until(self, ready: Callable[[], bool]) -> bool:
         """Wait until a port is ready; False if there is a command to obey instead."""
         deadline = np.inf
         while not ready():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -23,11 +23,14 @@ from lava_async.proc.async_neurons.process import (
     AsyncSigmaDelta,
 )
 
+if TYPE_CHECKING:
+    from lava.magma.core.process.process import ProcessParameters
+
 
 class AbstractPyAsyncNeuronsModel(PyLoihiProcessModel):
     """Runs one forward step per Lava time step."""
 
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: ProcessParameters) -> None:
         super().__init__(proc_params)
         process = self.implements_process
         self.n, self.clock, self.ports = int(np.prod(proc_params["shape"])), proc_params["clock"], process.input_names

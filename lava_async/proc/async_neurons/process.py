@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 import numpy as np
 from lava.magma.core.process.ports.ports import InPort, OutPort
@@ -12,26 +12,36 @@ from lava.magma.core.process.variable import Var
 from numpy.typing import ArrayLike
 
 from lava_async.errors import InvalidType, InvalidValue
-from lava_async.neurons import (
-    AlifParams,
-    CubaParams,
-    DeltaParams,
-    LoihiAlifParams,
-    LoihiDeltaParams,
-    LoihiParams,
-    LoihiResonateParams,
-    LoihiSigmaDeltaParams,
-    NeuronModel,
-    ResonateParams,
-    SigmaDeltaParams,
-)
-from lava_async.neurons.loihi import DECAY_BITS, STATE_SHIFT
+from lava_async.neurons import NeuronModel
 from lava_async.proc.checked_process import CheckedProcess
 from lava_async.proc.clock import Clock, lava_shape
+from lava_async.proc.lava_params import (
+    atrlif_params,
+    delta_params,
+    lif_refractory_params,
+    rf_params,
+    sigma_delta_params,
+)
 from lava_async.records import check_int
+
+if TYPE_CHECKING:
+    from lava.magma.core.model.model import AbstractProcessModel
+    from typing_extensions import Required, Unpack
 
 LIF_NUMBERS: dict[str, type] = {"du": int, "dv": int, "bias_mant": int, "bias_exp": int, "vth": int}
 """Parameters of neurons in the words of Lava's LIF, and their types in fixed point."""
+
+
+class NeuronOptions(TypedDict, total=False):
+    """What all Processes of this file take besides their parameters; see :class:`AsyncNeurons`."""
+
+    shape: Required[tuple[int, ...]]
+    steps_per_bin: int
+    offset: ArrayLike
+    refractory: bool
+    reset_interval: int | None
+    name: str | None
+    log_config: LogConfig | None
 
 
 class AsyncNeurons(CheckedProcess):
@@ -92,9 +102,9 @@ class AsyncNeurons(CheckedProcess):
 
     def __init__(
         self,
-        numbers: dict[str, Any],
-        options: dict[str, Any] | None = None,
-        state: dict[str, Any] | None = None,
+        numbers: Mapping[str, ArrayLike],
+        options: Mapping[str, object] | None = None,
+        state: Mapping[str, ArrayLike] | None = None,
         *,
         shape: tuple[int, ...],
         steps_per_bin: int = 1,
@@ -113,7 +123,7 @@ class AsyncNeurons(CheckedProcess):
                 raise InvalidValue(f"{where}.{field}.shape", np.shape(value), f"(), (1,) or {shape}")
         super().__init__(
             shape=shape,
-            options=options or {},
+            options=dict(options or {}),
             refractory=bool(refractory),
             steps_per_bin=steps_per_bin,
             name=name,
@@ -131,7 +141,7 @@ class AsyncNeurons(CheckedProcess):
             setattr(self, field, Var(shape=of_field, init=numbers[field]))
         self._numbers = numbers
 
-    def check_model(self, model: Any) -> None:
+    def check_model(self, model: type[AbstractProcessModel]) -> None:
         """Raise if a ProcessModel has the wrong arithmetic or cannot work with the numbers given."""
         super().check_model(model)
         try:
@@ -169,7 +179,7 @@ class AsyncLIFRefractory(AsyncNeurons):
         bias_exp: ArrayLike = 0,
         vth: ArrayLike = 10,
         refractory_period: int = 1,
-        **kwargs: Any,
+        **kwargs: Unpack[NeuronOptions],
     ) -> None:
         check_int("AsyncLIFRefractory.refractory_period", refractory_period, least=1)
         super().__init__(
@@ -178,9 +188,7 @@ class AsyncLIFRefractory(AsyncNeurons):
             **kwargs,
         )
 
-    @staticmethod
-    def params(fixed: bool, *, refractory_period: int, **numbers: Any) -> NeuronModel:  # noqa: D102
-        return lif_params(fixed, **numbers, refractory_steps=refractory_period)
+    params = staticmethod(lif_refractory_params)
 
 
 class AsyncATRLIF(AsyncNeurons):
@@ -222,7 +230,7 @@ class AsyncATRLIF(AsyncNeurons):
         theta_step: ArrayLike = 3.75,
         bias_mant: ArrayLike = 0,
         bias_exp: ArrayLike = 0,
-        **kwargs: Any,
+        **kwargs: Unpack[NeuronOptions],
     ) -> None:
         numbers = {
             "delta_i": delta_i,
@@ -236,28 +244,7 @@ class AsyncATRLIF(AsyncNeurons):
         }
         super().__init__(numbers, **kwargs)
 
-    @staticmethod
-    def params(  # noqa: D102
-        fixed: bool,
-        *,
-        delta_i: Any,
-        delta_v: Any,
-        delta_theta: Any,
-        delta_r: Any,
-        theta_0: Any,
-        theta_step: Any,
-        bias_mant: Any,
-        bias_exp: Any,
-    ) -> NeuronModel:
-        if not fixed:
-            return AlifParams(delta_i, delta_v, delta_theta, delta_r, theta_0, theta_step, bias_mant)
-        decays = {"delta_i": delta_i, "delta_v": delta_v, "delta_theta": delta_theta, "delta_r": delta_r}
-        whole = {name: np.asarray(delta, np.float64) * (1 << DECAY_BITS) for name, delta in decays.items()}
-        for name, delta in whole.items():
-            if (delta != np.rint(delta)).any():
-                raise InvalidValue(name, decays[name], f"multiples of 1/{1 << DECAY_BITS} in fixed point")
-        du, dv, dth, drho = (delta.astype(np.int64) for delta in whole.values())
-        return LoihiAlifParams(du, dv, dth, drho, theta_0, theta_step, bias_mant, bias_exp)
+    params = staticmethod(atrlif_params)
 
 
 class AsyncSigmaDelta(AsyncNeurons):
@@ -287,21 +274,13 @@ class AsyncSigmaDelta(AsyncNeurons):
         act_mode: int = 1,
         spike_exp: int = 0,
         state_exp: int = 0,
-        **kwargs: Any,
+        **kwargs: Unpack[NeuronOptions],
     ) -> None:
         check_int("AsyncSigmaDelta.act_mode", int(act_mode), most=1)
         options = {"act_mode": int(act_mode), "spike_exp": spike_exp, "state_exp": state_exp}
         super().__init__({"vth": vth, "bias": bias}, options, **kwargs)
 
-    @staticmethod
-    def params(  # noqa: D102
-        fixed: bool, *, vth: Any, bias: Any, act_mode: int, spike_exp: int, state_exp: int
-    ) -> NeuronModel:
-        activation = ("unit", "relu")[act_mode]
-        if not fixed:
-            return SigmaDeltaParams(vth, bias, activation=activation)
-        exponent = exponent_of(spike_exp, state_exp)
-        return LoihiSigmaDeltaParams(np.asarray(vth) << exponent, bias, exponent, activation=activation)
+    params = staticmethod(sigma_delta_params)
 
 
 class AsyncDelta(AsyncNeurons):
@@ -322,16 +301,13 @@ class AsyncDelta(AsyncNeurons):
     var_names: ClassVar[dict[str, str]] = {"x": "x", "sent": "sent"}
     number_types: ClassVar[dict[str, type]] = {"vth": int}
 
-    def __init__(self, *, vth: ArrayLike, spike_exp: int = 0, state_exp: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, *, vth: ArrayLike, spike_exp: int = 0, state_exp: int = 0, **kwargs: Unpack[NeuronOptions]
+    ) -> None:
         options = {"spike_exp": spike_exp, "state_exp": state_exp}
         super().__init__({"vth": vth}, options, **kwargs)
 
-    @staticmethod
-    def params(fixed: bool, *, vth: Any, spike_exp: int, state_exp: int) -> NeuronModel:  # noqa: D102
-        if not fixed:
-            return DeltaParams(vth)
-        exponent = exponent_of(spike_exp, state_exp)
-        return LoihiDeltaParams(np.asarray(vth) << exponent, weight_exp=exponent)
+    params = staticmethod(delta_params)
 
 
 class AsyncRF(AsyncNeurons):
@@ -362,22 +338,13 @@ class AsyncRF(AsyncNeurons):
         vth: ArrayLike = 1,
         state_exp: int = 0,
         decay_bits: int = 0,
-        **kwargs: Any,
+        **kwargs: Unpack[NeuronOptions],
     ) -> None:
         numbers = {"period": period, "alpha": alpha, "vth": vth}
         options = {"state_exp": state_exp, "decay_bits": decay_bits, "variant": self.variant}
         super().__init__(numbers, options, **kwargs)
 
-    @staticmethod
-    def params(  # noqa: D102
-        fixed: bool, *, period: Any, alpha: Any, vth: Any, state_exp: int, decay_bits: int, variant: str
-    ) -> NeuronModel:
-        if not fixed:
-            return ResonateParams(alpha, period, vth, variant=variant)
-        for name, value, wanted in (("state_exp", state_exp, STATE_SHIFT), ("decay_bits", decay_bits, DECAY_BITS)):
-            if value != wanted:
-                raise InvalidValue(name, value, f"{wanted} in fixed point")
-        return LoihiResonateParams(alpha, period, vth, variant=variant)
+    params = staticmethod(rf_params)
 
 
 class AsyncRF_IZ(AsyncRF):  # noqa: N801 (Lava's name)
@@ -392,19 +359,3 @@ class AsyncRF_IZ(AsyncRF):  # noqa: N801 (Lava's name)
     """
 
     variant: ClassVar[str] = "rf_iz"
-
-
-def lif_params(
-    fixed: bool, *, du: Any, dv: Any, vth: Any, bias_mant: Any, bias_exp: Any, refractory_steps: int = 0
-) -> CubaParams | LoihiParams:
-    """Return parameters in the words of Lava's LIF as those of one arithmetic; floats have no exponent of the bias."""
-    if fixed:
-        return LoihiParams(du, dv, vth, bias_mant, bias_exp, refractory_steps=refractory_steps)
-    return CubaParams(du, dv, vth, bias_mant, refractory_steps=refractory_steps)
-
-
-def exponent_of(spike_exp: int, state_exp: int) -> int:
-    """Return by how much thresholds of sigma-delta neurons are shifted in fixed point."""
-    if state_exp != STATE_SHIFT:
-        raise InvalidValue("state_exp", state_exp, f"{STATE_SHIFT} in fixed point")
-    return check_int("spike_exp", spike_exp, most=9) + state_exp

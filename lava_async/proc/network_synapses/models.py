@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -17,6 +17,9 @@ from lava_async.neurons.loihi import STATE_SHIFT
 from lava_async.proc.clock import Moment
 from lava_async.proc.network_synapses.process import NetworkSynapses
 
+if TYPE_CHECKING:
+    from lava.magma.core.process.process import ProcessParameters
+
 
 class AbstractPyNetworkSynapsesModel(PyLoihiProcessModel):
     """Keeps spikes under way until the Lava time step in which they arrive. Sources: channel - C, neuron."""
@@ -25,7 +28,7 @@ class AbstractPyNetworkSynapsesModel(PyLoihiProcessModel):
     synaptic_operations: np.ndarray = LavaPyType(np.ndarray, np.int64)
     neuron_updates: np.ndarray = LavaPyType(np.ndarray, np.int64)
 
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: ProcessParameters) -> None:
         super().__init__(proc_params)
         self.net, self.clock = proc_params["network"], proc_params["clock"]
         self.layered = proc_params["schedule"].layered

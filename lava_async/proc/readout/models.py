@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -14,6 +14,9 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from lava_async.proc.readout.process import Readout
 
+if TYPE_CHECKING:
+    from lava.magma.core.process.process import ProcessParameters
+
 
 class AbstractPyReadoutModel(PyLoihiProcessModel):
     """Counts spikes and decides, in every Lava time step."""
@@ -22,7 +25,7 @@ class AbstractPyReadoutModel(PyLoihiProcessModel):
     confidence: np.ndarray = LavaPyType(np.ndarray, float)
     decision_time: np.ndarray = LavaPyType(np.ndarray, np.int64)
 
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: ProcessParameters) -> None:
         super().__init__(proc_params)
         self.counts = np.zeros(proc_params["n_classes"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -18,6 +18,9 @@ from lava_async.proc.clock import Moment
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
 from lava_async.stopping import not_ended
 
+if TYPE_CHECKING:
+    from lava.magma.core.process.process import ProcessParameters
+
 
 class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
     """Takes what was emitted and releases a group, once per Lava time step. Sources: input channels, then neurons."""
@@ -28,7 +31,7 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
     dropped: np.ndarray = LavaPyType(np.ndarray, np.int64)
     carried: np.ndarray = LavaPyType(np.ndarray, np.int64)
 
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: ProcessParameters) -> None:
         super().__init__(proc_params)
         n, self.C = int(np.prod(proc_params["shape"])), proc_params["n_inputs"]
         self.clock, self.schedule = proc_params["clock"], proc_params["schedule"]
@@ -93,7 +96,7 @@ class AbstractPySpikeSchedulerModel(PyLoihiProcessModel):
             over = now.k == self.last or self.schedule.ends(int(now.t), int(now.k))
             if over or now.k + 1 >= self.stop.limit:
                 if not over and not self.stop.truncate:
-                    raise not_ended(now.t, now.sample, self.stop.limit)
+                    raise not_ended(int(now.t), int(now.sample), self.stop.limit)
                 self.dropped += waiting
                 self.queue.clear()
             else:

@@ -127,7 +127,7 @@ class SpikeScheduler(CheckedProcess):
         graded: bool = False,
         name: str | None = None,
         log_config: LogConfig | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self.refuse(kwargs)
         shape = lava_shape("SpikeScheduler", shape)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
+
+from torch import nn
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.records import check_int
@@ -57,7 +58,9 @@ REFUSED = {
 """Blocks that no network of spiking neurons can say, and families of which there is no model, and why."""
 
 
-def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: Any) -> list[Block]:
+def adapt(
+    blocks: Sequence[nn.Module], connections: Sequence[tuple[int, int]], shape: tuple[int, ...] | None
+) -> list[Block]:
     """Return the adapters of a chain of blocks with skip connections.
 
     Parameters
@@ -114,9 +117,9 @@ def adapt(blocks: Sequence[Any], connections: Sequence[tuple[int, int]], shape: 
     return adapters
 
 
-def _kinds() -> dict[type[Any], type[Block]]:
+def _kinds() -> dict[type[nn.Module], type[Block]]:
     """Return the adapter of each class of slayer: an adapter of a block of CUBA neurons takes those of all families."""
-    found: dict[type[Any], type[Block]] = {}
+    found: dict[type[nn.Module], type[Block]] = {}
     for adapter in ADAPTERS:
         for family in adapter.families if adapter.name.startswith("block.cuba.") else ["cuba"]:
             with contextlib.suppress(AttributeError):  # not every family has every block
@@ -138,7 +141,7 @@ def _checked(connections: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
     return skips
 
 
-def _takes_numbers(blocks: Sequence[Any], kinds: dict[type[Any], type[Block]]) -> bool:
+def _takes_numbers(blocks: Sequence[nn.Module], kinds: dict[type[nn.Module], type[Block]]) -> bool:
     """Return whether the input is of numbers: if the first neurons take them, and no Input block says otherwise."""
     if issubclass(kinds[type(blocks[0])], InputBlock) and blocks[0].neuron is None:
         return type(blocks[0]).__module__.endswith("sigma_delta")

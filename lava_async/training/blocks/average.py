@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lava_async.errors import InvalidValue
 from lava_async.training.blocks.readout import ReadOut
@@ -20,7 +19,7 @@ class AverageBlock(ReadOut):
 
     name = "block.cuba.Average"
 
-    def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
+    def __init__(self, where: str, block: nn.Module, sources: tuple[SpikeStream, ...], index: int) -> None:
         super().__init__(where, block, sources, index)
         size = sum(sent.size for sent in sources)
         if len(sources) > 1:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
+from types import ModuleType
 from typing import Any, ClassVar
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.extras import needs
@@ -23,7 +24,7 @@ from lava_async.training.dropout import check_dropout
 from lava_async.training.surrogates import Exponential
 
 
-def slayer() -> Any:
+def slayer() -> ModuleType:
     """Import lava-dl's slayer, which takes seconds.
 
     Examples
@@ -70,16 +71,16 @@ class Block(ABC):
     families: ClassVar[tuple[str, ...]] = tuple(FAMILIES)
     """Whose blocks of that name it is for."""
 
-    def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
+    def __init__(self, where: str, block: nn.Module, sources: tuple[SpikeStream, ...], index: int) -> None:
         self.where, self.block, self.sources, self.index = where, block, sources, index
 
     @classmethod
-    def of(cls, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> Block:
+    def of(cls, where: str, block: nn.Module, sources: tuple[SpikeStream, ...], index: int) -> Block:
         """Return the adapter of a block."""
         return cls(where, block, sources, index)
 
     @classmethod
-    def takes(cls, block: Any) -> tuple[int, ...] | None:
+    def takes(cls, block: nn.Module) -> tuple[int, ...] | None:
         """Return the shape of what a block takes if the block says so."""
         return None
 
@@ -102,7 +103,7 @@ class Block(ABC):
             raise InvalidValue(f"{self.where}: shape of what reaches it", shapes, allowed)
         return shapes[0][1], shapes[0][2]
 
-    def check(self, field: str, value: Any, expected: Any, allowed: str) -> None:
+    def check(self, field: str, value: object, expected: object, allowed: str) -> None:
         """Raise InvalidValue unless a field of the block is as expected."""
         if value != expected:
             raise InvalidValue(f"{self.where}.{field}", value, allowed)
@@ -143,7 +144,7 @@ class NeuronBlock(Block):
     persistent: ClassVar[bool] = False
     """Whether slayer's neurons of such a block keep their state from batch to batch."""
 
-    def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
+    def __init__(self, where: str, block: nn.Module, sources: tuple[SpikeStream, ...], index: int) -> None:
         super().__init__(where, block, sources, index)
         self.family = self.family_of(block)(where, block.neuron, takes_numbers=self.takes_numbers())
         self.family.check(self.persistent)
@@ -153,7 +154,7 @@ class NeuronBlock(Block):
             prepare_axon(f"{where}.delay", block.delay, self.layer.shape)
 
     @classmethod
-    def family_of(cls, block: Any) -> type[Family]:
+    def family_of(cls, block: nn.Module) -> type[Family]:
         """Return the family of its neurons."""
         return FAMILIES[type(block).__module__.rpartition(".")[2]]
 
@@ -192,7 +193,7 @@ class NeuronBlock(Block):
         return each
 
     @property
-    def geometry(self) -> Any:
+    def geometry(self) -> nn.Module:
         """The synapse of slayer that has kernel size, stride, padding and the like."""
         return parts_of(self.block.synapse)[0][0]
 
@@ -260,13 +261,13 @@ class NeuronBlock(Block):
         """Return the parts of a kernel for each source, given the inputs of each along its second axis."""
         return [kernel] if len(inputs) == 1 else kernel.split(inputs, 1)
 
-    def quantized(self, synapse: Any, name: str = "synapse") -> Tensor:
+    def quantized(self, synapse: nn.Module, name: str = "synapse") -> Tensor:
         """Return the weight of one of slayer's synapses as its neurons see it; complex where it has two parts."""
         if self.family.complex:
             return torch.complex(*(self._quantized(part, f"{name}.{x}") for part, x in parts_of(synapse)))
         return self._quantized(synapse, name)
 
-    def _quantized(self, synapse: Any, name: str) -> Tensor:
+    def _quantized(self, synapse: nn.Module, name: str) -> Tensor:
         if synapse.pre_hook_fx is None:
             raise InvalidValue(f"{self.where}.{name}.pre_hook_fx", None, "8-bit quantization: leave the argument out")
         weight = current_weight(synapse)
@@ -276,12 +277,12 @@ class NeuronBlock(Block):
         return found
 
 
-def parts_of(synapse: Any) -> list[tuple[Any, str]]:
+def parts_of(synapse: nn.Module) -> list[tuple[nn.Module, str]]:
     """Return the parts of a synapse that has weights of its own, with their names: "real" and "imag", or one."""
     return [(synapse.real, "real"), (synapse.imag, "imag")] if hasattr(synapse, "imag") else [(synapse, "")]
 
 
-def current_weight(synapse: Any) -> Tensor:
+def current_weight(synapse: nn.Module) -> Tensor:
     """Return the weight of a synapse, worked out again if weight normalization makes it."""
     for hook in synapse._forward_pre_hooks.values():
         hook(synapse, None)
@@ -289,17 +290,17 @@ def current_weight(synapse: Any) -> Tensor:
     return weight
 
 
-def mark_drawn(block: Any) -> None:
+def mark_drawn(block: nn.Module) -> None:
     """Note with a block of slayer that its weights, as they are now, were drawn and learned nothing."""
     block.drawn = _fingerprint(block)
 
 
-def is_drawn(block: Any) -> bool:
+def is_drawn(block: nn.Module) -> bool:
     """Tell whether the weights of a block are still those that were drawn."""
     return getattr(block, "drawn", None) == _fingerprint(block)
 
 
-def learned_weights(block: Any) -> list[Tensor]:
+def learned_weights(block: nn.Module) -> list[Tensor]:
     """Return the weights of a block that scaling multiplies: with weight normalization the lengths of the vectors."""
     found = []
     for name in _SYNAPSES:
@@ -308,7 +309,7 @@ def learned_weights(block: Any) -> list[Tensor]:
     return found
 
 
-def _fingerprint(block: Any) -> int:
+def _fingerprint(block: nn.Module) -> int:
     found = 0
     for name in _SYNAPSES:
         if (synapse := getattr(block, name, None)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from torch import nn
 
 from lava_async.training.blocks.base import Block
 from lava_async.training.blocks.stream import SpikeStream, prepare_axon
@@ -13,7 +13,7 @@ class DelayBlock(Block):
 
     name = "axon.Delay"
 
-    def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
+    def __init__(self, where: str, block: nn.Module, sources: tuple[SpikeStream, ...], index: int) -> None:
         super().__init__(where, block, sources, index)
         self.check("sources", len(sources), 1, "1: connect skip connections behind it")
         prepare_axon(where, block, sources[0].shape)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lava_async import synapses
 from lava_async.errors import InvalidValue
@@ -23,7 +23,7 @@ class DenseBlock(NeuronBlock):
     """Attribute of the block that holds the weights of what reaches it."""
 
     @classmethod
-    def takes(cls, block: Any) -> tuple[int, ...]:  # noqa: D102
+    def takes(cls, block: nn.Module) -> tuple[int, ...]:  # noqa: D102
         return (int(parts_of(getattr(block, cls.synapse))[0][0].weight.shape[1]),)
 
     def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lava_async.errors import InvalidType, InvalidValue
 from lava_async.neurons import NeuronModel
@@ -57,7 +57,7 @@ class Family(ABC):
     norms: ClassVar[tuple[str, ...]] = ("norm",)
     """Attributes of the neuron that hold a normalization."""
 
-    def __init__(self, where: str, neuron: Any, *, takes_numbers: bool = False) -> None:
+    def __init__(self, where: str, neuron: nn.Module, *, takes_numbers: bool = False) -> None:
         self.where, self.neuron, self.takes_numbers = where, neuron, takes_numbers
 
     def check(self, persistent: bool) -> None:

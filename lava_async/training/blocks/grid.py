@@ -41,11 +41,12 @@ def eight_bits(weight: Tensor) -> Tensor:
     return grid
 
 
-def is_eight_bits(hook: Any) -> bool:
+def is_eight_bits(hook: object) -> bool:
     """Tell whether the hook of a synapse is ``neuron.quantize_8bit`` of slayer's neurons."""
     from lava.lib.dl.slayer.neuron.base import Neuron
 
-    return getattr(hook, "__func__", None) is Neuron.quantize_8bit and hook.__self__.w_scale == WEIGHT_SCALE
+    neuron: Any = getattr(hook, "__self__", None)
+    return getattr(hook, "__func__", None) is Neuron.quantize_8bit and neuron.w_scale == WEIGHT_SCALE
 
 
 def wide(x: Tensor) -> Tensor:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lava_async import synapses
 from lava_async.errors import InvalidType, InvalidValue
@@ -28,7 +28,7 @@ class InputBlock(NeuronBlock):
     kind = "input"  # netx.save knows the layer by it
 
     @classmethod
-    def of(cls, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> Block:  # noqa: D102
+    def of(cls, where: str, block: nn.Module, sources: tuple[SpikeStream, ...], index: int) -> Block:  # noqa: D102
         if block.neuron is None:
             return BareInputBlock(where, block, sources, index)
         if cls.family_of(block).complex:
@@ -37,7 +37,7 @@ class InputBlock(NeuronBlock):
         return cls(where, block, sources, index)
 
     @classmethod
-    def takes(cls, block: Any) -> tuple[int, ...] | None:  # noqa: D102
+    def takes(cls, block: nn.Module) -> tuple[int, ...] | None:  # noqa: D102
         return None if block.shape is None else tuple(block.shape)
 
     def shape_of_neurons(self) -> tuple[int, ...]:  # noqa: D102
@@ -54,7 +54,7 @@ class InputBlock(NeuronBlock):
         late = np.zeros(n, int) if delay is None else delay
         return synapses.Sparse(source.layer, self.index, np.arange(n), np.arange(n), weights, (n, n), late)
 
-    def neuron_key(self) -> Any:  # noqa: D102
+    def neuron_key(self) -> Hashable:  # noqa: D102
         return super().neuron_key() if self.block.bias is None else None
 
     def numbers(self) -> dict[str, Tensor]:  # noqa: D102
@@ -76,7 +76,7 @@ class BareInputBlock(FlattenBlock):
 
     name = "block.cuba.Input"
 
-    def __init__(self, where: str, block: Any, sources: tuple[SpikeStream, ...], index: int) -> None:
+    def __init__(self, where: str, block: nn.Module, sources: tuple[SpikeStream, ...], index: int) -> None:
         super().__init__(where, block, sources, index)
         check_first(self)
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from torch import nn
 
 from lava_async import defaults
 from lava_async.errors import InvalidType, InvalidValue, not_among, unknown_argument
@@ -29,8 +30,8 @@ def dense_blocks(
     threshold_factors: Sequence[float] | bool = False,
     reset: str = "zero",
     seed: int = 0,
-    **neuron: Any,
-) -> list[Any]:
+    **neuron: object,
+) -> list[nn.Module]:
     """Return a chain of slayer's Dense blocks, initialized by a seed of its own.
 
     Parameters

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lava_async.training.blocks.dense import DenseBlock
 from lava_async.training.blocks.family import Family
@@ -23,11 +22,11 @@ class DeltaInputBlock(InputBlock):
     drops = False
 
     @classmethod
-    def family_of(cls, block: Any) -> type[Family]:  # noqa: D102
+    def family_of(cls, block: nn.Module) -> type[Family]:  # noqa: D102
         return DeltaFamily
 
     @classmethod
-    def takes(cls, block: Any) -> tuple[int, ...] | None:  # noqa: D102
+    def takes(cls, block: nn.Module) -> tuple[int, ...] | None:  # noqa: D102
         shape = None if block.neuron is None else block.neuron.delta.shape
         return None if shape is None else tuple(shape)
 
@@ -59,7 +58,7 @@ class SigmaOutputBlock(DenseBlock, ReadOut):
     drops = False
 
     @classmethod
-    def family_of(cls, block: Any) -> type[Family]:  # noqa: D102
+    def family_of(cls, block: nn.Module) -> type[Family]:  # noqa: D102
         return SigmaFamily
 
     @property

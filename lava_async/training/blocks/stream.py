@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lava_async.errors import InvalidValue
 
@@ -32,7 +32,7 @@ class SpikeStream(NamedTuple):
     """``(n,)`` or channels, height, width; numbered in this order, as slayer flattens."""
     name: str = ""
     """What errors call the block that sends them."""
-    axons: tuple[Any, ...] = ()
+    axons: tuple[nn.Module, ...] = ()
     """``slayer.axon.Delay`` that they pass, each with one delay per channel."""
     graded: bool = False
     """Whether they are numbers in 4096ths instead of spikes."""
@@ -62,7 +62,7 @@ class SpikeStream(NamedTuple):
         return torch.stack([per_neuron(d, self.size) for d in each]).sum(0)
 
 
-def prepare_axon(where: str, axon: Any, shape: tuple[int, ...]) -> None:
+def prepare_axon(where: str, axon: nn.Module, shape: tuple[int, ...]) -> None:
     """Check an axonal delay for neurons of a shape, and let it draw its delays as in a first forward pass."""
     if axon.sampling_time != 1:
         raise InvalidValue(f"{where}.sampling_time", axon.sampling_time, "1: delays are in time steps")
