@@ -21,7 +21,9 @@ class AnyBackward : public GeneralBackward<AnyBackward<Num, Real>, Real, Num> {
         models_(models),
         input_(input),
         factors_(factors),
-        reset_(rule.differentiated ? Reset::DIFFERENTIATED : rules.layered ? Reset::PASSES : Reset::CONSTANT),
+        reset_(rule.differentiated ? Reset::DIFFERENTIATED
+               : rules.layered     ? Reset::PASSES
+                                   : Reset::CONSTANT),
         imaginary_(net.n_places()),
         later_imaginary_(net.n_places()) {
     for (Array<Real>& x : field_) x = Array<Real>(net.n_places());
@@ -54,9 +56,8 @@ class AnyBackward : public GeneralBackward<AnyBackward<Num, Real>, Real, Num> {
 
   void undo_check(int index, size_t entry, size_t i, Bits counts, Block<Real> got, int) {
     if (factors_) got = got * load(&factor_[i]);
-    visit_model<Num>(models_.layers[index].model, [&](auto model) {
-      this->template undo_check_of<decltype(model)>(index, entry, i, counts, got);
-    });
+    visit_model<Num>(models_.layers[index].model,
+                     [&](auto model) { this->template undo_check_of<decltype(model)>(index, entry, i, counts, got); });
   }
   template <class M>
   LAVA_INLINE void undo_check_of(int index, size_t entry, size_t i, Bits counts, Block<Real> got) {
@@ -67,8 +68,9 @@ class AnyBackward : public GeneralBackward<AnyBackward<Num, Real>, Real, Num> {
         arriving_back<M>(i, mask(tape.held[entry]), s.arriving, imaginary_);
         return;
       }
-      CheckBack<Real> back{{w, i, {}, {}}, w.surrogate[index], reset_, mask(check.fired), mask(check.checked),
-                           mask(counts),   got,                load(&tape.voltage[entry * BLOCK]), zero<Real>()};
+      CheckBack<Real> back{{w, i, {}, {}},      w.surrogate[index], reset_, mask(check.fired),
+                           mask(check.checked), mask(counts),       got,    load(&tape.voltage[entry * BLOCK]),
+                           zero<Real>()};
       if (M::KEEPS_ALWAYS || (M::KEEPS && rule.differentiated)) back.kept = load(&tape.kept[entry * BLOCK]);
       // A payload of graded neurons is a state, in another unit.
       if (M::GRADED) back.spike = got / load(&w.payload_unit[i]);

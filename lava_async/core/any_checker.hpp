@@ -25,7 +25,8 @@ class AnyChecker : protected TapeWriter<M, Real, TAPED, COUNTED> {
   const Array<Real>* units = nullptr;  // of the tape: what a unit of the state is in units of the gradient, by place
   const Array<Real>* payload_units = nullptr;
 
-  AnyChecker(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, Num>& ws, Tape<Real, typename M::Payload>* tape)
+  AnyChecker(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, Num>& ws,
+             Tape<Real, typename M::Payload>* tape)
       : Base(net, p, rules, ws, tape), fired_now(net.n_blocks + 8), neurons(net, p, rules, ws) {}
 
   template <bool OPENING>

@@ -39,8 +39,8 @@ class AnyNeurons {
     });
   }
 
-  // What a check found, for the tape: momentum, by how much it exceeds the threshold, what the model keeps; neurons that
-  // have fired or wait, and those that might have fired.
+  // What a check found, for the tape: momentum, by how much it exceeds the threshold, what the model keeps; neurons
+  // that have fired or wait, and those that might have fired.
   struct Found {
     Vec momentum, excess, kept;
     Bits held, free;
@@ -119,16 +119,13 @@ class AnyNeurons {
     return x;
   }
   static size_t place(int block) { return static_cast<size_t>(block) * BLOCK; }
-  // How many fields there are is known to the compiler, so that they stay in registers.
   template <class M>
   LAVA_INLINE void load_cells(size_t i, Cells<Num>& s) const {
-#pragma GCC unroll 4
-    for (size_t f = 0; f < std::size(M::STATE); f++) s.field[f] = load(&ws_.field[f][i]);
+    each_field<M>([&](auto f) { s.field[f] = load(&ws_.field[f][i]); });
   }
   template <class M>
   LAVA_INLINE void store_cells(size_t i, const Cells<Num>& s) {
-#pragma GCC unroll 4
-    for (size_t f = 0; f < std::size(M::STATE); f++) store(&ws_.field[f][i], s.field[f]);
+    each_field<M>([&](auto f) { store(&ws_.field[f][i], s.field[f]); });
   }
 
   template <class M>
@@ -160,8 +157,7 @@ class AnyNeurons {
     M::integrate(p, s, without_fraction(arriving), imaginary, mask(held));
     if constexpr (!FIRST) {
       const Mask changes = mask(may);
-#pragma GCC unroll 4
-      for (size_t f = 0; f < std::size(M::STATE); f++) s.field[f] = select(changes, s.field[f], before.field[f]);
+      each_field<M>([&](auto f) { s.field[f] = select(changes, s.field[f], before.field[f]); });
     }
     Vec momentum;
     Bits over = bits(M::fires(p, s, momentum)), free = static_cast<Bits>(may & ~held), stuck = 0;

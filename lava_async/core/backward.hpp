@@ -1,9 +1,9 @@
 // One sample back along its tape: semantics, section 6.
 //
-// What was picked when, which neurons were refractory and every dropout are constants. With gu, gv the derivatives of the loss by
-// u and v, a forward step is undone so, for each neuron that was checked with slope s' and whose spike gets gs from its
-// deliveries: gv <- 0 if it fired; gv += gs s'; gI = gu + gv is the derivative by what arrived: the weight of a spike
-// gets payload * gI, its source w gI.
+// What was picked when, which neurons were refractory and every dropout are constants. With gu, gv the derivatives of
+// the loss by u and v, a forward step is undone so, for each neuron that was checked with slope s' and whose spike gets
+// gs from its deliveries: gv <- 0 if it fired; gv += gs s'; gI = gu + gv is the derivative by what arrived: the weight
+// of a spike gets payload * gI, its source w gI.
 #pragma once
 #include "adjoint.hpp"
 
@@ -34,8 +34,8 @@ class UsualBackward : public AdjointBase<Real> {
   using Base::s, Base::fired;
   explicit UsualBackward(const Undone<Real>& of) : Base(of) {}
 
-  // Credit `last`, see share.hpp: by what arrives in the step that delivers zero spikes, and what its sources get. Those
-  // that fired get nothing.
+  // Credit `last`, see share.hpp: by what arrives in the step that delivers zero spikes, and what its sources get.
+  // Those that fired get nothing.
   const Real* later(bool) const { return s.later.get(); }
   bool leaves_out(int at) const { return fired[at / BLOCK] >> at % BLOCK & 1; }
   Real& by_zero_spike(int at) { return s.grad_spike[at]; }

@@ -33,9 +33,12 @@ nb::object array_of(std::vector<T>&& values) {
   return nb::cast(nb::ndarray<nb::numpy, T, nb::ndim<1>>(found.data(), {found.size()}, owner));
 }
 
+struct PyEngine;
+
 void bind_augment(nb::module_& m);
 void bind_engine(nb::module_& m);
 void bind_events(nb::module_& m);
 void bind_network(nb::module_& m);
+void bind_training(nb::module_& m, nb::class_<PyEngine>& engine);
 
 }  // namespace lava_async

@@ -125,7 +125,8 @@ struct AnyArrays {
     const size_t rows = static_cast<size_t>(call.batch.n_history);
     require(sent_before.dtype() == type && sent_before.size() == n * rows * N, "sent_before");
     require(inputs.dtype() == type, "inputs");
-    require(inputs.size() == n * static_cast<size_t>(call.batch.n_inputs_before) * static_cast<size_t>(n_inputs), "inputs");
+    require(inputs.size() == n * static_cast<size_t>(call.batch.n_inputs_before) * static_cast<size_t>(n_inputs),
+            "inputs");
     require(fields.dtype() == type && fields.size() == n * MOST_FIELDS * N, "fields");
     require(held.shape(0) == n && held.shape(1) == N, "held");
     require(sent.dtype() == type && sent.size() == n * static_cast<size_t>(call.batch.n_steps) * N, "sent");
@@ -135,48 +136,6 @@ struct AnyArrays {
     call.results.fields = fields.data();
     call.results.held = held.data();
     call.results.sent = sent.data();
-  }
-};
-
-// A run that can be differentiated, and the arrays that it needs for that.
-struct PyRun {
-  std::shared_ptr<DifferentiableRun> run;
-  Batch batch;
-  size_t n_wanted;
-  int n_inputs, n_neurons;
-  bool doubles;
-  std::vector<int64_t> n_weights;
-  std::vector<nb::object> kept;
-
-  void backward(AnyIn derivative, const std::vector<AnyOut>& weights, std::optional<AnyOut> keep_u,
-                std::optional<AnyOut> keep_v, std::optional<AnyOut> vth, std::optional<AnyOut> bias,
-                std::optional<AnyOut> input, std::optional<AnyOut> number, int threads) const {
-    const auto type = doubles ? nb::dtype<double>() : nb::dtype<float>();
-    const auto n = static_cast<size_t>(batch.n), T = static_cast<size_t>(batch.n_steps);
-    require(derivative.dtype() == type && derivative.size() == n * T * n_wanted, "derivative");
-    GradientResults to;
-    require(weights.size() == n_weights.size(), "weights");
-    for (size_t i = 0; i < weights.size(); i++) {
-      require(weights[i].dtype() == type && weights[i].size() == static_cast<size_t>(n_weights[i]), "weights");
-      to.weights.push_back(weights[i].data());
-    }
-    const auto data = [&](std::optional<AnyOut>& x, size_t size, const char* name) -> void* {
-      if (!x) return nullptr;
-      require(x->dtype() == type && x->size() == size, name);
-      return x->data();
-    };
-    to.keep_u = data(keep_u, n_neurons, "keep_u");
-    to.keep_v = data(keep_v, n_neurons, "keep_v");
-    to.vth = data(vth, n_neurons, "vth");
-    to.bias = data(bias, n_neurons, "bias");
-    to.input = data(input, n * T * static_cast<size_t>(n_inputs), "input");
-    to.number = data(number, static_cast<size_t>(MOST_NUMBERS) * n_neurons, "number");
-    Status status;
-    {
-      const nb::gil_scoped_release free;
-      status = run->backward(batch, derivative.data(), to, threads, signal_arrived);
-    }
-    if (status == Status::INTERRUPTED) throw nb::python_error();
   }
 };
 

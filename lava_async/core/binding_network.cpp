@@ -64,14 +64,12 @@ void bind_network(nb::module_& m) {
           "__init__",
           [](Rules* self, std::tuple<int, int, double> order, bool layered, int group_size, int extra_steps, int limit,
              bool truncate, int margin, bool at_step, bool refractory, bool input_first, double refractory_dropout,
-             uint64_t seed,
-             std::optional<std::tuple<In<int64_t, nb::shape<-1, 3>>, In<int32_t, nb::ndim<1>>>> replay) {
+             uint64_t seed, std::optional<std::tuple<In<int64_t, nb::shape<-1, 3>>, In<int32_t, nb::ndim<1>>>> replay) {
             new (self) Rules(make_rules(order, layered, group_size, extra_steps, limit, truncate, margin, at_step,
                                         refractory, input_first, refractory_dropout, seed, std::move(replay)));
           },
-          "order"_a, "layered"_a, "group_size"_a, "extra_steps"_a, "limit"_a, "truncate"_a, "margin"_a,
-          "at_step"_a, "refractory"_a,
-          "input_first"_a, "refractory_dropout"_a, "seed"_a, "replay"_a.noconvert().none());
+          "order"_a, "layered"_a, "group_size"_a, "extra_steps"_a, "limit"_a, "truncate"_a, "margin"_a, "at_step"_a,
+          "refractory"_a, "input_first"_a, "refractory_dropout"_a, "seed"_a, "replay"_a.noconvert().none());
 }
 
 }  // namespace lava_async

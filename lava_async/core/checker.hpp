@@ -23,7 +23,8 @@ class Checker : protected TapeWriter<M, Real, TAPED, COUNTED> {
   bool opened = false;    // layered: whether all neurons have leaked already
   Array<Bits> fired_now;  // for traces: neurons that fired in this forward step
 
-  Checker(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num>& ws, Tape<Real, typename M::Payload>* tape)
+  Checker(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num>& ws,
+          Tape<Real, typename M::Payload>* tape)
       : Base(net, p, rules, ws, tape), fired_now(net.n_blocks + 8) {}
 
   // Integrates and checks a block. `touched`: the lanes that count as checked for the gradient. Returns which fire.

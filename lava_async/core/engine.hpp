@@ -45,7 +45,7 @@ struct Results {
   int32_t *forward_steps = nullptr, *first_output = nullptr;  // (n, T)
   int64_t* tally = nullptr;                                   // (n, 3) operations, updates, dropped
   int32_t *totals = nullptr, *decided = nullptr;              // (n, outputs), (n,) as in Sample, or nullptr
-  void* wanted = nullptr;  // (n, T, n_wanted) counts of some neurons as numbers of the gradient, or nullptr
+  void* wanted = nullptr;        // (n, T, n_wanted) counts of some neurons as numbers of the gradient, or nullptr
   uint8_t* premature = nullptr;  // (n, T, n_wanted) as in Sample, or nullptr
   int first_wanted = 0, n_wanted = 0;
   // Of networks of any models: states (n, F, N) and time steps to be held (n, N), carried on in place; payloads
@@ -129,7 +129,8 @@ class Engine {
                             std::vector<int64_t>* log, int threads, const std::function<bool()>& asked) = 0;
 
   // Runs with other numbers than those that were set, in units of the gradient: a state of 1 is `scale` of the
-  // engine's, a weight of 1 `weight_scale`. On a machine: timed. Returns the run, or says which weight does not fit (synapses, index).
+  // engine's, a weight of 1 `weight_scale`. On a machine: timed. Returns the run, or says which weight does not fit
+  // (synapses, index).
   struct Parameters {
     std::vector<const void*> weights;                  // one per set of synapses, in the type of the gradient
     const void *keep_u, *keep_v, *vth, *bias, *a, *b;  // (N,) each, alike
@@ -145,9 +146,9 @@ class Engine {
     int synapses = -1;
     size_t index = 0;
   };
-  virtual std::shared_ptr<DifferentiableRun> record(const Rules&, const GradientRules&, const Parameters&, const Machine*,
-                                                    const Batch&, const Results&, int threads, const std::function<bool()>& asked,
-                                                    Failure&, Unfit&) = 0;
+  virtual std::shared_ptr<DifferentiableRun> record(const Rules&, const GradientRules&, const Parameters&,
+                                                    const Machine*, const Batch&, const Results&, int threads,
+                                                    const std::function<bool()>& asked, Failure&, Unfit&) = 0;
 };
 
 enum class Arithmetic { FLOAT32, FLOAT64, INT32, INT64 };

@@ -1,8 +1,9 @@
 // One sample forward, event by event: semantics, sections 3 to 5. Function by function as engine/reference.py.
 #pragma once
-#include "deliver.hpp"
 #include "margin.hpp"
+#include "replay.hpp"
 #include "run.hpp"
+#include "step_recorder.hpp"
 
 namespace lava_async {
 namespace LAVA_ISA {
@@ -11,16 +12,20 @@ namespace LAVA_ISA {
 // neurons fire repeatedly in a time step or input waits in the queue; also what is differentiated in unusual ways runs
 // so.
 template <class M, class Real, bool TAPED, bool COUNTED>
-class Forward : Deliver<M, Real, TAPED, COUNTED> {
-  using Base = Deliver<M, Real, TAPED, COUNTED>;
+class Forward : StepRecorder<M, Real, TAPED, COUNTED> {
+  using Base = StepRecorder<M, Real, TAPED, COUNTED>;
   using Num = typename M::Num;
   using P = typename M::Payload;
   using Base::net, Base::p, Base::rules, Base::ws, Base::tape, Base::k, Base::output_fired, Base::drop_hash;
 
  public:
-  Forward(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, P>& ws, Tape<Real, typename M::Payload>* tape,
-          Interrupt& interrupt, int largest_payload)
-      : Base(net, p, rules, ws, tape), interrupt_(interrupt), largest_payload_(largest_payload), decision_(net, rules) {
+  Forward(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, P>& ws,
+          Tape<Real, typename M::Payload>* tape, Interrupt& interrupt, int largest_payload)
+      : Base(net, p, rules, ws, tape),
+        interrupt_(interrupt),
+        largest_payload_(largest_payload),
+        decision_(net, rules),
+        replay_(rules) {
     const int depth = std::max(net.longest_delay, rules.layered && net.feedback ? 1 : 0);
     ws.history.make(net, depth);
     keeps_history_ = rules.layered || depth > 0 || (TAPED && COUNTED);
@@ -42,7 +47,8 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
         leave_out(row);
         continue;
       }
-      this->keep_current = row + 1 == s.n_steps || (s.record && s.record->trace) || (TAPED && (tape->states || tape->premature));
+      this->keep_current =
+          row + 1 == s.n_steps || (s.record && s.record->trace) || (TAPED && (tape->states || tape->premature));
       open_time_step(row);
       const Status status = rules.layered ? layered(row) : asynchronous(row);
       if (status != Status::DONE) {
@@ -59,12 +65,12 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
   Interrupt& interrupt_;
   const int largest_payload_;
   Decision decision_;
+  ReplayCursor replay_;
   Sample<Num, Real>* sample_ = nullptr;
   bool keeps_history_ = false;
   int64_t t_ = 0;
   int missing_ = 0;
   SpikeRowOf<P>* emitted_ = nullptr;
-  size_t replayed_ = 0;
 
   // Semantics 3: deliver, check, select until nothing is pending.
   __attribute__((noinline)) Status asynchronous(int row) {
@@ -82,13 +88,13 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       } else {
         this->template deliver_and_check<false>(s.tally);
       }
-      record_check();
+      this->record_check(s.record, t_);
       if (stuck()) return Status::STUCK;
       if (output_fired && s.first_output[row] == 0) {
         s.first_output[row] = k + 1;
         if (rules.extra_steps >= 0) last = k + rules.extra_steps;
       }
-      if (ws.queue.n == 0 || k == last || (rules.replay && record_is_over())) break;
+      if (ws.queue.n == 0 || k == last || (rules.replay && replay_.is_over(t_, k))) break;
       if (output_fired && !rules.at_step && decision_.leads([&](int at) { return this->count_at(at); })) break;
       if (k + 1 >= rules.limit) {
         if (rules.truncate) break;
@@ -97,7 +103,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       if (interrupt_.raised()) return Status::INTERRUPTED;
       const int m = rules.replay ? replay() : ws.queue.select(rules.group_size, {fold(schedule, k), fold(noise, k)});
       if (m < 0) return Status::NOT_PENDING;
-      if (m > 0) record_group(m);
+      if (m > 0) this->record_group(s.record, t_, m);
       if (this->take_group(m) > largest_payload_) return Status::TOO_WIDE;
     }
     s.forward_steps[row] = k + 1;
@@ -113,7 +119,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
       output_fired = false;
       this->deliver_and_check_layer(k, s.tally);
       this->collect(k, *emitted_);
-      record_check();
+      this->record_check(s.record, t_);
       if (stuck()) return Status::STUCK;
       if (output_fired && s.first_output[row] == 0) s.first_output[row] = k + 1;
       if (interrupt_.raised()) return Status::INTERRUPTED;
@@ -145,7 +151,7 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     Sample<Num, Real>& s = *sample_;
     if constexpr (TAPED) tape->begins.push_back(tape->at);
     s.tally = Tally{};
-    replayed_ = 0;
+    replay_.open_sample();
     decision_.open(s.totals, s.decided);
     if constexpr (M::ANY) {
       this->neurons.take_state(s.fields, s.held);
@@ -266,54 +272,18 @@ class Forward : Deliver<M, Real, TAPED, COUNTED> {
     return false;
   }
 
-  // Moves to the next recorded group; returns whether it is none of this time step, so that nothing more is delivered.
-  bool record_is_over() {
-    while (replayed_ < rules.groups.size() && is_before(rules.groups[replayed_])) replayed_++;
-    return replayed_ == rules.groups.size() || rules.groups[replayed_].t != t_;
-  }
   // Moves the recorded group of this forward step to the queue's group; returns its size, -1 if one is not pending.
   int replay() {
-    const ReplayGroup& g = rules.groups[replayed_];
-    if (g.k != k) return 0;
-    const int32_t* sources = rules.sources.data() + g.begin;
-    const int m = g.end - g.begin;
+    const ReplayGroup* g = replay_.group(k);
+    if (!g) return 0;
+    const int32_t* sources = rules.sources.data() + g->begin;
+    const int m = g->end - g->begin;
     for (int e = 0; e < m; e++) {
       missing_ = sources[e];
       if (missing_ < -net.n_inputs || missing_ >= net.n_neurons || ws.waiting[missing_ + net.n_inputs] == 0) return -1;
     }
     ws.queue.take(sources, m);
     return m;
-  }
-  bool is_before(const ReplayGroup& g) const { return g.t < t_ || (g.t == t_ && g.k < k); }
-
-  void record_group(int m) {
-    Record<Num>* r = sample_->record;
-    if (!r || !r->groups) return;
-    r->group_t.push_back(t_);
-    r->group_k.push_back(k);
-    r->group_size.push_back(m);
-    r->ids.insert(r->ids.end(), ws.queue.group.get(), ws.queue.group.get() + m);
-  }
-  void record_check() {
-    Record<Num>* r = sample_->record;
-    if (!r || !r->trace) return;
-    r->check_t.push_back(t_);
-    r->check_k.push_back(k);
-    const size_t before = r->fired.size();
-    if constexpr (M::ANY) {
-      for (int f = 0; f < MOST_FIELDS; f++) {
-        for (int i = 0; i < net.n_neurons; i++) r->fields.push_back(ws.field[f][net.place_of[i]]);
-      }
-    }
-    for (int i = 0; i < net.n_neurons; i++) {
-      if constexpr (!M::ANY) {
-        r->u.push_back(ws.u[net.place_of[i]]);
-        r->v.push_back(ws.v[net.place_of[i]]);
-      }
-      if (this->fired_now[net.place_of[i] / BLOCK] >> net.place_of[i] % BLOCK & 1) r->fired.push_back(i);
-    }
-    r->n_fired.push_back(static_cast<int32_t>(r->fired.size() - before));
-    this->fired_now.fill(0);
   }
 };
 

@@ -70,7 +70,7 @@ class GeneralBackward : public SampleBackward<Real, P> {
   size_t step_ = 0, first_step_ = 0;
   Array<int32_t> emission_;  // by place: forward step of the first emission of what waits
   std::vector<char> valid_,
-      touched_;  // by layer: whether a step delivers zero spikes to it; whether this one touched it
+      touched_;              // by layer: whether a step delivers zero spikes to it; whether this one touched it
   std::vector<int> asking_;  // layers whose zero spikes are to be delivered, the first one last
   std::vector<P> payloads_;
 

@@ -11,8 +11,8 @@ namespace lava_async {
 enum Credit { DELIVERED, ALL, KEEP, LAST };
 // b exp(-abs(a x)), and b / (b + (a x)^2)
 enum Surrogate { EXPONENTIAL, ARCTANGENT };
-// What a reset is to the gradient. PASSES: a constant that is taken away, as slayer has it layer by layer; CONSTANT: only
-// the spike in it is constant; DIFFERENTIATED: nothing is.
+// What a reset is to the gradient. PASSES: a constant that is taken away, as slayer has it layer by layer; CONSTANT:
+// only the spike in it is constant; DIFFERENTIATED: nothing is.
 enum class Reset { PASSES, CONSTANT, DIFFERENTIATED };
 
 struct GradientRules {

@@ -58,7 +58,11 @@ template <class P>
 class Messages {
  public:
   Messages(int n_cores, int n_sources, bool replaying)
-      : heaps_(n_cores), chains_(replaying ? n_sources : 0), free_(n_cores), earliest_(n_cores), replaying_(replaying) {}
+      : heaps_(n_cores),
+        chains_(replaying ? n_sources : 0),
+        free_(n_cores),
+        earliest_(n_cores),
+        replaying_(replaying) {}
 
   int64_t waiting() const { return waiting_; }
   int64_t spikes() const { return spikes_; }  // of those that wait

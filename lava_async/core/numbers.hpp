@@ -86,10 +86,10 @@ struct ModelNumbers {
     bool differentiable = false;
   };
   std::vector<OfLayer> layers;
-  Array<Num> number[MOST_NUMBERS];              // by place
+  Array<Num> number[MOST_NUMBERS];                  // by place
   Array<int32_t> refractory_steps, sync_threshold;  // by place
-  bool sync = false;                            // whether a layer has a synchronization threshold
-  int payload_bits = 0;                         // of payloads, of integers, that are below 1
+  bool sync = false;                                // whether a layer has a synchronization threshold
+  int payload_bits = 0;                             // of payloads, of integers, that are below 1
   double payload_fraction() const { return std::ldexp(1.0, -payload_bits); }
 };
 

@@ -3,9 +3,9 @@
 #include <memory>
 #include <mutex>
 
-#include "engine.hpp"
 #include "any_backward.hpp"
 #include "cuba_backward.hpp"
+#include "engine.hpp"
 #include "share.hpp"
 #include "threads.hpp"
 #include "timed_backward.hpp"

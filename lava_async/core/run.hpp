@@ -52,7 +52,7 @@ struct Record {
   bool groups = false, trace = false;
   std::vector<int64_t> group_t, check_t;
   std::vector<int32_t> group_k, group_size, ids, check_k, fired, n_fired;
-  std::vector<Num> u, v;   // (checks, N)
+  std::vector<Num> u, v;    // (checks, N)
   std::vector<Num> fields;  // (checks, F, N) of networks of any models
 };
 
@@ -105,14 +105,14 @@ struct Sample {
   const Num* factor = nullptr;  // (N,) as in Batch
   Num *fields = nullptr, *sent = nullptr;
   int32_t* held = nullptr;
-  int32_t* counts = nullptr;  // (T, N), or nullptr
-  Real* wanted = nullptr;     // (T, n_wanted) counts of some neurons, or nullptr
+  int32_t* counts = nullptr;     // (T, N), or nullptr
+  Real* wanted = nullptr;        // (T, n_wanted) counts of some neurons, or nullptr
   uint8_t* premature = nullptr;  // (T, n_wanted) whether they fired prematurely, or nullptr
   int first_wanted = 0, n_wanted = 0;
   int32_t* forward_steps = nullptr;  // (T,)
   int32_t* first_output = nullptr;   // (T,)
-  int32_t* totals = nullptr;   // (outputs,) their spikes in the sample so far, carried on in place; or nullptr
-  int32_t* decided = nullptr;  // time steps after which the sample was decided, 0: not yet; carried on in place
+  int32_t* totals = nullptr;         // (outputs,) their spikes in the sample so far, carried on in place; or nullptr
+  int32_t* decided = nullptr;        // time steps after which the sample was decided, 0: not yet; carried on in place
   Tally tally;
   Record<Num>* record = nullptr;
 };

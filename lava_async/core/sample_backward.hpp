@@ -1,4 +1,5 @@
-// What the backward passes share in which neurons may fire repeatedly: the sample, and the derivatives by what was sent.
+// What the backward passes share in which neurons may fire repeatedly: the sample, and the derivatives by what was
+// sent.
 #pragma once
 #include "backward.hpp"
 
@@ -13,9 +14,9 @@ class SampleBackward : public AdjointBase<Real, P> {
   using Base::net, Base::tape, Base::s, Base::fired;
 
   BackwardSample<Real> sample_;
-  int t_ = 0;          // the time step that is undone
-  Array<Bits> held_;   // by block: neurons that may not fire, as the time step goes back
-  Array<Real> zero_;   // by place: what silent checks get from the delivery of their zero spikes
+  int t_ = 0;         // the time step that is undone
+  Array<Bits> held_;  // by block: neurons that may not fire, as the time step goes back
+  Array<Real> zero_;  // by place: what silent checks get from the delivery of their zero spikes
 
   explicit SampleBackward(const Undone<Real, P>& of) : Base(of), held_(net.n_blocks + 8), zero_(net.n_places()) {}
 

@@ -40,7 +40,7 @@ struct TapePlace {
 template <class Real, class P = int32_t>
 struct Tape {
   Array<Step> step;
-  Array<uint64_t> more_layers;    // (steps, n_more) which further layers a step touched, 64 in each
+  Array<uint64_t> more_layers;  // (steps, n_more) which further layers a step touched, 64 in each
   int n_more = 0;
   Array<int32_t> source;          // groups that were delivered
   Array<int32_t> begin;           // (steps, L + 2) where those of each layer begin in the group, the input first
@@ -50,13 +50,13 @@ struct Tape {
   Array<Bits> fired, refractory;  // (rows, blocks) at the end of each time step
   Array<size_t> row_end;          // (rows,) steps at the end of each time step
   // Of runs in which neurons fire repeatedly, or which are differentiated in other ways than the usual one:
-  Array<P> payload;                    // of the groups
-  Array<int32_t> emission;             // forward step of the first emission, -1 of input
+  Array<P> payload;         // of the groups
+  Array<int32_t> emission;  // forward step of the first emission, -1 of input
   // Of timed runs a group is one message; `emission` then numbers the firings of its source in the time step, from 0.
-  Array<size_t> reach;                 // which synapses a message takes (TimedNetwork)
-  Array<Real> voltage;                 // (checks, 16)
-  Array<Real> open_u, open_v;          // (rows, places) states before each opening
-  std::vector<SpikeRowOf<P>> spikes;   // (rows,) what neurons emitted
+  Array<size_t> reach;                // which synapses a message takes (TimedNetwork)
+  Array<Real> voltage;                // (checks, 16)
+  Array<Real> open_u, open_v;         // (rows, places) states before each opening
+  std::vector<SpikeRowOf<P>> spikes;  // (rows,) what neurons emitted
   // Of networks of any models, where `voltage` is by how much a neuron exceeds its threshold: what else the check of a
   // model needs to be undone (checks, 16), which neurons were held (checks,), which waited out their refractory steps
   // (rows, blocks), and all states before each opening, (rows, MOST_FIELDS, places).

@@ -18,7 +18,7 @@ class TapeWriter {
   const Rules& rules;
   Workspace<Num, typename M::Payload>& ws;
   Tape<Real, typename M::Payload>* tape;
-  int k = 0;  // forward step
+  int k = 0;                // forward step
   LayerSet touched_layers;  // in this forward step
 
   TapeWriter(const Layout& net, const Numbers<Num>& p, const Rules& rules, Workspace<Num, typename M::Payload>& ws,

@@ -4,7 +4,7 @@
 #pragma once
 #include "margin.hpp"
 #include "messages.hpp"
-#include "timed_neurons.hpp"
+#include "timed_arrivals.hpp"
 #include "timed_tape.hpp"
 
 namespace lava_async {
@@ -12,24 +12,21 @@ namespace LAVA_ISA {
 
 // TAPED: whether the backward pass follows; Real: the numbers of the gradient.
 template <class M, class Real = float, bool TAPED = false>
-class TimedForward : TimedNeurons<M> {
-  using Base = TimedNeurons<M>;
+class TimedForward : TimedArrivals<M> {
+  using Base = TimedArrivals<M>;
   using Num = typename M::Num;
   using P = typename M::Payload;
-  using Base::net_, Base::rules_, Base::ws_, Base::fired_, Base::add, Base::check;
+  using Base::net_, Base::rules_, Base::ws_, Base::fired_, Base::cores_, Base::operations_, Base::received_, Base::add,
+      Base::check;
 
  public:
   TimedForward(const Layout& net, const Numbers<Num>& p, const Rules& rules, const Machine& machine,
-               const TimedNetwork& cores, Workspace<Num, P>& ws, Interrupt& interrupt,
-               Tape<Real, P>* tape = nullptr)
-      : Base(net, p, rules, ws),
+               const TimedNetwork& cores, Workspace<Num, P>& ws, Interrupt& interrupt, Tape<Real, P>* tape = nullptr)
+      : Base(net, p, rules, ws, machine, cores),
         machine_(machine),
-        cores_(cores),
         tape_(net, p, rules, ws, tape),
         interrupt_(interrupt),
         decision_(net, rules),
-        operations_(machine.n_cores),
-        received_(machine.n_cores),
         updates_(machine.n_cores),
         messages_(machine.n_cores, net.n_inputs + net.n_neurons, machine.replaying) {
     ws.history.make(net, net.longest_delay);
@@ -63,11 +60,10 @@ class TimedForward : TimedNeurons<M> {
 
  private:
   const Machine& machine_;
-  const TimedNetwork& cores_;
   TimedTape<M, Real> tape_;
   Interrupt& interrupt_;
   Decision decision_;
-  std::vector<int64_t> operations_, received_, updates_;
+  std::vector<int64_t> updates_;  // by core, as the time step opened
   Messages<P> messages_;
   Sample<Num, Real>* sample_ = nullptr;
   std::vector<int64_t>* log_ = nullptr;
@@ -150,7 +146,6 @@ class TimedForward : TimedNeurons<M> {
     const Machine::Times& times = machine_.times;
     this->open_all();
     auto& now = ws_.history.advance(net_);
-    int64_t walked = 0;
     for (int64_t e = s.start[row]; e < s.start[row + 1]; e++) now.add(s.channel[e], this->payload_of(s, e));
     now.close(INPUT, true);
     const SpikesOf<P> input = now.of(net_, INPUT);
@@ -159,23 +154,7 @@ class TimedForward : TimedNeurons<M> {
         send(input.id[e], {input.payload_of(e), Base::spikes_of_input(input.payload_of(e)), 0}, 0, true);
       }
     }
-    // By ascending source, as sums are defined.
-    for (int layer = INPUT; layer < net_.n_layers(); layer++) {
-      std::vector<std::pair<int, std::pair<int, P>>> due;  // source, (delay, payload)
-      for (int lag = 0; lag <= ws_.history.depth(); lag++) {
-        if (lag == 0 && (layer != INPUT || !rules_.input_first)) continue;
-        const SpikesOf<P> found = ws_.history.back(lag).of(net_, layer);
-        for (int e = 0; e < found.n; e++) due.push_back({source_of(layer, found.id[e]), {lag, found.payload_of(e)}});
-      }
-      std::sort(due.begin(), due.end());
-      for (size_t d = 0; d < due.size();) {
-        // All delays of a source together: its synapses count in the order of the network.
-        size_t end = d;
-        while (end < due.size() && due[end].first == due[d].first) end++;
-        walked += arrive_late(due[d].first, &due[d], &due[0] + end);
-        d = end;
-      }
-    }
+    const int64_t walked = this->arrive_late();
     Arrivals<Num>& a = ws_.arrivals;
     for (int e = 0; e < a.n; e++) {
       const int b = a.blocks[e], core = cores_.core_of_block[b];
@@ -203,39 +182,10 @@ class TimedForward : TimedNeurons<M> {
     for (int c = 0; c < machine_.n_cores; c++) {
       s.tally.updates += updates_[c];
       messages_.set_free(c, times.inactive_update * cores_.size[c] + times.arrival * received_[c] +
-                      times.synaptic_operation * operations_[c] + times.active_update * updates_[c]);
+                                times.synaptic_operation * operations_[c] + times.active_update * updates_[c]);
     }
     return walked;
   }
-  int source_of(int layer, int id) const { return layer == INPUT ? id : id + net_.n_inputs; }
-
-  // Delivers what is due of a source: its spikes through synapses of one delay or another.
-  template <class Due>
-  int64_t arrive_late(int source, const Due* begin, const Due* end) {
-    int64_t walked = 0;
-    late_.clear();
-    for (const Due* d = begin; d < end; d++) {
-      for (size_t r = cores_.begin[source]; r < cores_.begin[source + 1]; r++) {
-        const TimedNetwork::Reach& reach = cores_.reaches[r];
-        if (reach.delay != d->second.first) continue;
-        received_[reach.core]++;
-        operations_[reach.core] += reach.synapses;
-        walked += reach.synapses;
-        for (size_t e = reach.first; e < reach.last; e++) late_.push_back({&cores_.pieces[e], d->second.second});
-      }
-    }
-    if (end - begin > 1) {  // weights lie in the order of the network's synapses
-      std::sort(late_.begin(), late_.end(), [](const Late& a, const Late& b) { return a.piece->weight < b.piece->weight; });
-    }
-    for (const Late& late : late_) add(*late.piece, late.payload);
-    return walked;
-  }
-  struct Late {
-    const TimedNetwork::Piece* piece;
-    P payload;
-  };
-  std::vector<Late> late_;
-
   // Sends what a source emits at a time to the cores that it reaches; returns when it was sent.
   int64_t send(int source, Emitted<P> sent, int64_t time, bool at_once) {
     int core = -1;
@@ -296,7 +246,8 @@ class TimedForward : TimedNeurons<M> {
     if constexpr (TAPED) tape_.close_message(m);
     s.tally.operations += reach.synapses;
     s.tally.updates += touched;
-    messages_.set_free(m.core, start + times.arrival + times.synaptic_operation * reach.synapses + times.active_update * touched);
+    messages_.set_free(
+        m.core, start + times.arrival + times.synaptic_operation * reach.synapses + times.active_update * touched);
   }
 
   // Lets all that fired emit, by ascending number.

@@ -47,9 +47,9 @@ class TimedBackward : SampleBackward<Real> {
 
  private:
   const TimedNetwork& cores_;
-  const bool repeated_;  // whether neurons may fire repeatedly in a time step
-  Array<Real> by_firing_;         // (firings, places) by the spike of a firing, from its messages
-  Array<int32_t> firings_;   // by place: firings in this time step that are not undone yet
+  const bool repeated_;          // whether neurons may fire repeatedly in a time step
+  Array<Real> by_firing_;        // (firings, places) by the spike of a firing, from its messages
+  Array<int32_t> firings_;       // by place: firings in this time step that are not undone yet
   std::vector<uint64_t> asked_;  // by core: layers to which zero spikes were delivered, a bit each, 64 in each word
 
   void open_time_step(size_t row, size_t first) {

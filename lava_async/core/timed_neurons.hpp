@@ -202,8 +202,7 @@ class TimedNeurons<AnyModel<T>> {
   void check(int block, Bits touched, Look) {
     const int index = net_.layer_of_block[block];
     const Bits may = static_cast<Bits>(touched & net_.exists[block]);
-    const Bits fires =
-        neurons_.template check<false>(index, block, ws_.arrivals.take(block), may, true, false);
+    const Bits fires = neurons_.template check<false>(index, block, ws_.arrivals.take(block), may, true, false);
     for (Bits left = fires; left; left &= left - 1) {
       fired_.push_back(net_.neuron_at[BLOCK * block + __builtin_ctz(left)]);
     }

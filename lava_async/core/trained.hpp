@@ -102,7 +102,8 @@ class TrainedNumbers {
     return unfit;
   }
   template <class State>
-  void set_weights(const Layout& net, const Part& p, const Engine::Parameters& from, Engine::Unfit& unfit, State state) {
+  void set_weights(const Layout& net, const Part& p, const Engine::Parameters& from, Engine::Unfit& unfit,
+                   State state) {
     const Real* values = real(from.weights[p.synapses]);
     const Real scale = static_cast<Real>(from.weight_scale);
     const Real most = WHOLE ? Real(2147483648.0) : std::numeric_limits<Real>::infinity();

@@ -142,9 +142,9 @@ LAVA_INLINE Block<To> to(Block<From> x) {
 #if defined(LAVA_AVX512)
   } else if constexpr (std::is_same_v<To, float> && std::is_same_v<From, int64_t>) {
     Block<float> r;
-    reinterpret_cast<__m512&>(r) = _mm512_insertf32x8(
-        _mm512_castps256_ps512(_mm512_cvtepi64_ps(reinterpret_cast<__m512i&>(x.piece[0]))),
-        _mm512_cvtepi64_ps(reinterpret_cast<__m512i&>(x.piece[1])), 1);
+    reinterpret_cast<__m512&>(r) =
+        _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtepi64_ps(reinterpret_cast<__m512i&>(x.piece[0]))),
+                           _mm512_cvtepi64_ps(reinterpret_cast<__m512i&>(x.piece[1])), 1);
     return r;
 #endif
   } else {

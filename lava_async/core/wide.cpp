@@ -1,22 +1,15 @@
 // Engines in 64 bits: integers that leave 32 bits, and gradients that are checked in double precision. Seldom used, so
 // compiled once, for any processor.
-#define LAVA_ISA wide
-#define LAVA_INLINE inline
 #include "engine_impl.hpp"
 
 namespace lava_async {
 namespace LAVA_ISA {
 
+std::unique_ptr<Engine> make_any(std::shared_ptr<const Layout>, Arithmetic);
+
 std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout> net, Arithmetic arithmetic, Scope scope,
                                     bool double_gradient) {
-  if (scope == Scope::ANY) {
-    using Floats = AnyModel<double>;
-    if (arithmetic == Arithmetic::FLOAT64) {
-      return std::make_unique<EngineOf<Floats, Floats, double, GRADIENTS>>(std::move(net));
-    }
-    using Any = AnyModel<int64_t>;
-    return std::make_unique<EngineOf<Any, Any, double, GRADIENTS>>(std::move(net));
-  }
+  if (scope == Scope::ANY) return make_any(std::move(net), arithmetic);
   using Integers = Loihi<int64_t, true>;
   if (arithmetic == Arithmetic::FLOAT64) {
     return std::make_unique<EngineOf<Cuba<double>, Cuba<double>, double, GRADIENTS>>(std::move(net));

@@ -21,9 +21,9 @@ struct Workspace {
   Array<int32_t> counts;  // by place: spikes in this time step, where there may be several
   // By source, the input channels first: spikes that wait, and when the first of them was emitted.
   Array<int32_t> waiting, emission;
-  Array<P> delivered;        // payloads of the group
-  Array<int32_t> begin;      // (L + 2,) where the sources of each layer begin in the group, the input first
-  Array<int32_t> first;      // (L + 2,) their first neurons
+  Array<P> delivered;    // payloads of the group
+  Array<int32_t> begin;  // (L + 2,) where the sources of each layer begin in the group, the input first
+  Array<int32_t> first;  // (L + 2,) their first neurons
   Arrivals<Num> arrivals;
   Queue queue;
   History<P> history;
@@ -32,9 +32,9 @@ struct Workspace {
   Array<Num> field[MOST_FIELDS], payload, leaving, sent;
   Array<Num> factor;  // by place: what the messages of a neuron are multiplied by (neuron dropout)
   Array<int32_t> received, held;
-  Array<Bits> waits_out;    // by block: neurons that wait out their refractory steps in this time step
-  Arrivals<Num> imaginary;  // what arrives through the imaginary parts of weights
-  int stuck = -1;           // a neuron whose threshold does not change its voltage
+  Array<Bits> waits_out;                    // by block: neurons that wait out their refractory steps in this time step
+  Arrivals<Num> imaginary;                  // what arrives through the imaginary parts of weights
+  int stuck = -1;                           // a neuron whose threshold does not change its voltage
   std::vector<std::pair<int, int>> merged;  // spikes through several parts: (source, part)
 
   explicit Workspace(const Layout& net) {

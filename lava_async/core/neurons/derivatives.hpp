@@ -6,8 +6,8 @@
 namespace lava_async {
 namespace LAVA_ISA {
 
-// The derivatives that go back through a check or an opening: by the state, after it when the model begins and before it
-// when the model ends, and what is added to those by the numbers of the model.
+// The derivatives that go back through a check or an opening: by the state, after it when the model begins and before
+// it when the model ends, and what is added to those by the numbers of the model.
 template <class Real>
 struct Back {
   const Trainable<Real>& w;
@@ -23,10 +23,10 @@ struct CheckBack : Back<Real> {
   Surrogate surrogate;
   Reset reset;
   Mask fires, checked;
-  Mask counts;          // where the slope of the surrogate counts
-  Block<Real> spike;    // derivative by what a check sends, in units of the payload
-  Block<Real> excess;   // by how much a neuron exceeded its threshold
-  Block<Real> kept;     // what the model kept
+  Mask counts;         // where the slope of the surrogate counts
+  Block<Real> spike;   // derivative by what a check sends, in units of the payload
+  Block<Real> excess;  // by how much a neuron exceeded its threshold
+  Block<Real> kept;    // what the model kept
   bool differentiated() const { return reset == Reset::DIFFERENTIATED; }
 
   // The derivative by the excess: of a check that sends spikes.
@@ -42,7 +42,7 @@ struct CheckBack : Back<Real> {
 
 template <class Real>
 struct OpenBack : Back<Real> {
-  Mask held;             // neurons that wait out their refractory steps
+  Mask held;                            // neurons that wait out their refractory steps
   const Real* state[MOST_FIELDS] = {};  // of these 16 neurons before the opening; nullptr: numbers get no derivative
 
   bool wants_numbers() const { return state[0] != nullptr; }

@@ -4,11 +4,14 @@
 // neurons: `open`, `integrate`, `fires` (with the momentum), and `fire`, which gives the payloads. Names are those of
 // the parameter class in lava_async/neurons: `arrays()` and `state`.
 //
-// One that can be trained has besides: `threshold`, which the momentum is compared with; `fires_alone`, whether a neuron
-// may fire as a time step opens although nothing reached it; `kept`, what a check keeps for its derivative, if it has
-// KEEPS (only if resets are differentiated) or KEEPS_ALWAYS; and the derivatives of the equations, each beside them:
-// `open_back`, `integrate_back` and `check_back` (derivatives.hpp).
+// One that can be trained has besides: `threshold`, which the momentum is compared with; `fires_alone`, whether a
+// neuron may fire as a time step opens although nothing reached it; `kept`, what a check keeps for its derivative, if
+// it has KEEPS (only if resets are differentiated) or KEEPS_ALWAYS; and the derivatives of the equations, each beside
+// them: `open_back`, `integrate_back` and `check_back` (derivatives.hpp).
 #pragma once
+#include <iterator>
+#include <utility>
+
 #include "../blocks.hpp"
 #include "../numbers.hpp"
 #include "cuba.hpp"
@@ -23,6 +26,16 @@ template <class T>
 struct Cells {
   Block<T> field[MOST_FIELDS];
 };
+
+// Calls f with the number of each state of model M. Unrolled: what is indexed by a loop that is left lies in memory.
+template <class F, size_t... I>
+LAVA_INLINE void each_field(F f, std::index_sequence<I...>) {
+  (f(std::integral_constant<size_t, I>()), ...);
+}
+template <class M, class F>
+LAVA_INLINE void each_field(F f) {
+  each_field(f, std::make_index_sequence<std::size(M::STATE)>());
+}
 
 // The numbers of the neurons at places i .. i + 15.
 template <class T>

@@ -34,14 +34,14 @@ struct Difference {
   static bool fires_alone(Number) {
     return true;
   }
-  // The activation a with the sign of the difference d, which tells of both what derivatives need: a is 0 or above where
-  // it is rectified, and where it is 0, d is not above 0. Else d itself.
+  // The activation a with the sign of the difference d, which tells of both what derivatives need: a is 0 or above
+  // where it is rectified, and where it is 0, d is not above 0. Else d itself.
   static LAVA_INLINE Block<T> kept(const BlockNumbers<T>& p, const Cells<T>& before, const Cells<T>&) {
     const auto a = Model::output(p, before), d = a - before.field[SENT];
     return Model::RECTIFIED ? select(gt(zero<T>(), d), zero<T>() - a, a) : d;
   }
-  // The derivative by the threshold, as slayer has it: of a check that sends d it is -d / threshold times the slope of the
-  // surrogate, of one that does not -sign(d).
+  // The derivative by the threshold, as slayer has it: of a check that sends d it is -d / threshold times the slope of
+  // the surrogate, of one that does not -sign(d).
   template <class Real>
   static LAVA_INLINE void by_threshold(CheckBack<Real>& back) {
     const auto zeros = zero<Real>(), one = splat(Real(1)), vth = back[VTH], x = back.excess;
