@@ -127,6 +127,28 @@ def test_outputs_come_in_the_order_asked_for():
     assert simulate(net, np.diag([1, 0, 3])).output.tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
+@given(generators(), st.integers(1, 40), st.integers(1, 40), st.booleans())
+def test_a_list_of_synapses_in_any_order_is_kept_by_source_then_target(rng, n_source, n_target, delayed):
+    pairs = rng.permutation(n_source * n_target)[: rng.integers(n_source * n_target + 1)]
+    pre, post = np.divmod(pairs, n_target)
+    delay = rng.integers(0, 3, len(pairs)) if delayed else None
+    weights = rng.normal(size=len(pairs))
+    kept = Sparse(INPUT, 0, pre, post, weights, (n_target, n_source), delay)
+    ranked = np.argsort(pairs)
+    expected = (pre, post, weights, np.zeros(len(pairs), int) if delay is None else delay)
+    for array, given_ in zip((kept.pre, kept.post, kept.weights, kept.delay), expected, strict=True):
+        np.testing.assert_array_equal(array, given_[ranked])
+        assert not array.flags.writeable
+    if len(pairs):
+        twice = rng.permutation(np.append(pairs, pairs[0]))
+        pre, post = np.divmod(twice, n_target)
+        source, target = divmod(int(pairs[0]), n_target)
+        complains(
+            lambda: Sparse(INPUT, 0, pre, post, np.ones(len(twice)), (n_target, n_source)),
+            f"Sparse synapse (post, pre) = ({target}, {source}): must be given once",
+        )
+
+
 # --------------------------------------------------------------------------------------------------- delays
 
 

@@ -1,4 +1,4 @@
-// The module `lava_async._core`. lava_async.engine, .spikes, .data and .training are its only users.
+// The module `lava_async._core`. lava_async.engine, .spikes, .synapses, .data and .training are its only users.
 #include "binding.hpp"
 
 #include <nanobind/stl/string.h>
@@ -16,4 +16,5 @@ NB_MODULE(_core, m) {
   lava_async::bind_engine(m);
   lava_async::bind_events(m);
   lava_async::bind_augment(m);
+  lava_async::bind_synapse_order(m);
 }

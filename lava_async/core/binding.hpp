@@ -39,6 +39,7 @@ void bind_augment(nb::module_& m);
 void bind_engine(nb::module_& m);
 void bind_events(nb::module_& m);
 void bind_network(nb::module_& m);
+void bind_synapse_order(nb::module_& m);
 void bind_training(nb::module_& m, nb::class_<PyEngine>& engine);
 
 }  // namespace lava_async

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lava_async import _core
 from lava_async.errors import InvalidValue
 from lava_async.records import array_of, check_int, check_range, integer_array, read_only, short_array
 from lava_async.synapses.base import MAX_DELAY, Fan, OnWeights, Synapses
@@ -59,16 +61,19 @@ class Sparse(Synapses):
         check_range("Sparse.post", post, 0, size[0] - 1)
         check_range("Sparse.pre", pre, 0, size[1] - 1)
         check_range("Sparse.delay", delay, 0, MAX_DELAY)
-        if not _ascend(pre, post):
-            order = np.lexsort((post, pre))
-            pre, post, weights, delay = pre[order], post[order], weights[order], delay[order]
-            twice = (pre[1:] == pre[:-1]) & (post[1:] == post[:-1])
-            if twice.any():
-                pair = (int(post[1:][twice][0]), int(pre[1:][twice][0]))
-                raise InvalidValue("Sparse synapse (post, pre)", pair, "given once")
         # One delay of all as one number: large networks are lists of synapses before all.
-        if delay.size and (delay == delay[0]).all():
+        if delay.size and delay.strides[0] and (delay == delay[0]).all():
             delay = np.broadcast_to(delay[:1].copy(), delay.shape)
+        pre, post = np.ascontiguousarray(pre), np.ascontiguousarray(post)
+        in_order: Any = _core.synapse_order(pre, post, size[1], size[0])
+        if in_order is not None:
+            order, twice = in_order
+            if twice >= 0:
+                raise InvalidValue("Sparse synapse (post, pre)", (int(post[twice]), int(pre[twice])), "given once")
+            pre, post, weights = pre[order], post[order], weights[order]
+            delay = delay[order] if delay.strides[0] else delay
+            for array in (pre, post, weights, delay):  # nobody else has them
+                array.flags.writeable = False
         for name, array in (("pre", pre), ("post", post), ("weights", weights), ("delay", delay)):
             object.__setattr__(self, name, array if not array.flags.writeable else read_only(array))
         object.__setattr__(self, "size", size)
@@ -106,11 +111,10 @@ class Sparse(Synapses):
 
     def map_weights(self, function: OnWeights) -> Sparse:  # noqa: D102
         weights = function("Sparse.weights", self.weights)
-        return self if weights is self.weights else replace(self, weights=weights)
-
-
-def _ascend(pre: NDArray[Any], post: NDArray[Any]) -> bool:
-    """Return whether pairs are in order, each once."""
-    later = pre[1:] > pre[:-1]
-    later |= (pre[1:] == pre[:-1]) & (post[1:] > post[:-1])
-    return bool(later.all())
+        if weights is self.weights:
+            return self
+        if not isinstance(weights, np.ndarray) or weights.shape != self.weights.shape:
+            return replace(self, weights=weights)
+        found = copy(self)  # the synapses are the same ones, checked already
+        object.__setattr__(found, "weights", read_only(weights))
+        return found
