@@ -6,7 +6,7 @@ A sample counts as decided at the end of the time step from which on its class i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,11 @@ class Decisions:
     A run is a function of what came before, so the samples are run again up to their decision: what was counted then
     is exact. With a rule that ends samples nothing is run again.
 
+    Parameters
+    ----------
+    energy : function, optional
+        Returns the joules of a run, as :func:`lava_async.hardware.cost` tells them; without it no energy is counted.
+
     Attributes
     ----------
     samples : int
@@ -53,8 +58,10 @@ class Decisions:
     (2, 1.0)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, energy: Callable[[BatchResult], float] | None = None) -> None:
         self.samples = 0
+        self._energy = energy
+        self._joules = 0.0
         self._total = dict.fromkeys(_NUMBERS, 0)
 
     def add(
@@ -97,11 +104,12 @@ class Decisions:
             self._total["forward_steps_to_decision"] += int(run.forward_steps[chosen, :end].sum())
             self._total["spikes_to_decision"] += int(run.counts[chosen, :, :end].sum())
             if end == run.output.shape[2]:
-                operations = run.synaptic_operations[chosen]
+                until_then = run[chosen]
             else:
                 shorter = _first_steps(SpikeBatch.of(take(spikes, part[chosen])), int(end))
-                operations = simulate_batch(network, shorter, samples=part[chosen], **how).synaptic_operations
-            self._total["synaptic_operations_to_decision"] += int(operations.sum())
+                until_then = simulate_batch(network, shorter, samples=part[chosen], **how)
+            self._total["synaptic_operations_to_decision"] += int(until_then.synaptic_operations.sum())
+            self._add_energy(until_then)
 
     def _add_ended(self, run: BatchResult) -> None:
         """Add samples that the stop rule ended where they were decided, or that ran to their end."""
@@ -110,15 +118,22 @@ class Decisions:
         self._total["forward_steps_to_decision"] += int(run.forward_steps.sum())
         self._total["spikes_to_decision"] += int(run.counts.sum())
         self._total["synaptic_operations_to_decision"] += int(run.synaptic_operations.sum())
+        self._add_energy(run)
         if run.step_ps is not None:
             before = self._total.get("nanoseconds_to_decision", 0)
             self._total["nanoseconds_to_decision"] = before + int(ps_to_end(run).sum())
+
+    def _add_energy(self, run: BatchResult) -> None:
+        if self._energy is not None:
+            self._joules += self._energy(run)
 
     def means(self) -> dict[str, float]:
         """Return the means by name; NaN of no samples."""
         means = {name: value / self.samples if self.samples else float("nan") for name, value in self._total.items()}
         if "nanoseconds_to_decision" in means:
             means["nanoseconds_to_decision"] /= PS_PER_NS
+        if self._energy is not None:
+            means["energy_to_decision_nj"] = self._joules / self.samples * 1e9 if self.samples else float("nan")
         return means
 
 

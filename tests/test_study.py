@@ -22,6 +22,7 @@ from lava_async.experiments import measure as measuring
 from lava_async.experiments.cells import name_of, run_cell
 from lava_async.experiments.report import write_report
 from lava_async.experiments.study import StudyConfig, shipped, summary
+from lava_async.hardware import cost
 from lava_async.metrics import decided
 from lava_async.stopping import FirstOutput, Quiescence
 
@@ -162,7 +163,7 @@ def test_a_sample_is_decided_when_its_class_becomes_the_label_and_stays_so():
 def test_what_a_decision_took_is_what_samples_that_end_there_take(until):
     net, data, schedule = network(), samples(), Random(group_size=2)
     numbers = measuring.measure(net, data, schedule=schedule, until=until)["numbers"]
-    steps, operations, spikes = [], [], []
+    steps, operations, spikes, energy = [], [], [], []
     for b, label in enumerate(data.labels):
         alone = partial(simulate, net, schedule=schedule, until=until, sample=b)
         end = decided(alone(data.spikes[b]).output[None], [label])[0]
@@ -171,10 +172,12 @@ def test_what_a_decision_took_is_what_samples_that_end_there_take(until):
             steps.append(cut.forward_steps.sum())
             operations.append(cut.synaptic_operations)
             spikes.append(cut.counts.sum())
+            energy.append(cost(net, cut, measuring.PRESET, layered=False).energy() * 1e9)
     assert len(steps) / len(data) == numbers["accuracy"]
     assert np.mean(steps) == pytest.approx(numbers["forward_steps_to_decision"])
     assert np.mean(operations) == pytest.approx(numbers["synaptic_operations_to_decision"])
     assert np.mean(spikes) == pytest.approx(numbers["spikes_to_decision"])
+    assert np.mean(energy) == pytest.approx(numbers["energy_to_decision_nj"])
 
 
 def test_layers_and_neurons_add_up_to_the_spikes():

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lava_async import CubaParams, Network, Random, Timed, metrics, simulate_batch
+from lava_async import CubaParams, Margin, Network, Random, Timed, metrics, simulate_batch
 from lava_async.errors import InvalidValue
 from lava_async.spikes import SpikeBatch, SpikeTrain
 from lava_async.tally import Tally, in_parts, take
@@ -125,3 +125,15 @@ def test_ten_times_the_samples_take_the_same_memory():
         for n in ("100", "1000")
     )
     assert many < 1.2 * few
+
+
+@pytest.mark.parametrize("chosen", [[2, 0], slice(1, None), [True, False, True], []], ids=str)
+@pytest.mark.parametrize("record", ["counts", "groups"])
+def test_some_samples_of_a_result_are_what_these_samples_did(chosen, record):
+    batch = simulate_batch(NETWORK, SPIKES[:3], record=record, until=Margin(1))
+    numbers = np.arange(3)[chosen] if chosen != [] else []
+    some = batch[chosen]
+    assert len(some) == len(numbers)
+    for mine, b in enumerate(numbers):
+        for name, value in vars(batch[b]).items():
+            np.testing.assert_equal(getattr(some[mine], name), value)

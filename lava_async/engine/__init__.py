@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -231,15 +231,17 @@ class StepRecord(Brief):
 
 @dataclass(frozen=True, eq=False)
 class BatchResult(Brief):
-    """What B samples did: the fields of :class:`Result` with a first axis of B; ``result[b]`` is one sample.
+    """What B samples did: the fields of :class:`Result` with a first axis of B.
+
+    ``result[b]`` is one sample, ``result[[3, 0]]`` and ``result[:10]`` are some of them.
 
     Examples
     --------
     >>> from lava_async import CubaParams, Network, simulate_batch
     >>> net = Network.feedforward([[[2.0]]], CubaParams(du=1, dv=1, vth=1))
     >>> batch = simulate_batch(net, [[[1, 0]], [[0, 0]]])
-    >>> batch.counts.shape, batch[0].counts.tolist()
-    ((2, 1, 2), [[1, 0]])
+    >>> batch.counts.shape, batch[0].counts.tolist(), batch[1:].counts.tolist()
+    ((2, 1, 2), [[1, 0]], [[[0, 0]]])
     """
 
     counts: NDArray[np.int32]
@@ -283,13 +285,29 @@ class BatchResult(Brief):
     def __len__(self) -> int:
         return len(self.counts)
 
-    def __getitem__(self, b: int) -> Result:
+    @overload
+    def __getitem__(self, b: int) -> Result: ...
+
+    @overload
+    def __getitem__(self, b: slice | Sequence[int] | NDArray[np.integer[Any]]) -> BatchResult: ...
+
+    def __getitem__(self, b: int | slice | Sequence[int] | NDArray[np.integer[Any]]) -> Result | BatchResult:
         own = {name: values for name, values in vars(self).items() if name != "state"}
+        if not isinstance(b, (int, np.integer)):
+            which = b if isinstance(b, slice) else np.asarray(b) if len(b) else slice(0)
+            chosen = np.arange(len(self))[which]
+            some = {name: _chosen(values, chosen) for name, values in own.items()}
+            return BatchResult(**some, state={name: values[chosen] for name, values in self.state.items()})
         one: dict[str, Any] = {name: None if values is None else values[b] for name, values in own.items()}
         for name in ("synaptic_operations", "neuron_updates", "dropped", "decided", "decided_ps"):
             one[name] = None if one[name] is None else int(one[name])
         one["state"] = {name: values[b] for name, values in self.state.items()}
         return Result(**one)
+
+
+def _chosen(values: Any, chosen: NDArray[np.intp]) -> Any:
+    """Return a field of some samples; records are lists, of what was not recorded there is none."""
+    return [values[i] for i in chosen] if isinstance(values, list) else None if values is None else values[chosen]
 
 
 def _totals(result: Result | BatchResult) -> dict[str, str]:

@@ -53,7 +53,8 @@ def measure(
     dict
         ``numbers``: means as in :mod:`lava_async.metrics`, per sample unless the name says otherwise; energies in nJ
         (:mod:`lava_async.hardware.cost`: events, and what a chip with time steps pays for each of them); and what it
-        took until the correct decision, see :mod:`lava_async.decisions`; of timed runs also nanoseconds.
+        took until the correct decision, energy of both kinds included, see :mod:`lava_async.decisions`; of timed runs
+        also nanoseconds.
         ``layers``: spikes per sample and spike density of each layer. ``neurons``: spikes per sample of each neuron.
         ``first_output_steps``: how many time steps had their first output spike in forward step 1, 2, ...
         ``spikes_histogram``: edges and samples between them.
@@ -73,7 +74,7 @@ def measure(
     how: dict[str, Any] = {"execution": execution, "threads": threads}
     labels, schedule = class_labels("measure: labels", data.labels, len(network.outputs)), execution.schedule
     layered = schedule.layered
-    tally, ends = Tally(), Decisions()
+    tally, ends = Tally(), Decisions(lambda run: cost(network, run, PRESET, layered=layered).energy())
     energy, per_neuron = np.zeros(len(GROUPS)), np.zeros(network.n_neurons, np.int64)
     first_steps, per_sample, n_steps = np.zeros(1, np.int64), [], 0
     for part, run in in_parts(network, data.spikes, **how):

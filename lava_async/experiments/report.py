@@ -50,6 +50,7 @@ _DECISION: dict[str, tuple[str, int | None]] = {
     "forward_steps_to_decision": ("forward steps", 1),
     "spikes_to_decision": ("spikes", 1),
     "synaptic_operations_to_decision": ("synaptic operations", 0),
+    "energy_to_decision_nj": ("nJ", 1),
     "nanoseconds_to_decision": ("ns to decision", 0),
     "nanoseconds_to_first_output": ("ns to first output", 0),
 }
