@@ -2,7 +2,8 @@
 
 Profile `ci`, the default, derives its examples from the tests themselves: a test passes always or never, here and in
 continuous integration, whatever the machine and the order. ``HYPOTHESIS_PROFILE=thorough`` draws thousands of new ones
-and prints how to draw those that fail again.
+and prints how to draw those that fail again. Profile `sanitize` has few examples, since a core whose every access is
+checked is many times as slow (``make sanitize``).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import lava_async  # noqa: F401 (before any test imports Lava)
 # Tests share few cores, so time says nothing about an example.
 common: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("ci", max_examples=60, derandomize=True, **common)
+settings.register_profile("sanitize", max_examples=12, derandomize=True, **common)
 settings.register_profile("thorough", max_examples=3000, derandomize=False, print_blob=True, **common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

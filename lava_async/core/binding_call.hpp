@@ -32,9 +32,9 @@ struct Call {
   Batch batch;
   Results results;
 
-  Call(int n_inputs, int n_neurons, Arithmetic arithmetic, In<int64_t, nb::ndim<1>> samples, int64_t t0,
-       In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start, AnyOut u,
-       AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps, Out<int32_t, nb::ndim<2>> first_output,
+  Call(const Engine& engine, int n_inputs, int n_neurons, Arithmetic arithmetic, In<int64_t, nb::ndim<1>> samples,
+       int64_t t0, In<int32_t, nb::ndim<1>> channel, In<int32_t, nb::ndim<1>> count, In<int64_t, nb::ndim<2>> start,
+       AnyOut u, AnyOut v, Out<int32_t, nb::ndim<2>> forward_steps, Out<int32_t, nb::ndim<2>> first_output,
        Out<int64_t, nb::shape<-1, 3>> tally) {
     const size_t n = samples.shape(0);
     require(start.shape(0) == n && start.shape(1) >= 1, "start");
@@ -49,13 +49,7 @@ struct Call {
       require(steps[0] >= 0 && steps[T] <= entries, "start");
       used = std::max(used, steps[T]);
     }
-    uint32_t last = 0;
-    int32_t most = 1, least = 0;
-    for (int64_t e = 0; e < used; e++) {
-      last = std::max(last, static_cast<uint32_t>(channel.data()[e]));
-      most = std::max(most, count.data()[e]);
-      least = std::min(least, count.data()[e]);
-    }
+    const auto [last, most, least] = engine.range_of(channel.data(), count.data(), used);
     require(used == 0 || last < static_cast<uint32_t>(n_inputs), "channel");
     for (const AnyOut* x : {&u, &v}) {
       require(x->ndim() == 2 && x->shape(0) == n && x->shape(1) == static_cast<size_t>(n_neurons), "u, v");

@@ -35,7 +35,7 @@ Call call_of(const PyEngine& e, In<int64_t, nb::ndim<1>>& samples, int64_t t0, I
              bool from_rest, AnyOut& u, AnyOut& v, Out<int32_t, nb::ndim<3>>& counts,
              Out<int32_t, nb::ndim<2>>& forward_steps, Out<int32_t, nb::ndim<2>>& first_output,
              Out<int64_t, nb::shape<-1, 3>>& tally) {
-  Call call(e.n_inputs, e.n_neurons, e.arithmetic, samples, t0, channel, count, start, u, v, forward_steps,
+  Call call(*e.engine, e.n_inputs, e.n_neurons, e.arithmetic, samples, t0, channel, count, start, u, v, forward_steps,
             first_output, tally);
   const size_t n = samples.shape(0), T = start.shape(1) - 1, N = static_cast<size_t>(e.n_neurons);
   require(counts.shape(0) == n && counts.shape(1) == T && counts.shape(2) == N, "counts");

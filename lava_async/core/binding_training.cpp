@@ -106,8 +106,8 @@ nb::tuple record(const PyEngine& e, const Rules& rules, const std::string& credi
                  Out<int64_t, nb::shape<-1, 3>> tally, AnyOut wanted, int first_wanted,
                  std::optional<Out<uint8_t, nb::ndim<3>>> premature, std::optional<MachineArrays> machine,
                  int threads) {
-  Call call(e.n_inputs, e.n_neurons, e.arithmetic, samples, 0, channel, count, start, u, v, forward_steps, first_output,
-            tally);
+  Call call(*e.engine, e.n_inputs, e.n_neurons, e.arithmetic, samples, 0, channel, count, start, u, v, forward_steps,
+            first_output, tally);
   const auto type = e.real_type();
   const int n_wanted = take_wanted(e, call, wanted, first_wanted);
   if (premature) {
@@ -150,8 +150,8 @@ nb::tuple record_any(const PyEngine& e, const Rules& rules, const std::string& c
                      Out<int32_t, nb::ndim<2>> first_output, Out<int64_t, nb::shape<-1, 3>> tally, AnyOut wanted,
                      int first_wanted, const AnyArrays& any, std::optional<AnyIn> factor, int payload_bits,
                      int threads) {
-  Call call(e.n_inputs, e.n_neurons, e.arithmetic, samples, 0, channel, count, start, u, u, forward_steps, first_output,
-            tally);
+  Call call(*e.engine, e.n_inputs, e.n_neurons, e.arithmetic, samples, 0, channel, count, start, u, u, forward_steps,
+            first_output, tally);
   e.add_any(call, &any, channel.shape(0));
   if (factor) {
     require(factor->dtype() == dtype_of(e.arithmetic), "factor");

@@ -68,8 +68,12 @@ class Deliver : protected Scatter<M, Real, TAPED, COUNTED> {
       }
       for (int b = 0; b < l.blocks; b++) {
         const auto ones = LAVA_ISA::select(mask(ws.fired[l.block + b]), splat(1), zero<int32_t>());
-        int32_t* at = to + l.first + b * BLOCK;
-        __builtin_memcpy(at, &ones, sizeof(int32_t) * static_cast<size_t>(std::min(BLOCK, l.size - b * BLOCK)));
+        const int first = l.first + b * BLOCK, left = net.n_neurons - first;
+        if (left >= BLOCK) {
+          store_unaligned(to + first, ones);  // what lies behind the layer belongs to the next one, which follows
+        } else {
+          __builtin_memcpy(to + first, &ones, sizeof(int32_t) * static_cast<size_t>(left));
+        }
       }
     }
   }

@@ -8,8 +8,8 @@ using MakeOne = std::unique_ptr<Engine>(std::shared_ptr<const Layout>);
 MakeOne make_any_floats, make_any_integers, make_floats, make_integers;
 
 std::unique_ptr<Engine> make_engine(std::shared_ptr<const Layout> net, bool integers, Scope scope) {
-  MakeOne* make = scope == Scope::ANY ? (integers ? make_any_integers : make_any_floats)
-                                      : (integers ? make_integers : make_floats);
+  MakeOne* make =
+      scope == Scope::ANY ? (integers ? make_any_integers : make_any_floats) : (integers ? make_integers : make_floats);
   return make(std::move(net));
 }
 

@@ -17,6 +17,13 @@ struct Values {
   const void* data;
 };
 
+// What a list of spikes reaches: the largest channel (as if without sign), the largest and the smallest count; 1 and 0
+// if there are none.
+struct SpikeRange {
+  uint32_t channel = 0;
+  int32_t most = 1, least = 0;
+};
+
 // The samples of a call; arrays as in lava_async.spikes.SpikeBatch.
 struct Batch {
   int n = 0, n_steps = 0;
@@ -103,6 +110,7 @@ class Engine {
  public:
   virtual ~Engine() = default;
   virtual std::string instruction_set() const = 0;
+  virtual SpikeRange range_of(const int32_t* channel, const int32_t* count, int64_t n) const = 0;
   // (N,) each; `unit`: what a weight of 1 adds.
   virtual void set_neurons(const double* keep_u, const double* keep_v, const double* vth, const double* bias,
                            const double* unit) = 0;

@@ -1,5 +1,6 @@
 // The engine for one arithmetic on one instruction set.
 #pragma once
+#include <algorithm>
 #include <mutex>
 #include <stdexcept>
 
@@ -31,6 +32,16 @@ class EngineOf : public Engine {
         pools_(std::make_shared<Pools<Num, P, Real>>()) {}
 
   std::string instruction_set() const override { return LAVA_STRING(LAVA_ISA); }
+
+  SpikeRange range_of(const int32_t* channel, const int32_t* count, int64_t n) const override {
+    SpikeRange found;
+    for (int64_t e = 0; e < n; e++) {
+      found.channel = std::max(found.channel, static_cast<uint32_t>(channel[e]));
+      found.most = std::max(found.most, count[e]);
+      found.least = std::min(found.least, count[e]);
+    }
+    return found;
+  }
 
   void set_neurons(const double* keep_u, const double* keep_v, const double* vth, const double* bias,
                    const double* unit) override {

@@ -28,7 +28,7 @@ class Forward : StepRecorder<M, Real, TAPED, COUNTED> {
         replay_(rules) {
     const int depth = std::max(net.longest_delay, rules.layered && net.feedback ? 1 : 0);
     ws.history.make(net, depth);
-    keeps_history_ = rules.layered || depth > 0 || (TAPED && COUNTED);
+    keeps_history_ = rules.layered || depth > 0;
     ws.queue.begin(rules.order);
     this->keeps_momentum = rules.order.uses_momentum();
   }
@@ -185,9 +185,7 @@ class Forward : StepRecorder<M, Real, TAPED, COUNTED> {
     }
     if (keeps_history_) {
       emitted_ = &ws.history.advance(net);
-      if (rules.layered || ws.history.depth() > 0) {
-        for (int e = 0; e < this->input.n; e++) emitted_->add(this->input.id[e], this->input.payload_of(e));
-      }
+      for (int e = 0; e < this->input.n; e++) emitted_->add(this->input.id[e], this->input.payload_of(e));
       emitted_->close(INPUT, true);
     }
     if constexpr (COUNTED) ws.counts.fill(0);

@@ -216,22 +216,12 @@ class GeneralBackward : public SampleBackward<Real, P> {
     const bool from_input = p.source == INPUT;
     // A source that was silent gets something too: what it sends is a sum of differentiable payloads.
     const bool wanted = !from_input || sample_.input != nullptr;
+    const int first = from_input ? 0 : net.layers[p.source].first;
     for (int lag = immediate ? feedback : 1; lag <= std::max(net.longest_delay, feedback) && lag <= t_; lag++) {
-      payloads_.assign(p.n_source, 0);
-      if (from_input) {
-        for (int64_t e = sample_.start[t_ - lag]; e < sample_.start[t_ - lag + 1]; e++) {
-          payloads_[sample_.channel[e]] = self().input_payload(e);
-        }
-      } else {
-        const SpikesOf<P> spikes = tape.spikes[sample_.place.row + t_ - lag].of(net, p.source);
-        for (int e = 0; e < spikes.n; e++) payloads_[spikes.row(e)] = spikes.payload_of(e);
-      }
-      const int first = from_input ? 0 : net.layers[p.source].first;
-      for (int row = 0; row < p.n_source; row++) {
+      const auto undo = [&](int row, Real x) {
         const int delay = p.delay_of(row);
-        if (std::max(delay, feedback) != lag || (delay == 0 && !immediate)) continue;
-        const Real x = static_cast<Real>(payloads_[row]);
-        if (x == 0 && !wanted) continue;
+        if (std::max(delay, feedback) != lag || (delay == 0 && !immediate)) return;
+        if (x == 0 && !wanted) return;
         const Real got =
             x == 0 ? this->template part_adjoint<false>(p, row, x, a) : this->template part_adjoint<true>(p, row, x, a);
         if (!from_input) {
@@ -239,7 +229,20 @@ class GeneralBackward : public SampleBackward<Real, P> {
         } else if (sample_.input) {
           input_at(t_ - lag)[row] += got;
         }
+      };
+      const int64_t begin = sample_.start[t_ - lag], end = sample_.start[t_ - lag + 1];
+      if (!wanted) {
+        for (int64_t e = begin; e < end; e++) undo(sample_.channel[e], static_cast<Real>(self().input_payload(e)));
+        continue;
       }
+      payloads_.assign(p.n_source, 0);
+      if (from_input) {
+        for (int64_t e = begin; e < end; e++) payloads_[sample_.channel[e]] = self().input_payload(e);
+      } else {
+        const SpikesOf<P> spikes = tape.spikes[sample_.place.row + t_ - lag].of(net, p.source);
+        for (int e = 0; e < spikes.n; e++) payloads_[spikes.row(e)] = spikes.payload_of(e);
+      }
+      for (int row = 0; row < p.n_source; row++) undo(row, static_cast<Real>(payloads_[row]));
     }
   }
 };
