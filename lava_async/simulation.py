@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lava_async.engine import BatchResult, Result, Setup, State, StepRecord, compiled, reference, timed_reference
 from lava_async.engine.steps import Steps, runs_single_steps
@@ -230,6 +230,8 @@ class Stepper:
         # One time step makes little work: the arrays of a call would cost more than the time step.
         kept = self._engine is compiled and record == "counts" and runs_single_steps(self.setup)
         self._steps = Steps(self.setup, self.state) if kept else None
+        self._last: Result | None = None  # Of the last time step, if a call ran it.
+        self._n_inputs = network.n_inputs
 
     def reset(self, sample: int) -> None:
         """Begin a sample: everything zero, time step 0."""
@@ -241,17 +243,45 @@ class Stepper:
 
     def step(self, frame: ArrayLike) -> Result:
         """Run one time step on input counts of shape (C,); the result has T = 1."""
-        frame = np.asarray(plain("frame", frame))
-        if self._steps:
-            flat = frame.reshape(-1)
+        self.advance(frame)
+        return self.result()
+
+    def advance(self, frame: ArrayLike) -> None:
+        """Run one time step as :meth:`step` does, without a result, which takes longer than a small time step."""
+        if type(frame) is not np.ndarray or frame.dtype.kind in "OV":
+            frame = np.asarray(plain("frame", frame))
+        flat = frame.reshape(-1)
+        if len(flat) != self._n_inputs:
             _check_channels(self.setup.network, len(flat))
+        if self._steps:
             if self._steps.step(flat):
-                return self._steps.result()
+                return
             self._steps = None  # Graded input: calls take it.
-        train = SpikeTrain.from_dense(frame.reshape(-1, 1))
-        _check_channels(self.setup.network, train.n_channels)
-        result: Result = self._engine.run(self.setup, train, self.sample, self.state)
-        return result
+        self._last = self._engine.run(self.setup, SpikeTrain.from_dense(flat[:, None]), self.sample, self.state)
+
+    @property
+    def takes_counts(self) -> bool:
+        """Whether all input so far was spike counts of neurons whose time steps run on arrays that are kept."""
+        return self._steps is not None
+
+    def result(self) -> Result:
+        """Return the last time step as a result, T = 1."""
+        if self._steps:
+            return self._steps.result()
+        assert self._last is not None, "no time step has been run"
+        return self._last
+
+    @property
+    def counts(self) -> NDArray[np.int32]:
+        """Spikes of each neuron in the last time step, (N,); the next time step may write over them."""
+        return self._steps.counts if self._steps else self.result().counts[:, 0]
+
+    def totals(self) -> tuple[int, int, int, int]:
+        """Return forward steps, synaptic operations, neuron updates and dropped spikes of the last time step."""
+        if self._steps:
+            return self._steps.forward_steps.item(), *self._steps.tally[0].tolist()
+        last = self.result()
+        return int(last.forward_steps[0]), last.synaptic_operations, last.neuron_updates, last.dropped
 
 
 def _setup(network: Network, record: str, execution: Execution | None, **fields: Unpack[Fields]) -> Setup:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lava_async import Execution, Layered, LoihiParams, Network, Random, Timed, simulate
-from lava_async.proc.stepper import time_steps
+from lava_async.proc.stepper import TimeSteps
 
 WEIGHTS = np.random.default_rng(0).integers(-100, 200, (6, 4)), np.random.default_rng(1).integers(-50, 200, (2, 6))
 NETWORK = Network.feedforward(WEIGHTS, LoihiParams(1000, 500, 120))
@@ -16,12 +16,12 @@ FRAMES = np.array([[1, 2**24 - 1, 0, 1], [0, 0, 1, 1], [1, 1, 3, 0], [2, 0, 1, 1
 
 @pytest.mark.parametrize("schedule", [Layered(), Random(group_size=2), Timed()], ids=lambda s: s.name)
 def test_time_steps_are_those_of_one_run_sample_after_sample(schedule):
-    steps = time_steps(NETWORK, Execution(schedule, seed=3))
+    steps = TimeSteps(NETWORK, Execution(schedule, seed=3))
     for sample in (0, 5):
-        steps.reset(sample)
+        steps.stepper.reset(sample)
         whole = simulate(NETWORK, FRAMES.T, schedule=schedule, seed=3, sample=sample)
         for t, frame in enumerate(FRAMES):
             np.testing.assert_array_equal(steps.step(frame), whole.output[:, t])
-            np.testing.assert_array_equal(steps.counts, whole.counts[:, t])
-            assert steps.totals()[0] == whole.forward_steps[t]
-        np.testing.assert_array_equal(steps.v.astype(np.int32), whole.voltage)
+            np.testing.assert_array_equal(steps.stepper.counts, whole.counts[:, t])
+            assert steps.stepper.totals()[0] == whole.forward_steps[t]
+        np.testing.assert_array_equal(steps.stepper.state.v.astype(np.int32), whole.voltage)

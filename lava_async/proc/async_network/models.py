@@ -23,7 +23,7 @@ from lava_async.proc.async_network.process import AsyncNetwork
 from lava_async.proc.channels import ReceivingEnd
 from lava_async.proc.network_synapses.process import NetworkSynapses
 from lava_async.proc.spike_scheduler.process import SpikeScheduler
-from lava_async.proc.stepper import time_steps
+from lava_async.proc.stepper import TimeSteps
 
 if TYPE_CHECKING:
     from lava.magma.core.process.process import ProcessParameters
@@ -50,7 +50,7 @@ class Answering:
     def __init__(self, proc_params: ProcessParameters) -> None:
         super().__init__(proc_params)  # type: ignore[call-arg]
         self.settings = proc_params
-        self.time_steps = time_steps(proc_params["network"], proc_params["execution"])
+        self.time_steps = TimeSteps(proc_params["network"], proc_params["execution"])
         self.elapsed = 0
         self.written = False
 
@@ -71,23 +71,25 @@ class Answering:
             self.adopt()
         flat = frame if frame.ndim == 1 else np.ascontiguousarray(frame.T).ravel()  # (W, H, C) becomes slayer's C, H, W
         spikes = self.time_steps.step(flat)
-        self.u[:], self.v[:] = self.time_steps.u, self.time_steps.v
-        self.counts += self.time_steps.counts
-        for var, more in zip(self.counters(), self.time_steps.totals(), strict=True):
+        stepper = self.time_steps.stepper
+        self.u[:], self.v[:] = stepper.state.u, stepper.state.v
+        self.counts += stepper.counts
+        for var, more in zip(self.counters(), stepper.totals(), strict=True):
             var[0] += more
-        self.decided[0] = self.time_steps.decided
+        self.decided[0] = stepper.state.decided
         return spikes if len(shape) == 1 else spikes.reshape(shape[::-1]).T
 
     def adopt(self) -> None:
         """Take over what others wrote into current and voltage."""
-        for var, state in ((self.u, self.time_steps.u), (self.v, self.time_steps.v)):
+        now = self.time_steps.stepper.state
+        for var, state in ((self.u, now.u), (self.v, now.v)):
             changed = np.flatnonzero(var != state)
             state[changed] = var[changed]
         self.written = False
 
     def begin(self, sample: int) -> None:
         """Begin a sample: everything zero."""
-        self.time_steps.reset(sample)
+        self.time_steps.stepper.reset(sample)
         for var in (self.u, self.v, self.counts, self.decided, *self.counters()):
             var[:] = 0
 

@@ -14,7 +14,7 @@ from lava_async.execution import Execution, Fields, chosen
 from lava_async.model_files import load_model
 from lava_async.network import Network
 from lava_async.proc.checked_process import CheckedProcess
-from lava_async.proc.stepper import time_steps
+from lava_async.proc.stepper import TimeSteps
 from lava_async.records import check_int
 from lava_async.schedules import ExecutionKind
 from lava_async.stopping import ENDLESS, StopRule
@@ -162,7 +162,7 @@ class AsyncNetwork(CheckedProcess):
         self._steps_per_bin = steps_per_bin
         # One step here, so that what is wrong shows now.
         frame_type = np.int32 if self.arithmetic == "fixed_pt" else np.float64
-        time_steps(self.network, how).step(np.zeros(self.network.n_inputs, frame_type))
+        TimeSteps(self.network, how).step(np.zeros(self.network.n_inputs, frame_type))
         self.proc_params["network"] = self.network
         self.proc_params["out_shape"] = _port_shape(self.network, len(self) - 1)
 
