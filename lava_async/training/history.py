@@ -26,7 +26,7 @@ class Epoch:
         From 1.
     loss, accuracy, spikes_per_sample : float
         Means over the training samples while they were trained on. Where labels are no classes, `accuracy` is the
-        score of the loss: see :func:`lava_async.training.losses.score`.
+        score of the loss: see :func:`lava_async.training.losses.base.score`.
     validation : float
         Accuracy (or score) on the validation samples after the epoch; NaN without any.
     seconds : float

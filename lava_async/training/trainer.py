@@ -71,9 +71,11 @@ class Trainer:
     loss : Loss or str, optional
         Function of output counts (B, n_out, T) and labels, or its name, as "spike_rate"; default: ``CrossEntropy()``.
     class_weights : "balanced" or list of float, optional
-        Weights of the classes in the cross-entropy; see :func:`~lava_async.training.losses.with_class_weights`.
+        Weights of the classes in the cross-entropy, as
+        :func:`~lava_async.training.losses.cross_entropy.with_class_weights` takes them.
     penalty : float or list of float, optional
-        As in :func:`~lava_async.training.losses.activity_weights`, of spikes per sample; default: 0.005 / time steps.
+        As in :func:`~lava_async.training.losses.penalty.activity_weights`, of spikes per sample; default: 0.005 / time
+        steps.
     premature_penalty : float
         Weight of each premature spike per sample: one of a neuron that all that reached it in the time step, had it not
         been reset, leaves at or below its threshold. It lets neurons wait for what comes later.
