@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -13,13 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from lava_async import defaults, netx
-from lava_async.errors import InvalidType, InvalidValue, not_among
-from lava_async.execution import Execution, Fields, chosen
+from lava_async.errors import InvalidValue, not_among
+from lava_async.execution import Execution, Fields
 from lava_async.network import Network
 from lava_async.records import integer_array
-from lava_async.schedules import ExecutionKind, no_single_queue
+from lava_async.schedules import ExecutionKind
 from lava_async.simulation import setup_of
-from lava_async.spikes import ENCODE, MAX_PAYLOAD, SpikeBatch, SpikeTrain
 from lava_async.stopping import Quiescence, StopRule
 from lava_async.training.blocks import adapt
 from lava_async.training.chain import Chain
@@ -28,13 +28,14 @@ from lava_async.training.dense import DenseEngine
 from lava_async.training.dropout import check_dropout, neuron_factors
 from lava_async.training.gradient import Gradient, GradientEngine, Run, check_credit, check_real
 from lava_async.training.hooks import are_hooked, call_hooks
+from lava_async.training.inputs import Executed, InputSpikes, batch_of, trained_execution, whole_counts
 from lava_async.training.scaling import scale_layers
 from lava_async.training.surrogates import Choice, default_surrogate
 
 ENGINES: dict[str, type[GradientEngine]] = {"compiled": CompiledEngine, "dense": DenseEngine}
 
 
-class UnlayeredNetwork(torch.nn.Module):
+class UnlayeredNetwork(Executed, torch.nn.Module):
     """A chain of slayer blocks, run and differentiated without layer synchronization.
 
     Weights, 8-bit quantization, decays, thresholds and delays are the blocks' own, and so is the arithmetic: what is
@@ -145,10 +146,7 @@ class UnlayeredNetwork(torch.nn.Module):
             "input_first": input_first,
             "seed": seed,
         }
-        self.execution = _execution(execution, fields)
-        if self.execution.until.ends_samples:
-            name = type(self.execution.until).__name__
-            raise InvalidType("UnlayeredNetwork.until", name, "a rule for time steps: training runs whole samples")
+        self.execution = trained_execution(execution, fields)
         for name, p in (("refractory_dropout", refractory_dropout), ("input_dropout", input_dropout)):
             if not 0 <= p <= 1:
                 raise InvalidValue(f"UnlayeredNetwork.{name}", p, "a probability in 0 .. 1")
@@ -185,33 +183,6 @@ class UnlayeredNetwork(torch.nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *more)
 
     @property
-    def schedule(self) -> ExecutionKind:
-        """Schedule of the execution; setting it changes the execution."""
-        return self.execution.schedule
-
-    @schedule.setter
-    def schedule(self, schedule: ExecutionKind) -> None:
-        self.execution = self.execution.but(schedule=schedule)
-
-    @property
-    def until(self) -> StopRule:
-        """Stop rule of the execution; setting it changes the execution."""
-        return self.execution.until
-
-    @until.setter
-    def until(self, until: StopRule) -> None:
-        self.execution = self.execution.but(until=until)
-
-    @property
-    def seed(self) -> int:
-        """Seed of the execution; setting it changes the execution."""
-        return self.execution.seed
-
-    @seed.setter
-    def seed(self, seed: int) -> None:
-        self.execution = self.execution.but(seed=seed)
-
-    @property
     def n_outputs(self) -> int:
         """Number of outputs: neurons of the last layer, or what read-outs make of them."""
         return self._chain.n_outputs
@@ -238,7 +209,7 @@ class UnlayeredNetwork(torch.nn.Module):
 
     def scale_to(
         self,
-        spikes: Tensor | SpikeBatch | Sequence[SpikeTrain],
+        spikes: InputSpikes,
         rate: float = defaults.RATE,
         *,
         only_drawn: bool = False,
@@ -290,9 +261,7 @@ class UnlayeredNetwork(torch.nn.Module):
             self.until = until
             self.train(training)
 
-    def forward(
-        self, spikes: Tensor | SpikeBatch | Sequence[SpikeTrain], samples: ArrayLike | None = None
-    ) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, spikes: InputSpikes, samples: ArrayLike | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Return what the network answers, differentiable; arguments as :meth:`run`.
 
         Returns
@@ -330,7 +299,7 @@ class UnlayeredNetwork(torch.nn.Module):
 
     def run(
         self,
-        spikes: Tensor | SpikeBatch | Sequence[SpikeTrain],
+        spikes: InputSpikes,
         samples: ArrayLike | None = None,
         neurons: slice = slice(None),
         *,
@@ -353,37 +322,25 @@ class UnlayeredNetwork(torch.nn.Module):
         -------
         Run
         """
-        if isinstance(spikes, Tensor):
-            check_real("spikes", spikes)
-            spikes = spikes if spikes.layout == torch.strided else spikes.to_dense()
-            if spikes.is_complex():
-                raise InvalidType("spikes", str(spikes.dtype), "spike counts")
-            if len(self.input_shape) == 3 and spikes.shape[1:-1] == self.input_shape:
-                spikes = spikes.flatten(1, 3)
-            shape = tuple(spikes.shape)
-        else:
-            spikes = SpikeBatch.of(spikes)
-            shape = len(spikes), spikes.n_channels, spikes.n_steps
+        batch, n_samples = batch_of(spikes, self.input_shape, math.prod(self.input_shape))
         check_real("UnlayeredNetwork: a parameter", *self.parameters())
         learning = torch.is_grad_enabled() and self._chain.learns_delays
         network, engine = self._prepare(learning)
-        if len(shape) != 3 or shape[1] != network.n_inputs:
-            raise InvalidValue("spikes.shape", shape, f"(B, {network.n_inputs}, T), the inputs of blocks[0]")
         if self._chain.takes_numbers:
-            spikes = self._chain.arriving(spikes)
-        elif isinstance(spikes, Tensor) and not isinstance(engine, CompiledEngine):  # which checks them as it lists
-            spikes = _checked(spikes.to(self.samples_seen.device, torch.float32))
+            batch = self._chain.arriving(batch)
+        elif isinstance(batch, Tensor) and not isinstance(engine, CompiledEngine):  # which checks them as it lists
+            batch = whole_counts(batch.to(self.samples_seen.device, torch.float32))
         setup = setup_of(
             network,
             self.execution,
             refractory_dropout=self.refractory_dropout if self.training else 0.0,
             input_dropout=self.input_dropout if self.training else 0.0,
         )
-        numbers = self._numbers(shape[0], samples)
+        numbers = self._numbers(n_samples, samples)
         dropout = self._chain.dropout(self.neuron_dropout if self.training else 0.0)
         factors = neuron_factors(dropout, self.execution.seed, numbers)
         parameters = self._chain.parameters(learning, dropping=factors is not None)
-        return engine.run(setup, self.gradient, parameters, spikes, numbers, neurons, premature, factors)
+        return engine.run(setup, self.gradient, parameters, batch, numbers, neurons, premature, factors)
 
     def _numbers(self, n: int, samples: ArrayLike | None) -> NDArray[np.int64]:
         if samples is not None:
@@ -434,26 +391,3 @@ class UnlayeredNetwork(torch.nn.Module):
         if self._chain.averaged is not None:
             noted["average"] = self._chain.averaged
         netx.save(self.to_network(), path, **{**noted, **metadata})
-
-
-def _execution(execution: Execution | None, fields: Fields) -> Execution:
-    """Return how a network is trained, after checking that it can be."""
-    if execution is None and fields["schedule"] is None:
-        raise InvalidType("UnlayeredNetwork.schedule", None, "given, as Random(8), or an execution instead")
-    try:
-        found = chosen(execution, **fields)
-    except (InvalidValue, InvalidType) as error:
-        raise type(error)(f"UnlayeredNetwork.{error.where}", error.value, error.allowed) from None
-    if not found.schedule.trainable:
-        raise no_single_queue("UnlayeredNetwork.schedule", found.schedule)
-    if getattr(found.schedule, "messages", None) is not None:
-        raise InvalidValue("UnlayeredNetwork.schedule: messages", "given", "left out: a recorded run is not trained")
-    return found
-
-
-def _checked(spikes: Tensor) -> Tensor:
-    """Return spike counts after checking them."""
-    if not bool(((spikes >= 0) & (spikes <= MAX_PAYLOAD) & (spikes.frac() == 0)).all()):
-        allowed = f"whole spike counts in 0 .. {MAX_PAYLOAD}: {ENCODE}"
-        raise InvalidValue("spikes", "NaN, negative numbers or fractions", allowed)
-    return spikes
