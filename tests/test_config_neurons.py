@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from compare import complains
+from config_cases import image_layers
 
 from lava_async import Random
 from lava_async.data import SpikeDataset
@@ -15,23 +16,7 @@ from lava_async.neurons import LoihiAlifParams, LoihiResonateParams, LoihiSigmaD
 from lava_async.training import UnlayeredNetwork, dense_blocks, evaluate
 
 DATA = '[data]\nname = "digits"\n'
-LAYERS = """
-[[network.layers]]
-type = "conv"
-features = 3
-kernel_size = 3
-
-[[network.layers]]
-type = "pool"
-kernel_size = 2
-
-[[network.layers]]
-type = "flatten"
-
-[[network.layers]]
-type = "dense"
-neurons = 10
-"""
+LAYERS = image_layers(3, dense=10)
 
 
 def config(network, layers=""):

@@ -11,7 +11,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from section6 import Model
 
-from lava_async import CubaParams, Fifo, FirstOutput, Layered, LoihiParams, MaxForwardSteps, Network, Random
+from lava_async import CubaParams, Fifo, Layered, MaxForwardSteps, Network, Random
 from lava_async.network import Layer
 from lava_async.synapses import Dense
 from lava_async.training import ATan, Exponential, UnlayeredNetwork, dense_blocks
@@ -24,28 +24,6 @@ SLOPES = {
     ATan(1.5): lambda x: 1 / (1 + (np.pi * 1.5 / 2 * x) ** 2),
     Exponential(tau=0.7, scale=0.9): lambda x: 0.9 / 1.4 * np.exp(-abs(x) / 0.7),
 }
-
-
-@st.composite
-def busy_runs(draw):
-    """Small networks of any graph in which most neurons fire, and go on firing: where credit rules tell apart."""
-    rng = draw(strategies.generators())
-    sizes = rng.integers(1, 4, size=rng.integers(2, 4))
-    C, N, T = int(rng.integers(1, 4)), int(sizes.sum()), int(rng.integers(1, 4))
-    weights = np.round(rng.normal(0.3, 0.5, (N, C + N)) * 64) * (rng.random((N, C + N)) < 0.7)
-    vth, bias = np.round(64 * rng.uniform(0.2, 0.9, N)), np.round(8 * rng.normal(size=N)) * (rng.random(N) < 0.2)
-    du, dv = rng.choice([0.25, 0.75, 1.0], size=(2, N))
-    if draw(st.booleans()):
-        params, weights = CubaParams(du, dv, vth / 64, bias / 64), weights / 64
-    else:
-        du, dv, vth, bias = (x.astype(int) for x in (4096 * du - 1, 4096 * dv, vth, bias))
-        params, weights = LoihiParams(du, dv, vth, bias, 6), weights.astype(int)
-    net = Network.from_matrix(weights[:, :C], weights[:, C:], params, layer_of=np.repeat(np.arange(len(sizes)), sizes))
-    counts = rng.integers(1, 3, (C, T)) * (rng.random((C, T)) < 0.8)
-    rule = draw(st.sampled_from([MaxForwardSteps(12, truncate=True), FirstOutput(2)]))
-    order = draw(strategies.schedules(layered=False).filter(lambda s: s.group_size in (1, 2, 3)))
-    dropout = {"refractory_dropout": draw(st.sampled_from([0.0, 0.5]))}
-    return strategies.Run(net, counts, order, rule, True, draw(strategies.mostly), int(rng.integers(99)), 3, dropout)
 
 
 def run_of(engine, run, gradient, parameters):
@@ -72,7 +50,7 @@ def per_synapse(network, weights):
 @example(run=strategies.deep(Random(1), n_layers=64), peak=True, reset="detached", surrogate=ATan(1.5), seed=0)
 @example(run=strategies.deep(Random(1), n_layers=70), peak=True, reset="detached", surrogate=ATan(1.5), seed=0)
 @given(
-    run=st.one_of(strategies.training_runs(), busy_runs(), busy_runs()),
+    run=st.one_of(strategies.training_runs(), strategies.busy_runs(), strategies.busy_runs()),
     peak=st.booleans(),
     reset=st.sampled_from(RESETS),
     surrogate=st.sampled_from(list(SLOPES)),

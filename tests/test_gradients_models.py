@@ -10,7 +10,7 @@ from compare import execute, setup_of
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from lava_async import AlifParams, Layered, Network, Random, Timed
+from lava_async import AlifParams, Layered, Network, Random, ResonateParams, Timed
 from lava_async.engine import Setup
 from lava_async.errors import InvalidType
 from lava_async.execution import Execution
@@ -129,7 +129,7 @@ def test_a_model_without_derivatives_and_what_cannot_be_trained_are_refused_by_n
     for engine in ENGINES.values():
         with pytest.raises(InvalidType, match=r"AlifParams.*premature spikes"):
             engine(net).run(Setup(net, Execution(Random(1))), Gradient(), *arguments, premature=True)
-    phase = Network.feedforward([[[1 + 0j]]], strategies.ResonateParams(alpha=0.1, period=4, vth=0.5))
+    phase = Network.feedforward([[[1 + 0j]]], ResonateParams(alpha=0.1, period=4, vth=0.5))
     layered, parameters = Setup(phase, Execution(Layered())), ModelParameters.of(phase)
     for engine in ENGINES.values():
         with pytest.raises(InvalidType, match="surrogate = 'ATan': must be Exponential"):

@@ -10,7 +10,7 @@ import pytest
 from compare import differences
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import networks, runs
+from strategies import networks, orders, runs
 
 from lava_async import (
     CubaParams,
@@ -208,12 +208,6 @@ def test_reports_add_up():
 
 
 # ---------------------------------------------------------------------------------------------------- numbering
-
-
-@st.composite
-def orders(draw, net):
-    """Permutations inside layers."""
-    return np.concatenate([draw(st.permutations(range(s.start, s.stop))) for s in net.layer_slices])
 
 
 def convolved(net):

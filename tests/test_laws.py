@@ -9,7 +9,7 @@ import pytest
 from compare import differences, execute, same
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import Run, generators, runs
+from strategies import Run, batches, generators, runs
 
 from lava_async import (
     CubaParams,
@@ -53,16 +53,6 @@ def test_groups_survive_json(run):
 
 
 # --------------------------------------------------------------------------------------- batch and thread
-
-
-@st.composite
-def batches(draw):
-    """A run, B inputs of its network, and the order in which they come."""
-    run = draw(runs(until=at_rest, refractory=True))
-    n = draw(st.integers(1, 7))
-    rng = draw(generators())
-    inputs = rng.integers(0, 3, (n, run.network.n_inputs, run.spikes.shape[1]))
-    return run, inputs, rng.integers(0, 1000, n), rng.permutation(n)
 
 
 @given(batches(), st.integers(1, 4), st.sampled_from(["counts", "groups"]))

@@ -8,31 +8,11 @@ import numpy as np
 from compare import differences
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import ARITHMETICS, QUEUES, Arithmetic, chains, generators, runs, seeds, spikes
+from strategies import QUEUES, Arithmetic, chains, free_chains, generators, grid_networks, runs, seeds, spikes
 
-from lava_async import CubaParams, Layered, LoihiParams, Network, Random, simulate
+from lava_async import CubaParams, Layered, Network, Random, simulate
 
 # ------------------------------------------------------------------------- layer synchronization as a limit
-
-
-@st.composite
-def free_chains(draw, *, input_queues=False):
-    """Chains in which a neuron that waits for its input cannot fire before it comes.
-
-    Behind the first layer no current is kept (du = 1) and no bias drives the voltage up, so at the opening of a time
-    step voltages only decay, and none crosses a threshold that it had not crossed before.
-    """
-    kind = draw(st.sampled_from(ARITHMETICS))
-    net = draw(chains(Arithmetic(kind, memory=True, bias=False)))
-    free = np.arange(net.n_neurons) >= (0 if input_queues else net.layers[0].size)
-    fields = {**vars(net.params)}
-    fields["du"] = np.where(free, 1 if kind == "float" else 4095, fields["du"])
-    drive = draw(generators()).integers(-30, 31, net.n_neurons)
-    if kind == "float":
-        fields["bias"] = np.where(free, np.minimum(drive, 0), drive) / 32
-    else:
-        fields["bias_mant"] = np.where(free, 0, drive)
-    return Network(net.input_shape, net.layers, net.synapses, type(net.params)(**fields), net.outputs)
 
 
 @given(st.data(), st.sampled_from(QUEUES), st.booleans(), st.booleans())
@@ -64,28 +44,6 @@ def test_a_residual_current_breaks_it():
 
 
 # ----------------------------------------------------------------------------- one network, two arithmetics
-
-
-@st.composite
-def grid_networks(draw):
-    """The same network twice: in Loihi's integers, and in floats of the same size divided by 64.
-
-    Decays are all or nothing, so that nothing is rounded; weights and biases are small enough to stay far from 2^23.
-    """
-    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
-    n_inputs, n = draw(st.integers(1, 4)), sum(sizes)
-    rng = draw(generators())
-    keep_u, keep_v = rng.integers(0, 2, n), rng.integers(0, 2, n)
-    vth, bias, exponent = rng.integers(0, 60, n), rng.integers(-40, 41, n), rng.integers(0, 3, n)
-    into, between = (rng.integers(-40, 80, (n, c)) * (rng.random((n, c)) < 0.6) for c in (n_inputs, n))
-    graph = {"layer_of": np.repeat(np.arange(len(sizes)), sizes)}
-    integers = LoihiParams(np.where(keep_u, -1, 4095), np.where(keep_v, 0, 4096), vth, bias, 4, exponent)
-    floats = CubaParams(1 - keep_u, 1 - keep_v, vth, bias * 16 / 64)
-    scale = 2.0 ** exponent[:, None]
-    return (
-        Network.from_matrix(into, between, integers, **graph),
-        Network.from_matrix(into * scale, between * scale, floats, **graph),
-    )
 
 
 @given(grid_networks(), st.sampled_from([*QUEUES, Layered]), st.sampled_from([1, 3, None]), seeds, st.data())

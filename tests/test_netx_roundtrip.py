@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,35 +47,7 @@ def test_any_network_is_loaded_as_it_was_saved(tmp_path_factory, network):
     assert netx.load(path) == network
 
 
-@st.composite
-def sayable_chains(draw):
-    """Chains in the words of the file format: all-to-all, some recurrent, biases in units of 2^6, delays."""
-    rng = draw(strategies.generators())
-    sizes = draw(st.lists(st.integers(1, 5), min_size=2, max_size=4))
-    parts = []
-    for k, (pre, post) in enumerate(pairwise(sizes)):
-        # Lava runs these as they are: 255 is left out, weights and feedback each have one above 0.
-        kind = draw(st.sampled_from(["plain", "delayed", "recurrent"]))
-        weights = rng.integers(-64, 64, (post, pre)) if kind == "recurrent" else rng.integers(-256, 255, (post, pre))
-        weights[0, 0] = 1
-        parts.append(Dense(k - 1, k, weights, rng.integers(0, 63, pre) if kind == "delayed" else None))
-        if kind == "recurrent":
-            feedback = rng.integers(-64, 64, (post, post))
-            feedback[0, 0] = 1
-            parts.append(Dense(k, k, feedback))
-    n = sum(sizes[1:])
-    params = LoihiParams(
-        rng.integers(-1, 4096, n),
-        rng.integers(0, 4097, n),
-        rng.integers(0, 300, n),
-        bias_mant=rng.integers(-3, 4, n),
-        bias_exp=6,
-    )
-    layers = tuple(Layer((size,), f"layer {k}") for k, size in enumerate(sizes[1:]))
-    return Network((sizes[0],), layers, tuple(parts), params, np.arange(n - sizes[-1], n))
-
-
-@given(sayable_chains(), st.data())
+@given(strategies.sayable_chains(), st.data())
 def test_what_stock_netx_can_read_says_everything_that_matters(tmp_path_factory, network, data):
     path = tmp_path_factory.getbasetemp() / "chain.net"
     netx.save(network, path)

@@ -316,6 +316,11 @@ def test_docstrings_document_the_parameters_that_there_are(node):
     assert must <= set(named) <= must | may
 
 
+def test_strategies_are_in_one_place():
+    tests = Path(__file__).parent
+    assert not [path.name for path in tests.glob("*.py") if "@st." + "composite" in path.read_text()]
+
+
 def test_the_formatter_is_obeyed():
     """A table of numbers may keep the shape that it was written in; nothing else is taken from the formatter."""
     sources = [*PACKAGE.rglob("*.py"), *Path(__file__).parent.rglob("*.py")]

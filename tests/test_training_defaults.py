@@ -8,6 +8,7 @@ import logging
 import numpy as np
 import pytest
 import torch
+from config_cases import image_layers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,24 +26,7 @@ from lava_async.training.blocks import slayer
 from lava_async.training.trainer import Trainer
 
 DATA = '\n[data]\nname = "digits"\n'
-LAYERS = """
-[network]
-[[network.layers]]
-type = "conv"
-features = 4
-kernel_size = 3
-[[network.layers]]
-type = "pool"
-kernel_size = 2
-[[network.layers]]
-type = "flatten"
-[[network.layers]]
-type = "recurrent"
-neurons = 20
-[[network.layers]]
-type = "dense"
-neurons = 10
-"""
+LAYERS = "[network]\n" + image_layers(4, recurrent=20, dense=10)
 
 
 def some(n=64):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from compare import complains
+from config_cases import image_layers
 
 from lava_async import Layered, Random, netx, simulate_batch
 from lava_async.errors import InvalidValue
@@ -103,23 +104,7 @@ def test_a_voltage_is_what_was_not_taken():
     assert (run.voltage * STATE_SCALE).tolist() == [[0.5 * STATE_SCALE]]
 
 
-LAYERS = """
-[[network.layers]]
-type = "conv"
-features = 3
-kernel_size = 3
-
-[[network.layers]]
-type = "pool"
-kernel_size = 2
-
-[[network.layers]]
-type = "flatten"
-
-[[network.layers]]
-type = "recurrent"
-neurons = 10
-"""
+LAYERS = image_layers(3, recurrent=10)
 
 
 def built(network, layers=""):

@@ -102,7 +102,7 @@ def draw_gains(axes: Axes, found: Sequence[Gain], readout: str, *, of: str = "ac
         Points of accuracy; or spikes, or operations to the decision, in percent more (less) than the baseline.
     """
     shown = [gain for gain in found if gain.readout == readout or gain.execution == READ_OUT_ONCE]
-    settings, executions = (_names(getattr(g, field) for g in shown) for field in ("setting", "execution"))
+    settings, executions = (distinct(getattr(g, field) for g in shown) for field in ("setting", "execution"))
     values = np.full((len(settings), len(executions)), np.nan)
     unsure = np.zeros(values.shape, bool)
     for gain in shown:
@@ -140,7 +140,7 @@ def markdown(rows: Sequence[Row]) -> str:
     columns = (*_TABLE, _TIMED) if any(_TIMED[1] in row for row in rows) else _TABLE
     heads = ["trained", "executed", "seeds", _TABLE[0][0], "at first output %", *(head for head, *_ in columns[1:])]
     parts = []
-    for setting in _names(row["setting"] for row in rows):
+    for setting in distinct(row["setting"] for row in rows):
         lines = [f"### {setting[:1].upper()}{setting[1:]}", "", _line(heads), _line(["---"] * len(heads))]
         mine = [row for row in rows if row["setting"] == setting]
         at_first = {(row["training"], row["execution"]): row for row in mine if row["readout"] == FIRST_OUTPUT}
@@ -170,5 +170,6 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _names(values: Iterable[str]) -> list[str]:
+def distinct(values: Iterable[str]) -> list[str]:
+    """Return each value once, in the order in which they come."""
     return list(dict.fromkeys(values))

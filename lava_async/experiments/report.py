@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from lava_async import netx
 from lava_async.execution import Execution
 from lava_async.experiments.cells import FIRST_OUTPUT, QUIESCENCE, READ_OUT_ONCE, Cell, name_of, readout_of
-from lava_async.experiments.comparison import gain_map, gains, markdown
+from lava_async.experiments.comparison import distinct, gain_map, gains, markdown
 from lava_async.experiments.inspection_page import one_time_step
 from lava_async.experiments.measure import PRESET
 from lava_async.experiments.study import StudyConfig, evaluations, summary
@@ -176,7 +176,7 @@ def _sections(study: StudyConfig, out: Path, rows: list[dict[str, Any]], found: 
 def _gained(rows: list[dict[str, Any]], baselines: tuple[str, ...]) -> list[Section]:
     """Return a section per training that is compared with a baseline."""
     parts, found = [], gains(rows, baselines)
-    for training in _names(gain.training for gain in found):
+    for training in distinct(gain.training for gain in found):
         mine = [gain for gain in found if gain.training == training]
         pictures = {
             f"Points of accuracy at {readout}, {training} minus baseline": gain_map(mine, readout, readout)
@@ -197,7 +197,7 @@ def _of_setting(
         if any(row["readout"] == readout for row in rows):
             says = f"Matrix of accuracies: trained against executed, at {readout}"
             parts.append(Section(f"{name}: accuracy at {readout}", pictures={says: _mismatch(rows, readout, limits)}))
-    executions = _names(row["execution"] for row in rows if row["readout"] == FIRST_OUTPUT)
+    executions = distinct(row["execution"] for row in rows if row["readout"] == FIRST_OUTPUT)
     shown = ("forward steps after the first output", "activity per neuron", "forward steps to the first output")
     for title, draw in zip(shown, (_after_output, _activity, _latency), strict=True):
         if executions:
@@ -208,8 +208,8 @@ def _of_setting(
 
 
 def _mismatch(rows: list[dict[str, Any]], readout: str, limits: tuple[float, float]) -> Figure:
-    trainings = _names(row["training"] for row in rows)
-    executions = _names(row["execution"] for row in rows if row["readout"] in (readout, QUIESCENCE))
+    trainings = distinct(row["training"] for row in rows)
+    executions = distinct(row["execution"] for row in rows if row["readout"] in (readout, QUIESCENCE))
     values = np.full((len(trainings), len(executions)), np.nan)
     for row in rows:
         # The layered schedule is read out once: its first output is its only one.
@@ -296,7 +296,3 @@ def _number(value: float, digits: int | None) -> str:
 def _densities(rows: list[dict[str, Any]]) -> dict[str, tuple[str, int | None]]:
     layers = [key for key in rows[0] if key.startswith("density_") and not key.endswith("_sd")]
     return {"spike_density": ("all", 4), **{key: (key.removeprefix("density_").replace("_", " "), 4) for key in layers}}
-
-
-def _names(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(values))
