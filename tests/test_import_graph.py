@@ -76,7 +76,19 @@ def test_no_file_reaches_itself():
     assert not [sorted(circle) for circle in circles()]
 
 
-@pytest.mark.parametrize("package", ["neurons", "schedules", "synapses", "netx.layers", "commands", "training.blocks"])
+KINDS = [
+    "neurons",
+    "schedules",
+    "synapses",
+    "netx.layers",
+    "netx.neurons",
+    "commands",
+    "training.blocks",
+    "training.losses",
+]
+
+
+@pytest.mark.parametrize("package", KINDS)
 def test_a_kind_has_its_base_class_in_a_file_of_its_own(package):
     """A member imports `base`, never the package that lists it."""
     prefix = f"lava_async.{package}"
