@@ -231,6 +231,7 @@ class Stepper:
         kept = self._engine is compiled and record == "counts" and runs_single_steps(self.setup)
         self._steps = Steps(self.setup, self.state) if kept else None
         self._last: Result | None = None  # Of the last time step, if a call ran it.
+        self._ran = False
         self._n_inputs = network.n_inputs
 
     def reset(self, sample: int) -> None:
@@ -253,6 +254,7 @@ class Stepper:
         flat = frame.reshape(-1)
         if len(flat) != self._n_inputs:
             _check_channels(self.setup.network, len(flat))
+        self._ran = True
         if self._steps:
             if self._steps.step(flat):
                 return
@@ -265,10 +267,18 @@ class Stepper:
         return self._steps is not None
 
     def result(self) -> Result:
-        """Return the last time step as a result, T = 1."""
+        """Return the last time step as a result, T = 1.
+
+        Raises
+        ------
+        InvalidValue
+            If no time step has been run.
+        """
+        if not self._ran:
+            raise InvalidValue("Stepper: time steps so far", 0, "at least 1: call step or advance first")
         if self._steps:
             return self._steps.result()
-        assert self._last is not None, "no time step has been run"
+        assert self._last is not None
         return self._last
 
     @property
