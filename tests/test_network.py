@@ -25,7 +25,7 @@ from lava_async import (
     simulate,
     simulate_batch,
 )
-from lava_async.errors import InvalidType
+from lava_async.errors import InvalidType, InvalidValue
 from lava_async.neurons import combine
 from lava_async.synapses import INPUT, Dense, Sparse
 
@@ -446,3 +446,11 @@ def test_errors_are_value_errors_and_type_errors():
     with pytest.raises(TypeError, match=r"must be integers, not float64"):
         LoihiParams(0.5, 1, 1)
     assert issubclass(InvalidType, TypeError)
+
+
+@pytest.mark.parametrize(
+    "synapses", [Dense(INPUT, 0, [[1, 2]]), Sparse(INPUT, 0, [0, 1], [0, 0], [1, 2], (1, 2))], ids=["dense", "sparse"]
+)
+def test_other_weights_of_the_same_synapses_must_be_numbers_too(synapses):
+    with pytest.raises((InvalidType, InvalidValue), match=r"(Dense|Sparse)\.weights"):
+        synapses.map_weights(lambda _, w: w.astype(str))

@@ -70,6 +70,14 @@ int take_wanted(const PyEngine& e, Call& call, AnyOut& wanted, int first) {
   call.results.n_wanted = n;
   return n;
 }
+void take_weights(const PyEngine& e, Engine::Parameters& parameters, const std::vector<AnyIn>& weights) {
+  require(weights.size() == e.n_weights.size(), "weights");
+  for (size_t i = 0; i < weights.size(); i++) {
+    const bool fits = weights[i].size() == static_cast<size_t>(e.n_weights[i]);
+    require(fits && weights[i].dtype() == e.real_type(), "weights");
+    parameters.weights.push_back(weights[i].data());
+  }
+}
 GradientRules rule_of(const std::string& credit, bool peak, bool differentiated) {
   GradientRules rule;
   require(credit == "delivered" || credit == "all" || credit == "keep" || credit == "last", "credit");
@@ -117,11 +125,8 @@ nb::tuple record(const PyEngine& e, const Rules& rules, const std::string& credi
   std::optional<Machine> chip;
   if (machine) chip = e.machine_of(std::get<0>(*machine), std::get<1>(*machine), std::get<2>(*machine));
   Engine::Parameters parameters;
-  require(weights.size() == e.n_weights.size() && numbers.size() == 6, "weights");
-  for (size_t i = 0; i < weights.size(); i++) {
-    require(weights[i].dtype() == type && weights[i].size() == static_cast<size_t>(e.n_weights[i]), "weights");
-    parameters.weights.push_back(weights[i].data());
-  }
+  take_weights(e, parameters, weights);
+  require(numbers.size() == 6, "weights");
   for (const AnyIn& x : numbers) {
     require(x.dtype() == type && x.size() == static_cast<size_t>(e.n_neurons), "neurons");
   }
@@ -163,12 +168,9 @@ nb::tuple record_any(const PyEngine& e, const Rules& rules, const std::string& c
   const auto type = e.real_type();
   const auto N = static_cast<size_t>(e.n_neurons);
   Engine::Parameters parameters;
-  require(weights.size() == e.n_weights.size() && of_neurons.size() == 4, "weights");
+  take_weights(e, parameters, weights);
+  require(of_neurons.size() == 4, "weights");
   require(arctangent.size() == e.sizes.size(), "arctangent");
-  for (size_t i = 0; i < weights.size(); i++) {
-    require(weights[i].dtype() == type && weights[i].size() == static_cast<size_t>(e.n_weights[i]), "weights");
-    parameters.weights.push_back(weights[i].data());
-  }
   for (const AnyIn& x : of_neurons) require(x.dtype() == type && x.size() == N, "neurons");
   require(number.dtype() == type && number.size() == MOST_NUMBERS * N, "number");
   require(exact.dtype() == dtype_of(e.arithmetic) && exact.size() == MOST_NUMBERS * N, "exact");

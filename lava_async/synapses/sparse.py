@@ -50,7 +50,7 @@ class Sparse(Synapses):
     def __post_init__(self) -> None:
         size = tuple(check_int("Sparse.size", n) for n in np.atleast_1d(self.size))
         pre, post = short_array("Sparse.pre", self.pre), short_array("Sparse.post", self.post)
-        weights = array_of("Sparse.weights", self.weights, "biufc", "numbers")
+        weights = _numbers(self.weights)
         delay = np.int32(0) if self.delay is None else short_array("Sparse.delay", self.delay)
         delay = np.broadcast_to(delay, pre.shape) if np.ndim(delay) == 0 else np.asarray(delay)
         if pre.ndim != 1 or len(size) != 2:
@@ -116,5 +116,9 @@ class Sparse(Synapses):
         if not isinstance(weights, np.ndarray) or weights.shape != self.weights.shape:
             return replace(self, weights=weights)
         found = copy(self)  # the synapses are the same ones, checked already
-        object.__setattr__(found, "weights", read_only(weights))
+        object.__setattr__(found, "weights", read_only(_numbers(weights)))
         return found
+
+
+def _numbers(weights: object) -> NDArray[Any]:
+    return array_of("Sparse.weights", weights, "biufc", "numbers")
